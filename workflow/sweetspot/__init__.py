@@ -1,0 +1,2 @@
+"""sweetspot."""
+__version__ = "0.1.0"

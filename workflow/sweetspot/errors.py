@@ -1,0 +1,41 @@
+"""What can go wrong, and whose turn it is.
+
+SweetspotError
+├── InputError      the user can repair it: a config key, a file, a number out of range
+│   └── TooFewCellsError   a fit needs more cells than there are
+├── EngineError     the inference engine is missing, failed or answered nonsense
+└── MeterError      the power meter is missing or cannot be trusted
+
+Every one of them is shown as one line and ends the command with exit code 2.
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class SweetspotError(Exception):
+    """Base of everything that the command line shows as one line."""
+
+
+class InputError(SweetspotError):
+    """The user can repair this; the message says how."""
+
+
+class TooFewCellsError(InputError):
+    """A fit needs more cells than there are."""
+
+
+class EngineError(SweetspotError):
+    """The inference engine is missing, failed or answered nonsense."""
+
+
+class MeterError(SweetspotError):
+    """The power meter is missing or cannot be trusted."""
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """Return the error for a name that is in no list, with the nearest valid one first."""
+    names = sorted(known)
+    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return InputError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
