@@ -1,6 +1,12 @@
 """GPUs by their data sheets."""
 
 from dataclasses import dataclass
+from functools import lru_cache
+
+from sweetspot.catalog.packaged import read_packaged
+from sweetspot.errors import unknown_name
+
+MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,7 +20,7 @@ class Gpu:
         fp16_flops: peak FP16/BF16 tensor-core FLOP/s, FP32 accumulation.
         fp8_flops: peak FP8 tensor-core FLOP/s; None where the GPU has no FP8.
         power_limit_w: default board power limit.
-        source: the data sheet.
+        source: the data sheet, and where memory_bytes comes from.
     """
 
     id: str
@@ -25,4 +31,39 @@ class Gpu:
     fp16_flops: float
     fp8_flops: float | None
     power_limit_w: float
-    source: str
+    source: str = ""
+
+
+@lru_cache(maxsize=1)
+def _gpus() -> dict[str, Gpu]:
+    return {
+        gpu_id: Gpu(
+            id=gpu_id,
+            name=row["name"],
+            nvml_name=row["nvml_name"],
+            memory_bytes=row["memory_mib"] * MIB,
+            bandwidth_bytes_per_s=row["bandwidth_gb_per_s"] * 1e9,
+            fp16_flops=row["fp16_tflops"] * 1e12,
+            fp8_flops=None if row["fp8_tflops"] is None else row["fp8_tflops"] * 1e12,
+            power_limit_w=float(row["power_limit_w"]),
+            source=row["source"],
+        )
+        for gpu_id, row in read_packaged("gpus.yaml").items()
+    }
+
+
+def gpu_ids() -> tuple[str, ...]:
+    """Return the ids of all known GPUs, in the order of the catalog file."""
+    return tuple(_gpus())
+
+
+def gpu(gpu_id: str) -> Gpu:
+    """Return the GPU with this id.
+
+    Raises:
+        InputError: no GPU has this id.
+    """
+    try:
+        return _gpus()[gpu_id]
+    except KeyError:
+        raise unknown_name("GPU", gpu_id, gpu_ids()) from None

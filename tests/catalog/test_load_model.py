@@ -1,0 +1,161 @@
+"""A model by catalog id, by file, by folder or as a dictionary; and what is refused."""
+
+import json
+import re
+
+import pytest
+
+from sweetspot.catalog import architecture_from_config, catalog_entry, load_model
+from sweetspot.errors import InputError
+
+TINY = {
+    "model_type": "llama",
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+}
+
+
+def write_config(folder, config, name="config.json"):
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(config if isinstance(config, str) else json.dumps(config), encoding="utf-8")
+    return path
+
+
+def test_catalog_id_is_the_catalogs_architecture():
+    assert load_model("opt-6.7b") is catalog_entry("opt-6.7b").architecture
+
+
+@pytest.mark.parametrize("as_type", [str, lambda path: path], ids=["str", "path"])
+def test_file_and_folder_are_the_same_model_named_after_the_folder(tmp_path, as_type):
+    path = write_config(tmp_path / "My Model_v2", TINY)
+    expected = architecture_from_config(TINY, "my-model-v2")
+    assert load_model(as_type(path)) == expected
+    assert load_model(as_type(path.parent)) == expected
+
+
+def test_file_of_another_name_is_named_after_itself(tmp_path):
+    assert load_model(write_config(tmp_path / "models", TINY, "Tiny.json")).id == "tiny"
+
+
+def test_file_without_a_folder_name_is_named_after_itself(tmp_path, monkeypatch):
+    write_config(tmp_path, TINY)
+    monkeypatch.chdir(tmp_path)
+    assert load_model("config.json").id == "config"
+    assert load_model(".").id == "config"
+
+
+@pytest.mark.parametrize(
+    ("stated", "model_id"),
+    [
+        ("meta-llama/My-Llama", "my-llama"),
+        ("C:\\models\\Llama_3", "llama-3"),
+        ("/data/tiny/", "tiny"),
+        ("../..", "folder"),
+        ("", "folder"),
+        ("模型", "folder"),
+        (7, "folder"),
+        (None, "folder"),
+        ("x" * 500, "x" * 80),
+    ],
+)
+def test_id_is_what_the_file_says_if_that_is_a_name(tmp_path, stated, model_id):
+    path = write_config(tmp_path / "folder", {**TINY, "_name_or_path": stated})
+    assert load_model(path).id == model_id
+
+
+def test_ids_are_safe_in_paths(tmp_path):
+    for name in ("..a..", "-rf", "a b/../c", "Ünïcode 1"):
+        model_id = load_model({**TINY, "_name_or_path": name}).id
+        assert re.fullmatch(r"[a-z0-9][a-z0-9.-]*", model_id)
+
+
+def test_dictionary_is_read_as_a_file_is():
+    assert load_model(TINY) == architecture_from_config(TINY, "model")
+    assert load_model({**TINY, "_name_or_path": "a/b"}).id == "b"
+
+
+def test_catalog_id_is_never_lent_to_another_architecture(tmp_path):
+    assert load_model(write_config(tmp_path / "opt-1.3b", TINY)).id == "local-opt-1.3b"
+
+
+def test_same_architecture_under_the_same_name_is_the_catalogs(tmp_path):
+    config = {
+        "_name_or_path": "facebook/opt-1.3b",
+        "model_type": "opt",
+        "hidden_size": 2048,
+        "num_hidden_layers": 24,
+        "num_attention_heads": 32,
+        "ffn_dim": 8192,
+    }
+    assert load_model(config) == catalog_entry("opt-1.3b").architecture
+
+
+def test_byte_order_mark_is_no_obstacle(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(TINY).encode())
+    assert load_model(path).layers == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "not valid JSON"),
+        ('{"model_type": "llama", ', "not valid JSON"),
+        ("[1, 2]", "must hold a JSON object, not a list"),
+        ("3", "must hold a JSON object, not a int"),
+        ("[" * 100_000, "not valid JSON"),
+        ('{"hidden_size": ' + "9" * 5000 + "}", "not valid JSON"),
+        ('{"model_type": "llama", "hidden_size": NaN}', "'hidden_size' must be a positive integer"),
+        ('{"model_type": "mamba"}', "cannot read a model of type 'mamba'"),
+    ],
+    ids=["empty", "truncated", "list", "number", "deep", "huge-number", "nan", "unreadable"],
+)
+def test_bad_file_is_refused_in_one_line_with_its_path(tmp_path, text, message):
+    path = write_config(tmp_path, text)
+    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {message}") as caught:
+        load_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_binary_file_is_refused_with_its_path(tmp_path):
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(bytes(range(256)))
+    with pytest.raises(InputError, match="not valid JSON"):
+        load_model(path)
+
+
+def test_checkpoint_given_by_mistake_is_not_read(tmp_path):
+    path = tmp_path / "model.bin"
+    with path.open("wb") as file:
+        file.truncate(11 * 2**20)  # sparse: takes no room
+    with pytest.raises(InputError, match=r"too large for a config\.json"):
+        load_model(path)
+
+
+def test_folder_without_config_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"no config\.json in this folder"):
+        load_model(tmp_path)
+
+
+def test_bad_dictionary_is_refused():
+    with pytest.raises(InputError, match=r"^model config: 'hidden_size' is missing"):
+        load_model({"model_type": "llama"})
+
+
+@pytest.mark.parametrize("name", ["no/such/folder", "nowhere.json", "x" * 300 + "/config.json"])
+def test_path_that_does_not_exist_is_refused(name):
+    with pytest.raises(InputError, match="no such file or folder"):
+        load_model(name)
+
+
+@pytest.mark.parametrize("name", ["llama-3.2-1B", "gpt-17", "", "~nobody-of-that-name", "a\0b"])
+def test_unknown_model_is_refused_with_both_ways_out(name):
+    with pytest.raises(InputError, match=r"unknown model .* known: .* config\.json works too"):
+        load_model(name)
+
+
+def test_hub_id_of_a_catalog_model_leads_to_its_catalog_id():
+    with pytest.raises(InputError, match=r"in the catalog it is 'llama-3\.2-1b'"):
+        load_model("meta-llama/Llama-3.2-1B")

@@ -1,0 +1,1 @@
+"""From cells to fits, sweet spots and the comparison with the paper."""

@@ -1,0 +1,165 @@
+"""Fits of the six forms to cells: per model and engine load, as tidy tables and files."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.cells import GROUP, group_title, ok_cells, read_cells
+from sweetspot.analysis.least_squares import FormFit, fit_form, obstacle
+from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.energy_models import FORMS, Form
+from sweetspot.errors import InputError, TooFewCellsError
+from sweetspot.files import write_text_atomic
+
+UNDEFINED = "undefined"
+"""The stars of a coefficient whose fit has no residuals, and so no p-value."""
+
+_COEFFICIENTS = [*GROUP, "form", "term", "value", "std_error", "p_value", "stars"]
+_QUALITY = [
+    *GROUP,
+    *["form", "cells", "cells_left_out", "mape_percent", "r_squared"],
+    *["simulated", "status", "reason"],
+]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Fits:
+    """All fits of one run; a group is (model, requests, max_batch_size).
+
+    Attributes:
+        coefficients: one row per group, form and term: value, std_error (both in the term's
+            unit), p_value, stars. Forms that were not fitted have no rows.
+        quality: one row per group and form: cells used and left out (failed or invalid),
+            mape_percent, r_squared, simulated, status "ok" or "not fitted", and the reason.
+    """
+
+    coefficients: pd.DataFrame
+    quality: pd.DataFrame
+
+
+def stars(p_value: float) -> str:
+    """Return the paper's mark: *** below 0.001, ** below 0.01, * below 0.05, else n.s."""
+    if np.isnan(p_value):
+        return UNDEFINED
+    limits = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
+    return next((mark for limit, mark in limits if p_value < limit), "n.s.")
+
+
+def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
+    """Fit every form to every group of cells that can carry it.
+
+    Raises:
+        InputError: a row cannot be used (`ok_cells`).
+        TooFewCellsError: there is a form that no group at all can carry.
+    """
+    forms = tuple(forms)
+    ok = ok_cells(cells)
+    attempted = cells.groupby(GROUP, sort=False).size()
+    coefficients: list[dict[str, Any]] = []
+    quality: list[dict[str, Any]] = []
+    for group, rows in ok.groupby(GROUP, sort=False):
+        inputs = rows["input_tokens"].to_numpy(float)
+        outputs = rows["output_tokens"].to_numpy(float)
+        energy_per_token_j = rows["energy_per_token_j"].to_numpy(float)
+        for form in forms:
+            key = {**dict(zip(GROUP, group, strict=True)), "form": form.id}
+            reason = obstacle(form, inputs, outputs)
+            fit = None if reason else fit_form(form, inputs, outputs, energy_per_token_j)
+            if fit:
+                coefficients += _coefficient_rows(key, form, fit)
+            quality.append(
+                {
+                    **key,
+                    "cells": len(rows),
+                    "cells_left_out": int(attempted[group]) - len(rows),
+                    "mape_percent": fit.mape_percent if fit else np.nan,
+                    "r_squared": fit.r_squared if fit else np.nan,
+                    "simulated": bool(rows["simulated"].iloc[0]),
+                    "status": "ok" if fit else "not fitted",
+                    "reason": reason,
+                }
+            )
+    fits = Fits(
+        pd.DataFrame(coefficients, columns=_COEFFICIENTS), pd.DataFrame(quality, columns=_QUALITY)
+    )
+    _refuse_unfitted(fits.quality, forms, len(cells))
+    return fits
+
+
+def read_fits(folder: Path) -> Fits:
+    """Read back what `main_fit` wrote.
+
+    Raises:
+        InputError: a file is missing or is no table.
+    """
+    try:
+        coefficients = _read(folder / "coefficients.csv", ["value", "std_error", "p_value"])
+        quality = _read(folder / "quality.csv", ["mape_percent", "r_squared"])
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read the fits in {folder}: {error}; fit again") from error
+    return Fits(coefficients, quality)
+
+
+def main_fit(cells_csv: Path, out_dir: Path) -> None:
+    """Fit a cells.csv: coefficients, quality, sweet_spots and extremes, one .csv each.
+
+    Raises:
+        InputError: the cells cannot be read or fitted, or the folder not written.
+    """
+    cells = read_cells(cells_csv)
+    fits = fit_forms(cells)
+    tables = {
+        "coefficients": fits.coefficients,
+        "quality": fits.quality,
+        "sweet_spots": sweet_spots(cells, fits.coefficients),
+        "extremes": extremes(cells),
+    }
+    for name, table in tables.items():
+        write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
+
+
+def _read(path: Path, numbers: list[str]) -> pd.DataFrame:
+    """Read one table; only these columns can be empty, which is NaN."""
+    return pd.read_csv(
+        path,
+        keep_default_na=False,
+        na_values={column: [""] for column in numbers},
+    )
+
+
+def _coefficient_rows(key: dict[str, Any], form: Form, fit: FormFit) -> list[dict[str, Any]]:
+    return [
+        {
+            **key,
+            "term": term.name,
+            "value": fit.values[i],
+            "std_error": fit.std_errors[i],
+            "p_value": fit.p_values[i],
+            "stars": stars(fit.p_values[i]),
+        }
+        for i, term in enumerate(form.terms)
+    ]
+
+
+def _refuse_unfitted(quality: pd.DataFrame, forms: tuple[Form, ...], attempted: int) -> None:
+    """Refuse a run that leaves a form without a single fit: its tables would be empty."""
+    if quality.empty:
+        needed = max(form.min_cells for form in forms)
+        raise TooFewCellsError(
+            f"none of the {attempted} cells has status ok, and a fit needs at least {needed}; "
+            "see the cells' reasons"
+        )
+    for form in reversed(forms):
+        tried = quality[quality["form"] == form.id]
+        if (tried["status"] == "ok").any():
+            continue
+        nearest = tried.loc[tried["cells"].idxmax()]
+        raise TooFewCellsError(
+            f"too few cells to fit {form.title} ({form.source}): "
+            f"{group_title(tuple(nearest[GROUP]))} {nearest['reason']}; "
+            "add lengths to the sweep or measure the failed cells again"
+        )

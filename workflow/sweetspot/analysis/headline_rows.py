@@ -1,0 +1,144 @@
+"""The numbers of the paper's text, and the surfaces of its Table 5, each beside ours."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from sweetspot import published
+from sweetspot.analysis.cells import mean_over_repeats
+from sweetspot.analysis.comparison_rows import (
+    ALL_MODELS,
+    GRID_CELLS,
+    HEADLINE,
+    LOAD,
+    PAPER_LOAD,
+    TABLE5,
+    Pair,
+    condition,
+    on_paper_lengths,
+    on_paper_load,
+)
+from sweetspot.analysis.sweet_spots import extremes
+from sweetspot.energy_models import form
+
+_EFFICIENCIES = {"max": "highest efficiency", "min": "lowest efficiency", "cell": "efficiency"}
+_AVERAGES = {
+    "mean_mape": "mean MAPE",
+    "std_mape": "standard deviation of MAPE",
+    "mape_reduction": "MAPE reduction, Eq. 5 over Eq. 4",
+    "best_over_worst": "efficiency, best over worst cell",
+}
+
+
+def headline_pairs(ok: pd.DataFrame, quality: pd.DataFrame) -> Iterator[Pair]:
+    """The numbers that the paper states in its text, and Table 3's two last rows."""
+    cells = on_paper_lengths(ok)
+    fitted = on_paper_load(quality[quality["status"] == "ok"])
+    for _, row in published.headline().iterrows():
+        if row["statistic"] in _EFFICIENCIES:
+            yield from _efficiency(row, cells)
+        else:
+            yield from _average(row, on_paper_load(cells), fitted)
+
+
+def _efficiency(row: "pd.Series[Any]", cells: pd.DataFrame) -> Iterator[Pair]:
+    """Compute one model's highest, lowest or only efficiency under a load, if it was run."""
+    load = f"N={row['requests']}, B={row['max_batch_size']}"
+    chosen = mean_over_repeats(cells)
+    paper_cells = GRID_CELLS
+    for column in ("model", "requests", "max_batch_size"):
+        chosen = chosen[chosen[column] == row[column]]
+    for axis, column in (("I", "input_tokens"), ("O", "output_tokens")):
+        if pd.notna(row[column]):
+            chosen = chosen[chosen[column] == row[column]]
+            load += f", {axis}={row[column]}"
+            paper_cells //= len(published.GRID)
+    if chosen.empty:
+        return
+    energy_per_token_j = chosen["energy_per_token_j"]
+    extreme = energy_per_token_j.max() if row["statistic"] == "min" else energy_per_token_j.min()
+    on_grid = (row["requests"], row["max_batch_size"]) == PAPER_LOAD
+    yield Pair(
+        row["where"],
+        _EFFICIENCIES[row["statistic"]],
+        row["model"],
+        condition(load, len(chosen), paper_cells),
+        row["unit"],
+        float(row["value"]),
+        float(1 / extreme),
+        len(chosen),
+        bool(chosen["simulated"].any()),
+        (TABLE5, HEADLINE) if on_grid else (HEADLINE,),
+    )
+
+
+def _average(row: "pd.Series[Any]", cells: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Pair]:
+    """Average a number over the paper's models, if this run has all of them."""
+    statistic = row["statistic"]
+    if statistic == "best_over_worst":
+        by_model = extremes(cells).set_index("model")
+        values = by_model["best_over_worst"]
+    else:
+        form_id = "memory_flops" if statistic == "mape_reduction" else row["form"]
+        by_model = fitted[fitted["form"] == form_id].set_index("model")
+        values = by_model["mape_percent"]
+    if statistic == "mape_reduction":
+        flops = fitted[fitted["form"] == "flops"].set_index("model")["mape_percent"]
+        values = (1 - values / flops) * 100
+    models = published.table5()["model"]
+    values = values.reindex(models)
+    if values.isna().any():
+        return
+    counted = by_model.loc[models]
+    cell_count = int(counted["cells"].sum())
+    title = f", {form(row['form']).title}" if pd.notna(row["form"]) else ""
+    yield Pair(
+        row["where"],
+        f"{_AVERAGES[statistic]}{title}",
+        ALL_MODELS,
+        condition(LOAD, cell_count, len(models) * GRID_CELLS),
+        row["unit"],
+        float(row["value"]),
+        # Divided by 13, as the paper's printed deviations are.
+        float(values.std(ddof=0) if statistic == "std_mape" else values.mean()),
+        cell_count,
+        bool(counted["simulated"].any()),
+        (TABLE5, HEADLINE),
+    )
+
+
+def surface_pairs(ok: pd.DataFrame) -> Iterator[Pair]:
+    """Every cell beside e(I, O) on Table 5's surface, and the mean error of each model."""
+    ours = on_paper_load(mean_over_repeats(on_paper_lengths(ok)))
+    surface = published.surface_cells()
+    both = ours.merge(surface, on=["model", "input_tokens", "output_tokens"], suffixes=("", "_pub"))
+    for row in both.itertuples():
+        yield Pair(
+            "Table 5, Eq. 5",
+            "energy per output token on the surface",
+            row.model,
+            f"{LOAD}, I={row.input_tokens}, O={row.output_tokens}",
+            "J/token",
+            row.energy_per_token_j_pub,
+            row.energy_per_token_j,
+            1,
+            row.simulated,
+        )
+    ratio = both["energy_per_token_j"] / both["energy_per_token_j_pub"]
+    both["error_percent"] = (ratio - 1).abs() * 100
+    groups = [(model, rows, GRID_CELLS) for model, rows in both.groupby("model", sort=False)]
+    if both["model"].nunique() == surface["model"].nunique():
+        groups.append((ALL_MODELS, both, len(surface)))
+    for model, rows, paper_cells in groups:
+        yield Pair(
+            "Table 5, Eq. 5",
+            "mean error against the surface",
+            str(model),
+            condition(LOAD, len(rows), paper_cells),
+            "%",
+            float("nan"),
+            float(rows["error_percent"].mean()),
+            len(rows),
+            bool(rows["simulated"].any()),
+        )

@@ -1,0 +1,20 @@
+"""Models and GPUs as data, each number with its source."""
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.gpus import Gpu, gpu, gpu_ids
+from sweetspot.catalog.huggingface import architecture_from_config
+from sweetspot.catalog.loading import load_model
+from sweetspot.catalog.models import CatalogEntry, PaperRow, catalog_entry, model_ids
+
+__all__ = [
+    "Architecture",
+    "CatalogEntry",
+    "Gpu",
+    "PaperRow",
+    "architecture_from_config",
+    "catalog_entry",
+    "gpu",
+    "gpu_ids",
+    "load_model",
+    "model_ids",
+]

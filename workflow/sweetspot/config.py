@@ -1,0 +1,298 @@
+"""The experiment: the one place of its keys, their defaults and what they mean.
+
+`config.yaml` holds the paper's experiment; any key that a file leaves out has the paper's value.
+`docs/configuration.md` and `docs/config.schema.json` are generated from these classes
+(`make docs`), and a test fails when they drift.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from sweetspot.errors import InputError, unknown_name
+
+Count = Annotated[int, Field(gt=0, strict=True)]
+Counts = Annotated[list[Count], Field(min_length=1)]
+SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+Engine = Literal["tensorrt-llm", "simulator"]
+
+PAPER_MODELS = (
+    "llama-3.2-1b",
+    "opt-1.3b",
+    "qwen2-1.5b",
+    "gemma-2-2b",
+    "opt-2.7b",
+    "llama-3.2-3b",
+    "granite-3b",
+    "opt-6.7b",
+    "qwen2-7b",
+    "falcon-rw-7b",
+    "granite-8b",
+    "llama-3.1-8b",
+    "gemma-2-9b",
+)
+PAPER_LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)
+PAPER_BATCH_SIZES = (64, 128, 256, 512, 1024)
+
+MIN_FONT_PT = 7.0
+"""Nothing on a figure is set smaller than this: the usual lower limit of journals."""
+
+
+class Section(BaseModel):
+    """Base of every part of the experiment: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Sweep(Section):
+    """A full grid: every model with every combination of the lists."""
+
+    models: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Models of this sweep: catalog ids or paths of a `config.json`. "
+        "Left out: the experiment's `models`.",
+    )
+    input_tokens: Counts = Field(
+        default=list(PAPER_LENGTHS), description="Prompt lengths I, in tokens."
+    )
+    output_tokens: Counts = Field(
+        default=list(PAPER_LENGTHS), description="Output lengths O, in tokens per request."
+    )
+    requests: Counts = Field(default=[1000], description="Requests N of one run.")
+    max_batch_size: Counts | None = Field(
+        default=None,
+        description="Engine limits of requests in flight. Left out: `limits.max_batch_size`.",
+    )
+
+    @model_validator(mode="after")
+    def _no_cell_twice(self) -> Self:
+        for name in ("models", "input_tokens", "output_tokens", "requests", "max_batch_size"):
+            values = getattr(self, name) or []
+            twice = [v for i, v in enumerate(values) if v in values[:i]]
+            if twice:
+                raise ValueError(f"duplicate cell: {name} lists {twice[0]} twice; keep it once")
+        return self
+
+
+class Limits(Section):
+    """Limits that the engine is built with (paper, section 5.5)."""
+
+    max_seq_len: Count = Field(
+        default=8192, description="Longest sequence, I + O, in tokens; longer cells are refused."
+    )
+    max_batch_size: Count = Field(default=1024, description="Most requests in flight.")
+    max_num_tokens: Count = Field(
+        default=8192, description="Tokens of one iteration, prefill and decode together."
+    )
+    tensor_parallel: Literal[1] = Field(default=1, description="GPUs that share each layer.")
+    pipeline_parallel: Literal[1] = Field(default=1, description="GPUs that share the layers.")
+    kv_cache_memory_fraction: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="Share of the memory left beside weights and activations that the KV cache "
+        "takes (`trtllm-bench --kv_cache_free_gpu_mem_fraction`).",
+    )
+    tokens_per_block: Count = Field(
+        default=64, description="Tokens of one KV-cache block (TensorRT-LLM engines: 64)."
+    )
+
+    @model_validator(mode="after")
+    def _budget_holds_a_batch(self) -> Self:
+        if self.max_num_tokens < max(self.max_batch_size, self.tokens_per_block):
+            raise ValueError(
+                f"max_num_tokens {self.max_num_tokens} is smaller than max_batch_size"
+                f" {self.max_batch_size} or tokens_per_block {self.tokens_per_block};"
+                " every request in flight takes one token of it"
+            )
+        return self
+
+
+class Dataset(Section):
+    """Synthetic requests by the rules of TensorRT-LLM's `prepare_dataset.py token-norm-dist`."""
+
+    seed: int = Field(default=420, ge=0, description="Seed of the token ids.")
+    vocab_size: Count = Field(
+        default=128000,
+        description="Ids are drawn below this: the tokenizer's vocabulary size "
+        "(Llama-3.1-8B-Instruct, as in the paper).",
+    )
+    eos_id: int = Field(default=128009, ge=0, description="End-of-sequence id; never drawn.")
+
+
+class Measure(Section):
+    """How cells become records."""
+
+    block: Literal["model", "input", "cell"] = Field(
+        default="model",
+        description="What one job measures with one engine load: all cells of a model and "
+        "max_batch_size, those of one request count and input length, or one cell.",
+    )
+    repeats: Count = Field(default=1, description="How often each cell is measured.")
+    remeasure: bool = Field(
+        default=False, description="Measure again what has a record, instead of adopting it."
+    )
+
+
+class Simulator(Section):
+    """The simulated engine."""
+
+    calibration: Path | None = Field(
+        default=None,
+        description="Calibration file. Left out: the one that ships for the GPU, else the "
+        "efficiencies of `h100-sxm` on the GPU's data sheet.",
+    )
+
+
+class FigureStyle(Section):
+    """Look of all figures. Every choice of colours is colour-blind safe and survives greyscale."""
+
+    columns: Literal[1, 2] = Field(
+        default=2,
+        description="Journal columns that figures of several panels span: 2 sets the panels side "
+        "by side, 1 stacks them. Figure 3 is always one column wide.",
+    )
+    single_width_in: float = Field(
+        default=3.35, ge=2.5, le=6.0, description="Width of one journal column, in inches."
+    )
+    double_width_in: float = Field(
+        default=7.0, ge=5.0, le=12.0, description="Width of two journal columns, in inches."
+    )
+    font_size_pt: float = Field(
+        default=MIN_FONT_PT,
+        ge=MIN_FONT_PT,
+        le=10.0,
+        description="Font size at final size, in points; numbers inside heat maps stay at 7.",
+    )
+    palette: Literal["colorblind", "okabe_ito"] = Field(
+        default="colorblind", description="Colours of lines: seaborn's or Okabe and Ito's set."
+    )
+    colormap: Literal["viridis", "cividis", "magma"] = Field(
+        default="viridis", description="Colour scale of heat maps."
+    )
+    dpi: int = Field(default=300, ge=72, le=1200, description="Resolution of raster formats.")
+
+    @property
+    def panels_width_in(self) -> float:
+        """Width of a figure of several panels, in inches."""
+        return self.double_width_in if self.columns == 2 else self.single_width_in
+
+
+def paper_sweeps() -> dict[str, Sweep]:
+    """Return the three sweeps of the paper: sections 6.3, 6.2 and 8.2."""
+    return {
+        "grid": Sweep(),
+        "requests": Sweep(models=["falcon-rw-7b"], requests=[10, 100]),
+        "batch": Sweep(
+            models=["llama-3.2-1b"],
+            input_tokens=[64],
+            requests=[128, 1000],
+            max_batch_size=list(PAPER_BATCH_SIZES),
+        ),
+    }
+
+
+class Experiment(Section):
+    """One run of the workflow; everything it makes lies in `results/<run>/`."""
+
+    run: str = Field(
+        default="paper",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="Name of the run and of its folder; letters, digits, `.`, `_`, `-`.",
+    )
+    engine: Engine = Field(
+        default="tensorrt-llm",
+        description="What runs the requests. `tensorrt-llm` measures on this machine's GPU; "
+        "`simulator` needs none. Nothing falls back from one to the other.",
+    )
+    gpu: str = Field(default="h100-sxm", description="GPU, a catalog id.")
+    models: list[str] = Field(
+        default=list(PAPER_MODELS),
+        min_length=1,
+        description="Models: catalog ids, or paths of a Hugging Face `config.json` or its folder.",
+    )
+    sweeps: dict[SweepName, Sweep] = Field(
+        default_factory=paper_sweeps,
+        min_length=1,
+        description="Named sweeps; a cell that several of them name is measured once.",
+    )
+    limits: Limits = Field(default=Limits(), description="Limits of the engine.")
+    dataset: Dataset = Field(default=Dataset(), description="The requests' token ids.")
+    measure: Measure = Field(default=Measure(), description="How cells become records.")
+    simulator: Simulator = Field(default=Simulator(), description="The simulated engine.")
+    figures: FigureStyle = Field(default=FigureStyle(), description="Look of the figures.")
+
+    @model_validator(mode="after")
+    def _cells_can_run(self) -> Self:
+        twice = [m for i, m in enumerate(self.models) if m in self.models[:i]]
+        if twice:
+            raise ValueError(f"duplicate cell: models lists {twice[0]} twice; keep it once")
+        for name, sweep in self.sweeps.items():
+            longest_input, longest_output = max(sweep.input_tokens), max(sweep.output_tokens)
+            if longest_input + longest_output > self.limits.max_seq_len:
+                raise ValueError(
+                    f"sweeps.{name}: input_tokens {longest_input} + output_tokens"
+                    f" {longest_output} = {longest_input + longest_output} is more than"
+                    f" limits.max_seq_len {self.limits.max_seq_len};"
+                    " shorten a length or raise the limit"
+                )
+            largest_batch = max(sweep.max_batch_size or [0])
+            if largest_batch > self.limits.max_num_tokens:
+                raise ValueError(
+                    f"sweeps.{name}: max_batch_size {largest_batch} is more than"
+                    f" limits.max_num_tokens {self.limits.max_num_tokens};"
+                    " every request in flight takes one token of it"
+                )
+        return self
+
+
+def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Experiment:
+    """Return the experiment that a configuration names.
+
+    Raises:
+        InputError: one line that says which key is wrong, what it holds and what it may hold.
+    """
+    try:
+        return Experiment.model_validate(dict(config))
+    except ValidationError as e:
+        errors = e.errors()
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise InputError(f"{source}: {_explain(dict(errors[0]))}{more}") from e
+
+
+def _explain(error: dict[str, Any]) -> str:
+    """Word one pydantic error for somebody who edits a YAML file."""
+    path = [part for part in error["loc"] if part not in ("list[constrained-int]",)]
+    where = ".".join(str(part) for part in path if not isinstance(part, int))
+    value, kind = error["input"], error["type"]
+    if kind == "extra_forbidden":
+        siblings = _keys_at(path[:-1])
+        section = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
+        return str(unknown_name(f"key{section}", str(path[-1]), siblings))
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    if kind in ("greater_than", "int_type", "int_parsing", "int_from_float"):
+        return f"{where} must be a positive integer, not {value!r}"
+    if kind == "too_short":
+        return f"{where} is empty; it needs at least one entry"
+    if kind in ("literal_error", "enum"):
+        return f"{where} must be {error['ctx']['expected']}, not {value!r}"
+    if kind == "string_pattern_mismatch":
+        return f"{where} {value!r} may hold letters, digits, '.', '_' and '-' only"
+    return f"{where}: {error['msg']}, not {value!r}"
+
+
+def _keys_at(path: list[Any]) -> list[str]:
+    """Return the keys that the section at this path may have."""
+    if path and path[0] == "sweeps":
+        return list(Sweep.model_fields)
+    model: type[BaseModel] = Experiment
+    for part in path:
+        annotation = model.model_fields[part].annotation
+        assert isinstance(annotation, type)
+        assert issubclass(annotation, BaseModel)
+        model = annotation
+    return list(model.model_fields)

@@ -1,0 +1,57 @@
+"""What an engine needs of this node, checked before anything is planned on it."""
+
+import shutil
+
+from sweetspot.catalog import Gpu, gpu, gpu_ids
+from sweetspot.errors import EngineError, MeterError, unknown_name
+
+# engine -> the program that runs it; None where the engine needs neither program nor GPU
+_PROGRAMS = {"tensorrt-llm": "trtllm-bench", "simulator": None}
+
+_INSTALL = (
+    "TensorRT-LLM 0.21.0 (inside its NGC container nvidia/tensorrt-llm/release:0.21.0, or by"
+    " `pip install tensorrt-llm==0.21.0` from NVIDIA's package index)"
+)
+
+
+def require(engine: str, gpu_id: str) -> None:
+    """Check that `engine` can measure on the GPU `gpu_id` here; a simulator needs nothing.
+
+    Raises:
+        InputError: there is no such engine or GPU.
+        EngineError: something is missing; the message names it and both ways out. Nothing is ever
+            simulated in place of a measurement.
+    """
+    if engine not in _PROGRAMS:
+        raise unknown_name("engine", engine, _PROGRAMS)
+    program, wanted = _PROGRAMS[engine], gpu(gpu_id)
+    if program is None:
+        return
+    missing = [reason for reason in (_missing_gpu(wanted), _missing_program(program)) if reason]
+    if missing:
+        raise EngineError(
+            f"cannot measure with {engine} here: {'; '.join(missing)}."
+            f" Either run this on a node with an {wanted.name} and {_INSTALL},"
+            " or simulate: `make paper`, or"
+            " `snakemake --cores 2 --config engine=simulator run=paper-simulated`"
+        )
+
+
+def _missing_gpu(wanted: Gpu) -> str | None:
+    """Return what is wrong with this node's GPU, if anything is."""
+    from sweetspot.metering.nvml import Board  # a simulation starts without NVML's bindings
+
+    try:
+        with Board.open() as board:
+            found = board.name()
+    except MeterError as error:
+        return f"no usable NVIDIA GPU or driver ({error})"
+    if found.startswith(wanted.nvml_name):
+        return None
+    same = next((each for each in gpu_ids() if found.startswith(gpu(each).nvml_name)), None)
+    hint = f"; for this GPU set `gpu: {same}`" if same else ""
+    return f"the GPU is {found!r}, while the config says {wanted.id} ({wanted.nvml_name!r}){hint}"
+
+
+def _missing_program(program: str) -> str | None:
+    return None if shutil.which(program) else f"{program} is not on PATH"

@@ -1,0 +1,203 @@
+"""Lines of energy efficiency over output length."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import pandas as pd
+import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
+from matplotlib.axes import Axes
+
+from sweetspot.figures.canvas import length_ticks
+from sweetspot.figures.heat import OUTPUT_LABEL
+from sweetspot.figures.selection import gaps_note
+from sweetspot.figures.style import FigureStyle, Palette
+
+EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
+PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."
+CONTEXT_NOTE = "White marker: I + O beyond the model's native context."
+REPEATS_NOTE = "Error bars: lowest and highest repeat."
+
+MARKERS = "os^Dv<>PXp"
+_DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; their yellow and black come last
+_OKABE_ITO = (
+    *("#0072B2", "#E69F00", "#009E73", "#D55E00"),
+    *("#CC79A7", "#56B4E9", "#F0E442", "#000000"),
+)
+
+AXIS_WIDTH_IN = 0.35
+"""What tick labels and the label of the vertical axis take from a panel's width."""
+
+PLOT_HEIGHT_IN = 1.6
+"""Least height of the part of a panel that holds data."""
+
+_TITLE_AND_AXIS_IN = 0.6
+_LEGEND_LINE_EM = 1.3
+_LEGEND_HANDLE_EM = 3.9
+_CHARACTER_EM = 0.62
+_PT_PER_IN = 72.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineLook:
+    """How one line looks; marker and dashes tell lines apart where colours cannot."""
+
+    color: tuple[float, ...]
+    marker: str
+    dashes: str | tuple[int, tuple[int, ...]] = "-"
+    width_pt: float = 1.1
+    marker_pt: float = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class LegendRoom:
+    """Room for legends above the data of panels, so that they never cover a line.
+
+    Attributes:
+        columns: entries side by side.
+        plot_height_in: height of the axes, of which `PLOT_HEIGHT_IN` or more is left for data.
+        em_in: font size.
+        titled: whether legends have a title line.
+    """
+
+    columns: int
+    plot_height_in: float
+    em_in: float
+    titled: bool
+
+    @property
+    def panel_height_in(self) -> float:
+        """Height of a whole panel, with its title and its axis."""
+        return self.plot_height_in + _TITLE_AND_AXIS_IN
+
+    def axis_top(self, highest: float, entries: int) -> float:
+        """Return where the vertical axis ends, so that the legend stands above the data."""
+        legend_in = _legend_height_in(entries, self.columns, self.em_in, titled=self.titled)
+        return 1.05 * highest * self.plot_height_in / (self.plot_height_in - legend_in)
+
+
+def legend_room(
+    names: Sequence[str],
+    most_entries: int,
+    panel_width_in: float,
+    style: FigureStyle,
+    *,
+    titled: bool = False,
+) -> LegendRoom:
+    """Return the room for legends of these names in panels of this width."""
+    em_in = style.font_size_pt / _PT_PER_IN
+    entry_in = (_LEGEND_HANDLE_EM + _CHARACTER_EM * max(map(len, names))) * em_in
+    columns = min(most_entries, max(1, int(panel_width_in / entry_in)))
+    legend_in = _legend_height_in(most_entries, columns, em_in, titled=titled)
+    return LegendRoom(columns, PLOT_HEIGHT_IN + legend_in, em_in, titled)
+
+
+def _legend_height_in(entries: int, columns: int, em_in: float, *, titled: bool) -> float:
+    return ((-(-entries // columns) + titled) * _LEGEND_LINE_EM + 1.0) * em_in
+
+
+def categorical_looks(palette: Palette, count: int) -> list[LineLook]:
+    """Return looks for unordered things; past the palette's end colours repeat, markers differ."""
+    colors = cycle(sns.color_palette(_OKABE_ITO if palette == "okabe_ito" else palette))
+    looks = zip(colors, cycle(MARKERS), cycle(_DASHES), strict=False)
+    return [
+        LineLook(color=tuple(color), marker=marker, dashes=dashes)
+        for color, marker, dashes in islice(looks, count)
+    ]
+
+
+def draw_curve(ax: Axes, curve: pd.DataFrame, look: LineLook, label: str) -> None:
+    """Draw one line of `selection.efficiency_curve`: gaps stay gaps, the peak wears a ring."""
+    ax.plot(
+        curve.index.to_numpy(),
+        curve["mean"],
+        color=look.color,
+        linestyle=look.dashes,
+        linewidth=look.width_pt,
+        marker=look.marker,
+        markersize=look.marker_pt,
+        label=label,
+    )
+    beyond = curve.loc[curve["beyond_context"], "mean"]
+    ax.plot(
+        beyond.index.to_numpy(),
+        beyond,
+        color=look.color,
+        linestyle="none",
+        marker=look.marker,
+        markersize=look.marker_pt,
+        markerfacecolor="white",
+    )
+    spread = curve[curve["high"] > curve["low"]]
+    if len(spread):
+        below, above = spread["mean"] - spread["low"], spread["high"] - spread["mean"]
+        ax.errorbar(
+            spread.index.to_numpy(),
+            spread["mean"],
+            yerr=[below, above],
+            fmt="none",
+            ecolor=look.color,
+            elinewidth=0.8,
+            capsize=2,
+        )
+    means = curve["mean"].dropna()
+    if len(means):
+        ax.plot(
+            [means.idxmax()],
+            [means.max()],
+            linestyle="none",
+            marker="o",
+            markersize=8,
+            markerfacecolor="none",
+            markeredgecolor="black",
+            markeredgewidth=0.7,
+        )
+
+
+def dress(
+    ax: Axes,
+    lengths: Sequence[int],
+    room: LegendRoom,
+    *,
+    highest: float,
+    title: str,
+    legend_title: str | None = None,
+) -> None:
+    """Give a panel of curves its axes, units, grid and legend."""
+    ax.set_xscale("log", base=2)
+    length_ticks(ax.xaxis, lengths)
+    entries = len(ax.get_legend_handles_labels()[1])
+    ax.set_ylim(0.0, room.axis_top(highest, entries))
+    ax.set_xlabel(OUTPUT_LABEL)
+    ax.set_ylabel(EFFICIENCY_LABEL)
+    ax.set_title(title)
+    ax.grid(color="0.9", linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.legend(
+        title=legend_title,
+        loc="upper left",
+        ncols=room.columns,
+        frameon=False,
+        handlelength=2.4,
+        labelspacing=0.2,
+        columnspacing=1.0,
+        borderpad=0.0,
+        borderaxespad=0.4,
+        handletextpad=0.4,
+        alignment="left",
+    )
+
+
+def curve_notes(drawn: pd.DataFrame) -> str:
+    """Return how to read a figure of curves, as far as its cells need it."""
+    beyond = drawn["beyond_native_context"].eq(True).any()
+    repeated = drawn["repeat"].nunique() > 1
+    notes = [
+        PEAK_NOTE,
+        CONTEXT_NOTE if beyond else "",
+        REPEATS_NOTE if repeated else "",
+        gaps_note(drawn, "Gap in a line"),
+    ]
+    return " ".join(filter(None, notes))

@@ -1,0 +1,126 @@
+"""What the cells of a figure are worth: simulated, measured or published, and on what."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from sweetspot.errors import InputError
+
+_ENGINE_NAMES = {
+    "simulator": "TensorRT-LLM scheduler model",
+    "tensorrt-llm": "TensorRT-LLM",
+    "vllm": "vLLM",
+    "transformers": "Transformers",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The one origin that all valid cells of a figure share.
+
+    Attributes:
+        kind: "simulated", "measured" or "published surface".
+        engine: engine id, or empty where the cells name none.
+        gpu: GPU id, or empty where the cells name none.
+        calibration: the simulator's calibration, or empty for other kinds.
+        energy_source: which sensors gave the energy, e.g. "counter".
+    """
+
+    kind: str
+    engine: str
+    gpu: str
+    calibration: str
+    energy_source: str
+
+    @property
+    def words(self) -> list[str]:
+        """The parts of a provenance line, without empty ones."""
+        parts = [
+            self.kind,
+            "" if self.kind == "published surface" else _ENGINE_NAMES.get(self.engine, self.engine),
+            self.gpu,
+            f"calibration {self.calibration}" if self.calibration else "",
+            f"energy by {self.energy_source}" if self.kind == "measured" else "",
+        ]
+        return [part for part in parts if part]
+
+
+def valid_cells(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that carry a number which may be drawn."""
+    return cells[(cells["status"] == "ok") & cells["tokens_per_j"].notna()]
+
+
+def evidence_of(cells: pd.DataFrame) -> Evidence:
+    """Return the origin of the valid cells.
+
+    Raises:
+        InputError: no cell is valid, or cells of different origin are mixed.
+    """
+    valid = valid_cells(cells)
+    if valid.empty:
+        raise InputError(
+            f"none of {len(cells)} cells is valid, so there is nothing to draw; "
+            "the column `reason` of the cells table says why they failed"
+        )
+    return Evidence(
+        kind=_only("origins", _kinds(valid)),
+        engine=_only("engines", valid["engine"]),
+        gpu=_only("GPUs", valid["gpu"]),
+        calibration=_only("calibrations", valid["calibration"]),
+        # one board may fall back from its counter to its power readings for some cells only:
+        # that is said on the figure, not refused
+        energy_source=" and ".join(_names(valid["energy_source"])),
+    )
+
+
+def provenance(cells: pd.DataFrame) -> str:
+    """Return the small print of a figure: where its cells come from and how many there are.
+
+    Raises:
+        InputError: no cell is valid, or cells of different origin are mixed.
+    """
+    valid = valid_cells(cells)
+    words = evidence_of(cells).words
+    words.append(f"N = {_numbers(valid['requests'])}")
+    words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
+    setting = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]
+    per_model = valid.drop_duplicates(setting).groupby("model").size()
+    fewest, most = int(per_model.min()), int(per_model.max())
+    count = f"{most} cells" if fewest == most else f"{fewest} to {most} cells"
+    words.append(f"{len(per_model)} models, {count} each" if len(per_model) > 1 else count)
+    repeats = valid["repeat"].nunique()
+    if repeats > 1:
+        words.append(f"mean of {repeats} repeats")
+    return " · ".join(words)
+
+
+def _kinds(valid: pd.DataFrame) -> pd.Series:
+    kinds = valid["simulated"].astype(bool).map({True: "simulated", False: "measured"})
+    published = valid["energy_source"].fillna("").astype(str).str.contains("publish", case=False)
+    return kinds.mask(published, "published surface")
+
+
+def _only(kind: str, values: Iterable[object]) -> str:
+    """Return the only name; an absent one counts as a name of its own.
+
+    Raises:
+        InputError: there are several.
+    """
+    series = pd.Series(values).fillna("").astype(str)
+    counts = series.value_counts(sort=False)
+    if len(counts) > 1:
+        met = ", ".join(f"{name or 'none'} ({count} cells)" for name, count in counts.items())
+        raise InputError(
+            f"one figure cannot mix several {kind}: {met}; "
+            "keep one of them in the cells table and draw the other apart"
+        )
+    return str(counts.index[0])
+
+
+def _names(values: pd.Series) -> list[str]:
+    return sorted({str(value) for value in values.dropna()})
+
+
+def _numbers(values: pd.Series) -> str:
+    return ", ".join(str(int(value)) for value in sorted(values.unique()))

@@ -1,0 +1,117 @@
+"""Figure 1: how the number of requests changes energy efficiency over the grid of lengths."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
+
+from sweetspot.errors import InputError
+from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.curves import EFFICIENCY_LABEL
+from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.heat import (
+    CELL_HEIGHT_IN,
+    CELL_WIDTH_IN,
+    CONTEXT_NOTE,
+    GAP_MARK,
+    INPUT_LABEL,
+    OUTPUT_LABEL,
+    PEAK_NOTE,
+    heat_map,
+    mark_corners,
+    three_digits,
+)
+from sweetspot.figures.labels import ModelLabel, label_of
+from sweetspot.figures.selection import (
+    beyond_context_grid,
+    efficiency_grid,
+    gaps_note,
+    valid_cells,
+)
+from sweetspot.figures.style import FigureStyle
+
+_AXIS_IN = 0.5
+_PANEL_GAP_IN = 0.1
+_ABOVE_AND_BELOW_IN = 0.62
+
+
+def figure1(
+    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Figure:
+    """Draw tokens/J over the grid for each request count N, all on one logarithmic colour scale.
+
+    One scale for all panels, because the effect of N is the subject; logarithmic, because
+    efficiency spans a factor of 40 over the grid, and the low end would else be one colour.
+
+    Raises:
+        InputError: no model has its grid at several request counts, or origins are mixed.
+    """
+    evidence_of(cells)
+    drawn = _grids_at_several_requests(cells)
+    valid = valid_cells(drawn)
+    norm = LogNorm(valid["tokens_per_j"].min(), valid["tokens_per_j"].max())
+    subjects = [subject for _, subject in drawn.groupby(["model", "requests"], sort=True)]
+    rows, columns = drawn["input_tokens"].nunique(), drawn["output_tokens"].nunique()
+
+    width_in = style.panels_width_in
+    panel_in = columns * CELL_WIDTH_IN + _PANEL_GAP_IN
+    per_row = min(len(subjects), max(1, int((width_in - _AXIS_IN) / panel_in)))
+    panel_rows = -(-len(subjects) // per_row)
+    cell_in = ((width_in - _AXIS_IN) / per_row - _PANEL_GAP_IN) / columns
+    height_in = panel_rows * (rows * CELL_HEIGHT_IN + _ABOVE_AND_BELOW_IN) + _ABOVE_AND_BELOW_IN
+    with journal_look(style):
+        figure = empty_figure(width_in, height_in)
+        axes = panels(figure, len(subjects), per_row)
+        for place, (ax, subject) in enumerate(zip(axes, subjects, strict=True)):
+            grid = efficiency_grid(subject)
+            annotations = grid.map(three_digits) if cell_in >= 0.9 * CELL_WIDTH_IN else None
+            heat_map(ax, grid, norm=norm, colormap=style.colormap, annotations=annotations)
+            mark_corners(ax, beyond_context_grid(subject))
+            name = label_of(str(subject["model"].iloc[0]), labels or {}).name
+            ax.set_title(f"{name}, N = {subject['requests'].iloc[0]} requests")
+            ax.set_xlabel(OUTPUT_LABEL)
+            ax.set_ylabel(INPUT_LABEL if place % per_row == 0 else "")
+        bar = figure.colorbar(
+            ScalarMappable(norm, style.colormap), ax=axes, location="bottom", aspect=50, pad=0.02
+        )
+        bar.set_label(f"{EFFICIENCY_LABEL}, logarithmic colour scale")
+        bar.ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
+        bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        bar.ax.xaxis.set_minor_locator(NullLocator())
+        beyond = drawn["beyond_native_context"].eq(True).any()
+        notes = [PEAK_NOTE, CONTEXT_NOTE if beyond else "", gaps_note(drawn, GAP_MARK)]
+        return finish(figure, [" ".join(filter(None, notes)), provenance(drawn)])
+
+
+def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return, per model, the grids at the batch limit where most request counts have one.
+
+    Raises:
+        InputError: no model has a grid at several request counts.
+    """
+    chosen = []
+    for _, of_model in cells.groupby("model", sort=False):
+        by_limit = [_grids(limit) for _, limit in of_model.groupby("max_batch_size")]
+        best = max(by_limit, key=lambda grids: grids["requests"].nunique())
+        if best["requests"].nunique() > 1:
+            chosen.append(best)
+    if not chosen:
+        raise InputError(
+            "Figure 1 needs one model with its grid of lengths at several request counts, and no "
+            "cell table here has that; add a sweep over `requests` (the paper's: falcon-rw-7b at "
+            "10, 100 and 1000)"
+        )
+    return pd.concat(chosen)
+
+
+def _grids(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of those request counts that vary both lengths and have a valid cell."""
+    by_requests = cells.groupby("requests")
+    varied = (by_requests["input_tokens"].transform("nunique") > 1) & (
+        by_requests["output_tokens"].transform("nunique") > 1
+    )
+    alive = by_requests["tokens_per_j"].transform("count") > 0
+    return cells[varied & alive]

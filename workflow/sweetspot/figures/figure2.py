@@ -1,0 +1,78 @@
+"""Figure 2: energy efficiency of every model against output length, by size family."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sweetspot.errors import InputError
+from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.curves import (
+    AXIS_WIDTH_IN,
+    categorical_looks,
+    curve_notes,
+    draw_curve,
+    dress,
+    legend_room,
+)
+from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.labels import ModelLabel, family_order, label_of
+from sweetspot.figures.selection import (
+    common_setting,
+    efficiency_curve,
+    shortest_input,
+)
+from sweetspot.figures.style import FigureStyle
+
+
+def figure2(
+    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Figure:
+    """Draw tokens/J against output length at the shortest input, one panel a size family.
+
+    Raises:
+        InputError: the cells hold one output length only, or origins are mixed.
+    """
+    evidence_of(cells)
+    drawn = shortest_input(common_setting(cells))
+    lengths = sorted(drawn["output_tokens"].unique())
+    if len(lengths) < 2:
+        raise InputError(
+            f"Figure 2 needs several output lengths at the shortest input, and there is only "
+            f"{lengths[0]}; add a sweep over `output_tokens` (the paper's: 64 to 4096)"
+        )
+    models = list(drawn["model"].unique())
+    label = {model: label_of(model, labels or {}) for model in models}
+    families = family_order(label[model].size_family for model in models)
+    members = {
+        family: [model for model in models if label[model].size_family == family]
+        for family in families
+    }
+    per_row = len(families) if style.columns == 2 else 1
+    room = legend_room(
+        [label[model].name for model in models],
+        most_entries=max(map(len, members.values())),
+        panel_width_in=style.panels_width_in / per_row - AXIS_WIDTH_IN,
+        style=style,
+    )
+    with journal_look(style):
+        height_in = room.panel_height_in * -(-len(families) // per_row)
+        figure = empty_figure(style.panels_width_in, height_in)
+        axes = panels(figure, len(families), per_row)
+        for place, (ax, family) in enumerate(zip(axes, families, strict=True)):
+            curves = {
+                model: efficiency_curve(drawn[drawn["model"] == model]) for model in members[family]
+            }
+            looks = categorical_looks(style.palette, len(curves))
+            for (model, curve), look in zip(curves.items(), looks, strict=True):
+                draw_curve(ax, curve, look, label[model].name)
+            dress(
+                ax,
+                lengths,
+                room,
+                highest=max(curve["high"].max() for curve in curves.values()),
+                title=f"{family} models, I = {drawn['input_tokens'].iloc[0]} tokens",
+            )
+            if place % per_row:
+                ax.set_ylabel("")
+        return finish(figure, [curve_notes(drawn), provenance(drawn)])

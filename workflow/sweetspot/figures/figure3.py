@@ -1,0 +1,140 @@
+"""Figure 3: the shape that all models share, as a surface and as a flat heat map."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from sweetspot.errors import InputError
+from sweetspot.figures.canvas import empty_figure, finish, journal_look
+from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.heat import (
+    GAP_MARK,
+    INPUT_LABEL,
+    OUTPUT_LABEL,
+    PEAK_NOTE,
+    heat_map,
+)
+from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.selection import common_setting, efficiency_grid
+from sweetspot.figures.style import FigureStyle
+
+_EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
+_CELL_HEIGHT_IN = 0.25
+_AXIS_IN = 0.45
+_SURFACE_HEIGHT_IN = 2.75
+
+
+def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return min-max normalised efficiency averaged over models, and how many models it averages.
+
+    Each model's valid cells are scaled to 0 (its least efficient) to 1 (its most efficient); both
+    tables have input lengths as rows and output lengths as columns. A cell that is missing for
+    some models averages the others; one that is missing for all is NaN. A model whose cells are
+    all alike has no scale and is left out.
+
+    Raises:
+        InputError: no model has two cells that differ.
+    """
+    grids = []
+    for _, of_model in cells.groupby("model", sort=False):
+        grid = efficiency_grid(of_model)
+        low, high = grid.min(axis=None), grid.max(axis=None)
+        if high > low:
+            grids.append((grid - low) / (high - low))
+    if not grids:
+        raise InputError(
+            "Figure 3 needs several valid cells of different efficiency per model, and no model "
+            "has them; add a sweep over `input_tokens` and `output_tokens`"
+        )
+    stacked = pd.concat(grids).groupby(level=0)
+    inputs, outputs = (sorted(cells[f"{end}_tokens"].unique()) for end in ("input", "output"))
+    mean = stacked.mean().reindex(index=inputs, columns=outputs)
+    return mean, stacked.count().reindex(index=inputs, columns=outputs, fill_value=0)
+
+
+def figure3_heatmap(
+    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Figure:
+    """Draw the mean normalised efficiency as a flat heat map with its numbers.
+
+    Raises:
+        InputError: there is nothing to normalise, or origins are mixed.
+    """
+    evidence_of(cells)
+    drawn = common_setting(cells)
+    mean, models = normalised_mean(drawn)
+    partial = models < models.max(axis=None)
+    annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
+    with journal_look(style):
+        height_in = len(mean) * _CELL_HEIGHT_IN + _AXIS_IN
+        figure = empty_figure(style.single_width_in, height_in)
+        ax = figure.add_subplot()
+        norm = Normalize(0.0, 1.0)
+        heat_map(ax, mean, norm=norm, colormap=style.colormap, annotations=annotations)
+        ax.set_xlabel(OUTPUT_LABEL)
+        ax.set_ylabel(INPUT_LABEL)
+        bar = figure.colorbar(ScalarMappable(norm, style.colormap), ax=ax, aspect=25, pad=0.03)
+        bar.set_label(_EFFICIENCY_LABEL)
+        return finish(figure, [_notes(drawn, models, flat=True), provenance(drawn)])
+
+
+def figure3_surface(
+    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Figure:
+    """Draw the mean normalised efficiency as a surface over logarithmic lengths.
+
+    Raises:
+        InputError: there is nothing to normalise, one length does not vary, or origins are mixed.
+    """
+    evidence_of(cells)
+    drawn = common_setting(cells)
+    mean, models = normalised_mean(drawn)
+    if min(mean.shape) < 2:
+        raise InputError(
+            f"a surface needs several input and output lengths, and these cells have "
+            f"{mean.shape[0]} and {mean.shape[1]}; add lengths to the sweep"
+        )
+    log_outputs, log_inputs = np.log2(mean.columns.to_numpy()), np.log2(mean.index.to_numpy())
+    with journal_look(style):
+        figure = empty_figure(style.single_width_in, _SURFACE_HEIGHT_IN)
+        ax = figure.add_subplot(projection="3d")
+        ax.plot_surface(
+            *np.meshgrid(log_outputs, log_inputs),
+            mean.to_numpy(),
+            cmap=style.colormap,
+            norm=Normalize(0.0, 1.0),
+            rstride=1,
+            cstride=1,
+            edgecolor="0.2",
+            linewidth=0.3,
+            antialiased=True,
+        )
+        # the efficient corner stands at the back, so that it hides nothing
+        ax.invert_yaxis()
+        ax.view_init(elev=30, azim=-58)
+        ax.set_box_aspect((1.25, 1.1, 0.85), zoom=0.93)
+        ax.set_xticks(log_outputs, [str(length) for length in mean.columns])
+        ax.set_yticks(log_inputs, [str(length) for length in mean.index])
+        ax.set_zlim(0.0, 1.0)
+        ax.set_xlabel(OUTPUT_LABEL)
+        ax.set_ylabel(INPUT_LABEL)
+        ax.set_zlabel(_EFFICIENCY_LABEL, labelpad=-4)
+        ax.tick_params(pad=-1)
+        return finish(figure, [_notes(drawn, models), provenance(drawn)])
+
+
+def _notes(drawn: pd.DataFrame, models: pd.DataFrame, *, flat: bool = False) -> str:
+    most = int(models.max(axis=None))
+    fewer = int(((models > 0) & (models < most)).sum(axis=None))
+    missing = int((models == 0).sum(axis=None))
+    mark, gap = ("*", GAP_MARK) if flat else ("Not visible", "Hole")
+    notes = [
+        PEAK_NOTE if flat else "",
+        f"{mark}: mean of fewer than {most} models ({fewer} cells)." if fewer else "",
+        f"{gap}: no model has a valid result ({missing} cells)." if missing else "",
+    ]
+    return " ".join(filter(None, notes))

@@ -1,0 +1,90 @@
+"""One annotated heat map over the grid of input and output lengths."""
+
+import math
+
+import pandas as pd
+import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.patches import Polygon, Rectangle
+
+from sweetspot.figures.style import MIN_FONT_PT, Colormap
+
+CELL_WIDTH_IN = 0.285
+"""Narrowest cell that holds a number of four characters, such as 18.8, at 7 pt."""
+CELL_HEIGHT_IN = 0.21
+
+INPUT_LABEL = "Input length I (tokens)"
+OUTPUT_LABEL = "Output length O (tokens)"
+GAP_MARK = "\N{EN DASH}"
+PEAK_NOTE = "Framed cell: highest efficiency."
+CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
+
+_GAP_GREY = "0.85"
+
+
+def heat_map(
+    ax: Axes,
+    grid: pd.DataFrame,
+    *,
+    norm: Normalize,
+    colormap: Colormap,
+    annotations: pd.DataFrame | None,
+) -> None:
+    """Draw a grid (rows: input lengths, columns: output lengths) with the shortest at the origin.
+
+    Cells without a value are grey and marked with a dash; the highest one is framed.
+    """
+    gaps = grid.isna()
+    sns.heatmap(
+        grid,
+        ax=ax,
+        mask=gaps,
+        norm=norm,
+        cmap=colormap,
+        cbar=False,
+        annot=False if annotations is None else annotations,
+        fmt="",
+        annot_kws={"fontsize": MIN_FONT_PT},
+        linewidths=0.4,
+        linecolor="white",
+        xticklabels=[str(length) for length in grid.columns],
+        yticklabels=[str(length) for length in grid.index],
+    )
+    ax.invert_yaxis()
+    ax.set_facecolor(_GAP_GREY)
+    for row, column in _positions(gaps):
+        ax.text(column + 0.5, row + 0.5, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
+    for row, column in _positions(grid == grid.max(axis=None)):
+        frame = Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.3)
+        frame.set_clip_on(False)
+        ax.add_patch(frame)
+    ax.tick_params(length=0, pad=2)
+    ax.tick_params(axis="x", rotation=0 if _fits(grid.columns) else 90)
+    ax.tick_params(axis="y", rotation=0)
+
+
+def mark_corners(ax: Axes, marked: pd.DataFrame) -> None:
+    """Put a small white triangle into the outer corner of the marked cells."""
+    for row, column in _positions(marked):
+        corner = [(column + 1, row + 1), (column + 0.8, row + 1), (column + 1, row + 0.73)]
+        ax.add_patch(Polygon(corner, facecolor="white", edgecolor="black", linewidth=0.3))
+
+
+def three_digits(value: float) -> str:
+    """Return a number in at most four characters where its size allows: 0.42, 2.18, 18.8, 114."""
+    if math.isnan(value):
+        return ""
+    if value < 0.095:
+        return f"{value:.1g}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(max(value, 1.0))))}f}"
+
+
+def _positions(mask: pd.DataFrame) -> list[tuple[int, int]]:
+    rows, columns = mask.to_numpy(dtype=bool).nonzero()
+    return list(zip(rows.tolist(), columns.tolist(), strict=True))
+
+
+def _fits(lengths: pd.Index) -> bool:
+    """Whether tick labels of a cell's width can stand side by side."""
+    return max(len(str(length)) for length in lengths) <= 4

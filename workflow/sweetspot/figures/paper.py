@@ -1,0 +1,23 @@
+"""The paper's figures by the name of their files."""
+
+from collections.abc import Callable, Mapping
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from sweetspot.figures.figure1 import figure1
+from sweetspot.figures.figure2 import figure2
+from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
+from sweetspot.figures.figure4 import figure4
+from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.style import FigureStyle
+
+FIGURES: Mapping[
+    str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Figure]
+] = {
+    "figure1_requests": figure1,
+    "figure2_output_length": figure2,
+    "figure3_surface": figure3_surface,
+    "figure3_heatmap": figure3_heatmap,
+    "figure4_batch": figure4,
+}

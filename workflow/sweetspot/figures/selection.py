@@ -1,0 +1,67 @@
+"""Which cells a figure draws, and as what numbers."""
+
+import pandas as pd
+
+from sweetspot.figures.evidence import valid_cells
+
+_SETTING = ["requests", "max_batch_size"]
+
+
+def common_setting(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the one (N, max_batch_size) that most models share.
+
+    Sweeps over N or over the batch size vary one model only; the grid covers them all. Where two
+    settings cover as many models and lengths, the one with more requests counts (saturation).
+    """
+    groups = cells.groupby(_SETTING)
+    ranks = pd.DataFrame({"models": groups["model"].nunique(), "cells": groups.size()})
+    ranks = ranks.reset_index().sort_values(["models", "cells", *_SETTING])
+    best = ranks.iloc[-1]
+    chosen = (cells["requests"] == best["requests"]) & (
+        cells["max_batch_size"] == best["max_batch_size"]
+    )
+    return cells[chosen]
+
+
+def shortest_input(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of the shortest input length."""
+    return cells[cells["input_tokens"] == cells["input_tokens"].min()]
+
+
+def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return tokens/J by input length (rows) and output length (columns), mean over repeats.
+
+    The axes hold every length of the cells, failed ones too; a gap is NaN.
+    """
+    means = valid_cells(cells).groupby(["input_tokens", "output_tokens"])["tokens_per_j"].mean()
+    inputs = sorted(cells["input_tokens"].unique())
+    outputs = sorted(cells["output_tokens"].unique())
+    return means.unstack().reindex(index=inputs, columns=outputs).astype(float)
+
+
+def beyond_context_grid(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return, on the axes of `efficiency_grid`, where I + O passes the model's native context."""
+    beyond = cells["beyond_native_context"].eq(True)
+    table = beyond.groupby([cells["input_tokens"], cells["output_tokens"]]).any().unstack()
+    return table.eq(True)
+
+
+def efficiency_curve(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return tokens/J by output length: columns mean, low, high over repeats, and beyond_context.
+
+    The index holds every output length of the cells, failed ones too; a gap is NaN.
+    """
+    curve = valid_cells(cells).groupby("output_tokens")["tokens_per_j"].agg(["mean", "min", "max"])
+    curve = curve.rename(columns={"min": "low", "max": "high"})
+    curve = curve.reindex(sorted(cells["output_tokens"].unique())).astype(float)
+    beyond = cells["beyond_native_context"].eq(True)
+    curve["beyond_context"] = beyond.groupby(cells["output_tokens"]).any()
+    return curve
+
+
+def gaps_note(cells: pd.DataFrame, mark: str) -> str:
+    """Return the note on cells without a valid number, or nothing where there is none."""
+    setting = ["model", *_SETTING, "input_tokens", "output_tokens"]
+    asked = len(cells.drop_duplicates(setting))
+    missing = asked - len(valid_cells(cells).drop_duplicates(setting))
+    return f"{mark}: no valid result ({missing} of {asked} cells)" if missing else ""

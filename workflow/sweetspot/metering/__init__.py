@@ -1,0 +1,1 @@
+"""Meters, and the energy of what they saw."""

@@ -1,0 +1,124 @@
+"""Board power over time, and the energy of a window of it."""
+
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from sweetspot.errors import InputError
+from sweetspot.files import write_bytes_atomic
+
+FloatArray = npt.NDArray[np.float64]
+
+HEADER = "t_s,power_w"
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PowerTrace:
+    """Power of one board, linear between samples; two samples at one time are a step.
+
+    Attributes:
+        t_s: (n,) time of each sample in s, non-decreasing, n >= 2; the origin is the meter's.
+        power_w: (n,) board power in W, not negative.
+
+    Raises:
+        ValueError: the arrays do not fit that description.
+    """
+
+    t_s: FloatArray
+    power_w: FloatArray
+
+    def __post_init__(self) -> None:
+        """Take read-only copies and check them, as nothing downstream checks again."""
+        for name in ("t_s", "power_w"):
+            values = np.array(getattr(self, name), dtype=np.float64)
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+        if self.t_s.ndim != 1 or self.t_s.shape != self.power_w.shape or self.t_s.size < 2:
+            raise ValueError(
+                "a power trace needs two or more samples, each a time and a power; got"
+                f" {self.t_s.shape} times and {self.power_w.shape} powers"
+            )
+        if not (np.isfinite(self.t_s).all() and np.isfinite(self.power_w).all()):
+            raise ValueError("a power trace must be finite")
+        if (np.diff(self.t_s) < 0).any():
+            raise ValueError("the times of a power trace must not decrease")
+        if (self.power_w < 0).any():
+            raise ValueError("the power of a power trace must not be negative")
+
+
+def require_span(trace: PowerTrace, start_s: float, end_s: float) -> None:
+    """Raise ValueError unless [start_s, end_s] is a window, longer than 0, inside the trace."""
+    first_s, last_s = trace.t_s[0], trace.t_s[-1]
+    if not first_s <= start_s < end_s <= last_s:
+        raise ValueError(
+            f"window [{start_s}, {end_s}] s is not inside the trace, [{first_s}, {last_s}] s"
+        )
+
+
+def window_energy_j(trace: PowerTrace, start_s: float, end_s: float) -> float:
+    """Return the energy drawn in [start_s, end_s], in J: the exact integral of the trace.
+
+    A step at an edge of the window counts with the side that lies inside.
+
+    Raises:
+        ValueError: the trace does not span the window; nothing is extrapolated.
+    """
+    t_s, power_w = trace.t_s, trace.power_w
+    require_span(trace, start_s, end_s)
+    # Samples strictly inside; searching from these sides leaves a step at an edge with its inner
+    # value next to the window, and the segments that hold the edges are never of zero length.
+    first = int(np.searchsorted(t_s, start_s, side="right"))
+    last = int(np.searchsorted(t_s, end_s, side="left"))
+    start_w, end_w = _interpolated(trace, first, start_s), _interpolated(trace, last, end_s)
+    times = np.concatenate(([start_s], t_s[first:last], [end_s]))
+    powers = np.concatenate(([start_w], power_w[first:last], [end_w]))
+    return float(np.trapezoid(powers, times))
+
+
+def mean_power_w(trace: PowerTrace, start_s: float, end_s: float) -> float:
+    """Return the mean power over [start_s, end_s], in W; raises as window_energy_j does."""
+    return window_energy_j(trace, start_s, end_s) / (end_s - start_s)
+
+
+def write_trace(path: Path, trace: PowerTrace) -> None:
+    """Write a trace as gzip CSV, every number to its last bit; equal traces give equal files.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    rows = map("{!r},{!r}".format, trace.t_s.tolist(), trace.power_w.tolist())
+    text = "\n".join((HEADER, *rows, ""))
+    # level 1: five times as fast as the default and hardly larger, as digits are mostly noise
+    write_bytes_atomic(path, gzip.compress(text.encode(), compresslevel=1, mtime=0))
+
+
+def read_trace(path: Path) -> PowerTrace:
+    """Read a trace that write_trace wrote.
+
+    Raises:
+        InputError: there is no such file, or it is cut short or not a power trace.
+    """
+    try:
+        header, _, rows = gzip.decompress(path.read_bytes()).decode().partition("\n")
+        if header != HEADER or not rows:
+            raise ValueError(f"it does not start with {HEADER!r} and rows of numbers")
+        columns = np.loadtxt(io.StringIO(rows), delimiter=",", ndmin=2, unpack=True)
+        if len(columns) != 2:
+            raise ValueError(f"it has {len(columns)} columns instead of 2")
+        return PowerTrace(t_s=columns[0], power_w=columns[1])
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        raise InputError(
+            f"cannot read the power trace {path}: {error}; remove it and run its cell again"
+        ) from error
+
+
+def _interpolated(trace: PowerTrace, right: int, at_s: float) -> float:
+    """Return the power at `at_s`, which lies in the segment that ends at sample `right`."""
+    t0, t1 = trace.t_s[right - 1], trace.t_s[right]
+    p0, p1 = trace.power_w[right - 1], trace.power_w[right]
+    return float(p0 + (p1 - p0) * ((at_s - t0) / (t1 - t0)))

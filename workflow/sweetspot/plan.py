@@ -1,0 +1,187 @@
+"""From an experiment to blocks of cells: what each job measures, and all that decides its values."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from itertools import product
+
+from pydantic import TypeAdapter
+
+from sweetspot.catalog import Architecture, Gpu, load_model
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.config import Dataset, Experiment, Limits, Sweep
+from sweetspot.errors import InputError
+from sweetspot.simulator.calibration import Calibration, load_calibration
+from sweetspot.simulator.memory import require_fit
+from sweetspot.workload import Cell
+
+# Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
+PROTOCOL = 1
+
+_CELL = re.compile(r"n(\d+)/i(\d+)_o(\d+)/r(\d+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all cells of a block have in common and what decides their values with them.
+
+    `calibration` holds the simulator's constants; None for engines that measure.
+    """
+
+    engine: str
+    model: Architecture
+    gpu: Gpu
+    limits: Limits
+    dataset: Dataset
+    calibration: Calibration | None
+    max_batch_size: int
+    protocol: int = PROTOCOL
+
+    @cached_property
+    def json(self) -> str:
+        """The settings as one line; where a GPU's numbers were read decides nothing."""
+        return _adapter().dump_json(self, exclude={"gpu": {"source"}}).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """The cells that one job measures with one engine load; `id` is readable and path-safe."""
+
+    id: str
+    settings: Settings
+    cells: tuple[Cell, ...]
+
+    def key(self, cell: Cell) -> str:
+        """Return the key of a cell's record: a hash of everything that decides its value."""
+        return hashlib.sha256(f"{self.settings.json}\n{cell.id}".encode()).hexdigest()[:16]
+
+    @property
+    def cell_names(self) -> str:
+        """The cells as a job's command line names them."""
+        return " ".join(
+            f"n{c.requests}/i{c.input_tokens}_o{c.output_tokens}/r{c.repeat}" for c in self.cells
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All blocks of an experiment, and which sweeps each cell belongs to."""
+
+    blocks: tuple[Block, ...]
+    sweeps: dict[str, tuple[str, ...]]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """All cells, in the experiment's order."""
+        return (cell for block in self.blocks for cell in block.cells)
+
+
+def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
+    """Return the block that a job's command line names.
+
+    Raises:
+        InputError: if a cell's name or the settings cannot be read.
+    """
+    try:
+        settings = _adapter().validate_json(settings_json)
+    except ValueError as e:
+        raise InputError(f"the settings of block {block_id} cannot be read: {e}") from e
+    cells = []
+    for name in cell_names.split():
+        match = _CELL.fullmatch(name)
+        if not match:
+            raise InputError(f"{name!r} is no cell; cells look like n1000/i64_o256/r0")
+        requests, input_tokens, output_tokens, repeat = map(int, match.groups())
+        cells.append(
+            Cell(
+                model=settings.model.id,
+                engine=settings.engine,
+                max_batch_size=settings.max_batch_size,
+                requests=requests,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                repeat=repeat,
+            )
+        )
+    return Block(id=block_id, settings=settings, cells=tuple(cells))
+
+
+def plan(experiment: Experiment) -> Plan:
+    """Return what an experiment measures.
+
+    Raises:
+        InputError: unknown model or GPU, two models of one name, or a model that does not fit.
+    """
+    gpu = catalog_gpu(experiment.gpu)
+    simulated = experiment.engine == "simulator"
+    calibration = load_calibration(gpu, experiment.simulator.calibration) if simulated else None
+    architectures: dict[str, Architecture] = {}
+    members: dict[Cell, list[str]] = {}
+    for sweep_name, sweep in experiment.sweeps.items():
+        for reference in sweep.models or experiment.models:
+            architecture = load_model(reference)
+            known = architectures.setdefault(architecture.id, architecture)
+            if known != architecture:
+                raise InputError(
+                    f"two different models are called {architecture.id!r}; rename one's folder"
+                )
+            for cell in _cells(experiment, sweep, architecture.id):
+                members.setdefault(cell, []).append(sweep_name)
+    groups: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in sorted(members, key=lambda c: (list(architectures).index(c.model), c)):
+        groups.setdefault(_block_parts(cell, experiment.measure.block), []).append(cell)
+    blocks = []
+    for parts, cells in groups.items():
+        architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
+        require_fit(architecture, gpu, experiment.limits.max_num_tokens, batch)
+        settings = Settings(
+            engine=experiment.engine,
+            model=architecture,
+            gpu=gpu,
+            limits=experiment.limits,
+            dataset=experiment.dataset,
+            calibration=calibration,
+            max_batch_size=batch,
+        )
+        blocks.append(Block(id="/".join(parts), settings=settings, cells=tuple(cells)))
+    return Plan(
+        blocks=tuple(blocks), sweeps={cell.id: tuple(names) for cell, names in members.items()}
+    )
+
+
+def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell]:
+    batches = sweep.max_batch_size or [experiment.limits.max_batch_size]
+    for batch, requests, input_tokens, output_tokens, repeat in product(
+        batches,
+        sweep.requests,
+        sweep.input_tokens,
+        sweep.output_tokens,
+        range(experiment.measure.repeats),
+    ):
+        yield Cell(
+            model=model_id,
+            engine=experiment.engine,
+            max_batch_size=batch,
+            requests=requests,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            repeat=repeat,
+        )
+
+
+def _block_parts(cell: Cell, size: str) -> tuple[str, ...]:
+    parts = [cell.model, f"b{cell.max_batch_size}"]
+    if size == "input":
+        parts.append(f"n{cell.requests}_i{cell.input_tokens}")
+    if size == "cell":
+        parts.append(
+            f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}_r{cell.repeat}"
+        )
+    return tuple(parts)
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)

@@ -1,0 +1,131 @@
+"""Calibrations: the simulator's constants in a file that says what they were fitted to."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.catalog.gpus import Gpu
+from sweetspot.errors import InputError
+from sweetspot.simulator.constants import Constants, transfer
+
+SCHEMA = 1
+Level = Literal["data sheet", "published numbers", "own measurements"]
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+
+
+class CalibrationFile(BaseModel):
+    """A calibration as it lies on disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = SCHEMA
+    name: str
+    gpu: str
+    engine: str
+    level: Level
+    seen: list[str] = Field(description="what the constants were fitted to")
+    errors_percent: dict[str, Finite] = Field(description="mean absolute errors on what it saw")
+    at_bound: list[str] = Field(description="constants that the fit pushed to a bound")
+    constants: dict[str, Finite]
+
+    def to_constants(self) -> Constants:
+        """Return the constants.
+
+        Raises:
+            TypeError: if a constant is missing or unknown.
+        """
+        return Constants(**self.constants)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """A calibration ready for one GPU; `name` and `level` stand in every row made with it.
+
+    `seen` says what the constants were fitted to: agreement with that is no evidence.
+    """
+
+    name: str
+    level: Level
+    seen: tuple[str, ...]
+    constants: Constants
+
+
+def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
+    """Return the calibration for a GPU: the user's file, the one that ships, or a transfer of it.
+
+    Raises:
+        InputError: if the file cannot be read, is no calibration, or is for another GPU.
+    """
+    if path is not None:
+        found = _parse(_read(path), str(path))
+        if found.gpu != gpu.id:
+            raise InputError(
+                f"{path} is a calibration for {found.gpu}, not for {gpu.id};"
+                f" set gpu: {found.gpu} or choose another calibration"
+            )
+        return _ready(found)
+    shipped = _shipped()
+    if gpu.id in shipped:
+        return _ready(shipped[gpu.id])
+    base = shipped["h100-sxm"]
+    return Calibration(
+        name=f"data sheet of {gpu.id}, efficiencies of {base.name}",
+        level="data sheet",
+        seen=tuple(base.seen),
+        constants=transfer(base.to_constants(), catalog_gpu(base.gpu), gpu),
+    )
+
+
+def _ready(found: CalibrationFile) -> Calibration:
+    return Calibration(
+        name=found.name,
+        level=found.level,
+        seen=tuple(found.seen),
+        constants=found.to_constants(),
+    )
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> dict[str, CalibrationFile]:
+    folder = resources.files("sweetspot.simulator") / "calibrations"
+    files = [
+        _parse(json.loads(entry.read_text(encoding="utf-8")), entry.name)
+        for entry in folder.iterdir()
+        if entry.name.endswith(".json")
+    ]
+    return {found.gpu: found for found in files}
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise InputError(f"cannot read calibration {path}: {e.strerror}") from e
+    except ValueError as e:
+        raise InputError(f"{path} is not valid JSON: {e}") from e
+
+
+def _parse(data: Any, name: str) -> CalibrationFile:
+    if isinstance(data, Mapping) and data.get("schema_version") not in (None, SCHEMA):
+        raise InputError(
+            f"{name} has schema_version {data['schema_version']!r}; this version reads {SCHEMA}"
+        )
+    try:
+        found = CalibrationFile.model_validate(data)
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise InputError(f"{name} is not a calibration: {where}: {first['msg']}") from e
+    try:
+        found.to_constants()
+    except TypeError as e:
+        known = ", ".join(Constants.__dataclass_fields__)
+        raise InputError(f"{name} must hold exactly these constants: {known}") from e
+    return found

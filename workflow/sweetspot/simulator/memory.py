@@ -1,0 +1,71 @@
+"""How much of the GPU's memory is left for the KV cache."""
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.gpus import Gpu
+from sweetspot.errors import InputError
+
+# CUDA context, cuBLAS and NCCL workspaces, the engine's own buffers: about 1 GB on data-centre
+# boards (what nvidia-smi shows for an engine beyond its weights, KV cache and activations).
+RUNTIME_BYTES = 1_000_000_000
+
+
+def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_size: int) -> int:
+    """Return the bytes of the largest iteration's activations and of the logits of a full batch.
+
+    One layer's tensors are alive at a time: residual, normed input, attention and FFN output
+    (hidden each), Q, K and V, and the FFN's branches. Logits are FP32, and sampling copies them.
+    """
+    branches = 2 if architecture.gated_ffn else 1
+    per_token = (
+        4 * architecture.hidden
+        + architecture.query_size
+        + 2 * architecture.kv_size
+        + branches * architecture.ffn
+    )
+    logits = 2 * 4 * max_batch_size * architecture.vocab
+    return max_num_tokens * per_token * architecture.bytes_per_element + logits
+
+
+def free_bytes(
+    architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
+) -> int:
+    """Return the bytes left beside weights, activations and runtime; negative if they do not fit."""
+    activations = activation_bytes(architecture, max_num_tokens, max_batch_size)
+    return gpu.memory_bytes - architecture.weight_bytes - activations - RUNTIME_BYTES
+
+
+def require_fit(
+    architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
+) -> None:
+    """Refuse a model whose weights and activations leave nothing for the KV cache.
+
+    Raises:
+        InputError: says how much memory is missing.
+    """
+    free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
+    if free <= 0:
+        raise InputError(
+            f"model {architecture.id} does not fit {gpu.id}: its weights take"
+            f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
+            f" {-free / 1e9:.1f} GB are missing for activations; choose a smaller model or a GPU"
+            " with more memory"
+        )
+
+
+def kv_cache_blocks(
+    architecture: Architecture,
+    gpu: Gpu,
+    *,
+    max_num_tokens: int,
+    max_batch_size: int,
+    memory_fraction: float,
+    tokens_per_block: int,
+) -> int:
+    """Return how many KV-cache blocks fit in `memory_fraction` of the free memory; 0 if none.
+
+    Sliding layers keep the whole context: `trtllm-bench` sets no attention window, so the engine
+    sizes its cache for the full sequence in every layer.
+    """
+    free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
+    block_bytes = architecture.kv_bytes_per_token * tokens_per_block
+    return max(0, int(free * memory_fraction) // block_bytes)

@@ -1,0 +1,74 @@
+"""Ours beside the paper's, short enough to read."""
+
+from typing import Any
+
+import pandas as pd
+
+from sweetspot.analysis.comparison import INDEPENDENT
+from sweetspot.analysis.comparison_rows import ALL_MODELS, LOAD
+from sweetspot.tables.table import Column, Table, number
+
+_PER_MODEL = ("Table 3", "Table 5")
+
+
+def comparison_table(comparison: pd.DataFrame) -> Table:
+    """Return the comparison without its single cells, and with models summed up.
+
+    What Tables 3 and 5 give for every model becomes one row a quantity: the mean of the absolute
+    relative differences.
+    """
+    per_model = comparison["where"].isin(_PER_MODEL) & (comparison["model"] != ALL_MODELS)
+    per_cell = comparison["quantity"].str.startswith("energy per output token")
+    summed = [
+        _summed(rows)
+        for _, rows in comparison[per_model].groupby(["where", "quantity"], sort=False)
+    ]
+    nothing = (comparison["published"] == 0) & (comparison["ours"] == 0)  # most of Table 4
+    single = comparison[~per_model & ~per_cell & ~nothing]
+    frame = pd.DataFrame([*single.to_dict("records"), *summed], columns=comparison.columns)
+    frame = frame.sort_values("where", kind="stable", ignore_index=True)
+    dependent = [words for words in frame["evidence"].unique() if words != INDEPENDENT]
+    kind = "Ours is simulated." if frame["simulated"].any() else "Ours is from this run's cells."
+    return Table(
+        frame=frame,
+        columns=(
+            Column("Where", lambda row: row.where, number=False),
+            Column("Quantity", lambda row: row.quantity, number=False),
+            Column("Model", lambda row: row.model, number=False),
+            Column("Condition", lambda row: row.condition, number=False),
+            Column("Unit", lambda row: row.unit, number=False),
+            Column("Published", number("published", ".5g")),
+            Column("Ours", number("ours", ".5g")),
+            Column("Relative difference (%)", _relative_difference),
+            Column("Evidence", lambda row: row.evidence.split(":")[0], number=False),
+        ),
+        title="Comparison with the paper",
+        caption=f"Published numbers (arXiv 2602.05695) beside ours. {kind}",
+        notes=(
+            *(words[0].upper() + words[1:] + "; agreement is no evidence." for words in dependent),
+            "B is max_batch_size. Rows of several models give the mean of the absolute relative "
+            "differences. Levels of Table 4 that no model has in either are not listed.",
+        ),
+        label="tab:comparison",
+        long=True,
+    )
+
+
+def _summed(rows: pd.DataFrame) -> dict[str, object]:
+    first = rows.iloc[0]
+    return {
+        **first.to_dict(),
+        "model": f"{len(rows)} models",
+        "condition": LOAD,
+        "published": float("nan"),
+        "ours": float("nan"),
+        "difference": float("nan"),
+        "relative_difference_percent": rows["relative_difference_percent"].abs().mean(),
+        "cells": int(rows["cells"].sum()),
+    }
+
+
+def _relative_difference(row: Any) -> str:  # noqa: ANN401
+    if pd.notna(row.relative_difference_percent) and pd.isna(row.published):
+        return f"{row.relative_difference_percent:.1f} (mean absolute)"
+    return number("relative_difference_percent", "+.1f")(row)

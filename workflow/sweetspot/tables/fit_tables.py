@@ -1,0 +1,175 @@
+"""Tables 3 to 5: how well the forms fit, which coefficients matter, and their values."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.cells import GROUP
+from sweetspot.analysis.fits import Fits
+from sweetspot.analysis.significance import significance_counts
+from sweetspot.energy_models import FORMS, form
+from sweetspot.tables.model_table import TableModel
+from sweetspot.tables.table import MISSING, Column, Table, number
+
+_MODEL = Column("Model", lambda row: row.name, number=False)
+_FAMILY = Column("Family", lambda row: row.family or MISSING, number=False)
+_GREEK = {f"alpha{i}": rf"$\alpha_{i}$" for i in range(6)}
+
+
+def table3(fits: Fits, models: Sequence[TableModel]) -> Table:
+    """Return Table 3: MAPE of every form on every model, then average and standard deviation."""
+    quality = _common_load(fits.quality)
+    mape = quality.pivot(index="model", columns="form", values="mape_percent")
+    mape = mape.reindex(columns=[form.id for form in FORMS])
+    frame = _by_model(mape.reset_index(), models)
+    values = frame[list(mape.columns)]
+    # The paper's deviations divide by the number of models, not by one less.
+    summary = pd.DataFrame([values.mean(), values.std(ddof=0)]).assign(
+        model="", name=["Average", "Standard deviation"], family=""
+    )
+    missing = quality[quality["status"] != "ok"]
+    return Table(
+        frame=pd.concat([frame, summary], ignore_index=True),
+        columns=(_MODEL, _FAMILY, *(Column(form.title, number(form.id, ".2f")) for form in FORMS)),
+        title="Table 3",
+        caption=f"MAPE in % of the energy models, each fitted to one LLM. {_origin(quality)}",
+        notes=(
+            *_left_out(quality),
+            *(
+                f"{row.model}, {row.form}: not fitted, {row.reason}."
+                for row in missing.itertuples()
+            ),
+        ),
+        label="tab:mape",
+    )
+
+
+def table4(fits: Fits) -> Table:
+    """Return Table 4: for how many models each coefficient of Eq. 5 is significant."""
+    coefficients = _common_load(fits.coefficients, fits.quality)
+    counts = significance_counts(coefficients).reset_index()
+    undefined = bool(counts["undefined"].any())
+    return Table(
+        frame=counts,
+        columns=(
+            Column("Parameter", lambda row: row.parameter, number=False),
+            _share("***", "three_stars"),
+            _share("**", "two_stars"),
+            _share("*", "one_star"),
+            _share("n.s.", "not_significant"),
+            *((_share("undefined", "undefined"),) if undefined else ()),
+        ),
+        title="Table 4",
+        caption=(
+            "Significance of the parameters of Eq. 5: the number of LLMs at each level. "
+            f"{_origin(_eq5(fits.quality))}"
+        ),
+        notes=(
+            "*** p < 0.001, ** p < 0.01, * p < 0.05, n.s. not significant; two-sided t-tests of "
+            "ordinary least squares.",
+            *(("Undefined: the fit meets every cell, so nothing can be tested.",) * undefined),
+        ),
+        label="tab:significance",
+    )
+
+
+def table5(
+    fits: Fits, sweet_spots: pd.DataFrame, extremes: pd.DataFrame, models: Sequence[TableModel]
+) -> Table:
+    """Return Table 5: Eq. 5's coefficients, and the sweet spot as observed and as estimated.
+
+    The estimate is Eq. 6 at the input length of the observed one.
+    """
+    eq5 = form("memory_flops")
+    coefficients = _common_load(fits.coefficients, fits.quality)
+    coefficients = coefficients[coefficients["form"] == eq5.id]
+    names = [term.name for term in eq5.terms]
+    values = coefficients.pivot(index=GROUP, columns="term", values="value")[names].reset_index()
+    best = extremes.rename(columns={"best_input_tokens": "input_tokens"})
+    spots = values.merge(best[[*GROUP, "input_tokens"]], on=GROUP).merge(
+        sweet_spots[[*GROUP, "input_tokens", "observed_output_tokens", "estimated_output_tokens"]],
+        on=[*GROUP, "input_tokens"],
+    )
+    return Table(
+        frame=_by_model(spots.drop(columns=GROUP[1:]), models),
+        columns=(
+            _MODEL,
+            _FAMILY,
+            *(
+                Column(
+                    f"{term.name} ({term.unit})",
+                    number(term.name, ".4e"),
+                    f"{_GREEK[term.name]} ({term.unit.replace('²', '$^2$')})",
+                )
+                for term in eq5.terms
+            ),
+            Column("Sweet spot I/O", _spot("observed_output_tokens")),
+            Column("Estimated I/O", _spot("estimated_output_tokens")),
+        ),
+        title="Table 5",
+        caption=(
+            "Parameters of Eq. 5, and the most efficient cell with Eq. 6's estimate at the same "
+            f"input length, in tokens. {_origin(_eq5(fits.quality))}"
+        ),
+        notes=_left_out(_eq5(fits.quality)),
+        label="tab:parameters",
+    )
+
+
+def _common_load(frame: pd.DataFrame, quality: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the rows of the load (N, max_batch_size) that Eq. 5 was fitted to for most models.
+
+    Of equals, the one with more cells, then more requests (saturation), then the larger batch.
+    """
+    quality = frame if quality is None else quality
+    fitted = quality[(quality["form"] == "memory_flops") & (quality["status"] == "ok")]
+    loads = fitted.groupby(GROUP[1:]).agg(models=("model", "size"), cells=("cells", "sum"))
+    best = loads.reset_index().sort_values(["models", "cells", *GROUP[1:]]).iloc[-1]
+    return frame[(frame[GROUP[1:]] == best[GROUP[1:]]).all(axis="columns")]
+
+
+def _eq5(quality: pd.DataFrame) -> pd.DataFrame:
+    rows = _common_load(quality)
+    return rows[(rows["form"] == "memory_flops") & (rows["status"] == "ok")]
+
+
+def _by_model(frame: pd.DataFrame, models: Sequence[TableModel]) -> pd.DataFrame:
+    """Put printed names and families in front, and the rows into the models' order."""
+    names = pd.DataFrame(
+        [(model.id, model.name, model.family) for model in models],
+        columns=["model", "name", "family"],
+    )
+    return names.merge(frame, on="model")
+
+
+def _origin(quality: pd.DataFrame) -> str:
+    """Say under which load, from how many cells, and whether they are simulated."""
+    per_model = quality.groupby("model", sort=False)["cells"].first()
+    load = quality.iloc[0]
+    kind = "Simulated cells" if quality["simulated"].any() else "Cells"
+    return (
+        f"{kind}: {per_model.sum()} over {len(per_model)} LLMs, N = {load['requests']}, "
+        f"max_batch_size {load['max_batch_size']}."
+    )
+
+
+def _left_out(quality: pd.DataFrame) -> tuple[str, ...]:
+    count = int(quality.groupby("model")["cells_left_out"].first().sum())
+    return (f"{count} failed or invalid cells are left out.",) if count else ()
+
+
+def _share(title: str, field: str) -> Column:
+    return Column(
+        title,
+        lambda row: f"{getattr(row, field)}/{row.models} ({getattr(row, field) / row.models:.0%})",
+    )
+
+
+def _spot(field: str) -> Callable[[Any], str]:
+    def text(row: Any) -> str:  # noqa: ANN401
+        output_tokens = getattr(row, field)
+        return MISSING if np.isnan(output_tokens) else f"{row.input_tokens}/{output_tokens:.0f}"
+
+    return text

@@ -1,0 +1,144 @@
+"""One table in three formats: .csv for machines, .md for reading, .tex for papers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sweetspot.files import write_text_atomic
+
+MISSING = "–"
+"""What a cell without a value shows; the .csv leaves it empty."""
+
+_WIDE = 8  # columns that fit a page's text width
+
+_LATEX = str.maketrans(
+    {
+        **{character: f"\\{character}" for character in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "|": r"\textbar{}",
+        "<": r"\textless{}",
+        ">": r"\textgreater{}",
+        "²": r"\textsuperscript{2}",
+        "⁹": r"\textsuperscript{9}",
+        "·": r"$\cdot$",
+        "×": r"$\times$",
+        "–": "--",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column as people read it.
+
+    Attributes:
+        text: the cell's text from its row, whose fields are attributes; MISSING where it has none.
+        latex: the title in LaTeX where escaping `title` is not enough.
+        number: aligned right.
+    """
+
+    title: str
+    text: Callable[[Any], str]
+    latex: str = ""
+    number: bool = True
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Table:
+    """One table: its numbers, and how they are shown.
+
+    Attributes:
+        frame: every value in full precision; becomes the .csv.
+        title: "Table 3" and the like.
+        notes: one sentence each, printed below.
+        label: LaTeX label.
+        long: may break over pages.
+    """
+
+    frame: pd.DataFrame
+    columns: tuple[Column, ...]
+    title: str
+    caption: str
+    notes: tuple[str, ...] = ()
+    label: str
+    long: bool = False
+
+    def texts(self) -> pd.DataFrame:
+        """Return what is printed, as strings under the columns' titles."""
+        rows = list(self.frame.itertuples(index=False))
+        return pd.DataFrame({c.title: [c.text(row) for row in rows] for c in self.columns})
+
+
+def number(field: str, spec: str) -> Callable[[Any], str]:
+    """Return a Column.text that formats one field; NaN and None become MISSING."""
+
+    def text(row: Any) -> str:  # noqa: ANN401
+        value = getattr(row, field)
+        return MISSING if pd.isna(value) else format(value, spec)
+
+    return text
+
+
+def write_table(table: Table, stem: Path) -> None:
+    """Write stem.csv, stem.md and stem.tex.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    for suffix, text in (
+        (".csv", table.frame.to_csv(index=False)),
+        (".md", markdown(table)),
+        (".tex", latex(table)),
+    ):
+        write_text_atomic(stem.with_name(stem.name + suffix), text)
+
+
+def markdown(table: Table) -> str:
+    """Return a heading, the caption, the table and its notes."""
+    texts = table.texts().map(_cell).rename(columns=_cell)
+    align = ["right" if column.number else "left" for column in table.columns]
+    body = texts.to_markdown(index=False, disable_numparse=True, colalign=align)
+    notes = "".join(f"\nNote: {_cell(note)}\n" for note in table.notes)
+    return f"# {table.title}\n\n{table.caption}\n\n{body}\n{notes}"
+
+
+def latex(table: Table) -> str:
+    """Return a booktabs table with caption, label and notes.
+
+    Needs the package booktabs; wide tables, shrunk to the text's width, graphicx; long ones
+    longtable.
+    """
+    texts = table.texts().map(latex_escape)
+    texts.columns = pd.Index([c.latex or latex_escape(c.title) for c in table.columns])
+    body = texts.to_latex(
+        index=False,
+        escape=False,
+        caption=latex_escape(table.caption),
+        label=table.label,
+        column_format="".join("r" if column.number else "l" for column in table.columns),
+        longtable=table.long,
+    )
+    notes = ""
+    if table.notes:
+        notes = f"\\par\\smallskip{{\\footnotesize {latex_escape(' '.join(table.notes))}}}\n"
+    if table.long:
+        return f"{{\\scriptsize\n{body}}}\n{notes}"
+    if len(table.columns) > _WIDE:
+        body = body.replace("\\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
+        body = body.replace("\\end{tabular}", "\\end{tabular}}")
+    return body.replace("\\end{table}", notes + "\\end{table}")
+
+
+def latex_escape(text: str) -> str:
+    """Return text that LaTeX prints as it stands."""
+    return text.translate(_LATEX)
+
+
+def _cell(text: str) -> str:
+    """Keep a text as it stands inside its Markdown cell."""
+    return text.replace("|", r"\|").replace("*", r"\*").replace("\n", " ")
