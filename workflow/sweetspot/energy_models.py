@@ -61,7 +61,8 @@ class Form:
         self, coefficients: ArrayLike, input_tokens: ArrayLike, output_tokens: ArrayLike
     ) -> Array:
         """Return e at each of the n cells, in J per output token."""
-        return self.design_matrix(input_tokens, output_tokens) @ np.asarray(coefficients)
+        weights = np.asarray(coefficients, dtype=np.float64)
+        return np.asarray(self.design_matrix(input_tokens, output_tokens) @ weights)
 
 
 _Summand = tuple[str, Callable[[Array, Array], Array]]

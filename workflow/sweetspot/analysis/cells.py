@@ -1,6 +1,8 @@
 """Reading cells.csv, and which of its rows a fit may use."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,8 +54,8 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
         ok[column] = numbers if column == "energy_per_token_j" else numbers.astype("int64")
     ok["simulated"] = _booleans(ok)
     for column in ("simulated", "engine", "gpu"):
-        kinds = ok.groupby(GROUP, sort=False)[column].unique()
-        for group, values in kinds.items():
+        for group, rows in groups(ok, GROUP):
+            values = rows[column].unique()
             if len(values) > 1:
                 raise InputError(
                     f"{group_title(group)} mixes cells with {column} "
@@ -62,9 +64,14 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
     return ok
 
 
-def group_title(group: object) -> str:
+def groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Return each group's key (a tuple of the `by` columns) and rows, in order of appearance."""
+    return iter(frame.groupby(by, sort=False))
+
+
+def group_title(group: tuple[str, int, int]) -> str:
     """Return how messages name a (model, requests, max_batch_size) group."""
-    model, requests, max_batch_size = group  # type: ignore[misc]
+    model, requests, max_batch_size = group
     return f"{model} (N={requests}, max_batch_size {max_batch_size})"
 
 

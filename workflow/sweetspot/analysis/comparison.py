@@ -30,7 +30,8 @@ IS_TABLE5 = "not independent: these cells are Table 5's surface, not data"
 
 COLUMNS = (
     *("where", "quantity", "model", "condition", "unit", "published", "ours"),
-    *("difference", "relative_difference_percent", "cells", "simulated", "evidence"),
+    *("difference", "relative_difference_percent", "cells", "simulated", "engine", "gpu"),
+    "evidence",
 )
 
 
@@ -41,9 +42,9 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     "published-headline", each possibly with more behind it (such as one model's id). It decides
     `evidence`: what derives from the paper's grid (N = 1000, max_batch_size 1024) is no evidence
     for simulated cells whose constants saw Table 5; other loads stay independent. `cells` counts
-    our lengths behind a number. What this run has no cells or fits for has no row; an average
-    over the 13 models needs all of them. Rows without a published number (errors against the
-    surfaces) have NaN in `published`.
+    our cells behind a number, `engine` and `gpu` name what they ran on. What this run has no
+    cells or fits for has no row; an average over the 13 models needs all of them. Rows without a
+    published number (errors against the surfaces) have NaN in `published`.
 
     Raises:
         InputError: a row of the cells cannot be used (`ok_cells`).
@@ -66,6 +67,8 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
         IS_TABLE5 if is_surface else _evidence(simulated, sources, seen)
         for simulated, sources in zip(table["simulated"], table["sources"], strict=True)
     ]
+    for column in ("engine", "gpu"):
+        table[column] = " and ".join(ok[column].astype(str).unique())
     return table[list(COLUMNS)]
 
 

@@ -1,7 +1,7 @@
 """What of ours belongs beside which published number."""
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -41,31 +41,32 @@ class Pair(NamedTuple):
 
 def table3_pairs(quality: pd.DataFrame) -> Iterator[Pair]:
     """MAPE of every form and model."""
-    paper = published.table3().set_index("model")
+    paper = published.table3().set_index("model").to_dict("index")
     fitted = on_paper_load(quality[quality["status"] == "ok"])
-    for row in fitted.itertuples():
-        if row.model in paper.index:
+    for row in fitted.to_dict("records"):
+        if row["model"] in paper:
             yield Pair(
                 "Table 3",
-                f"MAPE, {form(row.form).title}",
-                row.model,
-                condition(LOAD, row.cells, GRID_CELLS),
+                f"MAPE, {form(row['form']).title}",
+                row["model"],
+                condition(LOAD, row["cells"], GRID_CELLS),
                 "%",
-                float(paper.at[row.model, row.form]),
-                row.mape_percent,
-                row.cells,
-                row.simulated,
+                float(paper[row["model"]][row["form"]]),
+                row["mape_percent"],
+                row["cells"],
+                row["simulated"],
             )
 
 
 def table4_pairs(fits: Fits) -> Iterator[Pair]:
     """For how many of the 13 models each coefficient of Eq. 5 is significant."""
-    paper = published.table4().set_index("parameter")
+    paper = published.table4().set_index("parameter").to_dict("index")
     models = published.table5()["model"]
     coefficients = on_paper_load(fits.coefficients)
     counts = significance_counts(coefficients[coefficients["model"].isin(models)])
     quality = _eq5_quality(fits.quality, models)
-    for parameter, row in counts.iterrows():
+    for row in counts.reset_index().to_dict("records"):
+        parameter = row["parameter"]
         if row["models"] == len(models):
             for level, title in LEVELS.items():
                 yield Pair(
@@ -74,7 +75,7 @@ def table4_pairs(fits: Fits) -> Iterator[Pair]:
                     ALL_MODELS,
                     condition(LOAD, int(quality["cells"].sum()), len(models) * GRID_CELLS),
                     "models",
-                    float(paper.at[parameter, level]),
+                    float(paper[parameter][level]),
                     float(row[level]),
                     int(quality["cells"].sum()),
                     bool(quality["simulated"].any()),
@@ -83,53 +84,37 @@ def table4_pairs(fits: Fits) -> Iterator[Pair]:
 
 def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     """Coefficients of Eq. 5, and the sweet spot as observed and as Eq. 6 estimates it."""
-    paper = published.table5().set_index("model")
-    eq5 = form("memory_flops")
-    units = {term.name: term.unit for term in eq5.terms}
+    paper = published.table5().set_index("model").to_dict("index")
     coefficients = on_paper_load(fits.coefficients)
-    coefficients = coefficients[coefficients["form"] == eq5.id].set_index(["model", "term"])
-    grid = on_paper_load(on_paper_lengths(ok))
-    best = extremes(grid).set_index("model")
-    spots = sweet_spots(ok, fits.coefficients)
-    spots = on_paper_load(spots).set_index(["model", "input_tokens"])
-    quality = _eq5_quality(fits.quality, paper.index).set_index("model")
-    for model, fit in quality.iterrows():
-        row = paper.loc[model]
-        estimated_at = int(row["estimated_input_tokens"])
-        numbers: list[tuple[str, str, str, float]] = [
-            (name, name, unit, float(coefficients.at[(model, name), "value"]))
-            for name, unit in units.items()
+    values = coefficients[coefficients["form"] == "memory_flops"].set_index(["model", "term"])
+    values_of: dict[Any, float] = values["value"].to_dict()
+    best_of = extremes(on_paper_load(on_paper_lengths(ok))).set_index("model").to_dict("index")
+    spots = on_paper_load(sweet_spots(ok, fits.coefficients)).set_index(["model", "input_tokens"])
+    estimate_of: dict[Any, float] = spots["estimated_output_tokens"].to_dict()
+    for fit in _eq5_quality(fits.quality, paper).to_dict("records"):
+        model, at = fit["model"], paper[fit["model"]]["estimated_input_tokens"]
+        ours = [
+            (term.name, term.name, term.unit, values_of[model, term.name])
+            for term in form("memory_flops").terms
         ]
-        if model in best.index:
-            numbers += [
-                (
-                    f"observed_{axis}_tokens",
-                    f"observed sweet spot, {axis} tokens",
-                    "tokens",
-                    float(best.at[model, f"best_{axis}_tokens"]),
-                )
-                for axis in ("input", "output")
-            ]
-        if (model, estimated_at) in spots.index:
-            numbers.append(
-                (
-                    "estimated_output_tokens",
-                    f"estimated sweet spot (Eq. 6) at I={estimated_at}, output tokens",
-                    "tokens",
-                    float(spots.at[(model, estimated_at), "estimated_output_tokens"]),
-                )
-            )
-        for column, quantity, unit, ours in numbers:
+        for axis in ("input", "output") if model in best_of else ():
+            title = f"observed sweet spot, {axis} tokens"
+            tokens = best_of[model][f"best_{axis}_tokens"]
+            ours.append((f"observed_{axis}_tokens", title, "tokens", tokens))
+        if (model, at) in estimate_of:
+            title = f"estimated sweet spot (Eq. 6) at I={at}, output tokens"
+            ours.append(("estimated_output_tokens", title, "tokens", estimate_of[model, at]))
+        for column, quantity, unit, value in ours:
             yield Pair(
                 "Table 5",
                 quantity,
                 model,
-                condition(LOAD, int(fit["cells"]), GRID_CELLS),
+                condition(LOAD, fit["cells"], GRID_CELLS),
                 unit,
-                float(row[column]),
-                ours,
-                int(fit["cells"]),
-                bool(fit["simulated"]),
+                float(paper[model][column]),
+                float(value),
+                fit["cells"],
+                fit["simulated"],
             )
 
 
@@ -152,7 +137,7 @@ def on_paper_load(frame: pd.DataFrame) -> pd.DataFrame:
     ]
 
 
-def _eq5_quality(quality: pd.DataFrame, models: Iterable[str]) -> pd.DataFrame:
+def _eq5_quality(quality: pd.DataFrame, models: Iterable[Any]) -> pd.DataFrame:
     """Return the fits of Eq. 5 to the paper's models under the paper's load."""
     rows = on_paper_load(quality[(quality["form"] == "memory_flops") & (quality["status"] == "ok")])
     return rows[rows["model"].isin(list(models))]

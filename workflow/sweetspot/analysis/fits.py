@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, group_title, ok_cells, read_cells
+from sweetspot.analysis.cells import GROUP, group_title, groups, ok_cells, read_cells
 from sweetspot.analysis.least_squares import FormFit, fit_form, obstacle
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
 from sweetspot.energy_models import FORMS, Form
@@ -58,10 +58,11 @@ def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
     """
     forms = tuple(forms)
     ok = ok_cells(cells)
-    attempted = cells.groupby(GROUP, sort=False).size()
+    loads = {column: pd.to_numeric(cells[column], errors="coerce") for column in GROUP[1:]}
+    attempted = {group: len(rows) for group, rows in groups(cells.assign(**loads), GROUP)}
     coefficients: list[dict[str, Any]] = []
     quality: list[dict[str, Any]] = []
-    for group, rows in ok.groupby(GROUP, sort=False):
+    for group, rows in groups(ok, GROUP):
         inputs = rows["input_tokens"].to_numpy(float)
         outputs = rows["output_tokens"].to_numpy(float)
         energy_per_token_j = rows["energy_per_token_j"].to_numpy(float)
@@ -75,7 +76,7 @@ def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
                 {
                     **key,
                     "cells": len(rows),
-                    "cells_left_out": int(attempted[group]) - len(rows),
+                    "cells_left_out": attempted[group] - len(rows),
                     "mape_percent": fit.mape_percent if fit else np.nan,
                     "r_squared": fit.r_squared if fit else np.nan,
                     "simulated": bool(rows["simulated"].iloc[0]),
@@ -157,7 +158,7 @@ def _refuse_unfitted(quality: pd.DataFrame, forms: tuple[Form, ...], attempted: 
         tried = quality[quality["form"] == form.id]
         if (tried["status"] == "ok").any():
             continue
-        nearest = tried.loc[tried["cells"].idxmax()]
+        nearest = tried.sort_values("cells", kind="stable").iloc[-1]
         raise TooFewCellsError(
             f"too few cells to fit {form.title} ({form.source}): "
             f"{group_title(tuple(nearest[GROUP]))} {nearest['reason']}; "

@@ -113,17 +113,17 @@ def surface_pairs(ok: pd.DataFrame) -> Iterator[Pair]:
     ours = on_paper_load(mean_over_repeats(on_paper_lengths(ok)))
     surface = published.surface_cells()
     both = ours.merge(surface, on=["model", "input_tokens", "output_tokens"], suffixes=("", "_pub"))
-    for row in both.itertuples():
+    for row in both.to_dict("records"):
         yield Pair(
             "Table 5, Eq. 5",
             "energy per output token on the surface",
-            row.model,
-            f"{LOAD}, I={row.input_tokens}, O={row.output_tokens}",
+            row["model"],
+            f"{LOAD}, I={row['input_tokens']}, O={row['output_tokens']}",
             "J/token",
-            row.energy_per_token_j_pub,
-            row.energy_per_token_j,
+            row["energy_per_token_j_pub"],
+            row["energy_per_token_j"],
             1,
-            row.simulated,
+            row["simulated"],
         )
     ratio = both["energy_per_token_j"] / both["energy_per_token_j_pub"]
     both["error_percent"] = (ratio - 1).abs() * 100

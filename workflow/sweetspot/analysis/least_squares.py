@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.regression.linear_model import OLS
+from statsmodels.regression.linear_model import OLS  # type: ignore[import-untyped]
 
 from sweetspot.energy_models import Form
 

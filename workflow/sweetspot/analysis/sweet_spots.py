@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, mean_over_repeats, ok_cells
+from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.energy_models import form, sweet_spot_output_tokens
 
 _SWEET_SPOTS = [
@@ -36,11 +36,11 @@ def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame
     names = [term.name for term in eq5.terms]
     alphas_of = {
         group: rows.set_index("term").loc[names, "value"].to_numpy(float)
-        for group, rows in coefficients[coefficients["form"] == eq5.id].groupby(GROUP, sort=False)
+        for group, rows in groups(coefficients[coefficients["form"] == eq5.id], GROUP)
     }
     rows: list[dict[str, Any]] = []
     means = mean_over_repeats(ok_cells(cells))
-    for (*group, input_tokens), curve in means.groupby([*GROUP, "input_tokens"], sort=False):
+    for (*group, input_tokens), curve in groups(means, [*GROUP, "input_tokens"]):
         if tuple(group) not in alphas_of:
             continue
         alphas = alphas_of[tuple(group)]
@@ -66,9 +66,9 @@ def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame
 def extremes(cells: pd.DataFrame) -> pd.DataFrame:
     """Return one row per group: its most and least efficient cell, and their ratio."""
     rows: list[dict[str, Any]] = []
-    for group, grid in mean_over_repeats(ok_cells(cells)).groupby(GROUP, sort=False):
+    for group, grid in groups(mean_over_repeats(ok_cells(cells)), GROUP):
         best = _least(grid)
-        worst = grid.loc[grid["energy_per_token_j"].idxmax()]
+        worst = grid.sort_values("energy_per_token_j", kind="stable").iloc[-1]
         rows.append(
             {
                 **dict(zip(GROUP, group, strict=True)),

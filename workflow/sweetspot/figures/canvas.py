@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from sweetspot.errors import InputError
-from sweetspot.figures.style import MIN_FONT_PT, FigureStyle
+from sweetspot.errors import unknown_name
+from sweetspot.files import atomic_writer
+from sweetspot.config import MIN_FONT_PT, FigureStyle
 
 _PT_PER_IN = 72.0
 _LINE_HEIGHT = 1.3
@@ -104,23 +105,17 @@ def save(figure: Figure, stem: Path, formats: Sequence[str], dpi: int) -> list[P
     Files appear whole or not at all, carry no date, and have their fonts embedded as TrueType.
 
     Raises:
-        InputError: the folder cannot be written.
+        InputError: a file cannot be written, or a format is none of png, pdf and svg.
     """
+    for suffix in formats:
+        if suffix not in _NO_DATES:
+            raise unknown_name("file format of figures", suffix, _NO_DATES)
     written = []
     for suffix in formats:
         path = stem.with_name(f"{stem.name}.{suffix}")
-        unfinished = stem.with_name(f".{stem.name}.{suffix}.tmp")
-        try:
-            stem.parent.mkdir(parents=True, exist_ok=True)
-            with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": stem.name}):
-                figure.savefig(unfinished, format=suffix, dpi=dpi, metadata=_NO_DATES[suffix])
-            unfinished.replace(path)
-        except OSError as error:
-            raise InputError(
-                f"cannot write {path}: {error.strerror}; choose a folder that can be written"
-            ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
+        settings = {"pdf.fonttype": 42, "svg.hashsalt": stem.name}
+        with mpl.rc_context(settings), atomic_writer(path) as file:
+            figure.savefig(file, format=suffix, dpi=dpi, metadata=_NO_DATES[suffix])
         written.append(path)
     return written
 

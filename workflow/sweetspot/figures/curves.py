@@ -9,9 +9,10 @@ import seaborn as sns  # type: ignore[import-untyped]  # ships no type informati
 from matplotlib.axes import Axes
 
 from sweetspot.figures.canvas import length_ticks
+from sweetspot.figures.evidence import is_true
 from sweetspot.figures.heat import OUTPUT_LABEL
 from sweetspot.figures.selection import gaps_note
-from sweetspot.figures.style import FigureStyle, Palette
+from sweetspot.config import FigureStyle
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
 PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."
@@ -97,7 +98,7 @@ def _legend_height_in(entries: int, columns: int, em_in: float, *, titled: bool)
     return ((-(-entries // columns) + titled) * _LEGEND_LINE_EM + 1.0) * em_in
 
 
-def categorical_looks(palette: Palette, count: int) -> list[LineLook]:
+def categorical_looks(palette: str, count: int) -> list[LineLook]:
     """Return looks for unordered things; past the palette's end colours repeat, markers differ."""
     colors = cycle(sns.color_palette(_OKABE_ITO if palette == "okabe_ito" else palette))
     looks = zip(colors, cycle(MARKERS), cycle(_DASHES), strict=False)
@@ -168,7 +169,8 @@ def dress(
     ax.set_xscale("log", base=2)
     length_ticks(ax.xaxis, lengths)
     entries = len(ax.get_legend_handles_labels()[1])
-    ax.set_ylim(0.0, room.axis_top(highest, entries))
+    # NaN, where every cell of the panel failed, still gives it an axis
+    ax.set_ylim(0.0, room.axis_top(highest if highest > 0 else 1.0, entries))
     ax.set_xlabel(OUTPUT_LABEL)
     ax.set_ylabel(EFFICIENCY_LABEL)
     ax.set_title(title)
@@ -192,7 +194,7 @@ def dress(
 
 def curve_notes(drawn: pd.DataFrame) -> str:
     """Return how to read a figure of curves, as far as its cells need it."""
-    beyond = drawn["beyond_native_context"].eq(True).any()
+    beyond = is_true(drawn["beyond_native_context"]).any()
     repeated = drawn["repeat"].nunique() > 1
     notes = [
         PEAK_NOTE,

@@ -20,10 +20,10 @@ class Evidence:
     """The one origin that all valid cells of a figure share.
 
     Attributes:
-        kind: "simulated", "measured" or "published surface".
+        kind: "simulated", "measured", or the `energy_source` of a published surface.
         engine: engine id, or empty where the cells name none.
         gpu: GPU id, or empty where the cells name none.
-        calibration: the simulator's calibration, or empty for other kinds.
+        calibration: the simulator's calibration and its level, or empty for other kinds.
         energy_source: which sensors gave the energy, e.g. "counter".
     """
 
@@ -38,12 +38,17 @@ class Evidence:
         """The parts of a provenance line, without empty ones."""
         parts = [
             self.kind,
-            "" if self.kind == "published surface" else _ENGINE_NAMES.get(self.engine, self.engine),
+            _ENGINE_NAMES.get(self.engine, self.engine),
             self.gpu,
             f"calibration {self.calibration}" if self.calibration else "",
             f"energy by {self.energy_source}" if self.kind == "measured" else "",
         ]
         return [part for part in parts if part]
+
+
+def is_true(flags: pd.Series) -> pd.Series:
+    """Return flags as booleans, also where a table read from a file holds them as text."""
+    return flags.astype(str).str.lower().eq("true")
 
 
 def valid_cells(cells: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +72,7 @@ def evidence_of(cells: pd.DataFrame) -> Evidence:
         kind=_only("origins", _kinds(valid)),
         engine=_only("engines", valid["engine"]),
         gpu=_only("GPUs", valid["gpu"]),
-        calibration=_only("calibrations", valid["calibration"]),
+        calibration=_only("calibrations", _calibrations(valid)),
         # one board may fall back from its counter to its power readings for some cells only:
         # that is said on the figure, not refused
         energy_source=" and ".join(_names(valid["energy_source"])),
@@ -96,9 +101,15 @@ def provenance(cells: pd.DataFrame) -> str:
 
 
 def _kinds(valid: pd.DataFrame) -> pd.Series:
-    kinds = valid["simulated"].astype(bool).map({True: "simulated", False: "measured"})
-    published = valid["energy_source"].fillna("").astype(str).str.contains("publish", case=False)
-    return kinds.mask(published, "published surface")
+    kinds = is_true(valid["simulated"]).map({True: "simulated", False: "measured"})
+    sources = valid["energy_source"].fillna("").astype(str)
+    return kinds.mask(sources.str.contains("published"), sources)
+
+
+def _calibrations(valid: pd.DataFrame) -> pd.Series:
+    names = valid["calibration"].fillna("").astype(str)
+    levels = valid["calibration_level"].fillna("").astype(str)
+    return names.mask(levels != "", names + " (" + levels + ")")
 
 
 def _only(kind: str, values: Iterable[object]) -> str:

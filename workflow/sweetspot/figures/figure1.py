@@ -11,7 +11,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import EFFICIENCY_LABEL
-from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.evidence import evidence_of, is_true, provenance, valid_cells
 from sweetspot.figures.heat import (
     CELL_HEIGHT_IN,
     CELL_WIDTH_IN,
@@ -25,13 +25,8 @@ from sweetspot.figures.heat import (
     three_digits,
 )
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.selection import (
-    beyond_context_grid,
-    efficiency_grid,
-    gaps_note,
-    valid_cells,
-)
-from sweetspot.figures.style import FigureStyle
+from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, gaps_note
+from sweetspot.config import FigureStyle
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1
@@ -51,6 +46,7 @@ def figure1(
     """
     evidence_of(cells)
     drawn = _grids_at_several_requests(cells)
+    source = provenance(drawn)
     valid = valid_cells(drawn)
     norm = LogNorm(valid["tokens_per_j"].min(), valid["tokens_per_j"].max())
     subjects = [subject for _, subject in drawn.groupby(["model", "requests"], sort=True)]
@@ -81,9 +77,9 @@ def figure1(
         bar.ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
         bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         bar.ax.xaxis.set_minor_locator(NullLocator())
-        beyond = drawn["beyond_native_context"].eq(True).any()
+        beyond = is_true(drawn["beyond_native_context"]).any()
         notes = [PEAK_NOTE, CONTEXT_NOTE if beyond else "", gaps_note(drawn, GAP_MARK)]
-        return finish(figure, [" ".join(filter(None, notes)), provenance(drawn)])
+        return finish(figure, [" ".join(filter(None, notes)), source])
 
 
 def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:
@@ -108,10 +104,9 @@ def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def _grids(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of those request counts that vary both lengths and have a valid cell."""
+    """Return the cells of those request counts that vary both lengths."""
     by_requests = cells.groupby("requests")
     varied = (by_requests["input_tokens"].transform("nunique") > 1) & (
         by_requests["output_tokens"].transform("nunique") > 1
     )
-    alive = by_requests["tokens_per_j"].transform("count") > 0
-    return cells[varied & alive]
+    return cells[varied]

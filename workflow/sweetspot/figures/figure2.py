@@ -22,7 +22,7 @@ from sweetspot.figures.selection import (
     efficiency_curve,
     shortest_input,
 )
-from sweetspot.figures.style import FigureStyle
+from sweetspot.config import FigureStyle
 
 
 def figure2(
@@ -35,6 +35,7 @@ def figure2(
     """
     evidence_of(cells)
     drawn = shortest_input(common_setting(cells))
+    source = provenance(drawn)
     lengths = sorted(drawn["output_tokens"].unique())
     if len(lengths) < 2:
         raise InputError(
@@ -75,4 +76,4 @@ def figure2(
             )
             if place % per_row:
                 ax.set_ylabel("")
-        return finish(figure, [curve_notes(drawn), provenance(drawn)])
+        return finish(figure, [curve_notes(drawn), source])

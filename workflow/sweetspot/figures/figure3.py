@@ -20,7 +20,7 @@ from sweetspot.figures.heat import (
 )
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid
-from sweetspot.figures.style import FigureStyle
+from sweetspot.config import FigureStyle
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
@@ -79,7 +79,7 @@ def figure3_heatmap(
         ax.set_ylabel(INPUT_LABEL)
         bar = figure.colorbar(ScalarMappable(norm, style.colormap), ax=ax, aspect=25, pad=0.03)
         bar.set_label(_EFFICIENCY_LABEL)
-        return finish(figure, [_notes(drawn, models, flat=True), provenance(drawn)])
+        return finish(figure, [_notes(models, flat=True), provenance(drawn)])
 
 
 def figure3_surface(
@@ -124,17 +124,23 @@ def figure3_surface(
         ax.set_ylabel(INPUT_LABEL)
         ax.set_zlabel(_EFFICIENCY_LABEL, labelpad=-4)
         ax.tick_params(pad=-1)
-        return finish(figure, [_notes(drawn, models), provenance(drawn)])
+        return finish(figure, [_notes(models, flat=False), provenance(drawn)])
 
 
-def _notes(drawn: pd.DataFrame, models: pd.DataFrame, *, flat: bool = False) -> str:
+def _notes(models: pd.DataFrame, *, flat: bool) -> str:
     most = int(models.max(axis=None))
     fewer = int(((models > 0) & (models < most)).sum(axis=None))
     missing = int((models == 0).sum(axis=None))
-    mark, gap = ("*", GAP_MARK) if flat else ("Not visible", "Hole")
-    notes = [
-        PEAK_NOTE if flat else "",
-        f"{mark}: mean of fewer than {most} models ({fewer} cells)." if fewer else "",
-        f"{gap}: no model has a valid result ({missing} cells)." if missing else "",
-    ]
+    fewer_than_most = f"mean of fewer than {most} models"
+    if flat:
+        notes = [
+            PEAK_NOTE,
+            f"*: {fewer_than_most}." if fewer else "",
+            f"{GAP_MARK}: no model has a valid result." if missing else "",
+        ]
+    else:
+        notes = [
+            f"Points with the {fewer_than_most}: {fewer}." if fewer else "",
+            f"Points without a valid result: {missing}." if missing else "",
+        ]
     return " ".join(filter(None, notes))

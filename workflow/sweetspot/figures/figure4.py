@@ -18,10 +18,10 @@ from sweetspot.figures.curves import (
     dress,
     legend_room,
 )
-from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.selection import efficiency_curve, shortest_input, valid_cells
-from sweetspot.figures.style import FigureStyle
+from sweetspot.figures.selection import efficiency_curve, shortest_input
+from sweetspot.config import FigureStyle
 
 
 def figure4(
@@ -34,6 +34,7 @@ def figure4(
     """
     evidence_of(cells)
     drawn = _several_batch_limits(cells)
+    source = provenance(drawn)
     subjects = [subject for _, subject in drawn.groupby(["model", "requests"], sort=True)]
     per_row = min(2, len(subjects)) if style.columns == 2 else 1
     limits = sorted(drawn["max_batch_size"].unique())
@@ -65,7 +66,7 @@ def figure4(
             )
             if place % per_row:
                 ax.set_ylabel("")
-        return finish(figure, [curve_notes(drawn), provenance(drawn)])
+        return finish(figure, [curve_notes(drawn), source])
 
 
 def _ordered_looks(style: FigureStyle, count: int) -> list[LineLook]:

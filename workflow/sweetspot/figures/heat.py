@@ -2,13 +2,15 @@
 
 import math
 
+import matplotlib as mpl
 import pandas as pd
 import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patches import Polygon, Rectangle
+from seaborn.utils import relative_luminance  # type: ignore[import-untyped]
 
-from sweetspot.figures.style import MIN_FONT_PT, Colormap
+from sweetspot.config import MIN_FONT_PT
 
 CELL_WIDTH_IN = 0.285
 """Narrowest cell that holds a number of four characters, such as 18.8, at 7 pt."""
@@ -21,6 +23,8 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
+_EQUAL_CONTRAST_LUMINANCE = 0.179
+"""Where black and white letters have the same contrast. Source: WCAG 2.1, contrast ratio."""
 
 
 def heat_map(
@@ -28,7 +32,7 @@ def heat_map(
     grid: pd.DataFrame,
     *,
     norm: Normalize,
-    colormap: Colormap,
+    colormap: str,
     annotations: pd.DataFrame | None,
 ) -> None:
     """Draw a grid (rows: input lengths, columns: output lengths) with the shortest at the origin.
@@ -53,6 +57,11 @@ def heat_map(
     )
     ax.invert_yaxis()
     ax.set_facecolor(_GAP_GREY)
+    for number in ax.texts:
+        column, row = (int(place) for place in number.get_position())
+        paint = mpl.colormaps[colormap](norm(grid.iat[row, column]))
+        bright = relative_luminance(paint) > _EQUAL_CONTRAST_LUMINANCE
+        number.set_color("black" if bright else "white")
     for row, column in _positions(gaps):
         ax.text(column + 0.5, row + 0.5, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
     for row, column in _positions(grid == grid.max(axis=None)):

@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from sweetspot.catalog import catalog_entry, model_ids
+
 _FAMILY_ORDER = ("XS", "S", "M", "L", "XL")
-OTHER = "other"
+OTHER = "Other"
 """The size family of models that the paper does not sort into one."""
 
 
@@ -14,6 +16,13 @@ class ModelLabel:
 
     name: str
     size_family: str
+
+
+def catalog_labels(models: Iterable[str]) -> dict[str, ModelLabel]:
+    """Return the labels of those models that the catalog knows."""
+    known = set(model_ids())
+    entries = [catalog_entry(model) for model in models if model in known]
+    return {entry.id: ModelLabel(entry.name, entry.size_family) for entry in entries}
 
 
 def label_of(model: str, labels: Mapping[str, ModelLabel]) -> ModelLabel:

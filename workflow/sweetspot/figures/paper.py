@@ -10,7 +10,7 @@ from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
 from sweetspot.figures.figure4 import figure4
 from sweetspot.figures.labels import ModelLabel
-from sweetspot.figures.style import FigureStyle
+from sweetspot.config import FigureStyle
 
 FIGURES: Mapping[
     str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Figure]

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from sweetspot.figures.evidence import valid_cells
+from sweetspot.figures.evidence import is_true, valid_cells
 
 _SETTING = ["requests", "max_batch_size"]
 
@@ -41,7 +41,7 @@ def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:
 
 def beyond_context_grid(cells: pd.DataFrame) -> pd.DataFrame:
     """Return, on the axes of `efficiency_grid`, where I + O passes the model's native context."""
-    beyond = cells["beyond_native_context"].eq(True)
+    beyond = is_true(cells["beyond_native_context"])
     table = beyond.groupby([cells["input_tokens"], cells["output_tokens"]]).any().unstack()
     return table.eq(True)
 
@@ -54,7 +54,7 @@ def efficiency_curve(cells: pd.DataFrame) -> pd.DataFrame:
     curve = valid_cells(cells).groupby("output_tokens")["tokens_per_j"].agg(["mean", "min", "max"])
     curve = curve.rename(columns={"min": "low", "max": "high"})
     curve = curve.reindex(sorted(cells["output_tokens"].unique())).astype(float)
-    beyond = cells["beyond_native_context"].eq(True)
+    beyond = is_true(cells["beyond_native_context"])
     curve["beyond_context"] = beyond.groupby(cells["output_tokens"]).any()
     return curve
 
@@ -64,4 +64,4 @@ def gaps_note(cells: pd.DataFrame, mark: str) -> str:
     setting = ["model", *_SETTING, "input_tokens", "output_tokens"]
     asked = len(cells.drop_duplicates(setting))
     missing = asked - len(valid_cells(cells).drop_duplicates(setting))
-    return f"{mark}: no valid result ({missing} of {asked} cells)" if missing else ""
+    return f"{mark}: no valid result ({missing} of {asked} cells)." if missing else ""

@@ -8,7 +8,7 @@ from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config import Limits
 from sweetspot.errors import EngineError
-from sweetspot.metering.trace import PowerTrace
+from sweetspot.metering.trace import PowerTrace, window_energy_j
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.roofline import cost
@@ -31,6 +31,11 @@ class Simulation:
     iterations: int
     output_tokens: int
     max_concurrency: int
+
+    @property
+    def energy_j(self) -> float:
+        """Energy of the whole run: its trace, integrated as a measured one is."""
+        return window_energy_j(self.trace, 0.0, self.duration_s)
 
     @property
     def duration_s(self) -> float:

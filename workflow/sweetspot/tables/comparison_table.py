@@ -28,7 +28,8 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     frame = pd.DataFrame([*single.to_dict("records"), *summed], columns=comparison.columns)
     frame = frame.sort_values("where", kind="stable", ignore_index=True)
     dependent = [words for words in frame["evidence"].unique() if words != INDEPENDENT]
-    kind = "Ours is simulated." if frame["simulated"].any() else "Ours is from this run's cells."
+    kind = "simulated" if frame["simulated"].any() else "from this run's cells"
+    machines = " and ".join(f"{engine} on {gpu}" for engine, gpu in _machines(frame))
     return Table(
         frame=frame,
         columns=(
@@ -43,7 +44,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
             Column("Evidence", lambda row: row.evidence.split(":")[0], number=False),
         ),
         title="Comparison with the paper",
-        caption=f"Published numbers (arXiv 2602.05695) beside ours. {kind}",
+        caption=f"Published numbers (arXiv 2602.05695) beside ours. Ours is {kind}: {machines}.",
         notes=(
             *(words[0].upper() + words[1:] + "; agreement is no evidence." for words in dependent),
             "B is max_batch_size. Rows of several models give the mean of the absolute relative "
@@ -54,7 +55,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     )
 
 
-def _summed(rows: pd.DataFrame) -> dict[str, object]:
+def _summed(rows: pd.DataFrame) -> dict[Any, Any]:
     first = rows.iloc[0]
     return {
         **first.to_dict(),
@@ -66,6 +67,10 @@ def _summed(rows: pd.DataFrame) -> dict[str, object]:
         "relative_difference_percent": rows["relative_difference_percent"].abs().mean(),
         "cells": int(rows["cells"].sum()),
     }
+
+
+def _machines(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(frame[["engine", "gpu"]].drop_duplicates().itertuples(index=False, name=None))
 
 
 def _relative_difference(row: Any) -> str:  # noqa: ANN401

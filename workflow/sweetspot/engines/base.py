@@ -1,0 +1,68 @@
+"""What every inference engine offers, real or simulated."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sweetspot.metering.meter import Meter
+from sweetspot.plan import Settings
+from sweetspot.workload import Cell
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a cell's requests, as the engine reports it.
+
+    Attributes:
+        start_s, end_s: the measured window on the clock of the session's meter: first request
+            sent, last response received (or where the engine's protocol ends the window).
+        requests: requests that were answered.
+        input_tokens, output_tokens: tokens of all requests together.
+        max_concurrency: most requests that can be in flight; None where the engine does not say.
+    """
+
+    start_s: float
+    end_s: float
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    max_concurrency: int | None = None
+
+
+class Session(Protocol):
+    """An engine with its model loaded; cells run one after the other.
+
+    `meter` watches the board that this session runs on, on the same clock as its runs.
+    """
+
+    meter: Meter
+
+    def run(self, cell: Cell) -> Run:
+        """Run a cell's requests and return when it began and ended.
+
+        Raises:
+            EngineError: the engine failed on this cell; the next one may still work.
+        """
+
+    def close(self) -> None:
+        """Free the GPU."""
+
+
+class Engine(Protocol):
+    """An inference engine.
+
+    Attributes:
+        name: engine id, as in cells.
+        version: of the engine's software.
+        simulated: whether its numbers come from a simulator.
+    """
+
+    name: str
+    version: str
+    simulated: bool
+
+    def load(self, settings: Settings) -> Session:
+        """Build what has to be built and load the model.
+
+        Raises:
+            EngineError: the engine is not there, or does not take this model.
+        """

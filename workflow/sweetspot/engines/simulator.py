@@ -1,0 +1,90 @@
+"""The simulated engine: same sessions, same meter, on a virtual clock."""
+
+from sweetspot import __version__
+from sweetspot.engines.base import Run
+from sweetspot.errors import EngineError, MeterError
+from sweetspot.metering.meter import Readings
+from sweetspot.plan import Settings
+from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
+from sweetspot.workload import Cell
+
+
+class VirtualMeter:
+    """Hands out the power trace that the simulated run has drawn."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._last: Simulation | None = None
+
+    def start(self) -> None:
+        """Forget the last run."""
+        self._last = None
+
+    def record(self, simulation: Simulation) -> None:
+        """Take over the trace of a run; called by the session."""
+        self._last = simulation
+
+    def stop(self) -> Readings:
+        """Return the trace of the run since start.
+
+        Raises:
+            MeterError: nothing ran in between.
+        """
+        if self._last is None:
+            raise MeterError("nothing was simulated between start and stop of the meter")
+        return Readings(trace=self._last.trace)
+
+
+class SimulatorSession:
+    """One model on one GPU, as the simulator sees them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Work out what bounds the batch.
+
+        Raises:
+            InputError: the model does not fit in the GPU's memory.
+        """
+        if settings.calibration is None:
+            raise EngineError("the simulator needs a calibration; plan the block with one")
+        self.meter = VirtualMeter()
+        self._settings = settings
+        self._constants = settings.calibration.constants
+        self._bounds = scheduler_limits(
+            settings.model, settings.gpu, settings.limits, settings.max_batch_size
+        )
+
+    def run(self, cell: Cell) -> Run:
+        """Simulate a cell; its clock starts at 0 s with the first request."""
+        simulation = simulate(
+            self._settings.model,
+            self._settings.gpu,
+            self._constants,
+            self._bounds,
+            requests=cell.requests,
+            input_tokens=cell.input_tokens,
+            output_tokens=cell.output_tokens,
+        )
+        self.meter.record(simulation)
+        return Run(
+            start_s=0.0,
+            end_s=simulation.duration_s,
+            requests=cell.requests,
+            input_tokens=cell.requests * cell.input_tokens,
+            output_tokens=simulation.output_tokens,
+            max_concurrency=simulation.max_concurrency,
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class SimulatorEngine:
+    """TensorRT-LLM's in-flight batching on a roofline model of the GPU."""
+
+    name = "simulator"
+    version = __version__
+    simulated = True
+
+    def load(self, settings: Settings) -> SimulatorSession:
+        """Return a session for a model on a GPU."""
+        return SimulatorSession(settings)
