@@ -1,6 +1,7 @@
 """Files that are either whole or not there."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,10 +34,7 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror or error}; "
-            "choose a folder that you may write to, on a disk with space left"
-        ) from error
+        raise _unwritable(path, error) from error
 
 
 def write_bytes_atomic(path: Path, data: bytes) -> None:
@@ -56,6 +54,27 @@ def write_text_atomic(path: Path, text: str) -> None:
         InputError: the folder cannot be made or written to.
     """
     write_bytes_atomic(path, text.encode())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and check that files can be made in it.
+
+    Raises:
+        InputError: it cannot be made or written to.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(
+        f"cannot write {path}: {error.strerror or error}; "
+        "choose a folder that you may write to, on a disk with space left"
+    )
 
 
 def _sync_folder(folder: Path) -> None:

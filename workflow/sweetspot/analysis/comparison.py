@@ -51,8 +51,8 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     """
     ok = ok_cells(cells)
     pairs: Iterator[Pair] = chain(
-        table3_pairs(fits.quality),
-        table4_pairs(fits),
+        table3_pairs(ok, fits.quality),
+        table4_pairs(ok, fits),
         table5_pairs(ok, fits),
         headline_pairs(ok, fits.quality),
         surface_pairs(ok),
@@ -78,3 +78,11 @@ def _evidence(simulated: bool, sources: Collection[str], seen: Collection[str]) 
         if any(name.startswith(source) for name in seen):
             return NOT_INDEPENDENT[source]
     return INDEPENDENT
+
+
+def seen_by(cells: pd.DataFrame) -> frozenset[str]:
+    """Return what the calibration of simulated cells was fitted to (column calibration_seen)."""
+    if "calibration_seen" not in cells:
+        return frozenset()
+    names = cells["calibration_seen"].fillna("").astype(str)
+    return frozenset(name for entry in names for name in entry.split(";") if name)

@@ -39,8 +39,9 @@ class Pair(NamedTuple):
     sources: tuple[str, ...] = (TABLE5,)
 
 
-def table3_pairs(quality: pd.DataFrame) -> Iterator[Pair]:
+def table3_pairs(ok: pd.DataFrame, quality: pd.DataFrame) -> Iterator[Pair]:
     """MAPE of every form and model."""
+    fitted_over = grid_condition(ok)
     paper = published.table3().set_index("model").to_dict("index")
     fitted = on_paper_load(quality[quality["status"] == "ok"])
     for row in fitted.to_dict("records"):
@@ -49,7 +50,7 @@ def table3_pairs(quality: pd.DataFrame) -> Iterator[Pair]:
                 "Table 3",
                 f"MAPE, {form(row['form']).title}",
                 row["model"],
-                condition(LOAD, row["cells"], GRID_CELLS),
+                fitted_over[row["model"]],
                 "%",
                 float(paper[row["model"]][row["form"]]),
                 row["mape_percent"],
@@ -58,13 +59,14 @@ def table3_pairs(quality: pd.DataFrame) -> Iterator[Pair]:
             )
 
 
-def table4_pairs(fits: Fits) -> Iterator[Pair]:
+def table4_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     """For how many of the 13 models each coefficient of Eq. 5 is significant."""
     paper = published.table4().set_index("parameter").to_dict("index")
     models = published.table5()["model"]
     coefficients = on_paper_load(fits.coefficients)
     counts = significance_counts(coefficients[coefficients["model"].isin(models)])
     quality = _eq5_quality(fits.quality, models)
+    fitted_over = grid_condition(ok)[ALL_MODELS]
     for row in counts.reset_index().to_dict("records"):
         parameter = row["parameter"]
         if row["models"] == len(models):
@@ -73,7 +75,7 @@ def table4_pairs(fits: Fits) -> Iterator[Pair]:
                     "Table 4",
                     f"models with {parameter} {title}",
                     ALL_MODELS,
-                    condition(LOAD, int(quality["cells"].sum()), len(models) * GRID_CELLS),
+                    fitted_over,
                     "models",
                     float(paper[parameter][level]),
                     float(row[level]),
@@ -91,6 +93,7 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     best_of = extremes(on_paper_load(on_paper_lengths(ok))).set_index("model").to_dict("index")
     spots = on_paper_load(sweet_spots(ok, fits.coefficients)).set_index(["model", "input_tokens"])
     estimate_of: dict[Any, float] = spots["estimated_output_tokens"].to_dict()
+    fitted_over = grid_condition(ok)
     for fit in _eq5_quality(fits.quality, paper).to_dict("records"):
         model, at = fit["model"], paper[fit["model"]]["estimated_input_tokens"]
         ours = [
@@ -109,7 +112,7 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
                 "Table 5",
                 quantity,
                 model,
-                condition(LOAD, fit["cells"], GRID_CELLS),
+                fitted_over[model],
                 unit,
                 float(paper[model][column]),
                 float(value),
@@ -118,9 +121,28 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
             )
 
 
-def condition(load: str, cells: int, paper_cells: int) -> str:
-    """Return under what a number was found, and how our cells differ from the paper's."""
-    return load if cells == paper_cells else f"{load}, {cells} cells (the paper: {paper_cells})"
+def condition(load: str, shared: int, of_paper: int, others: int = 0) -> str:
+    """Return under what a number was found, and how our lengths differ from the paper's."""
+    if shared < of_paper:
+        load += f", {shared} of the paper's {of_paper} cells"
+    return load + (f", {others} others" if others else "")
+
+
+def grid_condition(ok: pd.DataFrame) -> dict[str, str]:
+    """Return the condition of fits to the paper's load: by model, and for ALL_MODELS together."""
+    lengths = on_paper_load(ok)[["model", "input_tokens", "output_tokens"]].drop_duplicates()
+    shared = on_paper_lengths(lengths).groupby("model").size()
+    counts = pd.DataFrame({"shared": shared, "in_all": lengths.groupby("model").size()}).fillna(0)
+    conditions = {
+        str(model): condition(
+            LOAD, int(row["shared"]), GRID_CELLS, int(row["in_all"] - row["shared"])
+        )
+        for model, row in counts.iterrows()
+    }
+    known = counts[counts.index.isin(published.table5()["model"])].sum().astype(int)
+    paper_cells = GRID_CELLS * len(published.table5())
+    others = known["in_all"] - known["shared"]
+    return {**conditions, ALL_MODELS: condition(LOAD, known["shared"], paper_cells, others)}
 
 
 def on_paper_lengths(frame: pd.DataFrame) -> pd.DataFrame:

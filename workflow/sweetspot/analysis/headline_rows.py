@@ -16,6 +16,7 @@ from sweetspot.analysis.comparison_rows import (
     TABLE5,
     Pair,
     condition,
+    grid_condition,
     on_paper_lengths,
     on_paper_load,
 )
@@ -34,18 +35,20 @@ _AVERAGES = {
 def headline_pairs(ok: pd.DataFrame, quality: pd.DataFrame) -> Iterator[Pair]:
     """The numbers that the paper states in its text, and Table 3's two last rows."""
     cells = on_paper_lengths(ok)
+    means = mean_over_repeats(cells)
+    fitted_over = grid_condition(ok)[ALL_MODELS]
     fitted = on_paper_load(quality[quality["status"] == "ok"])
     for _, row in published.headline().iterrows():
         if row["statistic"] in _EFFICIENCIES:
-            yield from _efficiency(row, cells)
+            yield from _efficiency(row, means)
         else:
-            yield from _average(row, on_paper_load(cells), fitted)
+            yield from _average(row, on_paper_load(cells), fitted, fitted_over)
 
 
-def _efficiency(row: "pd.Series[Any]", cells: pd.DataFrame) -> Iterator[Pair]:
+def _efficiency(row: "pd.Series[Any]", means: pd.DataFrame) -> Iterator[Pair]:
     """Compute one model's highest, lowest or only efficiency under a load, if it was run."""
     load = f"N={row['requests']}, B={row['max_batch_size']}"
-    chosen = mean_over_repeats(cells)
+    chosen = means
     paper_cells = GRID_CELLS
     for column in ("model", "requests", "max_batch_size"):
         chosen = chosen[chosen[column] == row[column]]
@@ -73,10 +76,13 @@ def _efficiency(row: "pd.Series[Any]", cells: pd.DataFrame) -> Iterator[Pair]:
     )
 
 
-def _average(row: "pd.Series[Any]", cells: pd.DataFrame, fitted: pd.DataFrame) -> Iterator[Pair]:
+def _average(
+    row: "pd.Series[Any]", cells: pd.DataFrame, fitted: pd.DataFrame, fitted_over: str
+) -> Iterator[Pair]:
     """Average a number over the paper's models, if this run has all of them."""
     statistic = row["statistic"]
-    if statistic == "best_over_worst":
+    is_ratio = statistic == "best_over_worst"
+    if is_ratio:
         by_model = extremes(cells).set_index("model")
         values = by_model["best_over_worst"]
     else:
@@ -97,7 +103,7 @@ def _average(row: "pd.Series[Any]", cells: pd.DataFrame, fitted: pd.DataFrame) -
         row["where"],
         f"{_AVERAGES[statistic]}{title}",
         ALL_MODELS,
-        condition(LOAD, cell_count, len(models) * GRID_CELLS),
+        condition(LOAD, cell_count, len(models) * GRID_CELLS) if is_ratio else fitted_over,
         row["unit"],
         float(row["value"]),
         # Divided by 13, as the paper's printed deviations are.

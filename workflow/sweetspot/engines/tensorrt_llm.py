@@ -92,7 +92,7 @@ class Benchmark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
+class MeasuredPass:
     """One measured pass: its window on the monotonic clock, and the engine's own report."""
 
     start_s: float
@@ -118,7 +118,7 @@ def build_engine(build: Build, *, log_path: Path, timeout_s: float) -> Path:
     return build.engine_dir
 
 
-def run_benchmark(benchmark: Benchmark, *, log_path: Path, timeout_s: float) -> Run:
+def run_benchmark(benchmark: Benchmark, *, log_path: Path, timeout_s: float) -> MeasuredPass:
     """Run a data set and return the window [first request sent, last response].
 
     The window starts when the measured pass logs its start, and is as long as the report's total
@@ -152,7 +152,7 @@ def run_benchmark(benchmark: Benchmark, *, log_path: Path, timeout_s: float) -> 
             f"{PROGRAM} reports {report.total_latency_s:.3f} s, but its log shows a pass of"
             f" {ends_s[-1] - start_s:.3f} s; see {log_path}"
         )
-    return Run(start_s=start_s, end_s=end_s, report=report)
+    return MeasuredPass(start_s=start_s, end_s=end_s, report=report)
 
 
 def _program(build: Build) -> tuple[str, ...]:

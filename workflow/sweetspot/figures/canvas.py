@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, NullLocator
 
+from sweetspot.config import MIN_FONT_PT, FigureStyle
 from sweetspot.errors import unknown_name
 from sweetspot.files import atomic_writer
-from sweetspot.config import MIN_FONT_PT, FigureStyle
 
 _PT_PER_IN = 72.0
 _LINE_HEIGHT = 1.3
@@ -113,8 +113,10 @@ def save(figure: Figure, stem: Path, formats: Sequence[str], dpi: int) -> list[P
     written = []
     for suffix in formats:
         path = stem.with_name(f"{stem.name}.{suffix}")
-        settings = {"pdf.fonttype": 42, "svg.hashsalt": stem.name}
-        with mpl.rc_context(settings), atomic_writer(path) as file:
+        with (
+            mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": stem.name}),
+            atomic_writer(path) as file,
+        ):
             figure.savefig(file, format=suffix, dpi=dpi, metadata=_NO_DATES[suffix])
         written.append(path)
     return written

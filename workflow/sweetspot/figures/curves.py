@@ -8,11 +8,11 @@ import pandas as pd
 import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
 from matplotlib.axes import Axes
 
+from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import length_ticks
 from sweetspot.figures.evidence import is_true
 from sweetspot.figures.heat import OUTPUT_LABEL
 from sweetspot.figures.selection import gaps_note
-from sweetspot.config import FigureStyle
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
 PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."
@@ -20,7 +20,8 @@ CONTEXT_NOTE = "White marker: I + O beyond the model's native context."
 REPEATS_NOTE = "Error bars: lowest and highest repeat."
 
 MARKERS = "os^Dv<>PXp"
-_DASHES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+_Dashes = str | tuple[int, tuple[int, ...]]
+_DASHES: tuple[_Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 # Source: M. Okabe and K. Ito, "Color Universal Design", 2008; their yellow and black come last
 _OKABE_ITO = (
     *("#0072B2", "#E69F00", "#009E73", "#D55E00"),
@@ -44,9 +45,9 @@ _PT_PER_IN = 72.0
 class LineLook:
     """How one line looks; marker and dashes tell lines apart where colours cannot."""
 
-    color: tuple[float, ...]
+    color: tuple[float, float, float]
     marker: str
-    dashes: str | tuple[int, tuple[int, ...]] = "-"
+    dashes: _Dashes = "-"
     width_pt: float = 1.1
     marker_pt: float = 4.0
 
@@ -103,7 +104,7 @@ def categorical_looks(palette: str, count: int) -> list[LineLook]:
     colors = cycle(sns.color_palette(_OKABE_ITO if palette == "okabe_ito" else palette))
     looks = zip(colors, cycle(MARKERS), cycle(_DASHES), strict=False)
     return [
-        LineLook(color=tuple(color), marker=marker, dashes=dashes)
+        LineLook(color=color, marker=marker, dashes=dashes)
         for color, marker, dashes in islice(looks, count)
     ]
 
@@ -144,9 +145,10 @@ def draw_curve(ax: Axes, curve: pd.DataFrame, look: LineLook, label: str) -> Non
         )
     means = curve["mean"].dropna()
     if len(means):
+        peak = int(means.argmax())
         ax.plot(
-            [means.idxmax()],
-            [means.max()],
+            means.index[[peak]].to_numpy(),
+            means.iloc[[peak]],
             linestyle="none",
             marker="o",
             markersize=8,

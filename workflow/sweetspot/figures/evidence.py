@@ -108,6 +108,8 @@ def _kinds(valid: pd.DataFrame) -> pd.Series:
 
 def _calibrations(valid: pd.DataFrame) -> pd.Series:
     names = valid["calibration"].fillna("").astype(str)
+    if "calibration_level" not in valid:  # as in the published surfaces
+        return names
     levels = valid["calibration_level"].fillna("").astype(str)
     return names.mask(levels != "", names + " (" + levels + ")")
 

@@ -8,6 +8,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
+from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import EFFICIENCY_LABEL
@@ -26,7 +27,6 @@ from sweetspot.figures.heat import (
 )
 from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, gaps_note
-from sweetspot.config import FigureStyle
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import (
@@ -22,7 +23,6 @@ from sweetspot.figures.selection import (
     efficiency_curve,
     shortest_input,
 )
-from sweetspot.config import FigureStyle
 
 
 def figure2(

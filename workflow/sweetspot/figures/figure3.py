@@ -8,6 +8,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look
 from sweetspot.figures.evidence import evidence_of, provenance
@@ -20,7 +21,6 @@ from sweetspot.figures.heat import (
 )
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid
-from sweetspot.config import FigureStyle
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
@@ -42,7 +42,8 @@ def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     grids = []
     for _, of_model in cells.groupby("model", sort=False):
         grid = efficiency_grid(of_model)
-        low, high = grid.min(axis=None), grid.max(axis=None)
+        values = grid.to_numpy(float)
+        low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
         if high > low:
             grids.append((grid - low) / (high - low))
     if not grids:
@@ -67,7 +68,7 @@ def figure3_heatmap(
     evidence_of(cells)
     drawn = common_setting(cells)
     mean, models = normalised_mean(drawn)
-    partial = models < models.max(axis=None)
+    partial = models < models.to_numpy(int).max()
     annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
     with journal_look(style):
         height_in = len(mean) * _CELL_HEIGHT_IN + _AXIS_IN
@@ -128,9 +129,10 @@ def figure3_surface(
 
 
 def _notes(models: pd.DataFrame, *, flat: bool) -> str:
-    most = int(models.max(axis=None))
-    fewer = int(((models > 0) & (models < most)).sum(axis=None))
-    missing = int((models == 0).sum(axis=None))
+    counts = models.to_numpy(int)
+    most = int(counts.max())
+    fewer = int(((counts > 0) & (counts < most)).sum())
+    missing = int((counts == 0).sum())
     fewer_than_most = f"mean of fewer than {most} models"
     if flat:
         notes = [

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import (
@@ -21,7 +22,6 @@ from sweetspot.figures.curves import (
 from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.selection import efficiency_curve, shortest_input
-from sweetspot.config import FigureStyle
 
 
 def figure4(
@@ -78,12 +78,12 @@ def _ordered_looks(style: FigureStyle, count: int) -> list[LineLook]:
     colors = mpl.colormaps[style.colormap](np.linspace(0.0, 0.85, count))
     return [
         LineLook(
-            color=tuple(color),
+            color=(red, green, blue),
             marker=MARKERS[index % len(MARKERS)],
             width_pt=2.4 - 1.7 * index / count,
             marker_pt=5.5 - 2.5 * index / count,
         )
-        for index, color in enumerate(colors)
+        for index, (red, green, blue, _) in enumerate(colors)
     ]
 
 

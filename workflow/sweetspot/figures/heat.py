@@ -3,6 +3,7 @@
 import math
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
 from matplotlib.axes import Axes
@@ -23,8 +24,11 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
-_EQUAL_CONTRAST_LUMINANCE = 0.179
-"""Where black and white letters have the same contrast. Source: WCAG 2.1, contrast ratio."""
+_DARK_LETTERS_LUMINANCE = 0.25
+"""On paint brighter than this, letters are black: white ones fall below a contrast of 3.5 there.
+
+Source: WCAG 2.1, contrast ratio (L1 + 0.05) / (L2 + 0.05).
+"""
 
 
 def heat_map(
@@ -40,6 +44,7 @@ def heat_map(
     Cells without a value are grey and marked with a dash; the highest one is framed.
     """
     gaps = grid.isna()
+    values = grid.to_numpy(float)
     sns.heatmap(
         grid,
         ax=ax,
@@ -59,12 +64,12 @@ def heat_map(
     ax.set_facecolor(_GAP_GREY)
     for number in ax.texts:
         column, row = (int(place) for place in number.get_position())
-        paint = mpl.colormaps[colormap](norm(grid.iat[row, column]))
-        bright = relative_luminance(paint) > _EQUAL_CONTRAST_LUMINANCE
+        paint = mpl.colormaps[colormap](norm(values[row, column]))
+        bright = relative_luminance(paint) > _DARK_LETTERS_LUMINANCE
         number.set_color("black" if bright else "white")
     for row, column in _positions(gaps):
         ax.text(column + 0.5, row + 0.5, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
-    for row, column in _positions(grid == grid.max(axis=None)):
+    for row, column in _positions(grid == np.nanmax(values, initial=-np.inf)):
         frame = Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.3)
         frame.set_clip_on(False)
         ax.add_patch(frame)

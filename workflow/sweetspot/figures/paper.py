@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from sweetspot.config import FigureStyle
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
 from sweetspot.figures.figure4 import figure4
 from sweetspot.figures.labels import ModelLabel
-from sweetspot.config import FigureStyle
 
 FIGURES: Mapping[
     str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Figure]

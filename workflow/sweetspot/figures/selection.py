@@ -17,15 +17,17 @@ def common_setting(cells: pd.DataFrame) -> pd.DataFrame:
     ranks = pd.DataFrame({"models": groups["model"].nunique(), "cells": groups.size()})
     ranks = ranks.reset_index().sort_values(["models", "cells", *_SETTING])
     best = ranks.iloc[-1]
-    chosen = (cells["requests"] == best["requests"]) & (
-        cells["max_batch_size"] == best["max_batch_size"]
-    )
-    return cells[chosen]
+    shared: pd.DataFrame = cells[
+        (cells["requests"] == best["requests"])
+        & (cells["max_batch_size"] == best["max_batch_size"])
+    ]
+    return shared
 
 
 def shortest_input(cells: pd.DataFrame) -> pd.DataFrame:
     """Return the cells of the shortest input length."""
-    return cells[cells["input_tokens"] == cells["input_tokens"].min()]
+    shortest: pd.DataFrame = cells[cells["input_tokens"] == cells["input_tokens"].min()]
+    return shortest
 
 
 def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """The paper's tables from this run's cells: one function each, and one way to write them."""
 
+from sweetspot.tables.by_name import make_table
 from sweetspot.tables.comparison_table import comparison_table
 from sweetspot.tables.fit_tables import table3, table4, table5
 from sweetspot.tables.model_table import TableModel, table2, table_models
@@ -10,6 +11,7 @@ __all__ = [
     "Table",
     "TableModel",
     "comparison_table",
+    "make_table",
     "table2",
     "table3",
     "table4",

@@ -1,0 +1,55 @@
+"""sweetspot: from an experiment (config.yaml) to the paper's tables, figures and report.
+
+    snakemake --cores all                                          measure on this machine's GPU
+    snakemake --cores 2 --config engine=simulator run=simulated    simulate, no GPU needed
+    snakemake -n                                                   say what would be done
+
+A file given with --configfile is the whole experiment; keys that it leaves out have the paper's
+values. Everything a run makes lies in results/<run>/.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.utils import min_version
+
+min_version("9.22")
+
+if not workflow.overwrite_configfiles:
+
+    configfile: str(Path(workflow.basedir) / "config.yaml")
+
+
+include: "workflow/rules/common.smk"
+
+
+wildcard_constraints:
+    block="|".join(map(re.escape, BLOCKS)),
+    table="|".join(TABLES),
+    figure="|".join(FIGURES),
+
+
+include: "workflow/rules/measure.smk"
+include: "workflow/rules/analysis.smk"
+include: "workflow/rules/publish.smk"
+
+
+rule all:
+    """Everything that this experiment's cells can give."""
+    default_target: True
+    input:
+        f"{RUN}/cells.csv",
+        f"{RUN}/manifest.json",
+
+
+onstart:
+    check_before_jobs()
+
+
+onerror:
+    print(
+        f"Finished cells are kept in {RUN}/records; the same command goes on from there."
+        " After a kill: snakemake --unlock, then the same command.",
+        file=sys.stderr,
+    )

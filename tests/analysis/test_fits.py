@@ -1,0 +1,196 @@
+"""Fits: the paper's MAPEs, planted coefficients, honest p-values, refusals."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweetspot import published
+from sweetspot.analysis.fits import fit_forms, main_fit, read_fits, stars
+from sweetspot.energy_models import FORMS, form
+from sweetspot.errors import InputError, TooFewCellsError
+
+LENGTHS = [(i, o) for i in published.GRID for o in published.GRID]
+INPUTS, OUTPUTS = np.array(LENGTHS).T
+EQ5 = form("memory_flops")
+TRUTH = np.array([5e-3, 1e-7, 7e-6, 2.6e-3, 4e-6, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("form_id", "mape_percent"),
+    [("baseline1", 126.0), ("baseline2", 123.7), ("baseline3", 104.8), ("baseline4", 29.5)],
+)
+def test_baselines_fitted_to_the_published_surfaces_err_as_derived(surfaces, form_id, mape_percent):
+    quality = fit_forms(surfaces).quality
+    found = quality.loc[quality["form"] == form_id, "mape_percent"].mean()
+    assert found == pytest.approx(mape_percent, abs=0.5)
+
+
+def test_baselines_follow_table3_model_by_model(surfaces):
+    mape = fit_forms(surfaces).quality.pivot(index="model", columns="form", values="mape_percent")
+    printed = published.table3().set_index("model")
+    for form_id in ("baseline1", "baseline2", "baseline3", "baseline4"):
+        assert mape[form_id].corr(printed[form_id]) > 0.96
+
+
+@pytest.mark.parametrize("planted", FORMS, ids=lambda planted: planted.id)
+def test_planted_coefficients_are_recovered(plant, planted):
+    truth = TRUTH[: len(planted.terms)]
+    cells = plant("m", LENGTHS, planted.energy_per_token_j(truth, INPUTS, OUTPUTS))
+    fits = fit_forms(cells, [planted])
+    assert fits.coefficients["value"].to_numpy() == pytest.approx(truth, rel=1e-9)
+    assert fits.quality["mape_percent"].item() == pytest.approx(0, abs=1e-9)
+
+
+def test_exact_fit_has_no_p_values(plant):
+    cells = plant("m", LENGTHS, EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS))
+    coefficients = fit_forms(cells, [EQ5]).coefficients
+    assert coefficients["p_value"].isna().all()
+    assert set(coefficients["stars"]) == {"undefined"}
+
+
+def test_zero_coefficient_is_significant_as_often_as_its_level_says(plant):
+    rng = np.random.default_rng(6)
+    truth = TRUTH * [1, 1, 1, 1, 1, 0]
+    exact = EQ5.energy_per_token_j(truth, INPUTS, OUTPUTS)
+    draws = 400
+    cells = pd.concat(
+        plant(f"m{draw}", LENGTHS, exact + 1e-3 * rng.standard_normal(len(exact)))
+        for draw in range(draws)
+    )
+    coefficients = fit_forms(cells, [EQ5]).coefficients
+    p_values = coefficients.loc[coefficients["term"] == "alpha5", "p_value"]
+    # Three standard deviations of a binomial share of 400 draws at 5 %.
+    assert (p_values < 0.05).mean() == pytest.approx(0.05, abs=0.033)
+    assert p_values.mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_intervals_cover_the_planted_value(plant):
+    rng = np.random.default_rng(7)
+    exact = EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS)
+    cells = pd.concat(
+        plant(f"m{draw}", LENGTHS, exact + 1e-3 * rng.standard_normal(len(exact)))
+        for draw in range(400)
+    )
+    coefficients = fit_forms(cells, [EQ5]).coefficients
+    found = coefficients[coefficients["term"] == "alpha1"]
+    inside = (found["value"] - TRUTH[1]).abs() < 2.0167 * found["std_error"]  # t(43), 95 %
+    assert inside.mean() == pytest.approx(0.95, abs=0.033)
+
+
+@pytest.mark.parametrize(
+    ("p_value", "mark"),
+    [(0.0, "***"), (0.0009, "***"), (0.001, "**"), (0.01, "*"), (0.05, "n.s."), (1.0, "n.s.")],
+)
+def test_stars_mark_the_usual_levels(p_value, mark):
+    assert stars(p_value) == mark
+
+
+def test_failed_cells_are_counted_and_not_used(noisy):
+    one = noisy[noisy["model"] == "opt-2.7b"]
+    failed = one.iloc[[3]].assign(status="failed", energy_per_token_j=np.nan)
+    rest = one.drop(one.index[3])
+    fits = fit_forms(pd.concat([rest, failed]))
+    assert set(fits.quality["cells"]) == {48}
+    assert set(fits.quality["cells_left_out"]) == {1}
+    values = fits.coefficients["value"].to_numpy()
+    assert values == pytest.approx(fit_forms(rest).coefficients["value"].to_numpy())
+
+
+def test_loads_are_fitted_apart_and_a_single_input_length_carries_no_grid_form(noisy):
+    one = noisy[noisy["model"] == "llama-3.2-1b"]
+    batch = one[one["input_tokens"] == 64].assign(max_batch_size=64)
+    fits = fit_forms(pd.concat([one, batch]))
+    status = fits.quality.set_index(["max_batch_size", "form"])
+    assert (status.loc[1024, "status"] == "ok").all()
+    assert status.loc[(64, "memory_flops"), "reason"] == (
+        "needs at least 7 cells over 3 input and 3 output lengths that vary independently, "
+        "has 7 over 1 and 7 (rank 3 of 6)"
+    )
+    assert status.loc[(64, "baseline2"), "status"] == "ok"
+    alone = fit_forms(one).coefficients["value"].to_numpy()
+    both = fits.coefficients[fits.coefficients["max_batch_size"] == 1024]["value"].to_numpy()
+    assert both == pytest.approx(alone)
+
+
+def test_too_few_cells_say_who_has_how_many_and_needs_how_many(noisy):
+    few = noisy[(noisy["input_tokens"] <= 128) & (noisy["output_tokens"] <= 128)]
+    message = (
+        r"Memory and FLOPs \(Eq\. 5\): llama-3\.2-1b \(N=1000, max_batch_size 1024\) needs at "
+        r"least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2; add lengths"
+    )
+    with pytest.raises(TooFewCellsError, match=message):
+        fit_forms(few[few["model"] == "llama-3.2-1b"])
+
+
+def test_repeats_do_not_stand_in_for_lengths(noisy):
+    few = noisy[(noisy["input_tokens"] <= 128) & (noisy["output_tokens"] <= 128)]
+    with pytest.raises(TooFewCellsError, match="has 4 over 2 and 2"):
+        fit_forms(pd.concat([few, few.assign(repeat=1)]))
+
+
+def test_no_valid_cell_at_all_is_refused(noisy):
+    with pytest.raises(TooFewCellsError, match="none of the 637 cells has status ok"):
+        fit_forms(noisy.assign(status="failed"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, -1.0])
+def test_unusable_number_in_a_valid_row_names_the_cell(noisy, value):
+    cells = noisy.copy()
+    cells.loc[5, "energy_per_token_j"] = value
+    with pytest.raises(InputError, match=r"cell llama-3\.2-1b/b1024/n1000/i64_o2048/r0: en"):
+        fit_forms(cells)
+
+
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [("simulated", (True, False)), ("gpu", ("h100-sxm", "h200-sxm")), ("engine", ("a", "b"))],
+)
+def test_mixed_origins_in_one_fit_are_refused(noisy, column, values):
+    cells = noisy.copy()
+    cells[column] = [values[place % 2] for place in range(len(cells))]
+    with pytest.raises(InputError, match=f"mixes cells with {column} {values[0]} and {values[1]}"):
+        fit_forms(cells)
+
+
+def test_missing_columns_are_named(noisy):
+    with pytest.raises(InputError, match="lacks the columns gpu, simulated"):
+        fit_forms(noisy.drop(columns=["gpu", "simulated"]))
+
+
+def test_files_read_back_as_they_were_fitted(noisy, tmp_path):
+    noisy.to_csv(tmp_path / "cells.csv", index=False)
+    main_fit(tmp_path / "cells.csv", tmp_path / "fits")
+    written = {path.name for path in (tmp_path / "fits").iterdir()}
+    assert written == {"coefficients.csv", "quality.csv", "sweet_spots.csv", "extremes.csv"}
+    fits, back = fit_forms(noisy), read_fits(tmp_path / "fits")
+    pd.testing.assert_frame_equal(back.coefficients, fits.coefficients, rtol=1e-9)
+    pd.testing.assert_frame_equal(back.quality, fits.quality, rtol=1e-9)
+
+
+def test_exact_fits_survive_the_files(surfaces, tmp_path):
+    surfaces.to_csv(tmp_path / "cells.csv", index=False)
+    main_fit(tmp_path / "cells.csv", tmp_path)
+    eq5 = read_fits(tmp_path).coefficients.query("form == 'memory_flops'")
+    assert eq5["p_value"].isna().all()
+    assert set(eq5["stars"]) == {"undefined"}
+
+
+@pytest.mark.parametrize("content", [None, "", 'a,b\n1,2,3\n"', "a,b\n1,2\n"])
+def test_broken_cells_file_is_refused_by_name(tmp_path, content):
+    path = tmp_path / "cells.csv"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(InputError, match=r"cells\.csv"):
+        main_fit(path, tmp_path / "fits")
+
+
+def test_unwritable_folder_is_refused(noisy, tmp_path):
+    noisy.to_csv(tmp_path / "cells.csv", index=False)
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(InputError, match="cannot write"):
+        main_fit(tmp_path / "cells.csv", tmp_path / "file" / "fits")
+
+
+def test_fits_that_are_not_there_are_refused(tmp_path):
+    with pytest.raises(InputError, match="fit again"):
+        read_fits(tmp_path)

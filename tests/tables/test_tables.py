@@ -1,0 +1,203 @@
+"""Tables: the paper's content from this run's cells, well-formed in every format."""
+
+import csv
+import re
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweetspot import published
+from sweetspot.analysis.comparison import compare
+from sweetspot.analysis.fits import fit_forms
+from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.catalog import catalog_entry, model_ids
+from sweetspot.tables import (
+    Column,
+    Table,
+    comparison_table,
+    table2,
+    table3,
+    table4,
+    table5,
+    table_models,
+    write_table,
+)
+from sweetspot.tables.table import latex, latex_escape, markdown
+
+ARCHITECTURES = [catalog_entry(model).architecture for model in model_ids()]
+MODELS = table_models(ARCHITECTURES)
+NAMES = ["table2", "table3", "table4", "table5", "comparison"]
+
+
+@pytest.fixture(scope="module")
+def cells():
+    surfaces = published.surface_cells()
+    factor = 1 + 0.02 * np.random.default_rng(5).standard_normal(len(surfaces))
+    return surfaces.assign(
+        energy_per_token_j=surfaces["energy_per_token_j"] * factor,
+        simulated=True,
+        engine="simulator",
+        energy_source="simulation",
+    )
+
+
+@pytest.fixture(scope="module")
+def fits(cells):
+    return fit_forms(cells)
+
+
+@pytest.fixture(scope="module")
+def tables(cells, fits):
+    comparison = compare(cells, fits, seen=["published-table5"])
+    return {
+        "table2": table2(MODELS),
+        "table3": table3(fits, MODELS),
+        "table4": table4(fits),
+        "table5": table5(fits, sweet_spots(cells, fits.coefficients), extremes(cells), MODELS),
+        "comparison": comparison_table(comparison),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_csv_keeps_every_value_in_full(tables, name, tmp_path):
+    write_table(tables[name], tmp_path / "deep" / name)
+    back = pd.read_csv(tmp_path / "deep" / f"{name}.csv")
+    frame = tables[name].frame
+    assert list(back.columns) == list(frame.columns)
+    for column in frame.select_dtypes("number"):
+        assert back[column].to_numpy() == pytest.approx(
+            frame[column].to_numpy(), rel=1e-12, nan_ok=True
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_markdown_rows_have_as_many_cells_as_the_header(tables, name):
+    text = markdown(tables[name])
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(rows) == len(tables[name].frame) + 2
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {len(tables[name].columns) + 1}
+    assert text.startswith(f"# {tables[name].title}\n")
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_latex_is_balanced_and_escaped(tables, name):
+    table = tables[name]
+    text = latex(table)
+    for environment in re.findall(r"\\begin\{(\w+)\}", text):
+        assert text.count(f"\\begin{{{environment}}}") == text.count(f"\\end{{{environment}}}")
+    assert len(re.findall(r"(?<!\\)\{", text)) == len(re.findall(r"(?<!\\)\}", text))
+    assert table.label in text
+    assert r"\toprule" in text
+    plain = re.sub(r"\\label\{[^}]*\}|%\n|\\begin\{\w+\}\{[lr]+\}|\$[^$]*\$", "", text)
+    assert not re.search(r"(?<!\\)[%#_$^~]", plain)
+    assert text.isascii()
+    body = text[text.index(r"\midrule") :]
+    assert len(re.findall(r"\\\\\n", body)) >= len(table.frame)
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_simulated_is_said_in_the_caption(tables, name):
+    assert "imulated" in tables[name].caption
+
+
+@pytest.mark.parametrize("name", ["table3", "table4", "table5"])
+def test_caption_counts_the_cells_and_names_the_load(tables, name):
+    assert "637 over 13 LLMs, N = 1000, max_batch_size 1024" in tables[name].caption
+
+
+def test_measured_cells_are_not_called_simulated(cells):
+    fits = fit_forms(cells.assign(simulated=False, engine="tensorrt-llm"))
+    assert "imulated" not in table3(fits, MODELS).caption
+
+
+def test_special_characters_are_escaped():
+    assert latex_escape(r"a_b & 5 % of #1 {x} \y ~ ^ <2>") == (
+        r"a\_b \& 5 \% of \#1 \{x\} \textbackslash{}y \textasciitilde{} \textasciicircum{} "
+        r"\textless{}2\textgreater{}"
+    )
+    table = Table(
+        frame=pd.DataFrame({"model": ["a|b_c*"]}),
+        columns=(Column("Model", lambda row: row.model),),
+        title="T",
+        caption="50 % _",
+        notes=("a_b",),
+        label="tab:t",
+    )
+    assert r"a\|b_c\*" in markdown(table)
+    assert r"a\textbar{}b\_c*" in latex(table)
+    assert r"\caption{50 \% \_}" in latex(table)
+
+
+def test_table2_shows_both_numbers_where_the_paper_differs(tables):
+    notes = " ".join(tables["table2"].notes)
+    assert "Granite (3B): hidden size 2560, in the paper 2048" in notes
+    row = tables["table2"].frame.set_index("model").loc["granite-3b"]
+    assert (row["hidden_size"], row["paper_hidden_size"]) == (2560, 2048)
+    agreeing = tables["table2"].frame.query("differences == ''")
+    assert (agreeing["hidden_size"] == agreeing["paper_hidden_size"]).all()
+    assert (agreeing["attention"] == agreeing["paper_attention"]).all()
+
+
+def test_models_outside_the_paper_come_last_without_its_numbers():
+    own = replace(ARCHITECTURES[0], id="my_model")
+    models = table_models([own, *ARCHITECTURES[:2]])
+    assert [model.id for model in models] == ["llama-3.2-1b", "opt-1.3b", "my_model"]
+    line = markdown(table2(models)).splitlines()[-1]
+    assert re.split(r"\s*\|\s*", line)[-5:] == ["–", "–", "–", "–", ""]
+    assert r"my\_model" in latex(table2(models))
+
+
+def test_table3_ends_with_average_and_population_deviation(tables, fits):
+    last = tables["table3"].frame.tail(2).set_index("name")
+    mape = fits.quality.query("form == 'baseline4'")["mape_percent"]
+    assert last.at["Average", "baseline4"] == pytest.approx(np.mean(mape))
+    assert last.at["Standard deviation", "baseline4"] == pytest.approx(np.std(mape))
+
+
+def test_table3_says_what_was_left_out_or_not_fitted(cells):
+    few = (cells["model"] == "opt-1.3b") & (cells["input_tokens"] > 64)
+    broken = cells.assign(status=np.where(few, "failed", "ok"))
+    table = table3(fit_forms(broken), MODELS)
+    assert "42 failed or invalid cells are left out." in table.notes
+    assert any(note.startswith("opt-1.3b, memory_flops: not fitted, needs") for note in table.notes)
+    row = markdown(table).splitlines()[7]
+    assert row.startswith("| OPT (1.3B)")
+    assert row.endswith("– |")
+
+
+def test_table4_counts_every_model_once(tables, cells):
+    frame = tables["table4"].frame
+    levels = frame[["three_stars", "two_stars", "one_star", "not_significant"]]
+    assert (levels.sum(axis="columns") == 13).all()
+    other = cells[cells["model"] == "falcon-rw-7b"].assign(requests=10)
+    again = table4(fit_forms(pd.concat([cells, other]))).frame
+    pd.testing.assert_frame_equal(again, frame)
+
+
+def test_table4_of_exact_fits_has_nothing_to_test():
+    surfaces = published.surface_cells()
+    table = table4(fit_forms(surfaces))
+    assert set(table.frame["undefined"]) == {13}
+    assert "undefined" in markdown(table)
+
+
+def test_table5_prints_whole_tokens_at_the_observed_input(tables, tmp_path):
+    table = tables["table5"]
+    write_table(table, tmp_path / "table5")
+    with (tmp_path / "table5.csv").open() as file:
+        first = next(csv.DictReader(file))
+    assert first["model"] == "llama-3.2-1b"
+    line = next(line for line in markdown(table).splitlines() if "Llama 3.2 (1B)" in line)
+    estimate = round(float(first["estimated_output_tokens"]))
+    assert line.rstrip(" |").endswith(f"{first['input_tokens']}/{estimate}")
+
+
+def test_comparison_is_short_and_says_what_is_no_evidence(tables):
+    table = tables["comparison"]
+    assert len(table.frame) < 80
+    assert "Not independent: the simulator's constants were fitted to Table 5" in table.notes[0]
+    assert (table.frame["quantity"] == "alpha5").sum() == 1
+    assert "13 models" in set(table.frame["model"])

@@ -1,0 +1,38 @@
+"""Stage "analysis": the energy models fitted to the cells, and the paper beside them.
+
+Needs:   results/<run>/cells.csv
+Makes:   results/<run>/fits/{coefficients,quality,sweet_spots,extremes}.csv
+         results/<run>/comparison.csv
+Config:  none
+"""
+
+FITS = [f"{RUN}/fits/{name}.csv" for name in ("coefficients", "quality", "sweet_spots", "extremes")]
+
+
+rule fit:
+    """Fit the six forms to every model's grid."""
+    input:
+        rules.cells.output,
+    output:
+        FITS,
+    log:
+        f"{RUN}/logs/fit.log",
+    params:
+        protocol=1,  # raised when the analysis code changes what it gives
+    shell:
+        "{SWEETSPOT} fit {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
+
+
+rule compare:
+    """Put the paper's numbers beside this run's."""
+    input:
+        cells=rules.cells.output,
+        fits=FITS,
+    output:
+        ensure(f"{RUN}/comparison.csv", non_empty=True),
+    log:
+        f"{RUN}/logs/compare.log",
+    params:
+        protocol=1,
+    shell:
+        "{SWEETSPOT} compare {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"

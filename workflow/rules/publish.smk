@@ -1,0 +1,82 @@
+"""Stage "publish": what people read: tables, figures, and the manifest of the run.
+
+Needs:   results/<run>/cells.csv, fits/, comparison.csv
+Makes:   results/<run>/tables/{table}.{csv,md,tex}
+         results/<run>/figures/{figure}.{png,pdf}
+         results/<run>/manifest.json
+Config:  models, figures
+"""
+
+
+def table_input(wildcards):
+    """Return the files that a table is made of: none for the table of models."""
+    if wildcards.table == "table2_models":
+        return []
+    return rules.compare.output if wildcards.table == "comparison" else FITS
+
+
+rule table:
+    """Make one of the paper's tables."""
+    input:
+        table_input,
+    output:
+        csv=f"{RUN}/tables/{{table}}.csv",
+        tex=f"{RUN}/tables/{{table}}.tex",
+        md=report(
+            f"{RUN}/tables/{{table}}.md",
+            caption="../report/{table}.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+    log:
+        f"{RUN}/logs/tables/{{table}}.log",
+    params:
+        protocol=1,
+        stem=f"{RUN}/tables/{{table}}",
+        models=MODELS,
+    shell:
+        "{SWEETSPOT} table {wildcards.table} --models {params.models:q} --fits {RUN}/fits"
+        " --comparison {RUN}/comparison.csv --out {params.stem:q} 2>&1 | tee {log:q}"
+
+
+rule figure:
+    """Draw one of the paper's figures."""
+    input:
+        rules.cells.output,
+    output:
+        pdf=f"{RUN}/figures/{{figure}}.pdf",
+        png=report(
+            f"{RUN}/figures/{{figure}}.png",
+            caption="../report/{figure}.rst",
+            category="Figures",
+            labels={"figure": "{figure}"},
+        ),
+    log:
+        f"{RUN}/logs/figures/{{figure}}.log",
+    params:
+        protocol=1,
+        stem=f"{RUN}/figures/{{figure}}",
+        style=EXPERIMENT.figures.model_dump_json(),
+    shell:
+        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q}"
+        " --out {params.stem:q} 2>&1 | tee {log:q}"
+
+
+rule manifest:
+    """List all files of the run with their hashes, its experiment, code and machine."""
+    input:
+        rules.cells.output,
+        FITS if has_grid(CELLS) else [],
+        rules.compare.output if has_grid(CELLS) else [],
+        expand(f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "tex")),
+        expand(f"{RUN}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=("png", "pdf")),
+    output:
+        ensure(f"{RUN}/manifest.json", non_empty=True),
+    log:
+        f"{RUN}/logs/manifest.log",
+    params:
+        experiment=config_json(),
+    localrule: True
+    shell:
+        "{SWEETSPOT} manifest --experiment {params.experiment:q} --out {output:q} {input:q}"
+        " 2>&1 | tee {log:q}"

@@ -1,0 +1,35 @@
+"""The table of all cells of a run: one row a cell, in the experiment's order."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from sweetspot.config import Experiment
+from sweetspot.errors import InputError
+from sweetspot.files import write_text_atomic
+from sweetspot.plan import plan
+from sweetspot.records import COLUMNS, read_block
+
+
+def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> None:
+    """Write cells.csv from the blocks' files.
+
+    Raises:
+        InputError: a file is no block, a cell is missing, or the table cannot be written.
+    """
+    records = {record.cell: record for block in blocks for record in read_block(block)}
+    planned = plan(experiment).sweeps
+    missing = [cell for cell in planned if cell not in records]
+    if missing:
+        raise InputError(
+            f"{len(missing)} cells have no record, {missing[0]} among them; run the workflow again"
+        )
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["cell", "sweeps", *(name for name in COLUMNS if name != "cell")])
+    for cell, sweeps in planned.items():
+        values = records[cell].model_dump()
+        row = [values[name] for name in COLUMNS if name != "cell"]
+        table.writerow([cell, ";".join(sweeps), *("" if v is None else v for v in row)])
+    write_text_atomic(out, text.getvalue())

@@ -1,0 +1,124 @@
+"""Commands that people ask: predict, calibrate, models."""
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+Commands = Any  # argparse names the type only in private
+
+_PREDICT = """\
+Simulate N identical requests, sent at once to TensorRT-LLM's in-flight batching, and print what
+they cost. The model is a catalog id (see `sweetspot models`) or the path of a Hugging Face
+config.json; its weights are not needed. Every number printed is simulated."""
+
+_EXAMPLES = """\
+examples:
+  sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256
+  sweetspot predict --model ./my-model/config.json --gpu a100-80gb --input 2048 --output 128 --json
+"""
+
+# How the printed answer names and rounds each attribute of a prediction.
+_LINES = (
+    ("energy_per_token_j", "J per output token", ".4g"),
+    ("tokens_per_j", "output tokens per J", ".4g"),
+    ("throughput_tokens_per_s", "output tokens per s", ".5g"),
+    ("duration_s", "s for all requests", ".4g"),
+    ("mean_power_w", "W", ".4g"),
+    ("max_concurrency", "requests in flight at most", "d"),
+    ("sweet_spot_output_tokens", "output tokens, the most efficient length at this input", "d"),
+    ("sweet_spot_tokens_per_j", "output tokens per J there", ".4g"),
+)
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands that answer a question."""
+    predict = commands.add_parser(
+        "predict",
+        help="energy, power and throughput of a workload that nobody measured",
+        description=_PREDICT,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    predict.add_argument("--model", required=True, metavar="NAME|PATH", help="catalog id or path")
+    predict.add_argument("--gpu", required=True, metavar="NAME", help="catalog id")
+    predict.add_argument("--input", type=int, required=True, metavar="I", help="prompt tokens")
+    predict.add_argument(
+        "--output", type=int, required=True, metavar="O", help="generated tokens per request"
+    )
+    predict.add_argument(
+        "--requests", type=int, default=1000, metavar="N", help="default: %(default)s"
+    )
+    predict.add_argument(
+        "--max-batch-size",
+        type=int,
+        default=1024,
+        metavar="B",
+        help="engine limit of requests in flight, default: %(default)s",
+    )
+    predict.add_argument("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
+    predict.add_argument("--json", action="store_true", help="print one JSON object")
+    predict.set_defaults(run=_predict)
+
+    models = commands.add_parser("models", help="list the models and GPUs of the catalog")
+    models.set_defaults(run=_models)
+
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="fit the simulator's constants to published numbers",
+        description=_calibrate.__doc__,
+    )
+    calibrate.add_argument("--out", type=Path, required=True, help="calibration file (JSON)")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    from sweetspot.prediction import predict
+
+    answer = predict(
+        arguments.model,
+        arguments.gpu,
+        arguments.input,
+        arguments.output,
+        arguments.requests,
+        arguments.max_batch_size,
+        calibration=arguments.calibration,
+    )
+    values = asdict(answer)
+    if arguments.json:
+        print(json.dumps(values))
+        return
+    print(
+        f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
+        f" and {answer.output_tokens} output tokens, max_batch_size {answer.max_batch_size}"
+    )
+    for name, unit, spec in _LINES:
+        print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
+    print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
+    if answer.beyond_native_context:
+        print("note: I + O is beyond the context this model was published for")
+
+
+def _models(arguments: argparse.Namespace) -> None:
+    from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+
+    print("models")
+    for model_id in model_ids():
+        entry = catalog_entry(model_id)
+        print(f"  {model_id:<14}{entry.name:<18}{entry.architecture.parameters / 1e9:5.2f} B")
+    print("GPUs")
+    for gpu_id in gpu_ids():
+        board = gpu(gpu_id)
+        print(f"  {gpu_id:<14}{board.name:<28}{board.power_limit_w:5.0f} W")
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    """Fit the constants for h100-sxm at once to the paper's Table 5 and to NVIDIA's throughput."""
+    from sweetspot.files import write_text_atomic
+    from sweetspot.simulator.fitting import calibrate_to_published
+
+    found = calibrate_to_published()
+    write_text_atomic(arguments.out, found.model_dump_json(indent=2) + "\n")
+    for name, error in found.errors_percent.items():
+        print(f"mean error on what it was fitted to, {name}: {error:.2f} %")

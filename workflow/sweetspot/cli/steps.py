@@ -1,0 +1,177 @@
+"""Commands that the workflow's jobs call; each runs by hand as well."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from sweetspot.errors import InputError
+
+Commands = Any  # argparse names the type only in private
+
+
+def add_commands(commands: Commands) -> None:
+    """Add one command per kind of job."""
+    measure = commands.add_parser(
+        "measure", help="measure one block of cells", description=_measure.__doc__
+    )
+    measure.add_argument("--block", required=True, help="name, such as llama-3.2-1b/b1024")
+    measure.add_argument("--settings", required=True, metavar="JSON", help="the block's settings")
+    measure.add_argument("--cells", required=True, help="such as 'n1000/i64_o64/r0 n1000/...'")
+    measure.add_argument("--records", type=Path, required=True, help="folder of cell records")
+    measure.add_argument("--out", type=Path, required=True, help="the block's file")
+    measure.add_argument("--remeasure", action="store_true", help="adopt no earlier record")
+    measure.set_defaults(run=_measure)
+
+    cells = commands.add_parser("cells", help="tabulate all cells", description=_cells.__doc__)
+    cells.add_argument("--experiment", required=True, metavar="JSON", help="the configuration")
+    cells.add_argument("--out", type=Path, required=True, help="cells.csv")
+    cells.add_argument("blocks", nargs="+", type=Path, help="the blocks' files")
+    cells.set_defaults(run=_cells)
+
+    fit = commands.add_parser(
+        "fit", help="fit the energy models to a cells.csv", description=_fit.__doc__
+    )
+    fit.add_argument("cells", type=Path, help="cells.csv")
+    fit.add_argument("--out", type=Path, required=True, help="folder of the fits")
+    fit.set_defaults(run=_fit)
+
+    compare = commands.add_parser(
+        "compare", help="put the paper's numbers beside ours", description=_compare.__doc__
+    )
+    compare.add_argument("cells", type=Path, help="cells.csv")
+    compare.add_argument("--fits", type=Path, required=True, help="folder of the fits")
+    compare.add_argument("--out", type=Path, required=True, help="comparison.csv")
+    compare.set_defaults(run=_compare)
+
+    table = commands.add_parser("table", help="make one of the paper's tables")
+    table.add_argument("name", help="such as table3_mape")
+    table.add_argument("--models", nargs="+", required=True, help="catalog ids or config.json")
+    table.add_argument("--fits", type=Path, help="folder of the fits")
+    table.add_argument("--comparison", type=Path, help="comparison.csv")
+    table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
+    table.set_defaults(run=_table)
+
+    figure = commands.add_parser("figure", help="draw one of the paper's figures")
+    figure.add_argument("name", help="such as figure2_output_length")
+    figure.add_argument("cells", type=Path, help="cells.csv")
+    figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
+    figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
+    figure.set_defaults(run=_figure)
+
+    manifest = commands.add_parser("manifest", help="list a run's files with their hashes")
+    manifest.add_argument("--experiment", required=True, metavar="JSON", help="the configuration")
+    manifest.add_argument("--out", type=Path, required=True, help="manifest.json")
+    manifest.add_argument("files", nargs="+", type=Path)
+    manifest.set_defaults(run=_manifest)
+
+    dataset = commands.add_parser(
+        "dataset", help="write a request data set for trtllm-bench", description=_dataset.__doc__
+    )
+    for name in ("requests", "input-tokens", "output-tokens"):
+        dataset.add_argument(f"--{name}", type=int, required=True)
+    dataset.add_argument("--vocab-size", type=int, default=128_000, help="default: %(default)s")
+    dataset.add_argument("--eos-id", type=int, default=128_009, help="default: %(default)s")
+    dataset.add_argument("--seed", type=int, default=420, help="default: %(default)s")
+    dataset.add_argument("--out", type=Path, required=True, help="JSON lines")
+    dataset.set_defaults(run=_dataset)
+
+
+def _measure(arguments: argparse.Namespace) -> None:
+    """Run one block of cells with one engine load; cells with a record are adopted."""
+    from sweetspot.engines import engine
+    from sweetspot.measure import measure_block
+    from sweetspot.plan import parse_block
+
+    block = parse_block(arguments.block, arguments.settings, arguments.cells)
+    measure_block(
+        block,
+        engine(block.settings.engine),
+        arguments.records,
+        arguments.out,
+        remeasure=arguments.remeasure,
+    )
+
+
+def _cells(arguments: argparse.Namespace) -> None:
+    """Write one row per cell of the experiment, from the records of its blocks."""
+    from sweetspot.cells_table import write_cells
+
+    write_cells(_experiment(arguments.experiment), arguments.blocks, arguments.out)
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    """Fit Baselines 1-4, the FLOPs form (Eq. 4) and the Memory and FLOPs form (Eq. 5)."""
+    from sweetspot.analysis.fits import main_fit
+
+    main_fit(arguments.cells, arguments.out)
+
+
+def _compare(arguments: argparse.Namespace) -> None:
+    """Write one row per published number that the cells can answer."""
+    from sweetspot.analysis.cells import read_cells
+    from sweetspot.analysis.comparison import compare, seen_by
+    from sweetspot.analysis.fits import read_fits
+    from sweetspot.files import write_text_atomic
+
+    cells = read_cells(arguments.cells)
+    table = compare(cells, read_fits(arguments.fits), seen=seen_by(cells))
+    write_text_atomic(arguments.out, table.to_csv(index=False))
+
+
+def _table(arguments: argparse.Namespace) -> None:
+    from sweetspot.catalog import load_model
+    from sweetspot.tables import make_table, table_models, write_table
+
+    models = table_models([load_model(model) for model in arguments.models])
+    table = make_table(arguments.name, models, arguments.fits, arguments.comparison)
+    write_table(table, arguments.out)
+
+
+def _figure(arguments: argparse.Namespace) -> None:
+    from sweetspot.analysis.cells import read_cells
+    from sweetspot.config import FigureStyle
+    from sweetspot.errors import unknown_name
+    from sweetspot.figures.canvas import save
+    from sweetspot.figures.labels import catalog_labels
+    from sweetspot.figures.paper import FIGURES
+
+    if arguments.name not in FIGURES:
+        raise unknown_name("figure", arguments.name, FIGURES)
+    try:
+        style = FigureStyle.model_validate_json(arguments.style)
+    except ValueError as e:
+        raise InputError(f"--style: {e}") from e
+    cells = read_cells(arguments.cells)
+    figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
+    save(figure, arguments.out, ("png", "pdf"), style.dpi)
+
+
+def _manifest(arguments: argparse.Namespace) -> None:
+    from sweetspot.manifest import write_manifest
+
+    write_manifest(_experiment(arguments.experiment), arguments.files, arguments.out)
+
+
+def _dataset(arguments: argparse.Namespace) -> None:
+    """Write requests by the rules of prepare_dataset.py token-norm-dist, lengths fixed."""
+    from sweetspot.dataset import RequestSpec, write_dataset
+
+    spec = RequestSpec(
+        requests=arguments.requests,
+        input_tokens=arguments.input_tokens,
+        output_tokens=arguments.output_tokens,
+        vocab_size=arguments.vocab_size,
+        eos_id=arguments.eos_id,
+        seed=arguments.seed,
+    )
+    write_dataset(arguments.out, spec)
+
+
+def _experiment(text: str) -> Any:
+    from sweetspot.config import parse_experiment
+
+    try:
+        return parse_experiment(json.loads(text), "--experiment")
+    except ValueError as e:
+        raise InputError(f"--experiment is not valid JSON: {e}") from e

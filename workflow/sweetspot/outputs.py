@@ -1,0 +1,58 @@
+"""Which tables and figures an experiment's cells can give, known before anything is measured."""
+
+from collections.abc import Callable, Hashable, Iterable
+from itertools import groupby
+
+from sweetspot.workload import Cell
+
+TABLES_OF_FITS = (
+    "table3_mape",
+    "table4_significance",
+    "table5_coefficients",
+    "comparison",
+)
+TABLE_OF_MODELS = "table2_models"
+
+
+def has_grid(cells: Iterable[Cell]) -> bool:
+    """Return whether a model varies both lengths at one load: what fits and Figure 3 need."""
+    return any(map(_is_grid, _groups(cells, lambda c: (c.model, c.max_batch_size, c.requests))))
+
+
+def tables_of(cells: Iterable[Cell]) -> list[str]:
+    """Return the names of the tables, as their files are called."""
+    return [TABLE_OF_MODELS, *(TABLES_OF_FITS if has_grid(cells) else ())]
+
+
+def figures_of(cells: Iterable[Cell]) -> list[str]:
+    """Return the names of the figures, as their files are called."""
+    cells = list(cells)
+    names = []
+    for of_model in _groups(cells, lambda c: (c.model, c.max_batch_size)):
+        if sum(map(_is_grid, _groups(of_model, lambda c: c.requests))) > 1:
+            names.append("figure1_requests")
+            break
+    if any(len({c.output_tokens for c in curve}) > 1 for curve in _curves(cells)):
+        names.append("figure2_output_length")
+    if has_grid(cells):
+        names += ["figure3_surface", "figure3_heatmap"]
+    for of_load in _groups(cells, lambda c: (c.model, c.requests)):
+        shortest = min(c.input_tokens for c in of_load)
+        if len({c.max_batch_size for c in of_load if c.input_tokens == shortest}) > 1:
+            names.append("figure4_batch")
+            break
+    return names
+
+
+def _curves(cells: Iterable[Cell]) -> list[list[Cell]]:
+    return _groups(cells, lambda c: (c.model, c.max_batch_size, c.requests, c.input_tokens))
+
+
+def _is_grid(cells: list[Cell]) -> bool:
+    inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
+    return len(inputs) > 1 and len(outputs) > 1
+
+
+def _groups(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:
+    ordered = sorted(cells, key=lambda c: repr(key(c)))
+    return [list(group) for _, group in groupby(ordered, key=key)]

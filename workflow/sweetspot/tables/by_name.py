@@ -1,0 +1,48 @@
+"""The paper's tables by the name of their files, made from the files of a run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from sweetspot.analysis.fits import read_fits
+from sweetspot.errors import InputError, unknown_name
+from sweetspot.outputs import TABLE_OF_MODELS, TABLES_OF_FITS
+from sweetspot.tables.comparison_table import comparison_table
+from sweetspot.tables.fit_tables import table3, table4, table5
+from sweetspot.tables.model_table import TableModel, table2
+from sweetspot.tables.table import Table
+
+
+def make_table(
+    name: str, models: Sequence[TableModel], fits: Path | None, comparison: Path | None
+) -> Table:
+    """Return a table; `fits` is the folder that `sweetspot fit` wrote, `comparison` its csv.
+
+    Raises:
+        InputError: there is no such table, or it needs a file that was not given or is unreadable.
+    """
+    if name == TABLE_OF_MODELS:
+        return table2(models)
+    if name not in TABLES_OF_FITS:
+        raise unknown_name("table", name, (TABLE_OF_MODELS, *TABLES_OF_FITS))
+    if name == "comparison":
+        if comparison is None:
+            raise InputError("table comparison needs --comparison comparison.csv")
+        return comparison_table(_read(comparison))
+    if fits is None:
+        raise InputError(f"table {name} needs --fits, the folder that `sweetspot fit` wrote")
+    found = read_fits(fits)
+    if name == "table3_mape":
+        return table3(found, models)
+    if name == "table4_significance":
+        return table4(found)
+    spots, extremes = _read(fits / "sweet_spots.csv"), _read(fits / "extremes.csv")
+    return table5(found, spots, extremes, models)
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_csv(path)
+    except (OSError, ValueError) as e:
+        raise InputError(f"cannot read {path}: {e}") from e
