@@ -265,7 +265,7 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
 
 def _explain(error: dict[str, Any]) -> str:
     """Word one pydantic error for somebody who edits a YAML file."""
-    path = [part for part in error["loc"] if part not in ("list[constrained-int]",)]
+    path = error["loc"]
     where = ".".join(str(part) for part in path if not isinstance(part, int))
     value, kind = error["input"], error["type"]
     if kind == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""From an experiment to blocks of cells: what each job measures, and all that decides its values."""
+"""From an experiment to blocks of cells: what each job measures and what decides its values."""
 
 import hashlib
 import re
@@ -176,9 +176,7 @@ def _block_parts(cell: Cell, size: str) -> tuple[str, ...]:
     if size == "input":
         parts.append(f"n{cell.requests}_i{cell.input_tokens}")
     if size == "cell":
-        parts.append(
-            f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}_r{cell.repeat}"
-        )
+        parts.append(f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}_r{cell.repeat}")
     return tuple(parts)
 
 

@@ -170,8 +170,10 @@ class _Workload:
 def _sweet_spot(run: _Workload, longest: int) -> int:
     """Return the output length of up to `longest` tokens with the highest efficiency."""
     steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING)
-    coarse = sorted({min(longest, round(2 ** (k / LENGTHS_PER_DOUBLING))) for k in steps})
-    place = max(range(len(coarse)), key=lambda k: run.tokens_per_j(coarse[k]))
+    lengths: set[int] = {round(2.0 ** (k / LENGTHS_PER_DOUBLING)) for k in steps}
+    coarse = sorted({min(longest, length) for length in lengths})
+    place: int = max(range(len(coarse)), key=lambda k: run.tokens_per_j(coarse[k]))
     low, high = coarse[max(place - 1, 0)], coarse[min(place + 1, len(coarse) - 1)]
     stride = max(1, (high - low) // FINE_LENGTHS)
-    return max([*range(low, high + 1, stride), coarse[place]], key=run.tokens_per_j)
+    fine: list[int] = [*range(low, high + 1, stride), coarse[place]]
+    return max(fine, key=run.tokens_per_j)

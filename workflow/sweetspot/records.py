@@ -10,8 +10,6 @@ from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.workload import Cell
 
-SCHEMA = 1
-
 log = logging.getLogger(__name__)
 
 
@@ -34,7 +32,7 @@ class CellRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = SCHEMA
+    schema_version: Literal[1] = 1
     key: str
     cell: str
     model: str

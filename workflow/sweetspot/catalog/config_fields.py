@@ -31,7 +31,7 @@ class ConfigFields:
     given: Mapping[str, Any]
     defaults: Mapping[str, Any]
 
-    def _value(self, keys: tuple[str, ...]) -> Any:  # noqa: ANN401  (JSON is untyped)
+    def _value(self, keys: tuple[str, ...]) -> Any:
         for source in (self.given, self.defaults):
             for key in keys:
                 if key in source:

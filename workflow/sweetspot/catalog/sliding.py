@@ -38,7 +38,7 @@ def sliding_layers(fields: ConfigFields, layers: int, rule: Sliding) -> tuple[in
     return (window, sliding) if window and sliding else (None, 0)
 
 
-def _listed(layer_types: Any, layers: int) -> int:  # noqa: ANN401  (JSON is untyped)
+def _listed(layer_types: Any, layers: int) -> int:
     if not isinstance(layer_types, list) or len(layer_types) != layers:
         raise InputError(
             f"'layer_types' must list one type for each of the {layers} layers,"

@@ -57,7 +57,9 @@ def add_commands(commands: Commands) -> None:
         metavar="B",
         help="engine limit of requests in flight, default: %(default)s",
     )
-    predict.add_argument("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
+    predict.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="the simulator's constants"
+    )
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 

@@ -29,12 +29,11 @@ class Run:
 
 
 class Session(Protocol):
-    """An engine with its model loaded; cells run one after the other.
+    """An engine with its model loaded; cells run one after the other."""
 
-    `meter` watches the board that this session runs on, on the same clock as its runs.
-    """
-
-    meter: Meter
+    @property
+    def meter(self) -> Meter:
+        """Watches the board that this session runs on, on the same clock as its runs."""
 
     def run(self, cell: Cell) -> Run:
         """Run a cell's requests and return when it began and ended.
@@ -48,17 +47,19 @@ class Session(Protocol):
 
 
 class Engine(Protocol):
-    """An inference engine.
+    """An inference engine."""
 
-    Attributes:
-        name: engine id, as in cells.
-        version: of the engine's software.
-        simulated: whether its numbers come from a simulator.
-    """
+    @property
+    def name(self) -> str:
+        """Engine id, as in cells."""
 
-    name: str
-    version: str
-    simulated: bool
+    @property
+    def version(self) -> str:
+        """Version of the engine's software."""
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its numbers come from a simulator."""
 
     def load(self, settings: Settings) -> Session:
         """Build what has to be built and load the model.

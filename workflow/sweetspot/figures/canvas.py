@@ -53,8 +53,7 @@ def journal_look(style: FigureStyle) -> Iterator[None]:
 def empty_figure(width_in: float, height_in: float) -> Figure:
     """Return a figure that belongs to no window and no global list."""
     layout = ConstrainedLayoutEngine(h_pad=_MARGIN_IN, w_pad=_MARGIN_IN)
-    figure = Figure(figsize=(width_in, height_in), layout=layout)
-    return figure
+    return Figure(figsize=(width_in, height_in), layout=layout)
 
 
 def panels(figure: Figure, count: int, per_row: int) -> list[Axes]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 import pandas as pd
-import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
+import seaborn as sns
 from matplotlib.axes import Axes
 
 from sweetspot.config import FigureStyle

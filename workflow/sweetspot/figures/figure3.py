@@ -117,7 +117,7 @@ def figure3_surface(
         # the efficient corner stands at the back, so that it hides nothing
         ax.invert_yaxis()
         ax.view_init(elev=30, azim=-58)
-        ax.set_box_aspect((1.25, 1.1, 0.85), zoom=0.93)
+        ax.set_box_aspect((1.25, 1.1, 0.85), zoom=0.9)
         ax.set_xticks(log_outputs, [str(length) for length in mean.columns])
         ax.set_yticks(log_inputs, [str(length) for length in mean.index])
         ax.set_zlim(0.0, 1.0)

@@ -5,11 +5,11 @@ import math
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns  # type: ignore[import-untyped]  # ships no type information
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patches import Polygon, Rectangle
-from seaborn.utils import relative_luminance  # type: ignore[import-untyped]
+from seaborn.utils import relative_luminance
 
 from sweetspot.config import MIN_FONT_PT
 

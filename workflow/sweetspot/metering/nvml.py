@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Self
 
-import pynvml  # type: ignore[import-untyped]
+import pynvml
 
 from sweetspot.errors import MeterError
 

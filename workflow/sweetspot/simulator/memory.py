@@ -29,7 +29,7 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
 def free_bytes(
     architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
 ) -> int:
-    """Return the bytes left beside weights, activations and runtime; negative if they do not fit."""
+    """Return the bytes left beside weights, activations and runtime; negative if none are."""
     activations = activation_bytes(architecture, max_num_tokens, max_batch_size)
     return gpu.memory_bytes - architecture.weight_bytes - activations - RUNTIME_BYTES
 

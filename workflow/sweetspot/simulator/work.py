@@ -81,6 +81,8 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
     per_token_activations = (
         6 * a.hidden + 2 * a.query_size + 2 * a.kv_size + (a.ffn_matrices + 1) * a.ffn
     ) * a.layers
+    context = schedule.decode_context.astype(np.float64)
+    pairs = schedule.prompt_pairs.astype(np.float64)
     rows = decodes + schedule.prompts_finished
     head_weights = a.vocab * a.hidden
     return Work(
@@ -90,11 +92,11 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
         gemm_flops=2.0 * tokens * a.layer_weights * a.layers,
         weight_bytes=np.full(tokens.shape, float(a.layer_weights * a.layers * size)),
         activation_bytes=tokens * per_token_activations * size,
-        prompt_flops=schedule.prompt_pairs * pair_flops,
+        prompt_flops=pairs * pair_flops,
         prompt_bytes=(schedule.prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
-        decode_flops=schedule.decode_context * pair_flops,
+        decode_flops=context * pair_flops,
         decode_flops_growth=decodes * pair_flops,
-        kv_bytes=(schedule.decode_context + decodes) * a.kv_bytes_per_token * kv_padding,
+        kv_bytes=(context + decodes) * a.kv_bytes_per_token * kv_padding,
         kv_bytes_growth=decodes * a.kv_bytes_per_token * kv_padding,
         logit_flops=2.0 * rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),

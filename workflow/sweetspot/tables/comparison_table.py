@@ -73,7 +73,7 @@ def _machines(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return list(frame[["engine", "gpu"]].drop_duplicates().itertuples(index=False, name=None))
 
 
-def _relative_difference(row: Any) -> str:  # noqa: ANN401
+def _relative_difference(row: Any) -> str:
     if pd.notna(row.relative_difference_percent) and pd.isna(row.published):
         return f"{row.relative_difference_percent:.1f} (mean absolute)"
     return number("relative_difference_percent", "+.1f")(row)

@@ -168,7 +168,7 @@ def _share(title: str, field: str) -> Column:
 
 
 def _spot(field: str) -> Callable[[Any], str]:
-    def text(row: Any) -> str:  # noqa: ANN401
+    def text(row: Any) -> str:
         output_tokens = getattr(row, field)
         return MISSING if np.isnan(output_tokens) else f"{row.input_tokens}/{output_tokens:.0f}"
 

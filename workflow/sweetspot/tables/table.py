@@ -77,7 +77,7 @@ class Table:
 def number(field: str, spec: str) -> Callable[[Any], str]:
     """Return a Column.text that formats one field; NaN and None become MISSING."""
 
-    def text(row: Any) -> str:  # noqa: ANN401
+    def text(row: Any) -> str:
         value = getattr(row, field)
         return MISSING if pd.isna(value) else format(value, spec)
 

@@ -1,0 +1,73 @@
+# Words of this project: paper, test, lint, docs, lock, calibration, bench, clean.
+# `make paper` and `make test` need nothing but Python >= 3.11; the environment is made in .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := paper-simulated
+RESULTS := results/$(RUN)
+SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
+REPORT := $(RESULTS)/report.html
+
+.DEFAULT_GOAL := help
+.PHONY: help env paper test test-gpu lint docs lock calibration bench clean
+
+help:
+	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
+	@echo "make test         lint, types, and the whole test suite"
+	@echo "make env          only the environment in .venv"
+	@echo "make docs         regenerate the reference pages in docs/"
+	@echo "make calibration  fit the simulator's constants to published numbers again (a minute)"
+	@echo "make bench        cost of the simulator against size"
+	@echo "make lock         resolve the dependencies again (needs uv)"
+	@echo "make clean        remove .venv and the caches; results/ stays"
+
+env: .venv/ready
+.venv/ready: requirements.lock pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) sh scripts/setup.sh requirements.lock
+	@touch $@
+
+.venv/ready-test: requirements-test.lock pyproject.toml scripts/setup.sh
+	@PYTHON=$(PYTHON) sh scripts/setup.sh requirements-test.lock
+	@touch $@ .venv/ready
+
+paper: env
+	@$(SIMULATE) --quiet rules progress
+	@if [ ! -f $(REPORT) ] || [ $(RESULTS)/manifest.json -nt $(REPORT) ]; then \
+	  $(SIMULATE) --quiet all --report $(REPORT); fi
+	@echo
+	@echo "Simulated: no GPU was measured. All of it lies in $(RESULTS)/"
+	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md and .tex"
+	@echo "  figures/        Figures 1 to 4, as .png and .pdf"
+	@echo "  comparison.csv  the paper's numbers beside ours"
+	@echo "  cells.csv       one row per cell"
+	@echo "  report.html     everything on one page"
+
+test: .venv/ready-test lint
+	$(BIN)/pytest -n 2 -m "not gpu" --cov --cov-report=term:skip-covered -q
+
+test-gpu: .venv/ready-test
+	$(BIN)/pytest -m gpu
+
+lint: .venv/ready-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/snakefmt --check Snakefile workflow/rules
+
+docs: .venv/ready-test
+	$(BIN)/sweetspot reference --out-dir docs
+
+calibration: env
+	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/calibrations/h100-sxm.json
+
+bench: env
+	$(BIN)/python benchmarks/simulator.py
+
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate --quiet
+lock:
+	$(LOCK) pyproject.toml -o requirements.lock
+	$(LOCK) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
+
+clean:
+	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
