@@ -10,6 +10,7 @@ values. Everything a run makes lies in results/<run>/.
 
 import re
 import sys
+import time
 from pathlib import Path
 
 from snakemake.utils import min_version
@@ -24,12 +25,27 @@ if not workflow.overwrite_configfiles:
 include: "workflow/rules/common.smk"
 
 
+report: "workflow/report/workflow.rst"
+
+
+# Seconds each: on a cluster, only measuring is worth a job.
+localrules:
+    all,
+    cells,
+    fit,
+    compare,
+    table,
+    figure,
+    manifest,
+
+
 wildcard_constraints:
     block="|".join(map(re.escape, BLOCKS)),
     table="|".join(TABLES),
     figure="|".join(FIGURES),
 
 
+include: "workflow/rules/dataset.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/publish.smk"

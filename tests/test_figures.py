@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.container import ErrorbarContainer
@@ -18,6 +19,7 @@ from matplotlib.text import Text
 from sweetspot.config import MIN_FONT_PT, FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import save
+from sweetspot.figures.curves import categorical_looks
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface, normalised_mean
@@ -280,12 +282,22 @@ def test_figure2_needs_several_output_lengths() -> None:
         figure2(simulated(surface_cells(output_tokens=[256])), STYLE, LABELS)
 
 
-def test_figure3_needs_cells_that_differ() -> None:
-    one = simulated(surface_cells(input_tokens=[64], output_tokens=[256]))
-    with pytest.raises(InputError, match="several valid cells of different efficiency"):
-        figure3_heatmap(one, STYLE, LABELS)
-    with pytest.raises(InputError, match="have 1 and 7"):
+def test_figure3_needs_a_grid_of_cells_that_differ() -> None:
+    with pytest.raises(InputError, match="add a sweep over `input_tokens` and `output_tokens`"):
         figure3_surface(simulated(surface_cells(input_tokens=[64])), STYLE, LABELS)
+    flat = simulated(surface_cells(["opt-1.3b"])).assign(tokens_per_j=5.0)
+    with pytest.raises(InputError, match="several valid cells of different efficiency"):
+        figure3_heatmap(flat, STYLE, LABELS)
+
+
+def test_figures_pass_over_sweeps_that_cannot_fill_them(cells: pd.DataFrame) -> None:
+    grid = cells[cells["model"].isin(["opt-1.3b", "qwen2-7b"])]
+    single = cells[(cells["input_tokens"] == 64) & (cells["output_tokens"] == 64)]
+    with_points = pd.concat([grid, single.assign(requests=5000, input_tokens=32)])
+    for draw in (figure2, figure3_heatmap):
+        assert small_print(draw(with_points, STYLE, LABELS)) == small_print(
+            draw(grid, STYLE, LABELS)
+        )
 
 
 def test_figure1_has_a_panel_per_request_count_on_one_scale(
@@ -341,6 +353,11 @@ def test_figure2_sorts_models_into_families(figures: dict[str, Figure]) -> None:
             if not str(entry.get_label()).startswith("_")
         }
         assert len(looks) == len({color for color, _ in looks}) == len({m for _, m in looks})
+
+
+def test_palette_is_seaborns_of_the_same_name() -> None:
+    looks = categorical_looks("colorblind", 10)
+    assert [look.color for look in looks] == sns.color_palette("colorblind")
 
 
 @pytest.mark.parametrize("name", ["figure2_output_length", "figure4_batch"])
@@ -408,7 +425,7 @@ def test_normalised_mean_agrees_with_plain_pandas(cells: pd.DataFrame) -> None:
         .groupby(["input_tokens", "output_tokens"])["z"]
         .mean()
     )
-    assert mean.stack().to_numpy() == pytest.approx(expected.to_numpy())
+    assert mean.to_numpy().ravel() == pytest.approx(expected.to_numpy())
     assert mean.to_numpy().min() >= 0
     assert mean.to_numpy().max() <= 1
     assert mean.loc[4096, 64] == pytest.approx(0)  # the paper: the worst cell of every model
@@ -436,13 +453,10 @@ def test_figure3_shows_gaps_and_thin_means(cells: pd.DataFrame) -> None:
     assert shown[6.5, 6.5] == "\N{EN DASH}"
     assert sum(text.endswith("*") for text in shown.values()) == 1
     assert "mean of fewer than 13 models" in small_print(figure)
-    surface = figure3_surface(broken, STYLE, LABELS)
-    whole = figure3_surface(cells, STYLE, LABELS)
-    corners = [
-        sum(len(path.vertices) for path in drawn.axes[0].collections[0].get_paths())
-        for drawn in (whole, surface)
-    ]
-    assert corners[1] == corners[0] - 1  # the cell at the edge of the grid was in one face
+    surface = figure3_surface(failed(cells, input_tokens=512, output_tokens=512), STYLE, LABELS)
+    (faces,) = surface.axes[0].collections
+    open_faces = [f for f in faces.get_paths() if np.isnan(np.asarray(f.vertices)).any()]
+    assert (len(open_faces), len(faces.get_paths())) == (4, 36)
     assert "Points without a valid result: 1." in small_print(surface)
 
 

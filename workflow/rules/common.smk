@@ -14,6 +14,8 @@ def stop(message):
 
 try:
     from sweetspot.config import parse_experiment
+    from sweetspot.dataset import dataset_name
+    from sweetspot.engines.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
@@ -29,6 +31,9 @@ try:
 except SweetspotError as error:
     stop(error)
 
+# Captions of the report read the configuration; give them the defaults, too.
+config.update(EXPERIMENT.model_dump(mode="json"))
+
 RUN = f"results/{EXPERIMENT.run}"
 BLOCKS = {block.id: block for block in PLAN.blocks}
 CELLS = list(PLAN.cells)
@@ -38,8 +43,24 @@ MODELS = list(
     dict.fromkeys(m for s in EXPERIMENT.sweeps.values() for m in s.models or EXPERIMENT.models)
 )
 
+# Snakemake itself would end with a traceback where a file lies in the way of the folder.
+for folder in (Path("results"), Path(RUN)):
+    if folder.exists() and not folder.is_dir():
+        stop(f"cannot write {RUN}: {folder} is a file; move it away, or choose another run name")
+
 # The Python that runs Snakemake also runs the jobs, with or without an activated environment.
 SWEETSPOT = f"{sys.executable} -m sweetspot"
+
+
+def cells_without_record(block):
+    """Return how many cells of a block are still to be measured or simulated."""
+    paths = (record_path(Path(RUN) / "records", cell, block.key(cell)) for cell in block.cells)
+    return sum(EXPERIMENT.measure.remeasure or not path.exists() for path in paths)
+
+
+def weights_of(block):
+    """Return the folder of a block's checkpoint."""
+    return checkpoint_folder(block.model_reference, EXPERIMENT.tensorrt_llm.checkpoints)
 
 
 def check_before_jobs():
@@ -47,7 +68,10 @@ def check_before_jobs():
     try:
         make_folder(Path(RUN))
         if workflow.local_exec:
-            require(EXPERIMENT.engine, EXPERIMENT.gpu)
+            blocks = [block for block in PLAN.blocks if cells_without_record(block)]
+            if blocks:  # what is measured is tabulated and drawn on any machine
+                weights = dict.fromkeys(map(weights_of, blocks))
+                require(EXPERIMENT.engine, EXPERIMENT.gpu, list(weights))
     except SweetspotError as error:
         stop(error)
 

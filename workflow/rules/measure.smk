@@ -1,38 +1,67 @@
 """Stage "measure": one job per block of cells, then the table of all cells.
 
-Needs:   nothing but the configuration; data sets for engines that measure
+Needs:   nothing but the configuration; results/<run>/datasets/ for engines that measure
 Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/sweetspot/records.py)
          results/<run>/cells.csv              one row per cell
          beside them, outside Snakemake's hands: records/ (a file per finished cell, adopted by
-         later runs) with the power trace of each
-Config:  engine, gpu, models, sweeps, limits, dataset, measure, simulator
+         later runs) with the power trace of each; engine/, the logs and reports of an engine that
+         measures
+Config:  engine, gpu, models, sweeps, limits, dataset, measure, simulator, tensorrt_llm
 """
 
 
 def new_cells(wildcards):
     """Return how many cells of the block have no record yet; `snakemake -n` shows it."""
-    block = BLOCKS[wildcards.block]
-    paths = (record_path(Path(RUN) / "records", cell, block.key(cell)) for cell in block.cells)
-    return sum(EXPERIMENT.measure.remeasure or not path.exists() for path in paths)
+    return cells_without_record(BLOCKS[wildcards.block])
+
+
+def datasets(wildcards):
+    """Return the data sets of a block's cells; the simulator needs only their lengths."""
+    if EXPERIMENT.engine == "simulator":
+        return []
+    return sorted(
+        {f"{RUN}/datasets/{dataset_name(cell)}" for cell in BLOCKS[wildcards.block].cells}
+    )
+
+
+def node(wildcards):
+    """Return what a measuring job is told of its node: none of it decides a value."""
+    if EXPERIMENT.engine == "simulator":
+        return []
+    engine = EXPERIMENT.tensorrt_llm
+    return [
+        *("--checkpoint", str(weights_of(BLOCKS[wildcards.block]))),
+        *("--workspace", str(engine.workspace)),
+        *("--datasets", f"{RUN}/datasets"),
+        *("--reports", f"{RUN}/engine"),
+        *("--timeout-s", str(engine.timeout_s)),
+    ]
 
 
 rule measure:
     """Measure, or simulate, one block of cells with one engine load."""
+    input:
+        datasets,
     output:
         ensure(f"{RUN}/blocks/{{block}}.jsonl", non_empty=True),
     log:
         f"{RUN}/logs/measure/{{block}}.log",
+    resources:
+        gpu=0 if EXPERIMENT.engine == "simulator" else 1,
+        new_cells=new_cells,
     params:
         # All that decides a value is here, so a change of it redoes the block, and only that.
         settings=lambda w: BLOCKS[w.block].settings.json,
         cells=lambda w: BLOCKS[w.block].cell_names,
         remeasure="--remeasure" if EXPERIMENT.measure.remeasure else "",
-    resources:
-        gpu=0 if EXPERIMENT.engine == "simulator" else 1,
-        new_cells=new_cells,
+        # Never the same twice: each command that asks to measure again does.
+        asked=time.time() if EXPERIMENT.measure.remeasure else 0,
+        # A change here runs the job again, which then adopts every record.
+        node=node,
     shell:
         "{SWEETSPOT} measure --block {wildcards.block:q} --settings {params.settings:q}"
         " --cells {params.cells:q} --records {RUN}/records --out {output:q} {params.remeasure}"
+        " {params.node:q}"
         " 2>&1 | tee {log:q}"
 
 
@@ -41,7 +70,12 @@ rule cells:
     input:
         expand(f"{RUN}/blocks/{{block}}.jsonl", block=BLOCKS),
     output:
-        ensure(f"{RUN}/cells.csv", non_empty=True),
+        report(
+            ensure(f"{RUN}/cells.csv", non_empty=True),
+            caption="../report/cells.rst",
+            category="Cells",
+            labels={"file": "cells.csv"},
+        ),
     log:
         f"{RUN}/logs/cells.log",
     params:

@@ -1,7 +1,7 @@
 """Stage "publish": what people read: tables, figures, and the manifest of the run.
 
 Needs:   results/<run>/cells.csv, fits/, comparison.csv
-Makes:   results/<run>/tables/{table}.{csv,md,tex}
+Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
          results/<run>/figures/{figure}.{png,pdf}
          results/<run>/manifest.json
 Config:  models, figures
@@ -15,6 +15,13 @@ def table_input(wildcards):
     return rules.compare.output if wildcards.table == "comparison" else FITS
 
 
+def described_models(wildcards):
+    """Return what the table of models says: no input file changes with it."""
+    if wildcards.table != "table2_models":
+        return []
+    return sorted({repr(block.settings.model) for block in PLAN.blocks})
+
+
 rule table:
     """Make one of the paper's tables."""
     input:
@@ -22,9 +29,10 @@ rule table:
     output:
         csv=f"{RUN}/tables/{{table}}.csv",
         tex=f"{RUN}/tables/{{table}}.tex",
-        md=report(
-            f"{RUN}/tables/{{table}}.md",
-            caption="../report/{table}.rst",
+        md=f"{RUN}/tables/{{table}}.md",
+        html=report(
+            f"{RUN}/tables/{{table}}.html",
+            caption="../report/table.rst",
             category="Tables",
             labels={"table": "{table}"},
         ),
@@ -34,6 +42,7 @@ rule table:
         protocol=1,
         stem=f"{RUN}/tables/{{table}}",
         models=MODELS,
+        entries=described_models,
     shell:
         "{SWEETSPOT} table {wildcards.table} --models {params.models:q} --fits {RUN}/fits"
         " --comparison {RUN}/comparison.csv --out {params.stem:q} 2>&1 | tee {log:q}"
@@ -47,7 +56,7 @@ rule figure:
         pdf=f"{RUN}/figures/{{figure}}.pdf",
         png=report(
             f"{RUN}/figures/{{figure}}.png",
-            caption="../report/{figure}.rst",
+            caption="../report/figure.rst",
             category="Figures",
             labels={"figure": "{figure}"},
         ),
@@ -68,7 +77,9 @@ rule manifest:
         rules.cells.output,
         FITS if has_grid(CELLS) else [],
         rules.compare.output if has_grid(CELLS) else [],
-        expand(f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "tex")),
+        expand(
+            f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
+        ),
         expand(f"{RUN}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=("png", "pdf")),
     output:
         ensure(f"{RUN}/manifest.json", non_empty=True),
@@ -76,7 +87,6 @@ rule manifest:
         f"{RUN}/logs/manifest.log",
     params:
         experiment=config_json(),
-    localrule: True
     shell:
         "{SWEETSPOT} manifest --experiment {params.experiment:q} --out {output:q} {input:q}"
         " 2>&1 | tee {log:q}"

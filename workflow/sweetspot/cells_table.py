@@ -11,6 +11,9 @@ from sweetspot.files import write_text_atomic
 from sweetspot.plan import plan
 from sweetspot.records import COLUMNS, read_block
 
+HEADER = ("cell", "sweeps", *(name for name in COLUMNS if name != "cell"))
+SWEEPS = "Sweeps of the experiment that name this cell, joined by `;`."
+
 
 def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> None:
     """Write cells.csv from the blocks' files.
@@ -27,9 +30,8 @@ def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> No
         )
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["cell", "sweeps", *(name for name in COLUMNS if name != "cell")])
+    table.writerow(HEADER)
     for cell, sweeps in planned.items():
-        values = records[cell].model_dump()
-        row = [values[name] for name in COLUMNS if name != "cell"]
-        table.writerow([cell, ";".join(sweeps), *("" if v is None else v for v in row)])
+        values = records[cell].model_dump() | {"sweeps": ";".join(sweeps)}
+        table.writerow("" if values[name] is None else values[name] for name in HEADER)
     write_text_atomic(out, text.getvalue())

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from sweetspot.errors import InputError, unknown_name
 
 Count = Annotated[int, Field(gt=0, strict=True)]
+Natural = Annotated[int, Field(ge=0, strict=True)]
 Counts = Annotated[list[Count], Field(min_length=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "simulator"]
@@ -114,13 +115,13 @@ class Limits(Section):
 class Dataset(Section):
     """Synthetic requests by the rules of TensorRT-LLM's `prepare_dataset.py token-norm-dist`."""
 
-    seed: int = Field(default=420, ge=0, description="Seed of the token ids.")
+    seed: Natural = Field(default=420, description="Seed of the token ids.")
     vocab_size: Count = Field(
         default=128000,
         description="Ids are drawn below this: the tokenizer's vocabulary size "
         "(Llama-3.1-8B-Instruct, as in the paper).",
     )
-    eos_id: int = Field(default=128009, ge=0, description="End-of-sequence id; never drawn.")
+    eos_id: Natural = Field(default=128009, description="End-of-sequence id; never drawn.")
 
 
 class Measure(Section):
@@ -144,6 +145,34 @@ class Simulator(Section):
         default=None,
         description="Calibration file. Left out: the one that ships for the GPU, else the "
         "efficiencies of `h100-sxm` on the GPU's data sheet.",
+    )
+
+
+class TensorRtLlm(Section):
+    """The measuring engine: TensorRT-LLM through `trtllm-bench`."""
+
+    version: Literal["0.21.0"] = Field(
+        default="0.21.0",
+        description="Version of TensorRT-LLM; another one found on the node is refused.",
+    )
+    warmup: Natural = Field(
+        default=2, description="Requests that run before the measured window of each cell."
+    )
+    checkpoints: Path = Field(
+        default=Path("checkpoints"),
+        description="Folder of Hugging Face checkpoints: `<checkpoints>/<hub id>` for each model "
+        "of the catalog. A model given as a path is its own checkpoint.",
+    )
+    workspace: Path = Field(
+        default=Path("results/.engines"),
+        description="Folder that keeps the engines that were built, for all runs; each is about "
+        "as large as its model's weights.",
+    )
+    timeout_s: float = Field(
+        default=21600,
+        gt=0,
+        description="A build or run of `trtllm-bench` that takes longer, in s, is ended and fails. "
+        "The longest of the paper's cells takes about 2 h.",
     )
 
 
@@ -223,6 +252,7 @@ class Experiment(Section):
     dataset: Dataset = Field(default=Dataset(), description="The requests' token ids.")
     measure: Measure = Field(default=Measure(), description="How cells become records.")
     simulator: Simulator = Field(default=Simulator(), description="The simulated engine.")
+    tensorrt_llm: TensorRtLlm = Field(default=TensorRtLlm(), description="The measuring engine.")
     figures: FigureStyle = Field(default=FigureStyle(), description="Look of the figures.")
 
     @model_validator(mode="after")
@@ -255,6 +285,8 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
     Raises:
         InputError: one line that says which key is wrong, what it holds and what it may hold.
     """
+    if not isinstance(config, Mapping):
+        raise InputError(f"{source} must be a mapping of keys to values, not {config!r}")
     try:
         return Experiment.model_validate(dict(config))
     except ValidationError as e:
@@ -267,25 +299,40 @@ def _explain(error: dict[str, Any]) -> str:
     """Word one pydantic error for somebody who edits a YAML file."""
     path = error["loc"]
     where = ".".join(str(part) for part in path if not isinstance(part, int))
-    value, kind = error["input"], error["type"]
+    value, kind, context = error["input"], error["type"], error.get("ctx", {})
+    if path[-1:] == ("[key]",):
+        if not isinstance(value, str):
+            return f"sweep name {value!r} must be text: write it in quotes"
+        return f"sweep name {value!r} may hold letters, digits, '_' and '-' only"
+    if kind == "invalid_key":
+        return str(unknown_name("key", str(path[-1]), _keys_at(())))
     if kind == "extra_forbidden":
         siblings = _keys_at(path[:-1])
         section = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
         return str(unknown_name(f"key{section}", str(path[-1]), siblings))
     if kind == "value_error":
-        return str(error["ctx"]["error"])
+        return f"{where}: {context['error']}" if where else str(context["error"])
+    if kind == "greater_than" and isinstance(context["gt"], float):
+        return f"{where} must be more than {context['gt']:g}, not {value!r}"
     if kind in ("greater_than", "int_type", "int_parsing", "int_from_float"):
+        if path[-1] in ("seed", "eos_id", "warmup"):
+            return f"{where} must be an integer of 0 or more, not {value!r}"
         return f"{where} must be a positive integer, not {value!r}"
     if kind == "too_short":
         return f"{where} is empty; it needs at least one entry"
+    if kind == "list_type":
+        return f"{where} must be a list, such as [a, b], not {value!r}"
     if kind in ("literal_error", "enum"):
-        return f"{where} must be {error['ctx']['expected']}, not {value!r}"
+        return f"{where} must be {context['expected']}, not {value!r}"
     if kind == "string_pattern_mismatch":
-        return f"{where} {value!r} may hold letters, digits, '.', '_' and '-' only"
+        return (
+            f"{where} {value!r} must begin with a letter or digit and may hold letters, digits,"
+            " '.', '_' and '-' only"
+        )
     return f"{where}: {error['msg']}, not {value!r}"
 
 
-def _keys_at(path: list[Any]) -> list[str]:
+def _keys_at(path: tuple[Any, ...]) -> list[str]:
     """Return the keys that the section at this path may have."""
     if path and path[0] == "sweeps":
         return list(Sweep.model_fields)

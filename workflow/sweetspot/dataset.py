@@ -15,6 +15,7 @@ from pathlib import Path
 
 from sweetspot.errors import InputError
 from sweetspot.files import atomic_writer
+from sweetspot.workload import Cell
 
 DEFAULT_SEED = 420  # prepare_dataset.py's own default
 
@@ -110,6 +111,11 @@ def requests(spec: RequestSpec) -> Iterator[Request]:
             ids = generator.choices(vocabulary, k=length)
         ids = [not_eos if token == spec.eos_id else token for token in ids]
         yield Request(task_id, ids, output)
+
+
+def dataset_name(cell: Cell) -> str:
+    """Return the name of a cell's data set, which all models share."""
+    return f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}.jsonl"
 
 
 def write_dataset(path: Path, spec: RequestSpec) -> None:

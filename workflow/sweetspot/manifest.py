@@ -19,15 +19,17 @@ def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> 
     """Write manifest.json; file names are relative to its folder.
 
     Raises:
-        InputError: a file cannot be read.
+        InputError: a file cannot be read, or is not of this run.
     """
-    listed = {}
+    listed, folder = {}, out.parent.resolve()
     for path in sorted(files):
         try:
             data = path.read_bytes()
         except OSError as e:
             raise InputError(f"cannot read {path}: {e.strerror}") from e
-        name = path.resolve().relative_to(out.parent.resolve()).as_posix()
+        if not path.resolve().is_relative_to(folder):
+            raise InputError(f"{path} is not in {folder}, the folder of this manifest's run")
+        name = path.resolve().relative_to(folder).as_posix()
         listed[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     manifest = {
         "schema_version": SCHEMA,

@@ -1,12 +1,13 @@
 """One block of cells with one engine load: adopt what is there, measure what is missing."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.files import write_text_atomic
-from sweetspot.metering.meter import Readings
+from sweetspot.metering.meter import Readings, window_counter_j
 from sweetspot.metering.trace import window_energy_j, write_trace
 from sweetspot.plan import Block
 from sweetspot.provenance import provenance
@@ -35,7 +36,7 @@ def measure_block(
         for cell in block.cells:
             key = block.key(cell)
             path = record_path(records, cell, key)
-            record = None if remeasure else adopt_record(path)
+            record = None if remeasure else adopt_record(path, key)
             if record is None:
                 session = session or engine.load(block.settings)
                 record = _measure_cell(block, engine, session, cell, records)
@@ -64,6 +65,7 @@ def _measure_cell(
     key = block.key(cell)
     settings = block.settings
     calibration = settings.calibration
+    origin = provenance()
     known = {
         "key": key,
         "cell": cell.id,
@@ -83,39 +85,55 @@ def _measure_cell(
         "calibration": calibration.name if calibration else "",
         "calibration_level": calibration.level if calibration else "",
         "calibration_seen": ";".join(calibration.seen) if calibration else "",
-        "provenance": provenance(),
+        "provenance": origin,
     }
     try:
-        session.meter.start()
-        run = session.run(cell)
-        readings = session.meter.stop()
+        run, readings = _metered(session, cell)
         found = energy_of_run(run, readings)
     except (EngineError, MeterError) as e:
         return CellRecord.model_validate(known | {"status": "failed", "reason": str(e)})
     write_trace(trace_path(records, cell, key), readings.trace)
     wrong = _wrong_work(run, cell)
     status = "invalid" if wrong else "ok"
-    return CellRecord.model_validate(known | found | {"status": status, "reason": wrong})
+    checked = {"status": status, "reason": wrong, "provenance": origin | dict(run.facts)}
+    return CellRecord.model_validate(known | found | checked)
+
+
+def _metered(session: Session, cell: Cell) -> tuple[Run, Readings]:
+    """Run a cell under the meter, which is stopped whatever happens: the next cell needs it."""
+    session.meter.start()
+    try:
+        run = session.run(cell)
+    except BaseException:
+        with suppress(MeterError):  # the run's own failure says more
+            session.meter.stop()
+        raise
+    return run, session.meter.stop()
 
 
 def energy_of_run(run: Run, readings: Readings) -> dict[str, float | int | str | None]:
     """Return a record's energies, rates and powers: the same for every engine and meter.
 
+    Energy per token is None for a run without output.
+
     Source: e = E / (N·O) and its reciprocal, section 5.3 of arXiv 2602.05695.
 
     Raises:
-        MeterError: the trace does not span the run.
+        MeterError: the trace does not span the run, or shows no power in it.
     """
     try:
         energy_j = window_energy_j(readings.trace, run.start_s, run.end_s)
     except ValueError as e:
         raise MeterError(f"the power trace does not cover the run: {e}") from e
+    if energy_j <= 0:
+        raise MeterError("the power trace shows 0 W over the whole run")
     duration_s = run.end_s - run.start_s
     return {
         "energy_j": energy_j,
         "energy_source": "integration",
+        "energy_counter_j": window_counter_j(readings, run.start_s, run.end_s),
         "duration_s": duration_s,
-        "energy_per_token_j": energy_j / run.output_tokens,
+        "energy_per_token_j": energy_j / run.output_tokens if run.output_tokens else None,
         "tokens_per_j": run.output_tokens / energy_j,
         "mean_power_w": energy_j / duration_s,
         "throughput_tokens_per_s": run.output_tokens / duration_s,

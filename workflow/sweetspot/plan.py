@@ -20,14 +20,16 @@ from sweetspot.workload import Cell
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 1
 
-_CELL = re.compile(r"n(\d+)/i(\d+)_o(\d+)/r(\d+)")
+_CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What all cells of a block have in common and what decides their values with them.
 
-    `calibration` holds the simulator's constants; None for engines that measure.
+    `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
+    the simulator's constants; None for engines that measure. `engine_version` and `warmup`, in
+    requests, are theirs alone.
     """
 
     engine: str
@@ -36,8 +38,14 @@ class Settings:
     limits: Limits
     dataset: Dataset
     calibration: Calibration | None
-    max_batch_size: int
+    engine_version: str = ""
+    warmup: int = 0
     protocol: int = PROTOCOL
+
+    @property
+    def max_batch_size(self) -> int:
+        """The engine's limit of requests in flight."""
+        return self.limits.max_batch_size
 
     @cached_property
     def json(self) -> str:
@@ -47,11 +55,16 @@ class Settings:
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """The cells that one job measures with one engine load; `id` is readable and path-safe."""
+    """The cells that one job measures with one engine load; `id` is readable and path-safe.
+
+    `model_reference` is the model as the experiment names it: where its checkpoint lies decides
+    no value.
+    """
 
     id: str
     settings: Settings
     cells: tuple[Cell, ...]
+    model_reference: str = ""
 
     def key(self, cell: Cell) -> str:
         """Return the key of a cell's record: a hash of everything that decides its value."""
@@ -118,11 +131,13 @@ def plan(experiment: Experiment) -> Plan:
     simulated = experiment.engine == "simulator"
     calibration = load_calibration(gpu, experiment.simulator.calibration) if simulated else None
     architectures: dict[str, Architecture] = {}
+    references: dict[str, str] = {}
     members: dict[Cell, list[str]] = {}
     for sweep_name, sweep in experiment.sweeps.items():
         for reference in sweep.models or experiment.models:
             architecture = load_model(reference)
             known = architectures.setdefault(architecture.id, architecture)
+            references.setdefault(architecture.id, reference)
             if known != architecture:
                 raise InputError(
                     f"two different models are called {architecture.id!r}; rename one's folder"
@@ -140,12 +155,20 @@ def plan(experiment: Experiment) -> Plan:
             engine=experiment.engine,
             model=architecture,
             gpu=gpu,
-            limits=experiment.limits,
+            limits=experiment.limits.model_copy(update={"max_batch_size": batch}),
             dataset=experiment.dataset,
             calibration=calibration,
-            max_batch_size=batch,
+            engine_version="" if simulated else experiment.tensorrt_llm.version,
+            warmup=0 if simulated else experiment.tensorrt_llm.warmup,
         )
-        blocks.append(Block(id="/".join(parts), settings=settings, cells=tuple(cells)))
+        blocks.append(
+            Block(
+                id="/".join(parts),
+                settings=settings,
+                cells=tuple(cells),
+                model_reference=references[architecture.id],
+            )
+        )
     return Plan(
         blocks=tuple(blocks), sweeps={cell.id: tuple(names) for cell, names in members.items()}
     )

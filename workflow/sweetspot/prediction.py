@@ -169,7 +169,7 @@ class _Workload:
 
 def _sweet_spot(run: _Workload, longest: int) -> int:
     """Return the output length of up to `longest` tokens with the highest efficiency."""
-    steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING)
+    steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING + 1)  # the last one is `longest`
     lengths: set[int] = {round(2.0 ** (k / LENGTHS_PER_DOUBLING)) for k in steps}
     coarse = sorted({min(longest, length) for length in lengths})
     place: int = max(range(len(coarse)), key=lambda k: run.tokens_per_j(coarse[k]))

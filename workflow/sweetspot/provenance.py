@@ -3,6 +3,7 @@
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 from sweetspot import __version__
@@ -19,6 +20,7 @@ def provenance() -> dict[str, str]:
     }
 
 
+@cache
 def git_commit() -> str:
     """Return the commit of the code that runs, "+changes" if it was edited; "" outside of git."""
     folder = Path(__file__).parent

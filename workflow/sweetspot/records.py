@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
@@ -14,52 +14,79 @@ log = logging.getLogger(__name__)
 
 
 class CellRecord(BaseModel):
-    """What is known of one cell. Numbers are None where the cell failed.
-
-    Attributes:
-        status: ok; failed (the engine did not finish it); invalid (it ran, but a check says that
-            its numbers cannot be trusted).
-        reason: why a cell is not ok, in one line.
-        energy_j: energy of the measured window that counts, by `energy_source`.
-        duration_s: the measured window: first request sent to the end of the run.
-        energy_per_token_j, tokens_per_j, throughput_tokens_per_s: per output token, N·O of them.
-        beyond_native_context: I + O is more than the model was published for: work of the right
-            shape, not valid text.
-        calibration, calibration_level, calibration_seen: the simulator's constants, and what they
-            were fitted to (names joined by ";"); empty for measured cells.
-        provenance: code, machine and time.
-    """
+    """What is known of one cell. Numbers are None where the cell failed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     schema_version: Literal[1] = 1
-    key: str
-    cell: str
-    model: str
-    engine: str
-    engine_version: str
-    gpu: str
-    input_tokens: int
-    output_tokens: int
-    requests: int
-    max_batch_size: int
-    repeat: int
-    status: Literal["ok", "failed", "invalid"]
-    reason: str = ""
-    simulated: bool
-    energy_j: FiniteFloat | None = None
-    duration_s: FiniteFloat | None = None
-    energy_per_token_j: FiniteFloat | None = None
-    tokens_per_j: FiniteFloat | None = None
-    mean_power_w: FiniteFloat | None = None
-    throughput_tokens_per_s: FiniteFloat | None = None
-    max_concurrency: int | None = None
-    energy_source: Literal["", "integration"] = ""
-    beyond_native_context: bool
-    calibration: str = ""
-    calibration_level: str = ""
-    calibration_seen: str = ""
-    provenance: dict[str, str]
+    key: str = Field(
+        description="Hash of everything that decides the cell's value; names its record's file."
+    )
+    cell: str = Field(description="Readable id: model, limits, requests, lengths, repeat.")
+    model: str = Field(description="Model id.")
+    engine: str = Field(description="What ran the requests.")
+    engine_version: str = Field(description="Version of the engine's software.")
+    gpu: str = Field(description="GPU, a catalog id.")
+    input_tokens: int = Field(description="I, prompt length of each request.")
+    output_tokens: int = Field(description="O, generated tokens of each request.")
+    requests: int = Field(description="N, requests of the run, all sent at once.")
+    max_batch_size: int = Field(description="The engine's limit of requests in flight.")
+    repeat: int = Field(description="0 for the first measurement of this cell, 1 for the second.")
+    status: Literal["ok", "failed", "invalid"] = Field(
+        description="`failed`: the engine did not finish it; `invalid`: it ran, but a check says"
+        " that its numbers cannot be trusted."
+    )
+    reason: str = Field(default="", description="Why the cell is not ok, in one line.")
+    simulated: bool = Field(description="Whether a simulator gave the numbers.")
+    energy_j: FiniteFloat | None = Field(
+        default=None,
+        description="Energy of the measured window, in J, by the sensor in `energy_source`.",
+    )
+    energy_counter_j: FiniteFloat | None = Field(
+        default=None,
+        description="Energy of the same window by the GPU's own counter, in J, to compare; empty"
+        " where there is none.",
+    )
+    duration_s: FiniteFloat | None = Field(
+        default=None,
+        description="The measured window, in s: first request sent to the end of the run.",
+    )
+    energy_per_token_j: FiniteFloat | None = Field(
+        default=None, description="J per output token, e = E / (N·O)."
+    )
+    tokens_per_j: FiniteFloat | None = Field(
+        default=None, description="Output tokens per J, its reciprocal."
+    )
+    mean_power_w: FiniteFloat | None = Field(
+        default=None, description="`energy_j` / `duration_s`, in W."
+    )
+    throughput_tokens_per_s: FiniteFloat | None = Field(
+        default=None, description="Output tokens per s, all requests together."
+    )
+    max_concurrency: int | None = Field(
+        default=None,
+        description="Most requests that the limits let be in flight; empty where the engine does"
+        " not say.",
+    )
+    energy_source: Literal["", "integration"] = Field(
+        default="", description="Where `energy_j` is from: the power trace, integrated."
+    )
+    beyond_native_context: bool = Field(
+        description="I + O is more than the model was published for: work of the right shape, not"
+        " valid text."
+    )
+    calibration: str = Field(
+        default="", description="The simulator's constants; empty for measured cells."
+    )
+    calibration_level: str = Field(default="", description="What they rest on.")
+    calibration_seen: str = Field(
+        default="",
+        description="What they were fitted to, joined by `;`: agreement with it is no evidence.",
+    )
+    provenance: dict[str, str] = Field(
+        description="Code, machine and time; of measured cells the GPU (name, UUID, driver, power"
+        " limit), the checkpoint and the engine's dtype, too."
+    )
 
 
 # In the table every row says where it came from; the machine and time of each stay in its record,
@@ -88,28 +115,36 @@ def write_record(path: Path, record: CellRecord) -> None:
     write_text_atomic(path, record.model_dump_json(indent=1) + "\n")
 
 
-def adopt_record(path: Path) -> CellRecord | None:
+def adopt_record(path: Path, key: str) -> CellRecord | None:
     """Return the record of an earlier run, or None if there is none.
 
-    A corrupt or truncated one is set aside under another name and named in a warning.
+    A corrupt, truncated or misplaced one is set aside under another name and named in a warning.
 
     Raises:
         InputError: if the file cannot be read or moved.
     """
     try:
-        return CellRecord.model_validate_json(path.read_bytes())
+        record = CellRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except ValidationError:
-        aside = path.with_name(f"{path.name}.corrupt")
-        try:
-            path.replace(aside)
-        except OSError as e:
-            raise InputError(f"cannot set the corrupt record {path} aside: {e.strerror}") from e
-        log.warning("corrupt cell record set aside as %s; its cell is done again", aside)
+        _set_aside(path, "corrupt")
         return None
     except OSError as e:
         raise InputError(f"cannot read cell record {path}: {e.strerror}") from e
+    if record.key != key:
+        _set_aside(path, "misplaced")
+        return None
+    return record
+
+
+def _set_aside(path: Path, what: str) -> None:
+    aside = path.with_name(f"{path.name}.{what}")
+    try:
+        path.replace(aside)
+    except OSError as e:
+        raise InputError(f"cannot set the {what} record {path} aside: {e.strerror}") from e
+    log.warning("%s cell record set aside as %s; its cell is done again", what, aside)
 
 
 def read_block(path: Path) -> list[CellRecord]:
@@ -120,7 +155,8 @@ def read_block(path: Path) -> list[CellRecord]:
     """
     records = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: a reason may hold other line separators, which JSON does not escape.
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as e:
         raise InputError(f"cannot read {path}: {e}") from e
     for number, line in enumerate(lines, start=1):

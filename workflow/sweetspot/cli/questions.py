@@ -1,4 +1,4 @@
-"""Commands that people ask: predict, calibrate, models."""
+"""Commands that people ask: predict, models, calibrate, reference."""
 
 import argparse
 import json
@@ -74,6 +74,14 @@ def add_commands(commands: Commands) -> None:
     calibrate.add_argument("--out", type=Path, required=True, help="calibration file (JSON)")
     calibrate.set_defaults(run=_calibrate)
 
+    reference = commands.add_parser(
+        "reference",
+        help="write the reference pages of docs/",
+        description=_reference.__doc__,
+    )
+    reference.add_argument("--out-dir", type=Path, required=True, help="folder of the pages")
+    reference.set_defaults(run=_reference)
+
 
 def _predict(arguments: argparse.Namespace) -> None:
     from sweetspot.prediction import predict
@@ -124,3 +132,11 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     write_text_atomic(arguments.out, found.model_dump_json(indent=2) + "\n")
     for name, error in found.errors_percent.items():
         print(f"mean error on what it was fitted to, {name}: {error:.2f} %")
+
+
+def _reference(arguments: argparse.Namespace) -> None:
+    """Write the pages that are generated from the code: configuration, cells.csv, constants."""
+    from sweetspot.reference import write_pages
+
+    for path in write_pages(arguments.out_dir):
+        print(path)

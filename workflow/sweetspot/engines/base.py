@@ -1,6 +1,8 @@
 """What every inference engine offers, real or simulated."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 from sweetspot.metering.meter import Meter
@@ -18,6 +20,7 @@ class Run:
         requests: requests that were answered.
         input_tokens, output_tokens: tokens of all requests together.
         max_concurrency: most requests that can be in flight; None where the engine does not say.
+        facts: what stands in the record's provenance of this run's hardware and software.
     """
 
     start_s: float
@@ -26,6 +29,26 @@ class Run:
     input_tokens: int
     output_tokens: int
     max_concurrency: int | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """What a measuring engine is told of the node that it runs on; none of it decides a value.
+
+    Attributes:
+        checkpoint: folder of the model's weights.
+        workspace: folder that keeps built engines.
+        datasets: folder of the cells' data sets.
+        reports: folder for the engine's own logs and reports.
+        timeout_s: longest that one call of the engine's program may take.
+    """
+
+    checkpoint: Path
+    workspace: Path
+    datasets: Path
+    reports: Path
+    timeout_s: float
 
 
 class Session(Protocol):

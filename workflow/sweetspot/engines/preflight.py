@@ -1,8 +1,11 @@
 """What an engine needs of this node, checked before anything is planned on it."""
 
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu, gpu_ids
+from sweetspot.engines.checkpoint import what_is_missing
 from sweetspot.errors import EngineError, MeterError, unknown_name
 
 # engine -> the program that runs it; None where the engine needs neither program nor GPU
@@ -14,8 +17,10 @@ _INSTALL = (
 )
 
 
-def require(engine: str, gpu_id: str) -> None:
+def require(engine: str, gpu_id: str, checkpoints: Sequence[Path] = ()) -> None:
     """Check that `engine` can measure on the GPU `gpu_id` here; a simulator needs nothing.
+
+    `checkpoints` are the folders of the models that are to be measured.
 
     Raises:
         InputError: there is no such engine or GPU.
@@ -27,11 +32,13 @@ def require(engine: str, gpu_id: str) -> None:
     program, wanted = _PROGRAMS[engine], gpu(gpu_id)
     if program is None:
         return
-    missing = [reason for reason in (_missing_gpu(wanted), _missing_program(program)) if reason]
+    reasons = (_missing_gpu(wanted), _missing_program(program), _missing_weights(checkpoints))
+    missing = [reason for reason in reasons if reason]
     if missing:
         raise EngineError(
             f"cannot measure with {engine} here: {'; '.join(missing)}."
-            f" Either run this on a node with an {wanted.name} and {_INSTALL},"
+            f" Either run this on a node with an {wanted.name} and {_INSTALL}"
+            " (docs/measuring.md),"
             " or simulate: `make paper`, or"
             " `snakemake --cores 2 --config engine=simulator run=paper-simulated`"
         )
@@ -55,3 +62,13 @@ def _missing_gpu(wanted: Gpu) -> str | None:
 
 def _missing_program(program: str) -> str | None:
     return None if shutil.which(program) else f"{program} is not on PATH"
+
+
+def _missing_weights(checkpoints: Sequence[Path]) -> str | None:
+    """Return which checkpoint cannot be used, and how many more."""
+    missing = [reason for reason in map(what_is_missing, checkpoints) if reason]
+    if not missing:
+        return None
+    others = len(missing) - 1
+    more = f" (and {others} other models lack theirs)" if others else ""
+    return f"{missing[0]}{more}"

@@ -8,12 +8,14 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweetspot.catalog.architecture import BYTES_PER_PARAMETER
 from sweetspot.engines.process import run_stamped
 from sweetspot.engines.trtllm_report import Report, read_report
-from sweetspot.errors import EngineError
+from sweetspot.errors import EngineError, InputError
 from sweetspot.files import write_text_atomic
 
 PROGRAM = "trtllm-bench"
+VERSION = "0.21.0"
 START_LINE = "Starting benchmark..."
 END_LINE = "Benchmark complete."
 DEFAULT_WARMUP = 2  # requests; trtllm-bench's own default, made explicit
@@ -105,6 +107,7 @@ def build_engine(build: Build, *, log_path: Path, timeout_s: float) -> Path:
 
     Raises:
         EngineError: trtllm-bench is missing, fails, hangs, or leaves no engine.
+        InputError: the engine is of another version of TensorRT-LLM, or not of 16 bits.
     """
     made_by, command = build.engine_dir / "sweetspot_build.json", json.dumps(build.command)
     if made_by.is_file() and made_by.read_text() == command:
@@ -114,6 +117,7 @@ def build_engine(build: Build, *, log_path: Path, timeout_s: float) -> Path:
     run_stamped(build.command, markers=(), log_path=log_path, timeout_s=timeout_s)
     if not (build.engine_dir / "config.json").is_file():
         raise EngineError(f"{PROGRAM} build left no engine in {build.engine_dir}; see {log_path}")
+    _require_engine(build)
     write_text_atomic(made_by, command)  # last: it says that the engine is whole
     return build.engine_dir
 
@@ -153,6 +157,30 @@ def run_benchmark(benchmark: Benchmark, *, log_path: Path, timeout_s: float) -> 
             f" {ends_s[-1] - start_s:.3f} s; see {log_path}"
         )
     return MeasuredPass(start_s=start_s, end_s=end_s, report=report)
+
+
+def _require_engine(build: Build) -> None:
+    """Check what an engine says of itself; older ones and other tools may say nothing.
+
+    Raises:
+        InputError: it is not what the experiment asks for, and the node or checkpoint is why.
+    """
+    try:
+        config = json.loads((build.engine_dir / "config.json").read_text())
+        version = config.get("version", VERSION)
+        dtype = config.get("pretrained_config", {}).get("dtype", "float16")
+    except (ValueError, AttributeError) as error:
+        raise EngineError(f"{PROGRAM} left no valid config.json in {build.engine_dir}") from error
+    if version != VERSION:
+        raise InputError(
+            f"this node has TensorRT-LLM {version}; the experiment asks for {VERSION}"
+            " (tensorrt_llm.version)"
+        )
+    if dtype not in BYTES_PER_PARAMETER:
+        raise InputError(
+            f"the engine of {build.name} computes in {dtype}; set torch_dtype in"
+            f" {build.checkpoint / 'config.json'} to one of {', '.join(BYTES_PER_PARAMETER)}"
+        )
 
 
 def _program(build: Build) -> tuple[str, ...]:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import length_ticks
@@ -22,11 +22,32 @@ REPEATS_NOTE = "Error bars: lowest and highest repeat."
 MARKERS = "os^Dv<>PXp"
 _Dashes = str | tuple[int, tuple[int, ...]]
 _DASHES: tuple[_Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
-# Source: M. Okabe and K. Ito, "Color Universal Design", 2008; their yellow and black come last
-_OKABE_ITO = (
-    *("#0072B2", "#E69F00", "#009E73", "#D55E00"),
-    *("#CC79A7", "#56B4E9", "#F0E442", "#000000"),
-)
+_PALETTES = {
+    # Source: seaborn's palette of this name; named here, as importing seaborn takes a second
+    "colorblind": (
+        "#0173B2",
+        "#DE8F05",
+        "#029E73",
+        "#D55E00",
+        "#CC78BC",
+        "#CA9161",
+        "#FBAFE4",
+        "#949494",
+        "#ECE133",
+        "#56B4E9",
+    ),
+    # Source: M. Okabe and K. Ito, "Color Universal Design", 2008; their yellow and black come last
+    "okabe_ito": (
+        "#0072B2",
+        "#E69F00",
+        "#009E73",
+        "#D55E00",
+        "#CC79A7",
+        "#56B4E9",
+        "#F0E442",
+        "#000000",
+    ),
+}
 
 AXIS_WIDTH_IN = 0.35
 """What tick labels and the label of the vertical axis take from a panel's width."""
@@ -100,9 +121,10 @@ def _legend_height_in(entries: int, columns: int, em_in: float, *, titled: bool)
 
 
 def categorical_looks(palette: str, count: int) -> list[LineLook]:
-    """Return looks for unordered things; past the palette's end colours repeat, markers differ."""
-    colors = cycle(sns.color_palette(_OKABE_ITO if palette == "okabe_ito" else palette))
-    looks = zip(colors, cycle(MARKERS), cycle(_DASHES), strict=False)
+    """Return looks for unordered things; past a palette's end colours repeat, markers differ."""
+    looks = zip(
+        map(to_rgb, cycle(_PALETTES[palette])), cycle(MARKERS), cycle(_DASHES), strict=False
+    )
     return [
         LineLook(color=color, marker=marker, dashes=dashes)
         for color, marker, dashes in islice(looks, count)

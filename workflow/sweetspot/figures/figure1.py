@@ -26,7 +26,7 @@ from sweetspot.figures.heat import (
     three_digits,
 )
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, gaps_note
+from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, gaps_note, grids
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1
@@ -89,9 +89,9 @@ def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:
         InputError: no model has a grid at several request counts.
     """
     chosen = []
-    for _, of_model in cells.groupby("model", sort=False):
-        by_limit = [_grids(limit) for _, limit in of_model.groupby("max_batch_size")]
-        best = max(by_limit, key=lambda grids: grids["requests"].nunique())
+    for _, of_model in grids(cells).groupby("model", sort=False):
+        by_limit = [limit for _, limit in of_model.groupby("max_batch_size")]
+        best = max(by_limit, key=lambda limit: limit["requests"].nunique())
         if best["requests"].nunique() > 1:
             chosen.append(best)
     if not chosen:
@@ -101,12 +101,3 @@ def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:
             "10, 100 and 1000)"
         )
     return pd.concat(chosen)
-
-
-def _grids(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the cells of those request counts that vary both lengths."""
-    by_requests = cells.groupby("requests")
-    varied = (by_requests["input_tokens"].transform("nunique") > 1) & (
-        by_requests["output_tokens"].transform("nunique") > 1
-    )
-    return cells[varied]

@@ -20,6 +20,7 @@ from sweetspot.figures.evidence import evidence_of, provenance
 from sweetspot.figures.labels import ModelLabel, family_order, label_of
 from sweetspot.figures.selection import (
     common_setting,
+    curves,
     efficiency_curve,
     shortest_input,
 )
@@ -31,17 +32,18 @@ def figure2(
     """Draw tokens/J against output length at the shortest input, one panel a size family.
 
     Raises:
-        InputError: the cells hold one output length only, or origins are mixed.
+        InputError: no input length has several output lengths, or origins are mixed.
     """
     evidence_of(cells)
-    drawn = shortest_input(common_setting(cells))
+    varied = curves(cells)
+    if varied.empty:
+        raise InputError(
+            "Figure 2 needs several output lengths at one input length, and no cell table here has "
+            "that; add a sweep over `output_tokens` (the paper's: 64 to 4096)"
+        )
+    drawn = shortest_input(common_setting(varied))
     source = provenance(drawn)
     lengths = sorted(drawn["output_tokens"].unique())
-    if len(lengths) < 2:
-        raise InputError(
-            f"Figure 2 needs several output lengths at the shortest input, and there is only "
-            f"{lengths[0]}; add a sweep over `output_tokens` (the paper's: 64 to 4096)"
-        )
     models = list(drawn["model"].unique())
     label = {model: label_of(model, labels or {}) for model in models}
     families = family_order(label[model].size_family for model in models)
@@ -61,17 +63,17 @@ def figure2(
         figure = empty_figure(style.panels_width_in, height_in)
         axes = panels(figure, len(families), per_row)
         for place, (ax, family) in enumerate(zip(axes, families, strict=True)):
-            curves = {
+            lines = {
                 model: efficiency_curve(drawn[drawn["model"] == model]) for model in members[family]
             }
-            looks = categorical_looks(style.palette, len(curves))
-            for (model, curve), look in zip(curves.items(), looks, strict=True):
+            looks = categorical_looks(style.palette, len(lines))
+            for (model, curve), look in zip(lines.items(), looks, strict=True):
                 draw_curve(ax, curve, look, label[model].name)
             dress(
                 ax,
                 lengths,
                 room,
-                highest=max(curve["high"].max() for curve in curves.values()),
+                highest=max(curve["high"].max() for curve in lines.values()),
                 title=f"{family} models, I = {drawn['input_tokens'].iloc[0]} tokens",
             )
             if place % per_row:

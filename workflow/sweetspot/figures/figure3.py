@@ -20,7 +20,7 @@ from sweetspot.figures.heat import (
     heat_map,
 )
 from sweetspot.figures.labels import ModelLabel
-from sweetspot.figures.selection import common_setting, efficiency_grid
+from sweetspot.figures.selection import common_setting, efficiency_grid, grids
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
@@ -39,19 +39,19 @@ def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     Raises:
         InputError: no model has two cells that differ.
     """
-    grids = []
+    scaled = []
     for _, of_model in cells.groupby("model", sort=False):
         grid = efficiency_grid(of_model)
         values = grid.to_numpy(float)
         low, high = np.nanmin(values, initial=np.inf), np.nanmax(values, initial=-np.inf)
         if high > low:
-            grids.append((grid - low) / (high - low))
-    if not grids:
+            scaled.append((grid - low) / (high - low))
+    if not scaled:
         raise InputError(
             "Figure 3 needs several valid cells of different efficiency per model, and no model "
-            "has them; add a sweep over `input_tokens` and `output_tokens`"
+            "has them; the column `reason` of the cells table says why cells failed"
         )
-    stacked = pd.concat(grids).groupby(level=0)
+    stacked = pd.concat(scaled).groupby(level=0)
     inputs, outputs = (sorted(cells[f"{end}_tokens"].unique()) for end in ("input", "output"))
     mean = stacked.mean().reindex(index=inputs, columns=outputs)
     return mean, stacked.count().reindex(index=inputs, columns=outputs, fill_value=0)
@@ -65,8 +65,7 @@ def figure3_heatmap(
     Raises:
         InputError: there is nothing to normalise, or origins are mixed.
     """
-    evidence_of(cells)
-    drawn = common_setting(cells)
+    drawn = _shared_grid(cells)
     mean, models = normalised_mean(drawn)
     partial = models < models.to_numpy(int).max()
     annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
@@ -89,16 +88,10 @@ def figure3_surface(
     """Draw the mean normalised efficiency as a surface over logarithmic lengths.
 
     Raises:
-        InputError: there is nothing to normalise, one length does not vary, or origins are mixed.
+        InputError: there is nothing to normalise, or origins are mixed.
     """
-    evidence_of(cells)
-    drawn = common_setting(cells)
+    drawn = _shared_grid(cells)
     mean, models = normalised_mean(drawn)
-    if min(mean.shape) < 2:
-        raise InputError(
-            f"a surface needs several input and output lengths, and these cells have "
-            f"{mean.shape[0]} and {mean.shape[1]}; add lengths to the sweep"
-        )
     log_outputs, log_inputs = np.log2(mean.columns.to_numpy()), np.log2(mean.index.to_numpy())
     with journal_look(style):
         figure = empty_figure(style.single_width_in, _SURFACE_HEIGHT_IN)
@@ -126,6 +119,22 @@ def figure3_surface(
         ax.set_zlabel(_EFFICIENCY_LABEL, labelpad=-4)
         ax.tick_params(pad=-1)
         return finish(figure, [_notes(models, flat=False), provenance(drawn)])
+
+
+def _shared_grid(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the grid that most models share.
+
+    Raises:
+        InputError: there is no grid, or origins are mixed.
+    """
+    evidence_of(cells)
+    of_grids = grids(cells)
+    if of_grids.empty:
+        raise InputError(
+            "Figure 3 needs several input and several output lengths of one model, and no cell "
+            "table here has that; add a sweep over `input_tokens` and `output_tokens`"
+        )
+    return common_setting(of_grids)
 
 
 def _notes(models: pd.DataFrame, *, flat: bool) -> str:

@@ -96,7 +96,7 @@ def _several_batch_limits(cells: pd.DataFrame) -> pd.DataFrame:
     chosen = []
     for _, group in cells.groupby(["model", "requests"], sort=False):
         shortest = shortest_input(group)
-        if valid_cells(shortest)["max_batch_size"].nunique() > 1:
+        if shortest["max_batch_size"].nunique() > 1:
             chosen.append(shortest)
     if not chosen:
         raise InputError(

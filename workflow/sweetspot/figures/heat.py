@@ -5,11 +5,9 @@ import math
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patches import Polygon, Rectangle
-from seaborn.utils import relative_luminance
 
 from sweetspot.config import MIN_FONT_PT
 
@@ -43,6 +41,10 @@ def heat_map(
 
     Cells without a value are grey and marked with a dash; the highest one is framed.
     """
+    # Takes a second to import, which the figures of curves need not wait for.
+    import seaborn as sns
+    from seaborn.utils import relative_luminance
+
     gaps = grid.isna()
     values = grid.to_numpy(float)
     sns.heatmap(

@@ -5,6 +5,22 @@ import pandas as pd
 from sweetspot.figures.evidence import is_true, valid_cells
 
 _SETTING = ["requests", "max_batch_size"]
+_LOAD = ["model", *_SETTING]
+
+
+def grids(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of those (model, N, max_batch_size) that vary both lengths."""
+    loads = cells.groupby(_LOAD)
+    inputs, outputs = (loads[f"{end}_tokens"].transform("nunique") for end in ("input", "output"))
+    of_grids: pd.DataFrame = cells[(inputs > 1) & (outputs > 1)]
+    return of_grids
+
+
+def curves(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells of those (model, N, max_batch_size, I) that vary the output length."""
+    outputs = cells.groupby([*_LOAD, "input_tokens"])["output_tokens"].transform("nunique")
+    of_curves: pd.DataFrame = cells[outputs > 1]
+    return of_curves
 
 
 def common_setting(cells: pd.DataFrame) -> pd.DataFrame:
@@ -35,16 +51,16 @@ def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:
 
     The axes hold every length of the cells, failed ones too; a gap is NaN.
     """
-    means = valid_cells(cells).groupby(["input_tokens", "output_tokens"])["tokens_per_j"].mean()
+    means = valid_cells(cells).pivot_table("tokens_per_j", "input_tokens", "output_tokens")
     inputs = sorted(cells["input_tokens"].unique())
     outputs = sorted(cells["output_tokens"].unique())
-    return means.unstack().reindex(index=inputs, columns=outputs).astype(float)
+    return means.reindex(index=inputs, columns=outputs).astype(float)
 
 
 def beyond_context_grid(cells: pd.DataFrame) -> pd.DataFrame:
     """Return, on the axes of `efficiency_grid`, where I + O passes the model's native context."""
-    beyond = is_true(cells["beyond_native_context"])
-    table = beyond.groupby([cells["input_tokens"], cells["output_tokens"]]).any().unstack()
+    beyond = cells.assign(beyond=is_true(cells["beyond_native_context"]))
+    table = beyond.pivot_table("beyond", "input_tokens", "output_tokens", aggfunc="any")
     return table.eq(True)
 
 
@@ -63,7 +79,7 @@ def efficiency_curve(cells: pd.DataFrame) -> pd.DataFrame:
 
 def gaps_note(cells: pd.DataFrame, mark: str) -> str:
     """Return the note on cells without a valid number, or nothing where there is none."""
-    setting = ["model", *_SETTING, "input_tokens", "output_tokens"]
+    setting = [*_LOAD, "input_tokens", "output_tokens"]
     asked = len(cells.drop_duplicates(setting))
     missing = asked - len(valid_cells(cells).drop_duplicates(setting))
     return f"{mark}: no valid result ({missing} of {asked} cells)." if missing else ""

@@ -81,6 +81,20 @@ class Board:
         with _translated("read the GPU's name"):
             return str(pynvml.nvmlDeviceGetName(self._handle))
 
+    def facts(self) -> dict[str, str]:
+        """Return what a record says of its board: name, UUID, driver and power limit."""
+        with _translated("read the GPU's UUID and driver version"):
+            uuid = str(pynvml.nvmlDeviceGetUUID(self._handle))
+            driver = str(pynvml.nvmlSystemGetDriverVersion())
+        milliwatts = self._read("the power limit", pynvml.nvmlDeviceGetEnforcedPowerLimit)
+        limit = "" if milliwatts is None else f"{milliwatts / 1e3:g}"
+        return {
+            "gpu_name": self.name(),
+            "gpu_uuid": uuid,
+            "driver": driver,
+            "power_limit_w": limit,
+        }
+
     def power_usage_w(self) -> float | None:
         """Return "power usage": a mean over 1 s on Hopper and most others, instantaneous on A100.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -18,6 +18,7 @@ from sweetspot.simulator.constants import Constants, transfer
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+EFFICIENCIES = tuple(f.name for f in fields(Constants) if f.name.endswith("_efficiency"))
 
 
 class CalibrationFile(BaseModel):
@@ -61,7 +62,8 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
     """Return the calibration for a GPU: the user's file, the one that ships, or a transfer of it.
 
     Raises:
-        InputError: if the file cannot be read, is no calibration, or is for another GPU.
+        InputError: if the file cannot be read, is no calibration, is for another GPU, or holds
+            constants that no board has.
     """
     if path is not None:
         found = _parse(_read(path), str(path))
@@ -70,8 +72,9 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
                 f"{path} is a calibration for {found.gpu}, not for {gpu.id};"
                 f" set gpu: {found.gpu} or choose another calibration"
             )
+        _require_possible(found.to_constants(), gpu, str(path))
         return _ready(found)
-    shipped = _shipped()
+    shipped = shipped_calibrations()
     if gpu.id in shipped:
         return _ready(shipped[gpu.id])
     base = shipped["h100-sxm"]
@@ -92,8 +95,26 @@ def _ready(found: CalibrationFile) -> Calibration:
     )
 
 
+def _require_possible(constants: Constants, gpu: Gpu, name: str) -> None:
+    """Refuse constants that no board has; a fit's bounds are narrower."""
+    for field in EFFICIENCIES:
+        if not 0 < (share := getattr(constants, field)) <= 1:
+            raise InputError(f"{name}: {field} must be above 0 and at most 1, not {share:g}")
+    if constants.active_power_w >= gpu.power_limit_w:
+        raise InputError(
+            f"{name}: active_power_w must be below the {gpu.power_limit_w:g} W power limit of"
+            f" {gpu.id}, not {constants.active_power_w:g}"
+        )
+    if constants.run_overhead_w > gpu.power_limit_w:
+        raise InputError(
+            f"{name}: run_overhead_w must be at most the {gpu.power_limit_w:g} W power limit of"
+            f" {gpu.id}, not {constants.run_overhead_w:g}"
+        )
+
+
 @lru_cache(maxsize=1)
-def _shipped() -> dict[str, CalibrationFile]:
+def shipped_calibrations() -> dict[str, CalibrationFile]:
+    """Return the calibrations that ship with the package, by GPU."""
     folder = resources.files("sweetspot.simulator") / "calibrations"
     files = [
         _parse(json.loads(entry.read_text(encoding="utf-8")), entry.name)
@@ -108,7 +129,7 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as e:
         raise InputError(f"cannot read calibration {path}: {e.strerror}") from e
-    except ValueError as e:
+    except (ValueError, RecursionError) as e:
         raise InputError(f"{path} is not valid JSON: {e}") from e
 
 

@@ -79,13 +79,15 @@ def schedule(
     """Return the segments of a run of identical requests that all arrive at once.
 
     Raises:
-        ValueError: if a number is not positive, the budget is smaller than the batch, or not even
-            one request fits in the KV cache.
+        ValueError: if a number is not positive, the budget is smaller than the batch or holds
+            neither a prompt nor one block of it, or not even one request fits in the KV cache.
     """
     if min(requests, input_tokens, output_tokens) < 1:
         raise ValueError("requests, input_tokens and output_tokens must be positive")
     if limits.max_num_tokens < limits.max_batch_size:
         raise ValueError("max_num_tokens must not be smaller than max_batch_size")
+    if limits.max_num_tokens < min(input_tokens, limits.tokens_per_block):
+        raise ValueError("max_num_tokens must hold a prompt, or one block of it")
     capacity = limits.max_concurrency(input_tokens + output_tokens)
     if capacity < 1:
         raise ValueError("one request does not fit in the KV cache")

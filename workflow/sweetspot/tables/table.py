@@ -1,7 +1,8 @@
-"""One table in three formats: .csv for machines, .md for reading, .tex for papers."""
+"""One table in four formats: .csv for machines, .md and .html to read, .tex for papers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,18 @@ from sweetspot.files import write_text_atomic
 
 MISSING = "–"
 """What a cell without a value shows; the .csv leaves it empty."""
+
+_STYLE = """
+body { font: 14px/1.45 system-ui, sans-serif; margin: 1.5em; color: #1a1a1a; background: #fff; }
+h1 { font-size: 1.3em; }
+table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }
+thead th { border-bottom: 1px solid; vertical-align: bottom; }
+th, td { padding: 0.2em 0.7em; }
+.number { white-space: nowrap; }
+tbody tr:nth-child(even) { background: #f3f3f3; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.text { text-align: left; }
+"""
 
 _WIDE = 8  # columns that fit a page's text width
 
@@ -85,7 +98,7 @@ def number(field: str, spec: str) -> Callable[[Any], str]:
 
 
 def write_table(table: Table, stem: Path) -> None:
-    """Write stem.csv, stem.md and stem.tex.
+    """Write stem.csv, stem.md, stem.html and stem.tex.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -93,6 +106,7 @@ def write_table(table: Table, stem: Path) -> None:
     for suffix, text in (
         (".csv", table.frame.to_csv(index=False)),
         (".md", markdown(table)),
+        (".html", html(table)),
         (".tex", latex(table)),
     ):
         write_text_atomic(stem.with_name(stem.name + suffix), text)
@@ -105,6 +119,32 @@ def markdown(table: Table) -> str:
     body = texts.to_markdown(index=False, disable_numparse=True, colalign=align)
     notes = "".join(f"\nNote: {_cell(note)}\n" for note in table.notes)
     return f"# {table.title}\n\n{table.caption}\n\n{body}\n{notes}"
+
+
+def html(table: Table) -> str:
+    """Return a page that stands alone: heading, caption, the table and its notes."""
+    kinds = ["number" if column.number else "text" for column in table.columns]
+    head = "".join(
+        f'<th class="{kind}">{escape(column.title)}</th>'
+        for kind, column in zip(kinds, table.columns, strict=True)
+    )
+    rows = "\n".join(
+        "<tr>"
+        + "".join(
+            f'<td class="{kind}">{escape(str(text))}</td>'
+            for kind, text in zip(kinds, row, strict=True)
+        )
+        + "</tr>"
+        for row in table.texts().itertuples(index=False)
+    )
+    notes = "".join(f"<p>Note: {escape(note)}</p>\n" for note in table.notes)
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head><meta charset="utf-8">'
+        f"<title>{escape(table.title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
+        f"<h1>{escape(table.title)}</h1>\n<p>{escape(table.caption)}</p>\n"
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{rows}\n</tbody>\n</table>\n"
+        f"{notes}</body>\n</html>\n"
+    )
 
 
 def latex(table: Table) -> str:

@@ -1,0 +1,187 @@
+"""Time and energy of segments: closed forms against sums, the power limit, and directions."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.simulator.constants import Constants
+from sweetspot.simulator.roofline import cost
+from sweetspot.simulator.scheduler import Schedule
+from sweetspot.simulator.work import work
+
+NAMES = tuple(f.name for f in fields(Constants))
+COLUMNS = tuple(f.name for f in fields(Schedule))
+
+models = st.sampled_from(model_ids()).map(lambda model: catalog_entry(model).architecture)
+boards = st.sampled_from(gpu_ids()).map(gpu)
+
+
+def constants_at(shares):
+    """Return the constants at these places between their bounds."""
+    bounds = [(f.metadata["low"], f.metadata["high"]) for f in fields(Constants)]
+    values = [low + s * (high - low) for s, (low, high) in zip(shares, bounds, strict=True)]
+    return Constants(**dict(zip(NAMES, values, strict=True)))
+
+
+any_constants = st.lists(st.floats(0, 1), min_size=len(NAMES), max_size=len(NAMES)).map(
+    constants_at
+)
+
+
+@st.composite
+def segments(draw):
+    """Draw one segment: long decode, or one iteration with prompts."""
+    decodes = draw(st.integers(0, 1024))
+    context = decodes * draw(st.integers(1, 8192))
+    prompts = draw(st.integers(0 if decodes else 1, 40))
+    iterations = 1 if prompts else draw(st.integers(1, 5000))
+    length = draw(st.integers(1, 2048))
+    tokens = prompts * length
+    finished = draw(st.integers(0, prompts))
+    pairs, earlier = prompts * length * (length + 1) // 2, draw(st.integers(0, 4096))
+    return (iterations, decodes, context, tokens, pairs, earlier, prompts, finished)
+
+
+def schedule_of(rows):
+    columns = np.array(rows, dtype=np.int64).T
+    return Schedule(**dict(zip(COLUMNS, columns, strict=True)))
+
+
+def cut(row, *places):
+    """Return the segments that one segment becomes when it is cut after these iterations."""
+    iterations, decodes, context, *rest = row
+    edges = [0, *places, iterations]
+    return [
+        (b - a, decodes, context + a * decodes, *rest) for a, b in zip(edges, edges[1:], strict=False)
+    ]
+
+
+def totals(model, board, constants, rows):
+    found = cost(work(model, schedule_of(rows)), board, constants)
+    return float(found.duration_s.sum()), float(found.energy_j.sum())
+
+
+@settings(max_examples=200)
+@given(row=segments(), model=models, board=boards, constants=any_constants)
+def test_segment_is_the_sum_of_its_iterations(row, model, board, constants):
+    steps = cut(row, *range(1, row[0]))
+    whole = totals(model, board, constants, [row])
+    assert whole == pytest.approx(totals(model, board, constants, steps), rel=1e-9)
+
+
+@given(row=segments(), model=models, board=boards, constants=any_constants, share=st.floats(0, 1))
+def test_cutting_a_segment_changes_nothing(row, model, board, constants, share):
+    place = min(row[0] - 1, max(1, round(share * row[0])))
+    parts = cut(row, place) if place else [row]
+    whole = totals(model, board, constants, [row])
+    assert whole == pytest.approx(totals(model, board, constants, parts), rel=1e-9)
+
+
+def test_segment_that_reaches_the_power_limit_midway_is_exact(board, constants):
+    """Both slopes of the larger of two lines: decode that leaves the limit, and one that joins."""
+    model = catalog_entry("qwen2-7b").architecture
+    seen = set()
+    for kv_byte_energy_j in (50e-12, 240e-12):
+        changed = replace(constants, kv_byte_energy_j=kv_byte_energy_j)
+        for decodes in (200, 400, 800):
+            row = (4000, decodes, decodes * 64, 0, 0, 0, 0, 0)
+            steps = cost(work(model, schedule_of(cut(row, *range(1, 4000)))), board, changed)
+            power_w = steps.energy_j / steps.duration_s
+            limited = np.isclose(power_w, board.power_limit_w, rtol=1e-9)
+            seen.add((bool(limited[0]), bool(limited[-1])))
+            whole = totals(model, board, changed, [row])
+            sums = (float(steps.duration_s.sum()), float(steps.energy_j.sum()))
+            assert whole == pytest.approx(sums, rel=1e-9)
+    assert {(True, False), (False, True)} <= seen
+
+
+@settings(max_examples=200)
+@given(row=segments(), model=models, board=boards, constants=any_constants)
+def test_power_stays_between_active_power_and_the_limit(row, model, board, constants):
+    duration_s, energy_j = totals(model, board, constants, [row])
+    assert duration_s > 0
+    assert energy_j / duration_s <= board.power_limit_w * (1 + 1e-9)
+    assert energy_j >= constants.active_power_w * duration_s
+
+
+MORE_TIME_OR_ENERGY = {
+    "layer_overhead_s": 1.3,
+    "step_overhead_s": 1.3,
+    "sequence_overhead_s": 1.3,
+    "activation_passes": 1.3,
+    "logit_bytes": 1.3,
+    "flop_energy_j": 1.3,
+    "byte_energy_j": 1.3,
+    "kv_byte_energy_j": 1.3,
+    "flop_efficiency": 0.7,
+    "prompt_attention_efficiency": 0.7,
+    "bandwidth_efficiency": 0.7,
+    "kv_bandwidth_efficiency": 0.7,
+}
+
+
+@pytest.mark.parametrize(("name", "factor"), MORE_TIME_OR_ENERGY.items())
+@given(row=segments(), model=models, board=boards, start=any_constants)
+@settings(max_examples=25)
+def test_worse_constant_never_saves_time_or_energy(name, factor, row, model, board, start):
+    worse = replace(start, **{name: getattr(start, name) * factor})
+    better_s, better_j = totals(model, board, start, [row])
+    worse_s, worse_j = totals(model, board, worse, [row])
+    assert worse_s >= better_s * (1 - 1e-12)
+    assert worse_j >= better_j * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("name", ["bandwidth_bytes_per_s", "fp16_flops", "power_limit_w"])
+@given(row=segments(), model=models, board=boards, constants=any_constants)
+@settings(max_examples=40)
+def test_slower_board_never_saves_time_or_energy(name, row, model, board, constants):
+    slower = replace(board, **{name: getattr(board, name) * 0.8})
+    fast_s, fast_j = totals(model, board, constants, [row])
+    slow_s, slow_j = totals(model, slower, constants, [row])
+    assert slow_s >= fast_s * (1 - 1e-12)
+    assert slow_j >= fast_j * (1 - 1e-12)
+
+
+@pytest.mark.parametrize("column", ["iterations", "decode_context", "prompts_finished"])
+@given(row=segments(), model=models, board=boards, constants=any_constants)
+@settings(max_examples=40)
+def test_more_work_takes_more_time_and_energy(column, row, model, board, constants):
+    more = list(row)
+    more[COLUMNS.index(column)] += 1
+    base_s, base_j = totals(model, board, constants, [row])
+    more_s, more_j = totals(model, board, constants, [tuple(more)])
+    assert more_s > base_s
+    assert more_j > base_j
+
+
+def test_decode_step_by_hand(board, constants):
+    """One request's decode step: every weight once; compute adds next to nothing."""
+    model = catalog_entry("llama-3.1-8b").architecture
+    idle = replace(
+        constants,
+        layer_overhead_s=0.0,
+        step_overhead_s=0.0,
+        sequence_overhead_s=0.0,
+        activation_passes=0.0,
+        logit_bytes=0.0,
+    )
+    duration_s, energy_j = totals(model, board, idle, [(1, 1, 500, 0, 0, 0, 0, 0)])
+    streamed = 2 * (model.layer_weights * model.layers + model.vocab * model.hidden)
+    kv_bytes = 501 * 2 * 32 * 8 * 128 * 2
+    bandwidth = board.bandwidth_bytes_per_s
+    expected_s = streamed / (bandwidth * idle.bandwidth_efficiency) + kv_bytes / (
+        bandwidth * idle.kv_bandwidth_efficiency
+    )
+    assert duration_s == pytest.approx(expected_s, rel=1e-5)
+    flops = streamed + 500 * 4 * 32 * 4096
+    expected_j = (
+        idle.active_power_w * duration_s
+        + idle.flop_energy_j * flops
+        + idle.byte_energy_j * streamed
+        + idle.kv_byte_energy_j * kv_bytes
+    )
+    assert energy_j == pytest.approx(expected_j, rel=1e-9)

@@ -1,0 +1,185 @@
+"""Every command that the README shows is run, and prints what the README says it prints."""
+
+import doctest
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from statistics import fmean
+
+import pytest
+import yaml
+
+from sweetspot import __version__, published
+from sweetspot.cli import main
+from sweetspot.config import Experiment, Sweep
+from sweetspot.engines.simulator import SimulatorEngine
+from sweetspot.metering.trace import window_energy_j
+from sweetspot.plan import plan
+from sweetspot.simulator.calibration import shipped_calibrations
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """Return the texts of all fenced blocks of one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def console():
+    """Return {command: what it prints} of all console blocks."""
+    shown = {}
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            shown[command] = output
+    return shown
+
+
+def commands(program):
+    return [command for command in console() if shlex.split(command)[0] == program]
+
+
+WITH_PROFILE = [c for c in commands("snakemake") if "--workflow-profile" in c]
+ON_A_GPU = ["snakemake --cores all"]
+RUNS = [c for c in commands("snakemake") if c not in (*WITH_PROFILE, *ON_A_GPU)]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with the files that the README has its reader write."""
+    (model,), (experiment,) = blocks("json"), blocks("yaml")
+    (tmp_path / "my-model").mkdir()
+    (tmp_path / "my-model" / "config.json").write_text(model, encoding="utf-8")
+    (tmp_path / "my.yaml").write_text(experiment, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def snakemake(command, *more):
+    """Run a snakemake command of the README in the working folder instead of the checkout."""
+    return subprocess.run(
+        [sys.executable, "-m", *shlex.split(command), "-s", str(ROOT / "Snakefile"), *more],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def test_every_command_is_of_a_kind_that_is_tested():
+    tested = [*commands("make"), *commands("sweetspot"), *WITH_PROFILE, *ON_A_GPU, *RUNS]
+    assert set(console()) == set(tested)
+    assert len(blocks("console")) + len(blocks("python")) + len(blocks("json")) + len(
+        blocks("yaml")
+    ) == len(re.findall(r"^```\w", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", commands("make"))
+def test_make_command_is_a_target(command):
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert re.search(rf"^{command.removeprefix('make ')}:", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", WITH_PROFILE)
+def test_profile_exists(command):
+    profile = ROOT / command.partition("--workflow-profile ")[2].split()[0]
+    assert any((profile / name).is_file() for name in ("profile.yaml", "config.yaml"))
+
+
+@pytest.mark.parametrize("command", commands("sweetspot"))
+def test_sweetspot_command_prints_what_is_shown(command, folder, capsys):
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out == console()[command]
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_example_prints_what_is_shown(block, folder):
+    example = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, None)
+    assert example.examples
+    said = []
+    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", RUNS)
+def test_snakemake_command_runs(command, folder):
+    done = snakemake(command)
+    assert done.returncode == 0, done.stderr
+    if " -n " in command:
+        assert "new_cells=" in done.stdout + done.stderr
+    else:
+        run = folder / "results" / "my-model-a100"
+        assert len((run / "cells.csv").read_text(encoding="utf-8").splitlines()) == 7
+        assert (run / "figures" / "figure2_output_length.png").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ON_A_GPU)
+def test_gpu_command_plans_the_whole_experiment(command, folder):
+    done = snakemake(command, "-n")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^measure +17$", done.stdout + done.stderr, re.MULTILINE)
+
+
+def simulated(sweep):
+    """Return [(cell, output tokens per J)] of a sweep on the default GPU and limits."""
+    found = []
+    for block in plan(Experiment(engine="simulator", sweeps={"one": sweep})).blocks:
+        session = SimulatorEngine().load(block.settings)
+        for cell in block.cells:
+            session.meter.start()
+            run = session.run(cell)
+            energy_j = window_energy_j(session.meter.stop().trace, run.start_s, run.end_s)
+            found.append((cell, run.output_tokens / energy_j))
+    return found
+
+
+def test_numbers_under_how_accurate_are_the_simulators():
+    headline = published.headline().set_index("id")["value"]
+    few = [e for _, e in simulated(Sweep(models=["falcon-rw-7b"], requests=[10]))]
+    batch = simulated(Sweep(models=["llama-3.2-1b"], input_tokens=[64], max_batch_size=[64, 256]))
+    rows = {
+        "llama_3_2_1b_peak_batch_64": max(e for c, e in batch if c.max_batch_size == 64),
+        "llama_3_2_1b_long_output_batch_256": next(
+            e for c, e in batch if (c.max_batch_size, c.output_tokens) == (256, 4096)
+        ),
+        "falcon_rw_7b_10_requests_max": max(few),
+        "falcon_rw_7b_10_requests_min": min(few),
+    }
+    for name, ours in rows.items():
+        difference = f"{100 * (ours / headline[name] - 1):+.1f}".replace("-", "−")
+        row = f"| {ours:.2f} tokens/J | {headline[name]:.2f} | {difference} % |"
+        assert row in README, f"{name}: the README should say {row}"
+
+
+def test_errors_on_what_was_fitted_to_are_the_simulators():
+    surface = published.surface_cells().set_index("cell")["tokens_per_j"]
+    errors = {}
+    for cell, tokens_per_j in simulated(Sweep()):
+        error = abs(surface[cell.id] / tokens_per_j - 1)  # of energy, as it was fitted
+        errors.setdefault(cell.model, []).append(100 * error)
+    of_models = [fmean(values) for values in errors.values()]
+    worst = f"{fmean(of_models):.2f} % in the mean, {max(of_models):.2f} % for the worst model |"
+    assert worst in README
+    seen = shipped_calibrations()["h100-sxm"].errors_percent
+    assert f"| {seen['throughput_llama_3_1_8b_fp16']:.2f} % in the mean |" in README
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))]
+)
+def test_links_lead_somewhere(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    targets = re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", text)
+    local = [target for target in targets if "://" not in target]
+    missing = [t for t in local if not ((ROOT / page).parent / t).exists()]
+    assert missing == []
+
+
+def test_release_files_name_this_version():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["version"] == __version__
+    assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,0 +1,59 @@
+"""Report captions: each renders as Snakemake renders it, and says what its numbers are."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from docutils.core import publish_parts  # type: ignore[import-untyped]  # ships no types
+from jinja2 import Environment, StrictUndefined
+
+from sweetspot.config import Experiment
+from sweetspot.figures.paper import FIGURES
+
+REPORT = Path(__file__).parents[1] / "workflow" / "report"
+TABLES = ("table2_models", "table3_mape", "table4_significance", "table5_coefficients")
+CAPTIONS = [
+    ("workflow", {}),
+    ("cells", {}),
+    *(("figure", {"figure": name}) for name in FIGURES),
+    *(("table", {"table": name}) for name in (*TABLES, "comparison")),
+]
+
+
+def rendered(stem: str, wildcards: dict[str, str], engine: str) -> str:
+    """Return the HTML of a caption; docutils' warnings are errors, as are unknown config keys."""
+    environment = Environment(
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701  # Snakemake's own settings: captions are not HTML
+    )
+    config = Experiment.model_validate({"engine": engine}).model_dump(mode="json")
+    snakemake = SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards))
+    template = environment.from_string((REPORT / f"{stem}.rst").read_text("utf-8"))
+    html: str = publish_parts(
+        template.render(snakemake=snakemake),
+        writer="html",
+        settings_overrides={"halt_level": 2, "report_level": 2},
+    )["html_body"]
+    return html
+
+
+@pytest.mark.parametrize("engine", ["simulator", "tensorrt-llm"])
+@pytest.mark.parametrize(("stem", "wildcards"), CAPTIONS)
+def test_caption_says_simulated_or_measured(
+    stem: str, wildcards: dict[str, str], engine: str
+) -> None:
+    html = rendered(stem, wildcards, engine).lower()
+    if wildcards.get("table") == "table2_models":
+        assert "nothing here is measured or simulated" in html
+    else:
+        said = {word for word in ("simulated", "measured") if f"{word}</strong>" in html}
+        said |= {word for word in ("simulated", "measured") if f"everything here is {word}" in html}
+        assert said == {"simulated" if engine == "simulator" else "measured"}
+
+
+def test_captions_open_with_words_of_their_own() -> None:
+    openings = [rendered(*caption, "simulator").split("</strong>")[0] for caption in CAPTIONS]
+    assert all("<strong>" in opening for opening in openings)
+    assert len(set(openings)) == len(CAPTIONS)

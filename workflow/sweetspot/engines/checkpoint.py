@@ -1,0 +1,48 @@
+"""Where a model's weights lie, and whether they are what a measurement needs."""
+
+from pathlib import Path
+
+from sweetspot.catalog import Architecture, catalog_entry, load_model, model_ids
+from sweetspot.errors import InputError
+
+# What the time and energy of a step depend on, and what no copy of a checkpoint may differ in.
+_SHAPE = ("layers", "hidden", "heads", "kv_heads", "head_dim", "ffn", "vocab")
+
+
+def hub_name(model_id: str) -> str:
+    """Return the Hugging Face name of a model of the catalog; another model's own id."""
+    return catalog_entry(model_id).hub_id if model_id in model_ids() else model_id
+
+
+def checkpoint_folder(reference: str, checkpoints: Path) -> Path:
+    """Return the folder of a model's checkpoint: `<checkpoints>/<hub id>`, or the model's own."""
+    if reference in model_ids():
+        return checkpoints / hub_name(reference)
+    path = Path(reference).expanduser()
+    return path if path.is_dir() else path.parent
+
+
+def what_is_missing(folder: Path) -> str | None:
+    """Return what a folder lacks to be a checkpoint that trtllm-bench reads, if anything."""
+    if not (folder / "config.json").is_file():
+        return f"no checkpoint in {folder}"
+    if not any(folder.glob("*.safetensors")):
+        return f"no *.safetensors in {folder}; trtllm-bench reads no other weights"
+    return None
+
+
+def require_checkpoint(folder: Path, model: Architecture) -> None:
+    """Check that a folder holds the weights of `model`.
+
+    Raises:
+        InputError: it holds none, or those of another model.
+    """
+    if missing := what_is_missing(folder):
+        raise InputError(f"{missing}; docs/measuring.md says where checkpoints come from")
+    found = load_model(folder / "config.json")
+    for name in _SHAPE:
+        here, wanted = getattr(found, name), getattr(model, name)
+        if here != wanted:
+            raise InputError(
+                f"the checkpoint in {folder} is not {model.id}: {name} is {here}, not {wanted}"
+            )
