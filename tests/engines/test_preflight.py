@@ -96,6 +96,17 @@ def test_node_without_the_engine_is_refused(node):
     )
 
 
+def test_missing_checkpoints_are_named_and_counted(node, tmp_path):
+    node("NVIDIA H100 80GB HBM3")
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    (whole / "config.json").touch()
+    (whole / "model.safetensors").touch()
+    require("tensorrt-llm", "h100-sxm", [whole])
+    with pytest.raises(EngineError, match=r"here: no checkpoint in .*a \(and 1 other models lack"):
+        require("tensorrt-llm", "h100-sxm", [tmp_path / "a", whole, tmp_path / "b"])
+
+
 def test_everything_missing_is_said_at_once(node):
     node("", bench=False, error=pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
     message = refusal()

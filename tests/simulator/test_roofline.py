@@ -85,8 +85,11 @@ def test_segment_that_reaches_the_power_limit_midway_is_exact(board, constants):
     """Both slopes of the larger of two lines: decode that leaves the limit, and one that joins."""
     model = catalog_entry("qwen2-7b").architecture
     seen = set()
-    for kv_byte_energy_j in (50e-12, 240e-12):
-        changed = replace(constants, kv_byte_energy_j=kv_byte_energy_j)
+    # KV cache reads that draw little beside GEMMs that draw much, and the reverse
+    for flop_energy_j, kv_byte_energy_j in ((1.2e-12, 50e-12), (0.4e-12, 240e-12)):
+        changed = replace(
+            constants, flop_energy_j=flop_energy_j, kv_byte_energy_j=kv_byte_energy_j
+        )
         for decodes in (200, 400, 800):
             row = (4000, decodes, decodes * 64, 0, 0, 0, 0, 0)
             steps = cost(work(model, schedule_of(cut(row, *range(1, 4000)))), board, changed)

@@ -1,5 +1,7 @@
 """The engine tensorrt-llm: each cell is one run of `trtllm-bench` beside an NVML meter."""
 
+from contextlib import ExitStack
+
 from sweetspot.dataset import dataset_name
 from sweetspot.engines.base import Node, Run
 from sweetspot.engines.checkpoint import hub_name, require_checkpoint
@@ -13,6 +15,7 @@ from sweetspot.engines.tensorrt_llm import (
     run_benchmark,
 )
 from sweetspot.errors import EngineError, InputError
+from sweetspot.metering.lease import leased
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.plan import Settings
@@ -28,12 +31,13 @@ class TensorRtLlmSession:
         node: Node,
         settings: Settings,
         build: Build,
-        unbuilt: EngineError | None = None,
+        unbuilt: EngineError | None,
+        held: ExitStack,
     ) -> None:
-        """Meter `board`, which the session closes; `unbuilt` says why there is no engine."""
+        """Meter `board`; `unbuilt` says why there is no engine, and `held` is what close frees."""
         self.meter = NvmlMeter(board)
         self._board, self._node, self._settings = board, node, settings
-        self._build, self._unbuilt = build, unbuilt
+        self._build, self._unbuilt, self._held = build, unbuilt, held
 
     def run(self, cell: Cell) -> Run:
         """Run a cell's data set; the window is [first request sent, last response].
@@ -67,7 +71,7 @@ class TensorRtLlmSession:
 
     def close(self) -> None:
         """Let go of the board; no process of the engine outlives its run."""
-        self._board.close()
+        self._held.close()
 
     def _run(self, measured: MeasuredPass) -> Run:
         engine, asked = measured.report.engine, measured.report.request_info
@@ -110,23 +114,23 @@ class TensorRtLlmEngine:
         require(self.name, settings.gpu.id)
         require_checkpoint(self._node.checkpoint, settings.model)
         limits = settings.limits
+        place = (VERSION, settings.gpu.id, f"b{limits.max_batch_size}")
+        workspace = self._node.workspace.joinpath(*place)
         build = Build(
             name=hub_name(settings.model.id),
             checkpoint=self._node.checkpoint,
-            workspace=self._node.workspace
-            / VERSION
-            / settings.gpu.id
-            / f"b{limits.max_batch_size}",
+            workspace=workspace,
             max_seq_len=limits.max_seq_len,
             max_batch_size=limits.max_batch_size,
             max_num_tokens=limits.max_num_tokens,
         )
-        log_path = (
-            self._node.reports / settings.model.id / f"b{limits.max_batch_size}" / "build.log"
-        )
+        log_path = self._node.reports / settings.model.id / f"b{limits.max_batch_size}-build.log"
         unbuilt = None
-        try:
-            build_engine(build, log_path=log_path, timeout_s=self._node.timeout_s)
-        except EngineError as error:
-            unbuilt = error
-        return TensorRtLlmSession(Board.open(), self._node, settings, build, unbuilt)
+        with ExitStack() as held:
+            board = held.enter_context(Board.open())
+            held.enter_context(leased(board.uuid()))  # building keeps the GPU busy, too
+            try:
+                build_engine(build, log_path=log_path, timeout_s=self._node.timeout_s)
+            except EngineError as error:
+                unbuilt = error
+            return TensorRtLlmSession(board, self._node, settings, build, unbuilt, held.pop_all())

@@ -81,16 +81,20 @@ class Board:
         with _translated("read the GPU's name"):
             return str(pynvml.nvmlDeviceGetName(self._handle))
 
+    def uuid(self) -> str:
+        """Return what tells this board from all others."""
+        with _translated("read the GPU's UUID"):
+            return str(pynvml.nvmlDeviceGetUUID(self._handle))
+
     def facts(self) -> dict[str, str]:
         """Return what a record says of its board: name, UUID, driver and power limit."""
-        with _translated("read the GPU's UUID and driver version"):
-            uuid = str(pynvml.nvmlDeviceGetUUID(self._handle))
+        with _translated("read the driver's version"):
             driver = str(pynvml.nvmlSystemGetDriverVersion())
         milliwatts = self._read("the power limit", pynvml.nvmlDeviceGetEnforcedPowerLimit)
         limit = "" if milliwatts is None else f"{milliwatts / 1e3:g}"
         return {
             "gpu_name": self.name(),
-            "gpu_uuid": uuid,
+            "gpu_uuid": self.uuid(),
             "driver": driver,
             "power_limit_w": limit,
         }

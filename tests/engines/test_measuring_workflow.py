@@ -1,0 +1,87 @@
+"""The workflow on a synthetic GPU node, from `snakemake --cores all` to cells.csv."""
+
+import csv
+import json
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from sweetspot.catalog.packaged import read_packaged
+from sweetspot.metering.trace import read_trace
+
+ROOT = Path(__file__).parents[2]
+
+EXPERIMENT = {
+    "run": "synthetic",
+    "models": ["opt-1.3b"],
+    "sweeps": {
+        "grid": {
+            "input_tokens": [16],
+            "output_tokens": [8],
+            "requests": [4],
+            "max_batch_size": [16, 32],
+        }
+    },
+    "limits": {"max_seq_len": 64, "max_batch_size": 32, "max_num_tokens": 128},
+    "dataset": {"vocab_size": 1000, "eos_id": 2},
+}
+
+
+def snakemake(folder, *more):
+    (folder / "experiment.json").write_text(json.dumps(EXPERIMENT))
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+            *("--directory", str(folder), "--configfile", str(folder / "experiment.json")),
+            *("--cores", "2", *more),
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+@pytest.fixture
+def node(tmp_path, bench_on_path, synthetic_nvml):
+    """A folder to work in, with the checkpoint where the configuration looks for it."""
+    checkpoint = tmp_path / "checkpoints" / "facebook" / "opt-1.3b"
+    checkpoint.mkdir(parents=True)
+    config = read_packaged("models.yaml")["opt-1.3b"]["config"]
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    (checkpoint / "model.safetensors").touch()
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_two_blocks_are_measured_one_after_the_other(node):
+    run = node / "results" / "synthetic"
+    # --resources as on a node with two GPUs, of which both jobs take the first
+    done = snakemake(node, "results/synthetic/cells.csv", "--resources", "gpu=2")
+    assert done.returncode == 0, done.stderr
+    with (run / "cells.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["status"], row["max_batch_size"]) for row in rows] == [("ok", "16"), ("ok", "32")]
+    for row in rows:
+        assert row["simulated"] == "False"
+        assert float(row["energy_j"]) == pytest.approx(300 * float(row["duration_s"]), rel=1e-6)
+    assert [path.name for path in (run / "datasets").iterdir()] == ["n4_i16_o8.jsonl"]
+    spans = sorted(
+        (trace.t_s[0], trace.t_s[-1])
+        for trace in map(read_trace, run.glob("records/**/*.trace.csv.gz"))
+    )
+    assert len(spans) == 2
+    assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))
+
+
+@pytest.mark.slow
+def test_missing_checkpoint_is_said_before_any_job(node):
+    (node / "checkpoints").rename(node / "elsewhere")
+    done = snakemake(node)
+    assert done.returncode == 2
+    assert "no checkpoint in checkpoints/facebook/opt-1.3b" in done.stderr
+    assert not (node / "results" / "synthetic" / "datasets").exists()

@@ -1,0 +1,194 @@
+"""The workflow as a user runs it: snakemake and sweetspot, each in a process of its own."""
+
+import csv
+import fcntl
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPO = Path(__file__).resolve().parents[2]
+BIN = Path(sys.executable).parent
+
+# A model that no catalog knows; small, so that its cells are simulated at once.
+MINE = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 8,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "vocab_size": 32000,
+    "max_position_embeddings": 4096,
+    "torch_dtype": "float16",
+    "tie_word_embeddings": False,
+}
+SMALL = {
+    "run": "small",
+    "engine": "simulator",
+    "models": ["llama-3.2-1b", "models/mine"],
+    "sweeps": {
+        "grid": {
+            "input_tokens": [64, 256, 1024],
+            "output_tokens": [64, 256, 1024],
+            "requests": [100],
+        }
+    },
+    "figures": {"dpi": 72},
+}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left on the terminal."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def text(self):
+        return f"{self.out}\n{self.err}"
+
+    @property
+    def errors(self):
+        """Our own lines of error."""
+        return [line for line in self.err.splitlines() if line.startswith("sweetspot: error:")]
+
+    @property
+    def complaints(self):
+        """All that stands on standard error, but for Snakemake's word on the profile."""
+        lines = self.err.splitlines()
+        return [line for line in lines if line and "workflow specific profile" not in line]
+
+    @property
+    def jobs(self):
+        """Snakemake's job counts by rule; empty where there is nothing to do."""
+        table = re.search(r"Job stats:\njob +count\n[ -]+\n(.*?)\ntotal ", self.text, re.DOTALL)
+        rows = table[1].splitlines() if table else []
+        return {rule: int(count) for rule, count in map(str.split, rows)}
+
+    @property
+    def new_cells(self):
+        """Cells without a record, by planned block."""
+        found = re.findall(r"wildcards: block=(\S+)\n *resources:.*new_cells=(\d+)", self.text)
+        return {block: int(count) for block, count in found}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder that a user works in: an experiment, models, and what its runs made."""
+
+    folder: Path
+    snakefile: Path = REPO / "Snakefile"
+
+    @property
+    def results(self):
+        return self.folder / "results/small"
+
+    def write(self, **changes):
+        """Write the experiment: the small one with some keys changed."""
+        (self.folder / "experiment.yaml").write_text(yaml.safe_dump(SMALL | changes))
+
+    def write_sweep(self, **changes):
+        """Write the experiment with a change in its one sweep."""
+        self.write(sweeps={"grid": SMALL["sweeps"]["grid"] | changes})
+
+    def add_model(self, name, **changes):
+        """Put a Hugging Face config.json into models/."""
+        folder = self.folder / "models" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(MINE | changes))
+
+    def command(self, *arguments):
+        """Return the command line; arguments stand first, as --config takes all that follow."""
+        options = ("--snakefile", self.snakefile, "--directory", self.folder, "--cores", "2")
+        configured = ("--configfile", self.folder / "experiment.yaml")
+        return [BIN / "snakemake", *arguments, *options, *configured]
+
+    def snakemake(self, *arguments, environment=None):
+        return run_command(self.command(*arguments), environment)
+
+    def plan(self, *arguments, environment=None):
+        return self.snakemake("--dry-run", *arguments, environment=environment)
+
+    def records(self, run="small"):
+        """Return when each cell record was written, in ns."""
+        folder = self.folder / "results" / run / "records"
+        return {path: path.stat().st_mtime_ns for path in folder.rglob("*.json")}
+
+    def cells(self, run="small"):
+        """Return the rows of cells.csv."""
+        with (self.folder / "results" / run / "cells.csv").open(newline="") as file:
+            return list(csv.DictReader(file))
+
+
+def run_command(command, environment=None):
+    done = subprocess.run(
+        command,
+        env=os.environ | (environment or {}),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def sweetspot():
+    """Return a function that runs the installed `sweetspot` command."""
+    return lambda *arguments: run_command([BIN / "sweetspot", *arguments])
+
+
+@pytest.fixture(scope="session")
+def repository():
+    return REPO
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a new project: the small experiment, nothing run yet."""
+    new = Project(tmp_path / "project")
+    new.add_model("mine")
+    new.write()
+    return new
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """Return the small experiment after a full run; shared, so only to be read.
+
+    Made once even if several pytest processes share the tests (pytest-xdist): a full run takes
+    longer than all that is done with it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    made = Project(base / "finished")
+    done = base / "finished.ok"
+    with (base / "finished.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(made.folder, ignore_errors=True)
+            made.add_model("mine")
+            made.write()
+            outcome = made.snakemake()
+            assert outcome.code == 0, outcome.text
+            done.touch()
+    return made
+
+
+@pytest.fixture
+def again(finished, tmp_path):
+    """Return a copy of the finished project, to change and run again."""
+    copy = tmp_path / "project"
+    shutil.copytree(finished.folder, copy)  # keeps times, which Snakemake compares
+    return Project(copy)

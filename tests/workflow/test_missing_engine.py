@@ -1,0 +1,22 @@
+"""The measuring engine on a machine that cannot measure: it stops, and never simulates."""
+
+# No GPU and no engine, wherever these tests run.
+NOTHING_HERE = {"CUDA_VISIBLE_DEVICES": "99", "PATH": "/usr/bin:/bin"}
+
+
+def test_measuring_without_gpu_stops_before_any_job(project):
+    project.write(engine="tensorrt-llm")
+    outcome = project.snakemake(environment=NOTHING_HERE)
+    assert outcome.code == 2
+    [line] = outcome.errors
+    assert "cannot measure with tensorrt-llm" in line
+    assert "on a node with an NVIDIA H100" in line
+    assert "--config engine=simulator" in line
+    assert "Traceback" not in outcome.text
+    assert "Finished jobid" not in outcome.text
+    assert not [path for path in project.results.rglob("*") if path.is_file()]
+
+    assert not list((project.folder / ".snakemake/locks").iterdir())
+    outcome = project.plan(environment=NOTHING_HERE)
+    assert outcome.code == 0
+    assert outcome.jobs["measure"] == 2

@@ -1,0 +1,124 @@
+"""What a change costs: jobs that a finished run is left with, and cells that are measured again."""
+
+import shutil
+from dataclasses import replace
+
+import pytest
+
+ANALYSIS = {"cells": 1, "fit": 1, "compare": 1, "manifest": 1, "all": 1}
+LENGTHS = [64, 256, 1024]
+
+
+@pytest.fixture
+def own_tree(again, repository, tmp_path):
+    """Return the finished project with its own copy of the workflow, and the means to import it."""
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for name in ("Snakefile", "config.yaml"):
+        shutil.copy2(repository / name, tree)
+    for name in ("workflow", "profiles"):
+        shutil.copytree(
+            repository / name, tree / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    environment = {"PYTHONPATH": str(tree / "workflow")}
+    return replace(again, snakefile=tree / "Snakefile"), tree, environment
+
+
+def test_same_command_again_finds_nothing_to_do(again):
+    outcome = again.snakemake()
+    assert outcome.code == 0
+    assert outcome.jobs == {}
+    assert "Nothing to be done" in outcome.text
+
+
+def test_new_model_costs_its_own_block(again):
+    again.write(models=["llama-3.2-1b", "models/mine", "opt-1.3b"])
+    outcome = again.plan()
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.new_cells == {"opt-1.3b/b1024": 9}
+
+
+@pytest.mark.slow
+def test_new_input_length_costs_its_own_cells(again):
+    again.write_sweep(input_tokens=[*LENGTHS, 2048])
+    outcome = again.plan()
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 3}
+    assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
+
+    rows, records = again.cells(), again.records()
+    outcome = again.snakemake("results/small/cells.csv")
+    assert outcome.code == 0
+    assert "llama-3.2-1b/b1024: 12 cells, 9 of them adopted" in outcome.text
+    later = again.records()
+    assert len(later) == 24
+    assert {path: later[path] for path in records} == records
+    assert [row for row in again.cells() if row["input_tokens"] != "2048"] == rows
+
+
+def test_new_request_count_costs_its_own_cells(again):
+    again.write_sweep(requests=[100, 10])
+    outcome = again.plan()
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 4}
+    assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
+
+
+def test_dropped_length_measures_nothing(again):
+    again.write_sweep(input_tokens=[64, 256, 1024], output_tokens=[64, 256])
+    assert set(again.plan().new_cells.values()) == {0}
+
+
+def test_figure_style_redraws_figures_only(again):
+    again.write(figures={"dpi": 72, "font_size_pt": 8})
+    assert again.plan().jobs == {"figure": 3, "manifest": 1, "all": 1}
+
+
+def test_changed_model_redoes_that_model(again):
+    again.add_model("mine", num_hidden_layers=9)
+    outcome = again.plan()
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.new_cells == {"mine/b1024": 9}
+
+
+def test_changed_catalog_entry_redoes_that_model(own_tree):
+    project, tree, environment = own_tree
+    catalog = tree / "workflow/sweetspot/catalog/models.yaml"
+    text = catalog.read_text()
+    changed = text.replace("num_hidden_layers: 16", "num_hidden_layers: 17", 1)
+    assert text.index("num_hidden_layers: 16") < text.index("opt-1.3b:")
+    catalog.write_text(changed)
+    outcome = project.plan(environment=environment)
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.new_cells == {"llama-3.2-1b/b1024": 9}
+
+
+def test_comments_and_touched_files_redo_nothing(own_tree):
+    project, tree, environment = own_tree
+    commented = [
+        project.folder / "experiment.yaml",
+        tree / "Snakefile",
+        *tree.rglob("*.yaml"),
+        *tree.rglob("*.smk"),
+        *tree.rglob("*.py"),
+    ]
+    assert len(commented) > 50
+    for path in commented:
+        path.write_text(f"{path.read_text()}\n# A comment.\n")
+    outcome = project.plan(environment=environment)
+    assert outcome.code == 0
+    assert outcome.jobs == {}
+    assert "Nothing to be done" in outcome.text
+
+
+@pytest.mark.slow
+def test_remeasure_adopts_nothing_each_time_that_it_is_asked_for(again):
+    old = again.records()
+    remeasure = ("--config", "measure={remeasure: true}")
+    outcome = again.snakemake("results/small/cells.csv", *remeasure)
+    assert outcome.code == 0
+    assert "mine/b1024: 9 cells, 0 of them adopted" in outcome.text
+    new = again.records()
+    assert new.keys() == old.keys()
+    assert all(new[path] > old[path] for path in old)
+    outcome = again.plan(*remeasure)
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 3}
+    assert set(outcome.new_cells.values()) == {9}

@@ -1,0 +1,68 @@
+"""What `snakemake -n` says of the paper's experiment, and what it takes to say it."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+PAPER = {
+    "measure": 17,
+    "cells": 1,
+    "fit": 1,
+    "compare": 1,
+    "table": 5,
+    "figure": 5,
+    "manifest": 1,
+    "all": 1,
+}
+
+
+@pytest.fixture
+def paper(project, repository):
+    """Return a project with the experiment that ships."""
+    (project.folder / "experiment.yaml").write_text((repository / "config.yaml").read_text())
+    return project
+
+
+def test_plan_of_paper_simulated(paper):
+    outcome = paper.plan("--config", "engine=simulator")
+    assert (outcome.code, outcome.complaints) == (0, [])
+    assert outcome.jobs == PAPER
+    assert sum(outcome.new_cells.values()) == 13 * 49 + 2 * 49 + 10 * 7 - 7
+
+
+def test_plan_of_paper_as_it_stands_needs_no_gpu(paper):
+    outcome = paper.plan(environment={"CUDA_VISIBLE_DEVICES": "99", "PATH": "/usr/bin:/bin"})
+    assert (outcome.code, outcome.complaints) == (0, [])
+    assert outcome.jobs.items() >= PAPER.items()
+
+
+def test_plan_without_configfile_is_the_paper(project, repository):
+    command = project.command("--dry-run")[: -len(("--configfile", "experiment.yaml"))]
+    assert "experiment.yaml" not in str(command)
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert f"Config file(s): ['{repository / 'config.yaml'}']" in done.stdout
+    assert "results/paper/cells.csv" in done.stdout
+
+
+def test_plan_imports_nothing_heavy(repository):
+    rules = (repository / "workflow/rules/common.smk").read_text()
+    imports = [
+        f"from {line}" for line in re.findall(r"^ *from (sweetspot.* import .*)$", rules, re.M)
+    ]
+    program = "\n".join(
+        (
+            *imports,
+            "figures_of(list(plan(parse_experiment({'engine': 'simulator'})).cells))",
+            "import sys",
+            "print(*sorted({name.split('.')[0] for name in sys.modules}))",
+        )
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert "sweetspot" in loaded
+    heavy = {"numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "pynvml"}
+    assert heavy.isdisjoint(loaded)

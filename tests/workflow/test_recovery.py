@@ -1,0 +1,97 @@
+"""Damage: corrupt files and kills cost what was damaged, and nothing else."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+
+CELLS = "results/small/cells.csv"
+MANY = {"input_tokens": list(range(64, 1088, 64)), "output_tokens": list(range(64, 1088, 64))}
+MANY_CELLS = 16 * 16
+
+
+@pytest.mark.slow
+def test_truncated_record_is_set_aside_and_its_cell_alone_redone(again):
+    table = (again.folder / CELLS).read_bytes()
+    (again.results / "blocks/mine/b1024.jsonl").unlink()
+    [damaged] = (again.results / "records/mine/b1024/n100/i64_o256").glob("*.json")
+    damaged.write_text(damaged.read_text()[:100])
+    before = again.records()
+
+    outcome = again.snakemake(CELLS)
+    assert outcome.code == 0, outcome.text
+    assert outcome.jobs == {"measure": 1, "cells": 1}
+    aside = damaged.with_name(f"{damaged.name}.corrupt")
+    assert f"set aside as {aside.relative_to(again.folder)}" in outcome.text
+    assert aside.stat().st_size == 100
+    assert "mine/b1024: 9 cells, 8 of them adopted" in outcome.text
+    after = again.records()
+    assert {path for path in before if after[path] != before[path]} == {damaged}
+    assert (again.folder / CELLS).read_bytes() == table
+
+
+@pytest.mark.slow
+def test_truncated_block_file_says_what_to_do(again):
+    table = (again.folder / CELLS).read_bytes()
+    block = again.results / "blocks/mine/b1024.jsonl"
+    block.write_text(block.read_text()[:-100])
+    outcome = again.snakemake(CELLS)
+    assert outcome.code != 0
+    line = (again.results / "logs/cells.log").read_text().strip()
+    assert line.startswith("sweetspot: error: results/small/blocks/mine/b1024.jsonl line 9 is no")
+    assert "delete the file and run again" in line
+    assert line in outcome.err
+    assert "Traceback" not in outcome.text
+
+    block.unlink()  # as told
+    records = again.records()
+    assert again.snakemake(CELLS).code == 0
+    assert (again.folder / CELLS).read_bytes() == table
+    assert again.records() == records
+
+
+def kill_when_some_are_done(project, wanted):
+    """Start the run, kill its whole process group once some records exist; return those."""
+    process = subprocess.Popen(
+        project.command(CELLS),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while len(project.records()) < wanted:
+            assert process.poll() is None, "the run ended before it could be killed"
+            assert time.monotonic() < deadline, "no record was written"
+            time.sleep(0.01)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return project.records()
+
+
+@pytest.mark.slow
+def test_killed_run_goes_on_where_it_was(project, tmp_path):
+    undisturbed = type(project)(tmp_path / "undisturbed")
+    for each in (project, undisturbed):
+        each.add_model("mine")
+        each.write(models=["models/mine"], sweeps={"grid": MANY | {"requests": [100]}})
+
+    done = kill_when_some_are_done(project, wanted=5)
+    assert 5 <= len(done) < MANY_CELLS
+    assert not (project.results / "blocks/mine/b1024.jsonl").exists()
+    assert list((project.folder / ".snakemake/locks").iterdir())  # what --unlock is for
+
+    assert project.snakemake("--unlock").code == 0
+    outcome = project.snakemake(CELLS)
+    assert outcome.code == 0, outcome.text
+    assert f"{MANY_CELLS} cells, {len(done)} of them adopted" in outcome.text
+    records = project.records()
+    assert len(records) == MANY_CELLS
+    assert {path: records[path] for path in done} == done
+
+    assert undisturbed.snakemake(CELLS).code == 0
+    tables = [(each.folder / CELLS).read_bytes() for each in (project, undisturbed)]
+    assert tables[0] == tables[1]

@@ -1,0 +1,62 @@
+"""What a finished run leaves: one row a cell, one log a job, a manifest of all."""
+
+import hashlib
+import json
+
+import pytest
+
+COLUMNS = {
+    *("cell", "model", "engine", "gpu", "input_tokens", "output_tokens", "requests"),
+    *("max_batch_size", "repeat", "status", "reason", "simulated", "energy_j", "duration_s"),
+    *("energy_per_token_j", "tokens_per_j", "mean_power_w", "energy_source"),
+}
+
+
+def test_cells_table_has_a_row_for_each_cell(finished):
+    rows = finished.cells()
+    assert set(rows[0]) >= COLUMNS
+    assert len({row["cell"] for row in rows}) == len(rows) == 18
+    assert {row["model"] for row in rows} == {"llama-3.2-1b", "mine"}
+    assert {(row["status"], row["simulated"]) for row in rows} == {("ok", "True")}
+    for row in rows:
+        energy_j, tokens = float(row["energy_j"]), int(row["output_tokens"]) * 100
+        assert float(row["energy_per_token_j"]) == pytest.approx(energy_j / tokens)
+        assert float(row["tokens_per_j"]) == pytest.approx(tokens / energy_j)
+        mean_power_w = energy_j / float(row["duration_s"])
+        assert float(row["mean_power_w"]) == pytest.approx(mean_power_w)
+
+
+@pytest.mark.slow
+def test_independent_run_gives_the_same_table_whatever_its_blocks(finished, project):
+    project.write(measure={"block": "input"})
+    outcome = project.snakemake("results/small/cells.csv")
+    assert outcome.code == 0, outcome.text
+    assert outcome.jobs == {"measure": 6, "cells": 1}
+    tables = [(each.results / "cells.csv").read_bytes() for each in (finished, project)]
+    assert tables[0] == tables[1]
+
+
+def test_each_job_has_a_log(finished):
+    folder = finished.results / "logs"
+    logs = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.log")}
+    made = {"measure/llama-3.2-1b/b1024", "measure/mine/b1024", "cells", "fit", "compare"}
+    for kind in ("tables", "figures"):
+        files = list((finished.results / kind).iterdir())
+        assert files
+        made |= {f"{kind}/{path.stem}" for path in files}
+    assert logs == made | {"manifest"}
+    assert "mine/b1024: 9 cells" in (folder / "measure/mine/b1024.log").read_text()
+
+
+def test_manifest_lists_what_people_read_with_its_hash(finished):
+    manifest = json.loads((finished.results / "manifest.json").read_text())
+    assert manifest["simulated"] is True
+    assert manifest["experiment"]["models"] == ["llama-3.2-1b", "models/mine"]
+    listed = manifest["files"]
+    made = [finished.results / "cells.csv", finished.results / "comparison.csv"]
+    for kind in ("fits", "tables", "figures"):
+        made += (finished.results / kind).iterdir()
+    assert set(listed) == {path.relative_to(finished.results).as_posix() for path in made}
+    for name, entry in listed.items():
+        data = (finished.results / name).read_bytes()
+        assert entry["sha256"] == hashlib.sha256(data).hexdigest()

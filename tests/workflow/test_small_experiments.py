@@ -1,0 +1,80 @@
+"""Experiments that give less than the paper's: too few cells, no grid, cells that fail."""
+
+import csv
+
+import pytest
+
+# About 38 GB of weights and 1.6 MB of KV cache per token: on a 40 GB GPU some 2100 tokens are
+# left, room for one short request and none for a long one.
+TIGHT = {
+    "hidden_size": 8192,
+    "num_hidden_layers": 50,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 64,
+}
+
+
+@pytest.mark.slow
+def test_too_few_cells_for_a_fit_says_how_many_it_needs(project):
+    project.write_sweep(input_tokens=[64, 256], output_tokens=[64, 256])
+    outcome = project.snakemake("results/small/comparison.csv")
+    assert outcome.code != 0
+    assert len(project.cells()) == 8
+    line = (project.results / "logs/fit.log").read_text().strip()
+    assert line.startswith("sweetspot: error: too few cells to fit")
+    assert "needs at least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2" in line
+    assert line in outcome.err
+    assert "Traceback" not in outcome.text
+    assert not (project.results / "comparison.csv").exists()
+
+
+@pytest.mark.slow
+def test_batch_sweep_alone_completes_without_what_needs_a_grid(project):
+    project.write_sweep(input_tokens=[64], max_batch_size=[16, 64])
+    outcome = project.snakemake()
+    assert outcome.code == 0, outcome.text
+    assert outcome.jobs == {
+        "measure": 4,
+        "cells": 1,
+        "table": 1,
+        "figure": 2,
+        "manifest": 1,
+        "all": 1,
+    }
+    figures = {path.name for path in (project.results / "figures").glob("*.png")}
+    assert figures == {"figure2_output_length.png", "figure4_batch.png"}
+    assert [path.name for path in (project.results / "tables").glob("*.csv")] == [
+        "table2_models.csv"
+    ]
+    assert not (project.results / "fits").exists()
+
+
+@pytest.mark.slow
+def test_cells_beyond_the_kv_cache_fail_with_a_reason_and_the_run_goes_on(project):
+    project.add_model("tight", **TIGHT)
+    project.write(
+        gpu="a100-40gb",
+        models=["models/tight"],
+        limits={"max_batch_size": 64, "max_num_tokens": 1024},
+        sweeps={
+            "grid": {
+                "input_tokens": [64, 128, 256, 4096],
+                "output_tokens": [64, 128, 256, 4096],
+                "requests": [10],
+            }
+        },
+    )
+    outcome = project.snakemake("results/small/fits/quality.csv")
+    assert outcome.code == 0, outcome.text
+    assert "7 NOT ok" in outcome.text
+
+    rows = project.cells()
+    failed = [row for row in rows if "4096" in (row["input_tokens"], row["output_tokens"])]
+    assert {row["status"] for row in failed} == {"failed"}
+    assert all("does not fit in the KV cache of tight" in row["reason"] for row in failed)
+    assert {row["energy_j"] for row in failed} == {""}
+    others = [row for row in rows if row not in failed]
+    assert len(others) == 9
+    assert {(row["status"], row["reason"]) for row in others} == {("ok", "")}
+    with (project.results / "fits/quality.csv").open(newline="") as file:
+        assert {row["model"] for row in csv.DictReader(file)} == {"tight"}

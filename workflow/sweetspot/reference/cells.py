@@ -1,0 +1,37 @@
+"""The columns of cells.csv, as a page."""
+
+from sweetspot.cells_table import HEADER, SWEEPS
+from sweetspot.records import CellRecord
+from sweetspot.reference.words import notice, table, type_in_words
+
+
+def cells_page() -> str:
+    """Return docs/cells.md."""
+    described = CellRecord.model_json_schema()["properties"]
+    described["sweeps"] = {"type": "string", "description": SWEEPS}
+    rows = (
+        (f"`{name}`", type_in_words(described[name]), described[name]["description"])
+        for name in HEADER
+    )
+    return "\n".join(
+        [
+            notice("records.py"),
+            "# Columns of cells.csv",
+            "",
+            "One row per cell of the experiment, in its order; failed and invalid cells are rows"
+            " too. A number that a cell does not have is empty.",
+            "",
+            *table(("column", "type", "meaning"), rows),
+            "",
+            "Each cell's own record, `results/<run>/records/<cell>.<key>.json`, holds the same"
+            " fields (without `sweeps`) and",
+            "",
+            f"- `schema_version`: {described['schema_version']['const']}; a record of another"
+            " version is set aside and its cell done again",
+            f"- `provenance`: {described['provenance']['description']}",
+            "",
+            "Beside it lies `<cell>.<key>.trace.csv.gz`, the power trace that the energy was"
+            " integrated from.",
+            "",
+        ]
+    )

@@ -1,0 +1,97 @@
+"""The experiment's keys, as a page and as a JSON schema."""
+
+import json
+
+import yaml
+from pydantic.json_schema import GenerateJsonSchema
+
+from sweetspot.config import Experiment, paper_sweeps
+from sweetspot.reference.words import JsonSchema, notice, table, type_in_words
+
+
+def experiment_schema() -> JsonSchema:
+    """Return the JSON schema (draft 2020-12) of an experiment's file."""
+    schema = Experiment.model_json_schema()
+    # pydantic states the pattern of the sweeps' names, but not that other names are refused
+    schema["properties"]["sweeps"]["additionalProperties"] = False
+    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": "sweetspot experiment"}
+
+
+def configuration_page() -> str:
+    """Return docs/configuration.md."""
+    schema = experiment_schema()
+    sections = [
+        ("sweeps.<name>", "Sweep"),
+        *(
+            (name, part["$ref"].rpartition("/")[2])
+            for name, part in schema["properties"].items()
+            if "$ref" in part
+        ),
+    ]
+    return "\n".join(
+        [
+            notice("config.py"),
+            "# Configuration",
+            "",
+            f"{schema['description']} `config.yaml` holds the paper's experiment. A file given with"
+            " `--configfile` is the whole experiment: it replaces `config.yaml`, and a key that it"
+            " leaves out has the default below, which is the paper's. `--config` changes `run`,"
+            " `engine`, `gpu` and `models` on top; what is inside a section belongs in a file, as"
+            " Snakemake hands such numbers over as text. Unknown keys are refused.",
+            "",
+            "[config.schema.json](config.schema.json) is the same as a JSON schema, for editors"
+            " that check and complete YAML. Rules that tie keys together are checked when the"
+            " workflow starts: I + O of every cell is at most `limits.max_seq_len`, no list names"
+            " a value twice, `limits.max_num_tokens` is at least every `max_batch_size` and at"
+            " least `limits.tokens_per_block`.",
+            "",
+            *_keys("", schema["properties"], schema["$defs"]),
+            "",
+            "Without `sweeps`, an experiment has the paper's (sections 6.3, 6.2 and 8.2):",
+            "",
+            "```yaml",
+            _paper_sweeps_yaml(),
+            "```",
+            *(
+                line
+                for path, name in sections
+                for line in (
+                    "",
+                    f"## `{path}`",
+                    "",
+                    schema["$defs"][name]["description"],
+                    "",
+                    *_keys(f"{path}.", schema["$defs"][name]["properties"], schema["$defs"]),
+                )
+            ),
+            "",
+        ]
+    )
+
+
+def _keys(prefix: str, properties: JsonSchema, definitions: JsonSchema) -> list[str]:
+    rows = (
+        (f"`{prefix}{name}`", type_in_words(part), _default(part), _description(part, definitions))
+        for name, part in properties.items()
+    )
+    return table(("key", "type", "default", "meaning"), rows)
+
+
+def _description(part: JsonSchema, definitions: JsonSchema) -> str:
+    # pydantic leaves out a key's description that is the same as its section's
+    described = part if "description" in part else definitions[part["$ref"].rpartition("/")[2]]
+    return str(described["description"])
+
+
+def _default(part: JsonSchema) -> str:
+    if "$ref" in part or "patternProperties" in part:
+        return "see below"
+    if part["default"] is None:
+        return "left out"
+    return f"`{json.dumps(part['default'], ensure_ascii=False)}`"
+
+
+def _paper_sweeps_yaml() -> str:
+    sweeps = {name: sweep.model_dump(exclude_none=True) for name, sweep in paper_sweeps().items()}
+    text: str = yaml.safe_dump({"sweeps": sweeps}, sort_keys=False, default_flow_style=None)
+    return text.rstrip()
