@@ -36,7 +36,7 @@ paper: env
 	  $(SIMULATE) --quiet all --report $(REPORT); fi
 	@echo
 	@echo "Simulated: no GPU was measured. All of it lies in $(RESULTS)/"
-	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md and .tex"
+	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md, .html and .tex"
 	@echo "  figures/        Figures 1 to 4, as .png and .pdf"
 	@echo "  comparison.csv  the paper's numbers beside ours"
 	@echo "  cells.csv       one row per cell"

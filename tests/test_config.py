@@ -79,16 +79,27 @@ def test_unknown_key_with_no_neighbour_lists_all_keys():
     assert refusal({1: 2}) == message.replace("'zzz'", "'1'")
 
 
-@pytest.mark.parametrize("value", [0, -64, 64.0, 0.5, "64", True, False, None, [64]])
 @pytest.mark.parametrize(
-    "name", ["input_tokens", "output_tokens", "requests", "max_batch_size"]
+    "value", [0, -64, 64.0, 0.5, "64.0", "many", "", True, False, None, [64]]
 )
+@pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "requests", "max_batch_size"])
 def test_length_that_is_no_positive_integer_is_refused(name, value):
     message = refusal(grid(**{name: [128, value]}))
     assert message == f"sweeps.grid.{name} must be a positive integer, not {value!r}"
 
 
-@pytest.mark.parametrize("value", [0, -1, 8192.0, "8192", True, None])
+def test_whole_number_as_text_is_a_number():
+    """Snakemake hands on numbers inside of `--config 'limits={max_seq_len: 4160}'` as text."""
+    found = parse_experiment(
+        grid(input_tokens=["64"]) | {"limits": {"max_seq_len": "4160"}, "dataset": {"seed": "0"}}
+    )
+    assert found.sweeps["grid"].input_tokens == [64]
+    assert found.limits.max_seq_len == 4160
+    assert found.dataset.seed == 0
+    assert "input_tokens lists 64 twice" in refusal(grid(input_tokens=[64, "64"]))
+
+
+@pytest.mark.parametrize("value", [0, -1, 8192.0, "8k", True, None])
 @pytest.mark.parametrize(
     "path",
     [
@@ -174,7 +185,7 @@ def test_batch_beyond_the_token_budget_is_refused():
         ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt: Input should be greater than"),
         ({"dataset": {"seed": -1}}, "dataset.seed: Input should be greater than or equal to 0"),
         ({"dataset": {"seed": True}}, "dataset.seed must be an integer of 0 or more, not True"),
-        ({"dataset": {"eos_id": "2"}}, "dataset.eos_id must be an integer of 0 or more, not '2'"),
+        ({"dataset": {"eos_id": "x"}}, "dataset.eos_id must be an integer of 0 or more, not 'x'"),
         ({"measure": {"remeasure": "maybe"}}, "measure.remeasure: Input should be a valid bool"),
         ({"gpu": 100}, "gpu: Input should be a valid string, not 100"),
     ],
@@ -236,5 +247,8 @@ def test_any_value_is_taken_or_refused_in_one_line(path, value):
     try:
         parse_experiment(config)
     except InputError as error:
-        assert path[0].removesuffix("s") in str(error)  # sweeps: "sweep name ..."
-        assert "\n" not in str(error)
+        message = str(error)
+    else:
+        return
+    assert path[0].removesuffix("s") in message  # of `sweeps`: "sweep name ..."
+    assert "\n" not in message

@@ -53,7 +53,10 @@ def test_blocks_fill_their_share_and_no_more(board, model_id):
 
 
 @given(
-    low=st.floats(0.05, 1), high=st.floats(0.05, 1), small=st.integers(1, 64), gpu_id=st.sampled_from(gpu_ids())
+    low=st.floats(0.05, 1),
+    high=st.floats(0.05, 1),
+    small=st.integers(1, 64),
+    gpu_id=st.sampled_from(gpu_ids()),
 )
 def test_more_share_or_smaller_batches_never_shrink_the_cache(low, high, small, gpu_id):
     board = gpu(gpu_id)

@@ -1,6 +1,7 @@
 """Time and energy of segments: closed forms against sums, the power limit, and directions."""
 
 from dataclasses import fields, replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,9 +56,7 @@ def cut(row, *places):
     """Return the segments that one segment becomes when it is cut after these iterations."""
     iterations, decodes, context, *rest = row
     edges = [0, *places, iterations]
-    return [
-        (b - a, decodes, context + a * decodes, *rest) for a, b in zip(edges, edges[1:], strict=False)
-    ]
+    return [(b - a, decodes, context + a * decodes, *rest) for a, b in pairwise(edges)]
 
 
 def totals(model, board, constants, rows):
@@ -87,9 +86,7 @@ def test_segment_that_reaches_the_power_limit_midway_is_exact(board, constants):
     seen = set()
     # KV cache reads that draw little beside GEMMs that draw much, and the reverse
     for flop_energy_j, kv_byte_energy_j in ((1.2e-12, 50e-12), (0.4e-12, 240e-12)):
-        changed = replace(
-            constants, flop_energy_j=flop_energy_j, kv_byte_energy_j=kv_byte_energy_j
-        )
+        changed = replace(constants, flop_energy_j=flop_energy_j, kv_byte_energy_j=kv_byte_energy_j)
         for decodes in (200, 400, 800):
             row = (4000, decodes, decodes * 64, 0, 0, 0, 0, 0)
             steps = cost(work(model, schedule_of(cut(row, *range(1, 4000)))), board, changed)

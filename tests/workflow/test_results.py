@@ -27,13 +27,14 @@ def test_cells_table_has_a_row_for_each_cell(finished):
 
 
 @pytest.mark.slow
-def test_independent_run_gives_the_same_table_whatever_its_blocks(finished, project):
-    project.write(measure={"block": "input"})
+def test_independent_run_gives_the_same_rows_whatever_its_blocks(finished, project):
+    project.write(models=["models/mine"], measure={"block": "input"})
     outcome = project.snakemake("results/small/cells.csv")
     assert outcome.code == 0, outcome.text
-    assert outcome.jobs == {"measure": 6, "cells": 1}
-    tables = [(each.results / "cells.csv").read_bytes() for each in (finished, project)]
-    assert tables[0] == tables[1]
+    assert outcome.jobs == {"measure": 3, "cells": 1}
+    header, *lines = (finished.results / "cells.csv").read_text().splitlines()
+    mine = [line for line in lines if line.startswith("mine/")]
+    assert (project.results / "cells.csv").read_text().splitlines() == [header, *mine]
 
 
 def test_each_job_has_a_log(finished):

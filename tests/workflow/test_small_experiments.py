@@ -16,10 +16,12 @@ TIGHT = {
 
 @pytest.mark.slow
 def test_too_few_cells_for_a_fit_says_how_many_it_needs(project):
-    project.write_sweep(input_tokens=[64, 256], output_tokens=[64, 256])
+    lengths = [64, 256]
+    grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [100]}
+    project.write(models=["models/mine"], sweeps={"grid": grid})
     outcome = project.snakemake("results/small/comparison.csv")
     assert outcome.code != 0
-    assert len(project.cells()) == 8
+    assert len(project.cells()) == 4
     line = (project.results / "logs/fit.log").read_text().strip()
     assert line.startswith("sweetspot: error: too few cells to fit")
     assert "needs at least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2" in line
@@ -30,11 +32,12 @@ def test_too_few_cells_for_a_fit_says_how_many_it_needs(project):
 
 @pytest.mark.slow
 def test_batch_sweep_alone_completes_without_what_needs_a_grid(project):
-    project.write_sweep(input_tokens=[64], max_batch_size=[16, 64])
+    batch = {"input_tokens": [64], "output_tokens": [64, 256], "max_batch_size": [16, 64]}
+    project.write(models=["models/mine"], sweeps={"batch": batch | {"requests": [100]}})
     outcome = project.snakemake()
     assert outcome.code == 0, outcome.text
     assert outcome.jobs == {
-        "measure": 4,
+        "measure": 2,
         "cells": 1,
         "table": 1,
         "figure": 2,

@@ -5,16 +5,25 @@
 (`make docs`), and a test fails when they drift.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from sweetspot.errors import InputError, unknown_name
 
-Count = Annotated[int, Field(gt=0, strict=True)]
-Natural = Annotated[int, Field(ge=0, strict=True)]
+
+def _whole_number(value: object) -> object:
+    """Read "64" as 64: Snakemake hands on numbers inside of `--config 'a={b: 64}'` as text."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value) else value
+
+
+WholeNumber = BeforeValidator(_whole_number)
+Count = Annotated[int, Field(gt=0, strict=True), WholeNumber]
+One = Annotated[Literal[1], WholeNumber]
+Natural = Annotated[int, WholeNumber, Field(ge=0, strict=True)]
 Counts = Annotated[list[Count], Field(min_length=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "simulator"]
@@ -88,8 +97,8 @@ class Limits(Section):
     max_num_tokens: Count = Field(
         default=8192, description="Tokens of one iteration, prefill and decode together."
     )
-    tensor_parallel: Literal[1] = Field(default=1, description="GPUs that share each layer.")
-    pipeline_parallel: Literal[1] = Field(default=1, description="GPUs that share the layers.")
+    tensor_parallel: One = Field(default=1, description="GPUs that share each layer.")
+    pipeline_parallel: One = Field(default=1, description="GPUs that share the layers.")
     kv_cache_memory_fraction: float = Field(
         default=0.9,
         gt=0,
@@ -179,7 +188,7 @@ class TensorRtLlm(Section):
 class FigureStyle(Section):
     """Look of all figures. Every choice of colours is colour-blind safe and survives greyscale."""
 
-    columns: Literal[1, 2] = Field(
+    columns: Annotated[Literal[1, 2], WholeNumber] = Field(
         default=2,
         description="Journal columns that figures of several panels span: 2 sets the panels side "
         "by side, 1 stacks them. Figure 3 is always one column wide.",

@@ -30,6 +30,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     dependent = [words for words in frame["evidence"].unique() if words != INDEPENDENT]
     kind = "simulated" if frame["simulated"].any() else "from this run's cells"
     machines = " and ".join(f"{engine} on {gpu}" for engine, gpu in _machines(frame))
+    origin = f" Ours is {kind}: {machines}." if len(frame) else ""
     return Table(
         frame=frame,
         columns=(
@@ -44,12 +45,14 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
             Column("Evidence", lambda row: row.evidence.split(":")[0], number=False),
         ),
         title="Comparison with the paper",
-        caption=f"Published numbers (arXiv 2602.05695) beside ours. Ours is {kind}: {machines}.",
+        caption=f"Published numbers (arXiv 2602.05695) beside ours.{origin}",
         notes=(
             *(words[0].upper() + words[1:] + "; agreement is no evidence." for words in dependent),
             "B is max_batch_size. Rows of several models give the mean of the absolute relative "
             "differences. Levels of Table 4 that no model has in either are not listed.",
-        ),
+        )
+        if len(frame)
+        else ("No cell of this run has a model, load and lengths that the paper has numbers for.",),
         label="tab:comparison",
         long=True,
     )
