@@ -8,8 +8,9 @@ import time
 import pytest
 
 CELLS = "results/small/cells.csv"
-MANY = {"input_tokens": list(range(64, 1088, 64)), "output_tokens": list(range(64, 1088, 64))}
-MANY_CELLS = 16 * 16
+LENGTHS = [64 * step for step in range(1, 13)]
+MANY = {"input_tokens": LENGTHS, "output_tokens": LENGTHS, "requests": [100]}
+MANY_CELLS = len(LENGTHS) ** 2
 
 
 @pytest.mark.slow
@@ -66,7 +67,7 @@ def test_killed_run_goes_on_where_it_was(project, tmp_path):
     undisturbed = type(project)(tmp_path / "undisturbed")
     for each in (project, undisturbed):
         each.add_model("mine")
-        each.write(models=["models/mine"], sweeps={"grid": MANY | {"requests": [100]}})
+        each.write(models=["models/mine"], sweeps={"grid": MANY})
 
     done = kill_when_some_are_done(project, wanted=5)
     assert 5 <= len(done) < MANY_CELLS

@@ -156,7 +156,8 @@ def read_block(path: Path) -> list[CellRecord]:
     records = []
     try:
         # Not splitlines: a reason may hold other line separators, which JSON does not escape.
-        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        with path.open(encoding="utf-8", newline="\n") as file:
+            lines = file.readlines()
     except (OSError, UnicodeDecodeError) as e:
         raise InputError(f"cannot read {path}: {e}") from e
     for number, line in enumerate(lines, start=1):

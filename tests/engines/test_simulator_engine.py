@@ -1,0 +1,106 @@
+"""The simulated engine behind the interface of all engines."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweetspot.config import Experiment
+from sweetspot.engines import engine
+from sweetspot.engines.simulator import SimulatorEngine, VirtualMeter
+from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.metering.trace import window_energy_j
+from sweetspot.plan import plan
+
+
+@pytest.fixture
+def block(small_experiment):
+    [block] = plan(small_experiment()).blocks
+    return block
+
+
+def test_simulator_is_found_by_name():
+    found = engine("simulator")
+    assert isinstance(found, SimulatorEngine)
+    assert (found.name, found.simulated) == ("simulator", True)
+
+
+def test_unknown_engine_is_refused():
+    with pytest.raises(InputError, match="unknown engine 'vllm'.* known: simulator, tensorrt-llm"):
+        engine("vllm")
+
+
+def test_nothing_falls_back_to_the_simulator():
+    with pytest.raises(InputError, match="engine tensorrt-llm measures"):
+        engine("tensorrt-llm")
+
+
+def test_session_runs_cells_and_its_meter_saw_them(block):
+    session = SimulatorEngine().load(block.settings)
+    for cell in block.cells:
+        session.meter.start()
+        run = session.run(cell)
+        trace = session.meter.stop().trace
+        assert run.start_s == trace.t_s[0] == 0
+        assert run.end_s == trace.t_s[-1]
+        assert window_energy_j(trace, run.start_s, run.end_s) > 0
+        assert run.requests == cell.requests
+        assert run.input_tokens == cell.requests * cell.input_tokens
+        assert run.output_tokens == cell.total_output_tokens
+        assert run.max_concurrency == 1024
+    session.close()
+
+
+def test_same_cell_gives_the_same_numbers_whatever_ran_before(block):
+    first, second = (SimulatorEngine().load(block.settings) for _ in range(2))
+    for cell in block.cells:
+        first.run(cell)
+    assert first.run(block.cells[0]).end_s == second.run(block.cells[0]).end_s
+
+
+def test_meter_without_a_run_is_an_error(block):
+    with pytest.raises(MeterError, match="nothing was simulated"):
+        VirtualMeter().stop()
+    session = SimulatorEngine().load(block.settings)
+    session.meter.start()
+    session.run(block.cells[0])
+    session.meter.start()  # what ran before the start does not count
+    with pytest.raises(MeterError, match="nothing was simulated"):
+        session.meter.stop()
+
+
+def test_block_without_constants_is_refused(block):
+    with pytest.raises(EngineError, match="the simulator needs a calibration"):
+        SimulatorEngine().load(replace(block.settings, calibration=None))
+
+
+def test_model_that_does_not_fit_is_refused(block):
+    small = replace(block.settings.gpu, memory_bytes=10**9)
+    with pytest.raises(InputError, match="does not fit"):
+        SimulatorEngine().load(replace(block.settings, gpu=small))
+
+
+def test_request_that_the_cache_cannot_hold_fails_its_cell_only(write_model, tmp_path):
+    # 80 layers at full width beside few weights: 8 heads of KV cache fill an L40S quickly
+    model = write_model(tmp_path / "deep", num_hidden_layers=22)
+    experiment = Experiment.model_validate(
+        {
+            "engine": "simulator",
+            "gpu": "l40s",
+            "models": [model],
+            "limits": {
+                "max_batch_size": 8,
+                "max_num_tokens": 64,
+                "kv_cache_memory_fraction": 0.002,
+            },
+            "sweeps": {"grid": {"input_tokens": [64], "output_tokens": [8, 4096], "requests": [2]}},
+        }
+    )
+    [block] = plan(experiment).blocks
+    session = SimulatorEngine().load(block.settings)
+    short, long = block.cells
+    assert session.run(short).output_tokens == 16
+    with pytest.raises(
+        EngineError, match=r"64 \+ 4096 tokens does not fit in the KV cache of deep"
+    ):
+        session.run(long)
+    assert session.run(short).output_tokens == 16

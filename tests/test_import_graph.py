@@ -1,0 +1,130 @@
+"""Imports point one way, and planning a workflow loads nothing heavy."""
+
+import ast
+import subprocess
+import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import sweetspot
+
+PACKAGE = Path(sweetspot.__file__).parent
+
+# A unit (module or folder of the package) imports from earlier lines only, or from itself.
+LAYERS = (
+    ("errors", "workload"),
+    ("files", "config", "catalog", "energy_models", "outputs"),
+    ("dataset", "records", "metering", "published", "provenance"),
+    ("simulator", "figures"),
+    ("plan", "prediction", "analysis", "manifest"),
+    ("engines", "cells_table", "tables"),
+    ("measure", "reference"),
+    ("cli",),
+    ("__main__",),
+)
+LAYER = {unit: level for level, units in enumerate(LAYERS) for unit in units}
+
+# What is drawn, fitted and tabulated is a table of cells, whatever made it.
+READERS = ("analysis", "tables", "figures", "energy_models")
+MAKERS = ("simulator", "engines", "metering", "measure", "plan", "prediction", "records")
+
+
+def modules():
+    """Return the path of each module by its dotted name."""
+    found = {}
+    for path in PACKAGE.rglob("*.py"):
+        parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+MODULES = modules()
+
+
+def unit_of(module):
+    """Return the unit of a module; the package's own top is the unit ""."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def imported(path):
+    """Return the full names that a file imports, wherever in it the statement stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                yield full if full in MODULES else node.module
+
+
+GRAPH = {
+    module: {name for name in imported(path) if name in MODULES} for module, path in MODULES.items()
+}
+
+
+def test_every_unit_has_a_layer():
+    assert {unit_of(module) for module in MODULES} - {""} == set(LAYER)
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_module_imports_from_lower_layers_only(module):
+    unit = unit_of(module)
+    if not unit:
+        pytest.skip("the package's top hands on what prediction offers")
+    for name in GRAPH[module]:
+        other = unit_of(name)
+        # the version stands in the package's top, which loads nothing by itself
+        assert other in ("", unit) or LAYER[other] < LAYER[unit], f"{module} imports {name}"
+
+
+def test_modules_have_no_cycle():
+    graph = {
+        module: {name for name in names if unit_of(name)}
+        for module, names in GRAPH.items()
+        if unit_of(module)
+    }
+    TopologicalSorter(graph).prepare()  # raises CycleError
+
+
+def test_readers_of_cells_know_nothing_of_what_made_them():
+    for module, names in GRAPH.items():
+        if unit_of(module) in READERS:
+            assert not {unit_of(name) for name in names} & set(MAKERS), module
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_library_knows_nothing_of_snakemake(module):
+    assert not {n for n in imported(MODULES[module]) if n.partition(".")[0] == "snakemake"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "sweetspot",
+        "sweetspot.config",
+        "sweetspot.plan",
+        "sweetspot.outputs",
+        "sweetspot.records",
+        "sweetspot.files",
+        "sweetspot.errors",
+        "sweetspot.engines.preflight",
+        "sweetspot.cli",
+    ],
+)
+def test_planning_loads_nothing_heavy(module):
+    heavy = (
+        "numpy",
+        "pandas",
+        "scipy",
+        "statsmodels",
+        "matplotlib",
+        "seaborn",
+        "snakemake",
+        "pynvml",
+    )
+    code = f"import sys, {module}; print(*(name for name in {heavy} if name in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,75 @@
+"""Which tables and figures an experiment's cells can give."""
+
+from itertools import product
+
+import pytest
+
+from sweetspot.config import Experiment
+from sweetspot.figures.paper import FIGURES
+from sweetspot.outputs import TABLES_OF_FITS, figures_of, has_grid, tables_of
+from sweetspot.plan import plan
+from sweetspot.workload import Cell
+
+SURFACE = ["figure3_surface", "figure3_heatmap"]
+
+
+def cells_of(
+    inputs=(64,), outputs=(64,), *, requests=(10,), batches=(1024,), models=("a",), repeats=(0,)
+):
+    axes = product(models, batches, requests, inputs, outputs, repeats)
+    return [
+        Cell(
+            model=model,
+            engine="simulator",
+            max_batch_size=batch,
+            requests=n,
+            input_tokens=i,
+            output_tokens=o,
+            repeat=repeat,
+        )
+        for model, batch, n, i, o, repeat in axes
+    ]
+
+
+def test_papers_cells_give_every_table_and_figure():
+    cells = list(plan(Experiment()).cells)
+    assert set(figures_of(cells)) == set(FIGURES)
+    assert tables_of(cells) == ["table2_models", *TABLES_OF_FITS]
+    assert figures_of(reversed(cells)) == figures_of(cells)
+
+
+@pytest.mark.parametrize(
+    ("cells", "grid", "figures"),
+    [
+        (cells_of(), False, []),
+        (cells_of(repeats=(0, 1, 2)), False, []),
+        (cells_of((64, 128)), False, []),
+        (cells_of((64,), (8, 16)), False, ["figure2_output_length"]),
+        (cells_of((64, 128), (8, 16)), True, ["figure2_output_length", *SURFACE]),
+        (
+            cells_of((64, 128), (8, 16), requests=(1, 2)),
+            True,
+            ["figure1_requests", "figure2_output_length", *SURFACE],
+        ),
+        (cells_of(batches=(8, 16)), False, ["figure4_batch"]),
+        # the shortest input decides: at 64 tokens only one batch size was run
+        (cells_of() + cells_of((128,), batches=(8, 16)), False, []),
+        # two lengths of each kind, but never at one load, or never of one model
+        (
+            cells_of((64, 128)) + cells_of((64,), (8, 16), requests=(9,)),
+            False,
+            ["figure2_output_length"],
+        ),
+        (cells_of((64,)) + cells_of((128,), (8,), models=("b",)), False, []),
+    ],
+    ids=range(10),
+)
+def test_outputs_follow_from_what_varies_at_one_load(cells, grid, figures):
+    assert has_grid(cells) is grid
+    assert figures_of(cells) == figures
+    assert (len(tables_of(cells)) > 1) is grid
+
+
+def test_no_cells_give_no_figures():
+    assert figures_of([]) == []
+    assert tables_of([]) == ["table2_models"]
