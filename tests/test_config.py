@@ -79,9 +79,7 @@ def test_unknown_key_with_no_neighbour_lists_all_keys():
     assert refusal({1: 2}) == message.replace("'zzz'", "'1'")
 
 
-@pytest.mark.parametrize(
-    "value", [0, -64, 64.0, 0.5, "64.0", "many", "", True, False, None, [64]]
-)
+@pytest.mark.parametrize("value", [0, -64, 64.0, 0.5, "64.0", "many", "", True, False, None, [64]])
 @pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "requests", "max_batch_size"])
 def test_length_that_is_no_positive_integer_is_refused(name, value):
     message = refusal(grid(**{name: [128, value]}))

@@ -10,7 +10,7 @@ import pytest
 
 import sweetspot
 from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
-from sweetspot.errors import EngineError, InputError, SweetspotError
+from sweetspot.errors import EngineError, InputError
 from sweetspot.prediction import Prediction, predict
 from sweetspot.simulator import memory
 
@@ -55,21 +55,13 @@ def test_public_function_is_this_one():
 
 
 @pytest.mark.parametrize("model_id", model_ids())
-def test_every_board_answers_or_says_why_not(model_id):
+def test_every_board_answers_for_every_model_of_the_catalog(model_id):
     for gpu_id in gpu_ids():
-        try:
-            found = predict(model_id, gpu_id, 512, 128, 50, 64)
-        except SweetspotError as error:
-            reason = str(error)
-            assert reason.count("\n") == 0
-            continue
-        values = asdict(found)
-        assert all(
-            math.isfinite(value) and value > 0
-            for value in values.values()
-            if isinstance(value, float)
-        )
-        assert 1 <= found.max_concurrency <= 64
+        values = asdict(predict(model_id, gpu_id, 512, 128, 50))
+        numbers = [value for value in values.values() if isinstance(value, float)]
+        assert len(numbers) >= 6
+        assert all(math.isfinite(number) and number > 0 for number in numbers)
+        assert 1 <= values["max_concurrency"] <= 1024
 
 
 def test_catalog_id_file_folder_and_parsed_file_agree(tmp_path):
@@ -126,7 +118,7 @@ def test_cache_that_holds_no_request_is_an_engine_error(monkeypatch, board):
     # leave 200 tokens of KV cache
     spare = free - int(200 * opt.kv_bytes_per_token / 0.9)
     monkeypatch.setattr(memory, "RUNTIME_BYTES", memory.RUNTIME_BYTES + spare)
-    with pytest.raises(EngineError, match="does not fit in the KV cache of opt-6.7b"):
+    with pytest.raises(EngineError, match=r"does not fit in the KV cache of opt-6\.7b"):
         predict("opt-6.7b", "h100-sxm", 64, 200)
     short = predict("opt-6.7b", "h100-sxm", 64, 64, 4)
     assert short.max_concurrency == 1
@@ -169,9 +161,8 @@ def test_sweet_spot_beats_every_length_of_a_coarse_grid(
 
 
 def test_one_request_is_best_as_long_as_can_be():
-    """Alone, a request spreads prefill and the run's overhead over its tokens."""
-    found = predict("opt-1.3b", "h100-sxm", 64, 1, 1, 1)
-    assert found.sweet_spot_output_tokens > 7513  # beyond the last eighth of a doubling
+    """Alone, and with a small KV cache, a request spreads the run's overhead over its tokens."""
+    assert predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1).sweet_spot_output_tokens == 8192 - 64
 
 
 def test_own_calibration_is_used_and_named(write_calibration, tmp_path):

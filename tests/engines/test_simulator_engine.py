@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from sweetspot.config import Experiment
 from sweetspot.engines import engine
 from sweetspot.engines.simulator import SimulatorEngine, VirtualMeter
 from sweetspot.errors import EngineError, InputError, MeterError
@@ -25,7 +24,7 @@ def test_simulator_is_found_by_name():
 
 
 def test_unknown_engine_is_refused():
-    with pytest.raises(InputError, match="unknown engine 'vllm'.* known: simulator, tensorrt-llm"):
+    with pytest.raises(InputError, match=r"unknown engine 'vllm'.* known: simulator, tensorrt-llm"):
         engine("vllm")
 
 
@@ -79,28 +78,15 @@ def test_model_that_does_not_fit_is_refused(block):
         SimulatorEngine().load(replace(block.settings, gpu=small))
 
 
-def test_request_that_the_cache_cannot_hold_fails_its_cell_only(write_model, tmp_path):
-    # 80 layers at full width beside few weights: 8 heads of KV cache fill an L40S quickly
-    model = write_model(tmp_path / "deep", num_hidden_layers=22)
-    experiment = Experiment.model_validate(
-        {
-            "engine": "simulator",
-            "gpu": "l40s",
-            "models": [model],
-            "limits": {
-                "max_batch_size": 8,
-                "max_num_tokens": 64,
-                "kv_cache_memory_fraction": 0.002,
-            },
-            "sweeps": {"grid": {"input_tokens": [64], "output_tokens": [8, 4096], "requests": [2]}},
-        }
+def test_request_that_the_cache_cannot_hold_fails_its_cell_only(small_experiment):
+    experiment = small_experiment(
+        limits={"kv_cache_memory_fraction": 0.001},  # about 80 MB: 2400 tokens
+        sweeps={"grid": {"input_tokens": [64], "output_tokens": [8, 4096], "requests": [2]}},
     )
     [block] = plan(experiment).blocks
     session = SimulatorEngine().load(block.settings)
     short, long = block.cells
     assert session.run(short).output_tokens == 16
-    with pytest.raises(
-        EngineError, match=r"64 \+ 4096 tokens does not fit in the KV cache of deep"
-    ):
+    with pytest.raises(EngineError, match=r"64 \+ 4096 tokens does not fit in the KV cache of"):
         session.run(long)
     assert session.run(short).output_tokens == 16

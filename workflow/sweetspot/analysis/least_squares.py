@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from statsmodels.regression.linear_model import OLS  # type: ignore[import-untyped]
 
 from sweetspot.energy_models import Form
 
@@ -55,6 +54,9 @@ def fit_form(
     Source: equal weights on J/token reproduce the paper's Table 3 from its Table 5; weights on
     total energy or on relative error do not.
     """
+    # Takes a second to import, which those who only read fits need not wait for.
+    from statsmodels.regression.linear_model import OLS
+
     # I²/O is 10⁵ times the constant; unscaled columns would cost half the digits of the inverse.
     design, scale = _scaled(form.design_matrix(input_tokens, output_tokens))
     with np.errstate(divide="ignore", invalid="ignore"):
