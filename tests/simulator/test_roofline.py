@@ -12,7 +12,7 @@ from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import Schedule
-from sweetspot.simulator.work import work
+from sweetspot.simulator.work import Work, work
 
 NAMES = tuple(f.name for f in fields(Constants))
 COLUMNS = tuple(f.name for f in fields(Schedule))
@@ -80,23 +80,45 @@ def test_cutting_a_segment_changes_nothing(row, model, board, constants, share):
     assert whole == pytest.approx(totals(model, board, constants, parts), rel=1e-9)
 
 
-def test_segment_that_reaches_the_power_limit_midway_is_exact(board, constants):
-    """Both slopes of the larger of two lines: decode that leaves the limit, and one that joins."""
-    model = catalog_entry("qwen2-7b").architecture
-    seen = set()
-    # KV cache reads that draw little beside GEMMs that draw much, and the reverse
-    for flop_energy_j, kv_byte_energy_j in ((1.2e-12, 50e-12), (0.4e-12, 240e-12)):
-        changed = replace(constants, flop_energy_j=flop_energy_j, kv_byte_energy_j=kv_byte_energy_j)
-        for decodes in (200, 400, 800):
-            row = (4000, decodes, decodes * 64, 0, 0, 0, 0, 0)
-            steps = cost(work(model, schedule_of(cut(row, *range(1, 4000)))), board, changed)
-            power_w = steps.energy_j / steps.duration_s
-            limited = np.isclose(power_w, board.power_limit_w, rtol=1e-9)
-            seen.add((bool(limited[0]), bool(limited[-1])))
-            whole = totals(model, board, changed, [row])
-            sums = (float(steps.duration_s.sum()), float(steps.energy_j.sum()))
-            assert whole == pytest.approx(sums, rel=1e-9)
-    assert {(True, False), (False, True)} <= seen
+def step_work(iterations, kv_bytes, kv_bytes_growth, decode_flops, decode_flops_growth):
+    """Return one segment of a layer with 1 GB of weights whose attention grows as told."""
+    values = dict.fromkeys((f.name for f in fields(Work)), 0.0) | {
+        "iterations": iterations,
+        "layers": 1,
+        "weight_bytes": 1e9,
+        "kv_bytes": kv_bytes,
+        "kv_bytes_growth": kv_bytes_growth,
+        "decode_flops": decode_flops,
+        "decode_flops_growth": decode_flops_growth,
+    }
+    return Work(**{name: np.array([float(value)]) for name, value in values.items()})
+
+
+@pytest.mark.parametrize("last", [0, 1, 2, 3, 7, 20])
+@pytest.mark.parametrize("joins", [True, False], ids=["joins", "leaves"])
+def test_segment_that_meets_the_power_limit_midway_is_exact(board, constants, joins, last):
+    """Attention that grows by much each iteration, so that a limit one too late or early shows.
+
+    FLOPs of attention take energy and, in decode, no time; KV-cache bytes take time, and with
+    little energy each pull the power down.
+    """
+    changed = replace(constants, kv_byte_energy_j=50e-12)
+    cap_j = 0.0004 * board.power_limit_w / changed.flop_energy_j  # FLOPs of 0.4 ms at the limit
+    first = (0, 0, 0, cap_j / 4) if joins else (0, 3e8, 2.5 * cap_j, 0)
+    kv_bytes, kv_growth, flops, flops_growth = first
+    whole = cost(step_work(last + 1, *first), board, changed)
+    steps = [
+        cost(step_work(1, kv_bytes + j * kv_growth, 0, flops + j * flops_growth, 0), board, changed)
+        for j in range(last + 1)
+    ]
+    power_w = np.array([float(step.energy_j[0] / step.duration_s[0]) for step in steps])
+    limited = np.isclose(power_w, board.power_limit_w, rtol=1e-9)
+    assert bool(limited[0]) is not joins
+    assert bool(limited[-1]) is (joins if last >= 7 else not joins) or last in (1, 2, 3)
+    assert whole.duration_s[0] == pytest.approx(
+        sum(float(s.duration_s[0]) for s in steps), rel=1e-9
+    )
+    assert whole.energy_j[0] == pytest.approx(sum(float(s.energy_j[0]) for s in steps), rel=1e-9)
 
 
 @settings(max_examples=200)

@@ -36,6 +36,8 @@ class MeterError(SweetspotError):
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is in no list, with the nearest valid one first."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.5)
+    # "h200" means "h200-sxm", though "b200" has more letters in common with it.
+    near = [each for each in names if name and each.startswith(name)]
+    near = near or get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]!r}? " if near else ""
     return InputError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")

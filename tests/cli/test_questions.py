@@ -1,0 +1,145 @@
+"""Commands that people ask, in one process: predict, models."""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from sweetspot.catalog import gpu_ids, model_ids
+from sweetspot.cli import main
+from sweetspot.prediction import Prediction, predict
+
+QUESTION = [
+    "predict",
+    "--model",
+    "llama-3.1-8b",
+    "--gpu",
+    "h100-sxm",
+    "--input",
+    "512",
+    "--output",
+    "256",
+]
+
+
+def refused(capsys, *arguments):
+    """Return the one line that a command with bad input prints."""
+    assert main(list(arguments)) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sweetspot: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def misused(capsys, *arguments):
+    """Return the one line that a command which argparse cannot read prints."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err
+
+
+def test_answer_names_every_promised_number_with_its_unit(capsys):
+    assert main(QUESTION) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    for line in (
+        "energy_per_token_j",
+        "tokens_per_j",
+        "throughput_tokens_per_s",
+        "duration_s",
+        "mean_power_w",
+        "max_concurrency",
+        "sweet_spot_output_tokens",
+    ):
+        assert line in out
+    assert "simulated; constants: h100-sxm-published (published numbers)" in out
+    assert "1000 requests of 512 input and 256 output tokens" in out
+    assert "beyond the context" not in out
+
+
+def test_json_is_the_python_answer(capsys):
+    numbers = ["--requests", "20", "--max-batch-size", "8", "--json"]
+    assert main([*QUESTION, *numbers]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found) == {f.name for f in fields(Prediction)}
+    assert Prediction(**found) == predict("llama-3.1-8b", "h100-sxm", 512, 256, 20, 8)
+
+
+def test_cell_beyond_the_context_is_said(capsys):
+    question = "predict --model opt-1.3b --gpu h100-sxm --input 2048 --output 64 --requests 2"
+    assert main(question.split()) == 0
+    assert "I + O is beyond the context this model was published for" in capsys.readouterr().out
+
+
+def test_model_may_be_a_path(capsys, write_model, tmp_path):
+    model = write_model(tmp_path / "mine", num_hidden_layers=2)
+    question = ["predict", "--model", model, "--gpu", "l40s", "--input", "64", "--output", "8"]
+    assert main([*question, "--requests", "3"]) == 0
+    assert capsys.readouterr().out.startswith("mine on l40s: 3 requests")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("--model", "lama-3.1-8b"), "unknown model 'lama-3.1-8b'; did you mean 'llama-3.1-8b'?"),
+        (("--model", "./nowhere"), "'./nowhere': no such file or folder"),
+        (("--gpu", "h100"), "unknown GPU 'h100'; did you mean"),
+        (("--input", "0"), "input_tokens must be a positive integer, not 0"),
+        (("--output", "-5"), "output_tokens must be a positive integer, not -5"),
+        (("--requests", "0"), "requests must be a positive integer, not 0"),
+        (("--max-batch-size", "0"), "max_batch_size must be a positive integer, not 0"),
+        (("--input", "8000"), "input_tokens 8000 + output_tokens 256 = 8256"),
+        (("--calibration", "nowhere.json"), "cannot read calibration nowhere.json"),
+    ],
+)
+def test_bad_question_is_answered_in_one_line(capsys, change, message):
+    question = [*QUESTION, *change]
+    if change[0] == "--input":
+        question += ["--model", "opt-1.3b"]  # short context
+    assert message in refused(capsys, *question)
+
+
+def test_corrupt_config_is_answered_in_one_line(capsys, tmp_path):
+    (tmp_path / "config.json").write_text("{", encoding="utf-8")
+    assert "config.json: not valid JSON" in refused(capsys, *QUESTION, "--model", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "COMMAND"),
+        (("predikt",), "invalid choice: 'predikt'"),
+        (("predict",), "the following arguments are required: --model"),
+        ((*QUESTION, "--input", "many"), "argument --input: invalid int value: 'many'"),
+        ((*QUESTION, "--inptu", "5"), "unrecognized arguments: --inptu 5"),
+    ],
+)
+def test_misuse_is_answered_in_one_line(capsys, arguments, message):
+    assert message in misused(capsys, *arguments)
+
+
+def test_catalog_is_listed_whole(capsys):
+    assert main(["models"]) == 0
+    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert listed == ["models", *model_ids(), "GPUs", *gpu_ids()]
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"]])
+def test_help_ends_well(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 0
+    assert "sweetspot" in capsys.readouterr().out
+
+
+def test_interrupt_says_that_cells_are_kept(capsys, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sweetspot.prediction.predict", interrupted)
+    assert main(QUESTION) == 130
+    assert "finished cells are kept" in capsys.readouterr().err
