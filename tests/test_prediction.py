@@ -178,3 +178,10 @@ def test_faster_board_is_faster():
     durations = [predict("llama-3.1-8b", g, 512, 512, 500).duration_s for g in order]
     assert durations == sorted(durations, reverse=True)
     assert all(b < a for a, b in product(durations[:1], durations[1:]))
+
+
+def test_counts_of_numpy_are_counts():
+    """A row of a data frame holds numpy's integers."""
+    asked = predict("opt-1.3b", "h100-sxm", np.int64(64), np.int32(128), np.int64(10))
+    assert asked == predict("opt-1.3b", "h100-sxm", 64, 128, 10)
+    assert json.loads(json.dumps(asdict(asked)))["output_tokens"] == 128

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -87,14 +88,10 @@ def predict(
             beyond the model's context, or a model that does not fit in the GPU's memory.
         EngineError: the KV cache cannot hold one request.
     """
-    for name, value in (
-        ("input_tokens", input_tokens),
-        ("output_tokens", output_tokens),
-        ("requests", requests),
-        ("max_batch_size", max_batch_size),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise InputError(f"{name} must be a positive integer, not {value!r}")
+    input_tokens = _positive("input_tokens", input_tokens)
+    output_tokens = _positive("output_tokens", output_tokens)
+    requests = _positive("requests", requests)
+    max_batch_size = _positive("max_batch_size", max_batch_size)
     architecture, board = load_model(model), catalog_gpu(gpu)
     sequence = input_tokens + output_tokens
     longest = max(Limits().max_seq_len, architecture.max_positions)
@@ -134,6 +131,13 @@ def predict(
         calibration=chosen.name,
         calibration_level=chosen.level,
     )
+
+
+def _positive(name: str, value: object) -> int:
+    """Return a count as Python's own integer; those of numpy and pandas are welcome."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        raise InputError(f"{name} must be a positive integer, not {value!r}")
+    return int(value)
 
 
 @dataclass(frozen=True, slots=True)
