@@ -19,7 +19,7 @@ h1 { font-size: 1.3em; }
 table { border-collapse: collapse; border-top: 2px solid; border-bottom: 2px solid; }
 thead th { border-bottom: 1px solid; vertical-align: bottom; }
 th, td { padding: 0.2em 0.7em; }
-.number { white-space: nowrap; }
+td.number { white-space: nowrap; }
 tbody tr:nth-child(even) { background: #f3f3f3; }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .text { text-align: left; }
