@@ -1,4 +1,3 @@
-# Words of this project: paper, test, lint, docs, lock, calibration, bench, clean.
 # `make paper` and `make test` need nothing but Python >= 3.11; the environment is made in .venv.
 
 PYTHON ?= python3
@@ -9,7 +8,7 @@ SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper test test-gpu lint docs lock calibration bench clean
+.PHONY: help env paper test lint docs lock calibration bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
@@ -43,10 +42,7 @@ paper: env
 	@echo "  report.html     everything on one page"
 
 test: .venv/ready-test lint
-	$(BIN)/pytest -n 2 -m "not gpu" --cov --cov-report=term:skip-covered -q
-
-test-gpu: .venv/ready-test
-	$(BIN)/pytest -m gpu
+	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered -q
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

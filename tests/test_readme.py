@@ -12,13 +12,15 @@ import pytest
 import yaml
 
 from sweetspot import __version__, published
-from sweetspot.catalog import catalog_entry
+from sweetspot.catalog import catalog_entry, gpu
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
-from sweetspot.config import Experiment, Sweep
+from sweetspot.config import Experiment, Limits, Sweep
 from sweetspot.engines.simulator import SimulatorEngine
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan import plan
-from sweetspot.simulator.calibration import shipped_calibrations
+from sweetspot.simulator.calibration import load_calibration, shipped_calibrations
+from sweetspot.simulator.fitting import lay_out
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -180,6 +182,32 @@ def test_errors_on_what_was_fitted_to_are_the_simulators():
     assert f"{spread[0]} to {spread[1]}." in page
     beyond = sum(error > 10 for values in errors.values() for error in values)
     assert f"{beyond} of 637 cells are off by more than 10 %" in page
+
+
+def test_disk_space_of_the_papers_models_is_what_the_measuring_page_says():
+    published_bytes = engine_bytes = 0
+    for model_id, entry in read_packaged("models.yaml").items():
+        architecture = catalog_entry(model_id).architecture
+        engine_bytes += architecture.weight_bytes
+        wide = entry["config"]["torch_dtype"] == "float32"
+        published_bytes += architecture.weight_bytes * (2 if wide else 1)
+    page = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    assert f"files: {published_bytes / 1e9:.0f} GB for the paper's 13" in page
+    assert f"and {engine_bytes / 1e9:.0f} GB for the engines" in page
+
+
+def test_end_of_a_run_weighs_what_the_simulators_page_says():
+    board = gpu("h100-sxm")
+    constants = load_calibration(board).constants
+    runs = lay_out(published.surface_cells(), board, Limits())
+    energy_j, duration_s = runs.energy_and_duration(board, constants)
+    overhead_s, overhead_w = constants.run_overhead_s, constants.run_overhead_w
+    share = max(overhead_s * overhead_w / energy_j)
+    longer = sum(overhead_s / duration_s > 0.05)
+    page = " ".join((ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split())
+    assert f"every run ends with {overhead_s:.2f} s at {overhead_w:.0f} W" in page
+    assert f"up to {share:.0%}".replace("%", " %") in page
+    assert f"more than 5 % of the duration of {longer} of the {duration_s.size}" in page
 
 
 @pytest.mark.parametrize(

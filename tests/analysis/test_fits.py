@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from sweetspot import published
-from sweetspot.analysis.fits import fit_forms, main_fit, read_fits, stars
+from sweetspot.analysis.fits import fit_forms, read_fits, stars, write_fits
 from sweetspot.energy_models import FORMS, form
 from sweetspot.errors import InputError, TooFewCellsError
 
@@ -159,7 +159,7 @@ def test_missing_columns_are_named(noisy):
 
 def test_files_read_back_as_they_were_fitted(noisy, tmp_path):
     noisy.to_csv(tmp_path / "cells.csv", index=False)
-    main_fit(tmp_path / "cells.csv", tmp_path / "fits")
+    write_fits(tmp_path / "cells.csv", tmp_path / "fits")
     written = {path.name for path in (tmp_path / "fits").iterdir()}
     assert written == {"coefficients.csv", "quality.csv", "sweet_spots.csv", "extremes.csv"}
     fits, back = fit_forms(noisy), read_fits(tmp_path / "fits")
@@ -169,7 +169,7 @@ def test_files_read_back_as_they_were_fitted(noisy, tmp_path):
 
 def test_exact_fits_survive_the_files(surfaces, tmp_path):
     surfaces.to_csv(tmp_path / "cells.csv", index=False)
-    main_fit(tmp_path / "cells.csv", tmp_path)
+    write_fits(tmp_path / "cells.csv", tmp_path)
     eq5 = read_fits(tmp_path).coefficients.query("form == 'memory_flops'")
     assert eq5["p_value"].isna().all()
     assert set(eq5["stars"]) == {"undefined"}
@@ -181,14 +181,14 @@ def test_broken_cells_file_is_refused_by_name(tmp_path, content):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=r"cells\.csv"):
-        main_fit(path, tmp_path / "fits")
+        write_fits(path, tmp_path / "fits")
 
 
 def test_unwritable_folder_is_refused(noisy, tmp_path):
     noisy.to_csv(tmp_path / "cells.csv", index=False)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
-        main_fit(tmp_path / "cells.csv", tmp_path / "file" / "fits")
+        write_fits(tmp_path / "cells.csv", tmp_path / "file" / "fits")
 
 
 def test_fits_that_are_not_there_are_refused(tmp_path):

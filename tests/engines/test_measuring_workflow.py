@@ -7,10 +7,10 @@ import sys
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from sweetspot.catalog.packaged import read_packaged
-from sweetspot.metering.trace import read_trace
 
 ROOT = Path(__file__).parents[2]
 
@@ -71,8 +71,8 @@ def test_two_blocks_are_measured_one_after_the_other(node):
         assert float(row["energy_j"]) == pytest.approx(300 * float(row["duration_s"]), rel=1e-6)
     assert [path.name for path in (run / "datasets").iterdir()] == ["n4_i16_o8.jsonl"]
     spans = sorted(
-        (trace.t_s[0], trace.t_s[-1])
-        for trace in map(read_trace, run.glob("records/**/*.trace.csv.gz"))
+        np.loadtxt(trace, delimiter=",", skiprows=1, usecols=0)[[0, -1]].tolist()
+        for trace in run.glob("records/**/*.trace.csv.gz")
     )
     assert len(spans) == 2
     assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))

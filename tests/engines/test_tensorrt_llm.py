@@ -35,6 +35,8 @@ def benchmark(tmp_path, bench_on_path):
         requests=4,
         input_tokens=16,
         output_tokens=8,
+        warmup=2,
+        kv_cache_memory_fraction=0.9,
     )
 
 

@@ -85,6 +85,7 @@ def node(tmp_path, bench_on_path, synthetic_nvml, capsys):
             output_tokens=cell.output_tokens,
             vocab_size=1000,
             eos_id=2,
+            seed=420,
         )
         write_dataset(tmp_path / "datasets" / dataset_name(cell), spec)
     return node

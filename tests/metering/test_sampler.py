@@ -12,7 +12,7 @@ from sweetspot.metering import nvml, sampler
 from sweetspot.metering.meter import window_counter_j
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
-from sweetspot.metering.trace import mean_power_w, window_energy_j
+from sweetspot.metering.trace import window_energy_j
 
 
 class FakeBoard:
@@ -73,13 +73,6 @@ class FakeBoard:
         millijoules = round(1e3 * self.energy_j(self.now_s))
         return self._answer("nvmlDeviceGetTotalEnergyConsumption", millijoules)
 
-    def nvmlDeviceGetClockInfo(self, handle, clock):
-        assert clock == pynvml.NVML_CLOCK_GRAPHICS
-        return self._answer("nvmlDeviceGetClockInfo", 1980)
-
-    def nvmlDeviceGetTemperature(self, handle, sensor):
-        return self._answer("nvmlDeviceGetTemperature", 65)
-
 
 @pytest.fixture
 def meter_run(monkeypatch):
@@ -124,10 +117,7 @@ def test_constant_power_is_integrated_and_counted(meter_run):
     readings = meter_run(FakeBoard(lambda t: 250.0, lambda t: 250.0 * (t - 90)))
     assert readings.trace.t_s[[0, -1]] == pytest.approx([100, 112])
     assert window_energy_j(readings.trace, 101, 111) == pytest.approx(2500, rel=1e-9)
-    assert readings.counter_j == pytest.approx(3000, rel=1e-6)
     assert window_counter_j(readings, 101.03, 111.07) == pytest.approx(2510, rel=1e-6)
-    assert readings.graphics_clock_mhz.tolist() == [1980] * readings.trace.t_s.size
-    assert readings.temperature_c.tolist() == [65] * readings.trace.t_s.size
 
 
 def test_samples_are_an_interval_apart(meter_run):
@@ -143,13 +133,12 @@ def test_ramp_is_integrated_exactly(meter_run):
 
 def test_square_wave_is_within_one_percent(meter_run):
     readings = meter_run(FakeBoard(square_w), interval_s=0.07)
-    assert mean_power_w(readings.trace, 100.5, 110.5) == pytest.approx(400, rel=0.01)
+    assert window_energy_j(readings.trace, 100.5, 110.5) == pytest.approx(4000, rel=0.01)
 
 
-def test_power_usage_is_kept_beside_instantaneous_power(meter_run):
+def test_instantaneous_power_counts_where_the_board_has_it(meter_run):
     readings = meter_run(FakeBoard(square_w))
     assert readings.trace.power_w.tolist() == [square_w(t) for t in readings.trace.t_s]
-    assert readings.usage_w.tolist() == [square_w(t - 1) for t in readings.trace.t_s]
 
 
 @pytest.mark.parametrize("absent", ["field", "POWER_INSTANT"])
@@ -159,18 +148,9 @@ def test_board_without_instantaneous_power_is_metered_by_its_mean(meter_run, abs
 
 
 def test_what_a_board_does_not_offer_is_none_not_zero(meter_run):
-    absent = [
-        "nvmlDeviceGetTotalEnergyConsumption",
-        "nvmlDeviceGetClockInfo",
-        "nvmlDeviceGetTemperature",
-        "nvmlDeviceGetPowerUsage",
-    ]
+    absent = ["nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage"]
     readings = meter_run(FakeBoard(lambda t: 250.0, absent=absent))
-    assert readings.counter_j is None
     assert window_counter_j(readings, 101, 102) is None
-    assert readings.graphics_clock_mhz is None
-    assert readings.temperature_c is None
-    assert readings.usage_w is None
     assert window_energy_j(readings.trace, 101, 102) == pytest.approx(250)
 
 
@@ -202,13 +182,13 @@ def test_run_shorter_than_the_interval_has_too_few_samples(meter_run):
 
 def test_slow_host_has_too_few_samples(meter_run):
     board = FakeBoard(square_w)
-    slow = board.nvmlDeviceGetTemperature
+    slow = board.nvmlDeviceGetTotalEnergyConsumption
 
-    def stall(handle, sensor):
+    def stall(handle):
         board.now_s += 1.0
-        return slow(handle, sensor)
+        return slow(handle)
 
-    board.nvmlDeviceGetTemperature = stall
+    board.nvmlDeviceGetTotalEnergyConsumption = stall
     with pytest.raises(MeterError, match="host too busy"):
         meter_run(board)
 

@@ -7,14 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sweetspot.errors import InputError
-from sweetspot.metering.trace import (
-    PowerTrace,
-    mean_power_w,
-    read_trace,
-    window_energy_j,
-    write_trace,
-)
+from sweetspot.metering.trace import PowerTrace, window_energy_j, write_trace
 
 UNEVEN_S = np.array([0.0, 0.5, 2.0, 7.0, 10.0])
 RAMP = PowerTrace(UNEVEN_S, 3.0 * UNEVEN_S)  # 3t W, so E(a, b) = 1.5 (b² - a²) J
@@ -114,7 +107,7 @@ def test_sample_on_the_line_changes_nothing(trace, f):
 def test_mean_power_lies_between_least_and_most(trace, f, g):
     start, end = sorted((at(trace, f), at(trace, g)))
     assume(end - start > 1e-6)
-    mean = mean_power_w(trace, start, end)
+    mean = window_energy_j(trace, start, end) / (end - start)
     assert trace.power_w.min() - 1e-6 <= mean <= trace.power_w.max() + 1e-6
 
 
@@ -156,9 +149,9 @@ def test_file_keeps_every_bit(tmp_path_factory, trace):
     folder = tmp_path_factory.mktemp("trace")
     for name in ("a.csv.gz", "b.csv.gz"):
         write_trace(folder / name, trace)
-    again = read_trace(folder / "a.csv.gz")
-    assert again.t_s.tolist() == trace.t_s.tolist()
-    assert again.power_w.tolist() == trace.power_w.tolist()
+    t_s, power_w = np.loadtxt(folder / "a.csv.gz", delimiter=",", skiprows=1, unpack=True)
+    assert t_s.tolist() == trace.t_s.tolist()
+    assert power_w.tolist() == trace.power_w.tolist()
     assert (folder / "a.csv.gz").read_bytes() == (folder / "b.csv.gz").read_bytes()
 
 
@@ -166,31 +159,3 @@ def test_file_is_plain_csv_inside_gzip(tmp_path):
     write_trace(tmp_path / "p.csv.gz", PowerTrace([0, 0.5], [100, 120.25]))
     content = gzip.decompress((tmp_path / "p.csv.gz").read_bytes())
     assert content == b"t_s,power_w\n0.0,100.0\n0.5,120.25\n"
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"not gzip",
-        gzip.compress(b"", mtime=0),
-        gzip.compress(b"t_s,power_w\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n0,1\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n0,1\n1,x\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n0,1\n1\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n0,1,2\n1,2,3\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n1,1\n0,1\n", mtime=0),
-        gzip.compress(b"time,watts\n0,1\n1,1\n", mtime=0),
-        gzip.compress(b"t_s,power_w\n0,1\n1,1\n", mtime=0)[:-9],
-    ],
-)
-def test_damaged_file_is_named(tmp_path, content):
-    path = tmp_path / "p.csv.gz"
-    path.write_bytes(content)
-    with pytest.raises(InputError, match=r"power trace .*p\.csv\.gz: .+; remove it"):
-        read_trace(path)
-
-
-def test_absent_file_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"power trace .*p\.csv\.gz"):
-        read_trace(tmp_path / "p.csv.gz")

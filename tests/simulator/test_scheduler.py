@@ -205,7 +205,9 @@ def test_batch_is_full_while_requests_wait(run):
 
 @pytest.mark.parametrize("output_tokens", [10, 1000, 100_000])
 def test_segments_of_one_wave_do_not_grow_with_output(output_tokens):
-    limits = SchedulerLimits(max_batch_size=64, max_num_tokens=8192, kv_blocks=10**9)
+    limits = SchedulerLimits(
+        max_batch_size=64, max_num_tokens=8192, kv_blocks=10**9, tokens_per_block=64
+    )
     found = schedule(requests=64, input_tokens=100, output_tokens=output_tokens, limits=limits)
     assert found.iterations.size == 2
     assert found.iterations.sum() == output_tokens
@@ -240,5 +242,5 @@ def test_impossible_run_is_refused(change, message):
     ("sequence", "expected"), [(64, 8), (65, 5), (128, 5), (640, 1), (641, 0), (1, 8)]
 )
 def test_concurrency_is_limited_by_batch_and_by_whole_blocks(sequence, expected):
-    limits = SchedulerLimits(max_batch_size=8, max_num_tokens=64, kv_blocks=10)
+    limits = SchedulerLimits(max_batch_size=8, max_num_tokens=64, kv_blocks=10, tokens_per_block=64)
     assert limits.max_concurrency(sequence) == expected

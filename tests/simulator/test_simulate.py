@@ -138,7 +138,9 @@ def test_smaller_batch_is_less_efficient():
 
 
 def test_request_beyond_the_cache_is_an_engine_error_that_says_how_much_fits():
-    bounds = SchedulerLimits(max_batch_size=8, max_num_tokens=8192, kv_blocks=4)
+    bounds = SchedulerLimits(
+        max_batch_size=8, max_num_tokens=8192, kv_blocks=4, tokens_per_block=64
+    )
     with pytest.raises(EngineError, match=r"200 \+ 100 tokens does not fit .* \(256 tokens\)"):
         run_of(1, 200, 100, bounds=bounds)
     assert run_of(1, 200, 56, bounds=bounds).max_concurrency == 1

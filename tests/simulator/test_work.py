@@ -11,7 +11,9 @@ from sweetspot.catalog import catalog_entry
 from sweetspot.simulator.scheduler import SchedulerLimits, schedule
 from sweetspot.simulator.work import WIDE_HEAD_PENALTY, Work, concatenate, work
 
-LIMITS = SchedulerLimits(max_batch_size=64, max_num_tokens=512, kv_blocks=10_000)
+LIMITS = SchedulerLimits(
+    max_batch_size=64, max_num_tokens=512, kv_blocks=10_000, tokens_per_block=64
+)
 OPT = catalog_entry("opt-6.7b").architecture  # as the paper counts: no KV groups, FFN of 4d
 SIZES = {"requests": st.integers(1, 50), "input_tokens": st.integers(1, 900)}
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from sweetspot.errors import InputError, unknown_name
+from sweetspot.config_errors import explain
+from sweetspot.errors import InputError
 
 
 def _whole_number(value: object) -> object:
@@ -301,54 +302,4 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
     except ValidationError as e:
         errors = e.errors()
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InputError(f"{source}: {_explain(dict(errors[0]))}{more}") from e
-
-
-def _explain(error: dict[str, Any]) -> str:
-    """Word one pydantic error for somebody who edits a YAML file."""
-    path = error["loc"]
-    where = ".".join(str(part) for part in path if not isinstance(part, int))
-    value, kind, context = error["input"], error["type"], error.get("ctx", {})
-    if path[-1:] == ("[key]",):
-        if not isinstance(value, str):
-            return f"sweep name {value!r} must be text: write it in quotes"
-        return f"sweep name {value!r} may hold letters, digits, '_' and '-' only"
-    if kind == "invalid_key":
-        return str(unknown_name("key", str(path[-1]), _keys_at(())))
-    if kind == "extra_forbidden":
-        siblings = _keys_at(path[:-1])
-        section = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
-        return str(unknown_name(f"key{section}", str(path[-1]), siblings))
-    if kind == "value_error":
-        return f"{where}: {context['error']}" if where else str(context["error"])
-    if kind == "greater_than" and isinstance(context["gt"], float):
-        return f"{where} must be more than {context['gt']:g}, not {value!r}"
-    if kind in ("greater_than", "int_type", "int_parsing", "int_from_float"):
-        if path[-1] in ("seed", "eos_id", "warmup"):
-            return f"{where} must be an integer of 0 or more, not {value!r}"
-        return f"{where} must be a positive integer, not {value!r}"
-    if kind == "too_short":
-        return f"{where} is empty; it needs at least one entry"
-    if kind == "list_type":
-        return f"{where} must be a list, such as [a, b], not {value!r}"
-    if kind in ("literal_error", "enum"):
-        return f"{where} must be {context['expected']}, not {value!r}"
-    if kind == "string_pattern_mismatch":
-        return (
-            f"{where} {value!r} must begin with a letter or digit and may hold letters, digits,"
-            " '.', '_' and '-' only"
-        )
-    return f"{where}: {error['msg']}, not {value!r}"
-
-
-def _keys_at(path: tuple[Any, ...]) -> list[str]:
-    """Return the keys that the section at this path may have."""
-    if path and path[0] == "sweeps":
-        return list(Sweep.model_fields)
-    model: type[BaseModel] = Experiment
-    for part in path:
-        annotation = model.model_fields[part].annotation
-        assert isinstance(annotation, type)
-        assert issubclass(annotation, BaseModel)
-        model = annotation
-    return list(model.model_fields)
+        raise InputError(f"{source}: {explain(dict(errors[0]), Experiment)}{more}") from e

@@ -1,13 +1,13 @@
 """Request data sets as `trtllm-bench` reads them: random token ids of given lengths.
 
-The rules are those of TensorRT-LLM's `prepare_dataset.py --stdout token-norm-dist`, so that the
-same vocabulary size, EOS id and seed give the same ids and byte-identical lines.
+The rules are those of TensorRT-LLM's `prepare_dataset.py --stdout token-norm-dist` with standard
+deviations of 0, so that the same vocabulary size, EOS id and seed give the same ids and
+byte-identical lines.
 
 Source: NVIDIA/TensorRT-LLM, benchmarks/cpp/utils/{utils,prepare_synthetic_data}.py.
 """
 
 import json
-import math
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,33 +17,14 @@ from sweetspot.errors import InputError
 from sweetspot.files import atomic_writer
 from sweetspot.workload import Cell
 
-DEFAULT_SEED = 420  # prepare_dataset.py's own default
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tokenizer:
-    """What a data set depends on of its tokenizer.
-
-    Attributes:
-        vocab_size: the base vocabulary without added tokens (`tokenizer.vocab_size`), which is
-            often smaller than the model's `vocab_size`.
-        eos_id: id of the end-of-sequence token; it may lie outside the base vocabulary.
-    """
-
-    vocab_size: int
-    eos_id: int
-
-
-LLAMA_3_1_INSTRUCT = Tokenizer(vocab_size=128_000, eos_id=128_009)
-"""The tokenizer of the paper's data sets (Section 5), meta-llama/Llama-3.1-8B-Instruct.
-
-Source: its tokenizer_config.json: added tokens start at 128000, eos_token <|eot_id|> is 128009.
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestSpec:
-    """What decides every id of a data set; lengths are means of normal distributions.
+    """What decides every id of a data set, whose requests all have the same lengths.
+
+    Attributes:
+        vocab_size: ids are drawn below this.
+        eos_id: id of the end-of-sequence token; it may lie outside the vocabulary.
 
     Raises:
         InputError: a number is out of range.
@@ -54,9 +35,7 @@ class RequestSpec:
     output_tokens: int
     vocab_size: int
     eos_id: int
-    seed: int = DEFAULT_SEED
-    input_stdev: float = 0
-    output_stdev: float = 0
+    seed: int
 
     def __post_init__(self) -> None:
         """Refuse what the rules have no answer to."""
@@ -66,12 +45,8 @@ class RequestSpec:
         _require_whole("vocab_size", self.vocab_size, at_least=2)
         _require_whole("eos_id", self.eos_id, at_least=0)
         _require_whole("seed", self.seed, at_least=0)
-        if self.seed >= 2**32:
+        if self.seed >= 2**32:  # prepare_dataset.py seeds numpy, too, which takes no more
             raise InputError(f"seed must be below 2**32, not {self.seed}")
-        for name in ("input_stdev", "output_stdev"):
-            stdev = getattr(self, name)
-            if not 0 <= stdev < math.inf:
-                raise InputError(f"{name} must be a number of tokens from 0 up, not {stdev}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,18 +74,16 @@ def requests(spec: RequestSpec) -> Iterator[Request]:
     Ids of one request are distinct where the vocabulary is larger than the prompt, except that
     an EOS id becomes the id after it.
     """
-    input_lengths = _lengths(spec.input_tokens, spec.input_stdev, spec)
-    output_lengths = _lengths(spec.output_tokens, spec.output_stdev, spec)
     generator = random.Random(spec.seed)
     vocabulary = range(spec.vocab_size)
     not_eos = (spec.eos_id + 1) % spec.vocab_size
-    for task_id, (length, output) in enumerate(zip(input_lengths, output_lengths, strict=True)):
-        if length < spec.vocab_size:
-            ids = generator.sample(vocabulary, length)
+    for task_id in range(spec.requests):
+        if spec.input_tokens < spec.vocab_size:
+            ids = generator.sample(vocabulary, spec.input_tokens)
         else:
-            ids = generator.choices(vocabulary, k=length)
+            ids = generator.choices(vocabulary, k=spec.input_tokens)
         ids = [not_eos if token == spec.eos_id else token for token in ids]
-        yield Request(task_id, ids, output)
+        yield Request(task_id, ids, spec.output_tokens)
 
 
 def dataset_name(cell: Cell) -> str:
@@ -127,14 +100,6 @@ def write_dataset(path: Path, spec: RequestSpec) -> None:
     with atomic_writer(path) as file:
         for request in requests(spec):
             file.write(f"{request.line}\n".encode())
-
-
-def _lengths(mean: int, stdev: float, spec: RequestSpec) -> list[int]:
-    """Draw one length per request; inputs and outputs restart the same stream, as upstream does."""
-    import numpy as np  # only a written data set needs it, not the planning of a run
-
-    drawn = np.random.RandomState(spec.seed).normal(loc=mean, scale=stdev, size=spec.requests)
-    return [max(1, math.ceil(length)) for length in drawn.tolist()]
 
 
 def _require_whole(name: str, value: int, *, at_least: int) -> None:

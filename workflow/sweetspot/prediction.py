@@ -16,8 +16,8 @@ from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.scheduler import SchedulerLimits
 from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
 
-# The sweet spot is searched over every length up to the engine's limit: first at this many lengths
-# per doubling, then among all between the neighbours of the best.
+# The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
+# per doubling, then at about this many between the neighbours of the best.
 LENGTHS_PER_DOUBLING = 8
 FINE_LENGTHS = 16
 

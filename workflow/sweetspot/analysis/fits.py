@@ -42,7 +42,10 @@ class Fits:
 
 
 def stars(p_value: float) -> str:
-    """Return the paper's mark: *** below 0.001, ** below 0.01, * below 0.05, else n.s."""
+    """Return the mark of Table 4: *** below 0.001, ** below 0.01, * below 0.05, else n.s.
+
+    The paper names no limits; these are the usual ones.
+    """
     if np.isnan(p_value):
         return UNDEFINED
     limits = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
@@ -92,7 +95,7 @@ def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
 
 
 def read_fits(folder: Path) -> Fits:
-    """Read back what `main_fit` wrote.
+    """Read back what `write_fits` wrote.
 
     Raises:
         InputError: a file is missing or is no table.
@@ -105,7 +108,7 @@ def read_fits(folder: Path) -> Fits:
     return Fits(coefficients, quality)
 
 
-def main_fit(cells_csv: Path, out_dir: Path) -> None:
+def write_fits(cells_csv: Path, out_dir: Path) -> None:
     """Fit a cells.csv: coefficients, quality, sweet_spots and extremes, one .csv each.
 
     Raises:

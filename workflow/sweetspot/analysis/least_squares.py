@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from sweetspot.energy_models import Form
-
-Array = NDArray[np.float64]
+from sweetspot.energy_models import Array, Form
 
 _EXACT = 1e-12  # residuals below this share of the data are rounding, and carry no statistics
 

@@ -77,9 +77,9 @@ def add_commands(commands: Commands) -> None:
     )
     for name in ("requests", "input-tokens", "output-tokens"):
         dataset.add_argument(f"--{name}", type=int, required=True)
-    dataset.add_argument("--vocab-size", type=int, default=128_000, help="default: %(default)s")
-    dataset.add_argument("--eos-id", type=int, default=128_009, help="default: %(default)s")
-    dataset.add_argument("--seed", type=int, default=420, help="default: %(default)s")
+    for name in ("vocab-size", "eos-id", "seed"):
+        key = f"dataset.{name.replace('-', '_')}"
+        dataset.add_argument(f"--{name}", type=int, help=f"default: the paper's, as `{key}`")
     dataset.add_argument("--out", type=Path, required=True, help="JSON lines")
     dataset.set_defaults(run=_dataset)
 
@@ -112,9 +112,9 @@ def _cells(arguments: argparse.Namespace) -> None:
 
 def _fit(arguments: argparse.Namespace) -> None:
     """Fit Baselines 1-4, the FLOPs form (Eq. 4) and the Memory and FLOPs form (Eq. 5)."""
-    from sweetspot.analysis.fits import main_fit
+    from sweetspot.analysis.fits import write_fits
 
-    main_fit(arguments.cells, arguments.out)
+    write_fits(arguments.cells, arguments.out)
 
 
 def _compare(arguments: argparse.Namespace) -> None:
@@ -154,7 +154,7 @@ def _figure(arguments: argparse.Namespace) -> None:
         raise InputError(f"--style: {e}") from e
     cells = read_cells(arguments.cells)
     figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
-    save(figure, arguments.out, ("png", "pdf"), style.dpi)
+    save(figure, arguments.out, style.dpi)
 
 
 def _manifest(arguments: argparse.Namespace) -> None:
@@ -165,17 +165,12 @@ def _manifest(arguments: argparse.Namespace) -> None:
 
 def _dataset(arguments: argparse.Namespace) -> None:
     """Write requests by the rules of prepare_dataset.py token-norm-dist, lengths fixed."""
+    from sweetspot.config import Dataset
     from sweetspot.dataset import RequestSpec, write_dataset
 
-    spec = RequestSpec(
-        requests=arguments.requests,
-        input_tokens=arguments.input_tokens,
-        output_tokens=arguments.output_tokens,
-        vocab_size=arguments.vocab_size,
-        eos_id=arguments.eos_id,
-        seed=arguments.seed,
-    )
-    write_dataset(arguments.out, spec)
+    given = {field.name: getattr(arguments, field.name) for field in fields(RequestSpec)}
+    spec = {name: value for name, value in given.items() if value is not None}
+    write_dataset(arguments.out, RequestSpec(**(Dataset().model_dump() | spec)))
 
 
 def _experiment(text: str) -> Any:

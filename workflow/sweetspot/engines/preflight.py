@@ -6,14 +6,15 @@ from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu, gpu_ids
 from sweetspot.engines.checkpoint import what_is_missing
+from sweetspot.engines.tensorrt_llm import PROGRAM, VERSION
 from sweetspot.errors import EngineError, MeterError, unknown_name
 
 # engine -> the program that runs it; None where the engine needs neither program nor GPU
-_PROGRAMS = {"tensorrt-llm": "trtllm-bench", "simulator": None}
+_PROGRAMS = {"tensorrt-llm": PROGRAM, "simulator": None}
 
 _INSTALL = (
-    "TensorRT-LLM 0.21.0 (inside its NGC container nvidia/tensorrt-llm/release:0.21.0, or by"
-    " `pip install tensorrt-llm==0.21.0` from NVIDIA's package index)"
+    f"TensorRT-LLM {VERSION} (inside its NGC container nvidia/tensorrt-llm/release:{VERSION}, or by"
+    f" `pip install tensorrt-llm=={VERSION}` from NVIDIA's package index)"
 )
 
 

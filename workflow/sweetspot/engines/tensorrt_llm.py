@@ -18,7 +18,6 @@ PROGRAM = "trtllm-bench"
 VERSION = "0.21.0"
 START_LINE = "Starting benchmark..."
 END_LINE = "Benchmark complete."
-DEFAULT_WARMUP = 2  # requests; trtllm-bench's own default, made explicit
 STAMP_TOLERANCE_S = 0.5  # by which a log line may arrive late
 
 
@@ -75,8 +74,8 @@ class Benchmark:
     requests: int
     input_tokens: int
     output_tokens: int
-    warmup: int = DEFAULT_WARMUP
-    kv_cache_memory_fraction: float = 0.9
+    warmup: int
+    kv_cache_memory_fraction: float
 
     @property
     def command(self) -> list[str]:
@@ -147,7 +146,7 @@ def run_benchmark(benchmark: Benchmark, *, log_path: Path, timeout_s: float) -> 
     if not len(starts_s) == len(ends_s) == passes:
         raise EngineError(
             f"{PROGRAM} logged {len(starts_s)} times {START_LINE!r} and {len(ends_s)} times"
-            f" {END_LINE!r} instead of {passes}; is it version 0.21.0? See {log_path}"
+            f" {END_LINE!r} instead of {passes}; is it version {VERSION}? See {log_path}"
         )
     start_s = starts_s[-1]
     end_s = start_s + report.total_latency_s

@@ -25,7 +25,6 @@ class _RequestInfo(_Section):
     num_requests: int
     avg_input_length: float
     avg_output_length: float
-    avg_num_concurrent_requests: float | None = None
 
 
 class _Performance(_Section):

@@ -12,17 +12,13 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from sweetspot.config import MIN_FONT_PT, FigureStyle
-from sweetspot.errors import unknown_name
 from sweetspot.files import atomic_writer
 
-_PT_PER_IN = 72.0
+PT_PER_IN = 72.0
 _LINE_HEIGHT = 1.3
 _MARGIN_IN = 0.04
-_NO_DATES: dict[str, dict[str, None]] = {
-    "png": {},
-    "pdf": {"CreationDate": None},
-    "svg": {"Date": None},
-}
+# Matplotlib's own date, which would make every file another one.
+_NO_DATE: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}}
 
 
 @contextmanager
@@ -80,7 +76,7 @@ def finish(figure: Figure, small_print: Iterable[str]) -> Figure:
     """
     width_in, height_in = figure.get_size_inches()
     lines = [line for text in small_print if text for line in _wrapped(figure, text)]
-    line_in = MIN_FONT_PT * _LINE_HEIGHT / _PT_PER_IN
+    line_in = MIN_FONT_PT * _LINE_HEIGHT / PT_PER_IN
     footer_in = len(lines) * line_in + 2 * _MARGIN_IN
     height_in += footer_in
     figure.set_size_inches(width_in, height_in)
@@ -98,25 +94,19 @@ def finish(figure: Figure, small_print: Iterable[str]) -> Figure:
     return figure
 
 
-def save(figure: Figure, stem: Path, formats: Sequence[str], dpi: int) -> list[Path]:
-    """Write `stem`.png, `stem`.pdf, ... and return their paths.
+def save(figure: Figure, stem: Path, dpi: int) -> list[Path]:
+    """Write `stem`.png and `stem`.pdf and return their paths.
 
     Files appear whole or not at all, carry no date, and have their fonts embedded as TrueType.
 
     Raises:
-        InputError: a file cannot be written, or a format is none of png, pdf and svg.
+        InputError: a file cannot be written.
     """
-    for suffix in formats:
-        if suffix not in _NO_DATES:
-            raise unknown_name("file format of figures", suffix, _NO_DATES)
     written = []
-    for suffix in formats:
+    for suffix, metadata in _NO_DATE.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
-        with (
-            mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": stem.name}),
-            atomic_writer(path) as file,
-        ):
-            figure.savefig(file, format=suffix, dpi=dpi, metadata=_NO_DATES[suffix])
+        with mpl.rc_context({"pdf.fonttype": 42}), atomic_writer(path) as file:
+            figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
         written.append(path)
     return written
 

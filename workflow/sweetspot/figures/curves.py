@@ -8,10 +8,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import length_ticks
 from sweetspot.figures.evidence import is_true
 from sweetspot.figures.heat import OUTPUT_LABEL
+from sweetspot.figures.legend import LegendRoom
 from sweetspot.figures.selection import gaps_note
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
@@ -49,18 +49,6 @@ _PALETTES = {
     ),
 }
 
-AXIS_WIDTH_IN = 0.35
-"""What tick labels and the label of the vertical axis take from a panel's width."""
-
-PLOT_HEIGHT_IN = 1.6
-"""Least height of the part of a panel that holds data."""
-
-_TITLE_AND_AXIS_IN = 0.6
-_LEGEND_LINE_EM = 1.3
-_LEGEND_HANDLE_EM = 3.9
-_CHARACTER_EM = 0.62
-_PT_PER_IN = 72.0
-
 
 @dataclass(frozen=True, slots=True)
 class LineLook:
@@ -71,53 +59,6 @@ class LineLook:
     dashes: _Dashes = "-"
     width_pt: float = 1.1
     marker_pt: float = 4.0
-
-
-@dataclass(frozen=True, slots=True)
-class LegendRoom:
-    """Room for legends above the data of panels, so that they never cover a line.
-
-    Attributes:
-        columns: entries side by side.
-        plot_height_in: height of the axes, of which `PLOT_HEIGHT_IN` or more is left for data.
-        em_in: font size.
-        titled: whether legends have a title line.
-    """
-
-    columns: int
-    plot_height_in: float
-    em_in: float
-    titled: bool
-
-    @property
-    def panel_height_in(self) -> float:
-        """Height of a whole panel, with its title and its axis."""
-        return self.plot_height_in + _TITLE_AND_AXIS_IN
-
-    def axis_top(self, highest: float, entries: int) -> float:
-        """Return where the vertical axis ends, so that the legend stands above the data."""
-        legend_in = _legend_height_in(entries, self.columns, self.em_in, titled=self.titled)
-        return 1.05 * highest * self.plot_height_in / (self.plot_height_in - legend_in)
-
-
-def legend_room(
-    names: Sequence[str],
-    most_entries: int,
-    panel_width_in: float,
-    style: FigureStyle,
-    *,
-    titled: bool = False,
-) -> LegendRoom:
-    """Return the room for legends of these names in panels of this width."""
-    em_in = style.font_size_pt / _PT_PER_IN
-    entry_in = (_LEGEND_HANDLE_EM + _CHARACTER_EM * max(map(len, names))) * em_in
-    columns = min(most_entries, max(1, int(panel_width_in / entry_in)))
-    legend_in = _legend_height_in(most_entries, columns, em_in, titled=titled)
-    return LegendRoom(columns, PLOT_HEIGHT_IN + legend_in, em_in, titled)
-
-
-def _legend_height_in(entries: int, columns: int, em_in: float, *, titled: bool) -> float:
-    return ((-(-entries // columns) + titled) * _LEGEND_LINE_EM + 1.0) * em_in
 
 
 def categorical_looks(palette: str, count: int) -> list[LineLook]:

@@ -9,15 +9,14 @@ from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import (
-    AXIS_WIDTH_IN,
     categorical_looks,
     curve_notes,
     draw_curve,
     dress,
-    legend_room,
 )
 from sweetspot.figures.evidence import evidence_of, provenance
 from sweetspot.figures.labels import ModelLabel, family_order, label_of
+from sweetspot.figures.legend import legend_room
 from sweetspot.figures.selection import (
     common_setting,
     curves,
@@ -55,7 +54,7 @@ def figure2(
     room = legend_room(
         [label[model].name for model in models],
         most_entries=max(map(len, members.values())),
-        panel_width_in=style.panels_width_in / per_row - AXIS_WIDTH_IN,
+        per_row=per_row,
         style=style,
     )
     with journal_look(style):

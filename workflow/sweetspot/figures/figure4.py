@@ -11,16 +11,15 @@ from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import (
-    AXIS_WIDTH_IN,
     MARKERS,
     LineLook,
     curve_notes,
     draw_curve,
     dress,
-    legend_room,
 )
 from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.labels import ModelLabel, label_of
+from sweetspot.figures.legend import legend_room
 from sweetspot.figures.selection import efficiency_curve, shortest_input
 
 
@@ -41,7 +40,7 @@ def figure4(
     room = legend_room(
         [str(limit) for limit in limits],
         most_entries=len(limits),
-        panel_width_in=style.panels_width_in / per_row - AXIS_WIDTH_IN,
+        per_row=per_row,
         style=style,
         titled=True,
     )

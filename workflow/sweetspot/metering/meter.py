@@ -14,38 +14,26 @@ class Readings:
 
     Attributes:
         trace: the power that energy is integrated from.
-        counter_j: energy by the board's own counter over the whole span of `trace`, in J;
-            None where the board has no counter.
-        counter_series_j: (n,) the counter at the times of `trace`, in J from an origin of its own;
-            None where it was not read along the way.
-        usage_w: (n,) NVML's "power usage" at the times of `trace`, in W: a mean of the last second
-            on most boards; None where it was not read beside `trace`.
-        graphics_clock_mhz: (n,) at the times of `trace`; None where the board does not say.
-        temperature_c: (n,) of the GPU at the times of `trace`; None where the board does not say.
+        counter_j: (n,) the board's own energy counter at the times of `trace`, in J from an origin
+            of its own; None where the board has none.
     """
 
     trace: PowerTrace
-    counter_j: float | None = None
-    counter_series_j: FloatArray | None = None
-    usage_w: FloatArray | None = None
-    graphics_clock_mhz: FloatArray | None = None
-    temperature_c: FloatArray | None = None
+    counter_j: FloatArray | None = None
 
 
 def window_counter_j(readings: Readings, start_s: float, end_s: float) -> float | None:
     """Return the counter's energy in [start_s, end_s], in J, interpolated at both edges.
 
-    None where the counter was not read along the way.
+    None where the board has no counter.
 
     Raises:
         ValueError: the trace does not span the window.
     """
     require_span(readings.trace, start_s, end_s)
-    if readings.counter_series_j is None:
+    if readings.counter_j is None:
         return None
-    start_j, end_j = np.interp(
-        (start_s, end_s), readings.trace.t_s, readings.counter_series_j
-    ).tolist()
+    start_j, end_j = np.interp((start_s, end_s), readings.trace.t_s, readings.counter_j).tolist()
     return float(end_j - start_j)
 
 

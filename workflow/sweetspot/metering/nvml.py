@@ -110,6 +110,9 @@ class Board:
     def power_instant_w(self) -> float | None:
         """Return the instantaneous power; None on boards or drivers that have only the mean.
 
+        Raises:
+            MeterError: the reading failed.
+
         Source: NVML API reference, NVML_FI_DEV_POWER_INSTANT.
         """
         fields = [pynvml.NVML_FI_DEV_POWER_INSTANT]
@@ -127,22 +130,6 @@ class Board:
         """Return the energy counter, in J since the driver was loaded; None before Volta."""
         millijoules = self._read("the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption)
         return None if millijoules is None else millijoules / 1e3
-
-    def graphics_clock_mhz(self) -> float | None:
-        """Return the current graphics clock."""
-        mhz = self._read(
-            "the graphics clock",
-            lambda gpu: pynvml.nvmlDeviceGetClockInfo(gpu, pynvml.NVML_CLOCK_GRAPHICS),
-        )
-        return None if mhz is None else float(mhz)
-
-    def temperature_c(self) -> float | None:
-        """Return the GPU's temperature."""
-        celsius = self._read(
-            "the temperature",
-            lambda gpu: pynvml.nvmlDeviceGetTemperature(gpu, pynvml.NVML_TEMPERATURE_GPU),
-        )
-        return None if celsius is None else float(celsius)
 
     def _read(self, what: str, read: Callable[[Any], Any]) -> Any:
         with _translated(f"read {what}"):

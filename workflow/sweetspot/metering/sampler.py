@@ -27,8 +27,6 @@ class _Sample:
     instant_w: float | None
     usage_w: float | None
     counter_j: float | None
-    graphics_clock_mhz: float | None
-    temperature_c: float | None
 
 
 class NvmlMeter:
@@ -101,8 +99,6 @@ class NvmlMeter:
             instant_w=instant_w,
             usage_w=usage_w,
             counter_j=counter_j,
-            graphics_clock_mhz=self._board.graphics_clock_mhz(),
-            temperature_c=self._board.temperature_c(),
         )
 
     def _require_enough(self) -> None:
@@ -130,11 +126,7 @@ def _readings(samples: Sequence[_Sample]) -> Readings:
         raise MeterError("the GPU's energy counter went back; was its driver reloaded?")
     return Readings(
         trace=PowerTrace(np.array([sample.t_s for sample in samples]), power_w),
-        counter_j=None if counter_j is None else float(counter_j[-1] - counter_j[0]),
-        counter_series_j=counter_j,
-        usage_w=usage_w,
-        graphics_clock_mhz=_series([sample.graphics_clock_mhz for sample in samples]),
-        temperature_c=_series([sample.temperature_c for sample in samples]),
+        counter_j=counter_j,
     )
 
 

@@ -1,15 +1,12 @@
 """Board power over time, and the energy of a window of it."""
 
 import gzip
-import io
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic
 
 FloatArray = npt.NDArray[np.float64]
@@ -80,11 +77,6 @@ def window_energy_j(trace: PowerTrace, start_s: float, end_s: float) -> float:
     return float(np.trapezoid(powers, times))
 
 
-def mean_power_w(trace: PowerTrace, start_s: float, end_s: float) -> float:
-    """Return the mean power over [start_s, end_s], in W; raises as window_energy_j does."""
-    return window_energy_j(trace, start_s, end_s) / (end_s - start_s)
-
-
 def write_trace(path: Path, trace: PowerTrace) -> None:
     """Write a trace as gzip CSV, every number to its last bit; equal traces give equal files.
 
@@ -95,26 +87,6 @@ def write_trace(path: Path, trace: PowerTrace) -> None:
     text = "\n".join((HEADER, *rows, ""))
     # level 1: five times as fast as the default and hardly larger, as digits are mostly noise
     write_bytes_atomic(path, gzip.compress(text.encode(), compresslevel=1, mtime=0))
-
-
-def read_trace(path: Path) -> PowerTrace:
-    """Read a trace that write_trace wrote.
-
-    Raises:
-        InputError: there is no such file, or it is cut short or not a power trace.
-    """
-    try:
-        header, _, rows = gzip.decompress(path.read_bytes()).decode().partition("\n")
-        if header != HEADER or not rows:
-            raise ValueError(f"it does not start with {HEADER!r} and rows of numbers")
-        columns = np.loadtxt(io.StringIO(rows), delimiter=",", ndmin=2, unpack=True)
-        if len(columns) != 2:
-            raise ValueError(f"it has {len(columns)} columns instead of 2")
-        return PowerTrace(t_s=columns[0], power_w=columns[1])
-    except (OSError, EOFError, zlib.error, ValueError) as error:
-        raise InputError(
-            f"cannot read the power trace {path}: {error}; remove it and run its cell again"
-        ) from error
 
 
 def _interpolated(trace: PowerTrace, right: int, at_s: float) -> float:

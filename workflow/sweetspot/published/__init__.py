@@ -15,7 +15,6 @@ from sweetspot.workload import Cell
 if TYPE_CHECKING:
     import pandas as pd
 
-PAPER = "arXiv 2602.05695"
 GRID = (64, 128, 256, 512, 1024, 2048, 4096)
 """Input lengths and output lengths of the paper's grid, in tokens."""
 

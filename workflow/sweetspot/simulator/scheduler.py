@@ -32,7 +32,7 @@ class SchedulerLimits:
     max_batch_size: int
     max_num_tokens: int
     kv_blocks: int
-    tokens_per_block: int = 64
+    tokens_per_block: int
 
     def max_concurrency(self, sequence_tokens: int) -> int:
         """Return how many sequences of that final length may be in flight; 0 if not even one."""

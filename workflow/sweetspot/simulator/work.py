@@ -10,7 +10,8 @@ from sweetspot.simulator.scheduler import Schedule
 
 FloatArray = npt.NDArray[np.float64]
 
-# Attention kernels load heads in tiles of 32 elements: a head of 80 costs as one of 96.
+# Assumed, as the paper's surfaces of OPT 2.7B and Granite 3B ask for it: heads are loaded in tiles
+# of 32 elements, so that one of 80 costs as one of 96.
 HEAD_TILE = 32
 # Decode attention reaches 2.7 TB/s with heads of 256 where 128 and less reach 3.07 TB/s (H100 SXM,
 # TensorRT-LLM 1.3.0rc20 kernel tables published with NVIDIA AIConfigurator 0.12.0).
@@ -31,7 +32,8 @@ class Work:
         sequences: requests that take part in the iteration.
         gemm_flops: linear layers, all layers.
         weight_bytes: their weights, read once an iteration.
-        activation_bytes: their inputs and outputs, each moved once.
+        activation_bytes: their inputs and outputs, those of norms and activation function, each
+            moved once.
         prompt_flops, prompt_bytes: attention of prompts, and the KV cache it writes and reads.
         decode_flops, decode_flops_growth: attention of decode.
         kv_bytes, kv_bytes_growth: KV cache that decode attention reads and writes.
