@@ -55,8 +55,9 @@ rule all:
     """Everything that this experiment's cells can give."""
     default_target: True
     input:
-        f"{RUN}/cells.csv",
-        f"{RUN}/manifest.json",
+        # All of its files, too: Snakemake would not miss one that is only on the way to a target.
+        rules.manifest.input,
+        rules.manifest.output,
 
 
 onstart:

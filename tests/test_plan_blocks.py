@@ -109,7 +109,12 @@ def test_two_models_of_one_name_are_refused(tmp_path, write_model):
 def test_one_model_by_two_paths_is_one_model(tmp_path, write_model):
     small = {"num_hidden_layers": 4}
     models = [write_model(tmp_path / x / "mine", **small) for x in "ab"]
-    assert len(list(plan(Experiment(models=models, sweeps={"grid": {}})).cells)) == 49
+    found = plan(Experiment(sweeps={f"grid{n}": {"models": [m]} for n, m in enumerate(models)}))
+    assert len(list(found.cells)) == 49
+    assert {block.model_reference for block in found.blocks} == {models[0]}
+    assert set(found.sweeps.values()) == {("grid0", "grid1")}
+    with pytest.raises(InputError, match=r"duplicate cell: sweeps.grid has the model 'mine' twice"):
+        plan(Experiment(models=models, sweeps={"grid": {}}))
 
 
 @pytest.mark.parametrize("engine", ["simulator", "tensorrt-llm"])

@@ -170,6 +170,7 @@ def test_own_calibration_is_used_and_named(write_calibration, tmp_path):
     path = write_calibration(tmp_path, run_overhead_s=0.0)["calibration"]
     found = predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=tmp_path / "calibration.json")
     assert path == str(tmp_path / "calibration.json")
+    assert found == predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=path)
     assert shipped.duration_s - found.duration_s == pytest.approx(0.97618)
 
 

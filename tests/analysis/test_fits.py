@@ -194,3 +194,12 @@ def test_unwritable_folder_is_refused(noisy, tmp_path):
 def test_fits_that_are_not_there_are_refused(tmp_path):
     with pytest.raises(InputError, match="fit again"):
         read_fits(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["coefficients.csv", "quality.csv"])
+def test_fits_of_other_columns_are_refused_by_name(noisy, tmp_path, name):
+    noisy.to_csv(tmp_path / "cells.csv", index=False)
+    write_fits(tmp_path / "cells.csv", tmp_path)
+    (tmp_path / name).write_text("x\n")
+    with pytest.raises(InputError, match=f"{name}.*delete the folder and fit again"):
+        read_fits(tmp_path)

@@ -13,10 +13,12 @@ from sweetspot.analysis.comparison import compare
 from sweetspot.analysis.fits import fit_forms
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
 from sweetspot.catalog import catalog_entry, model_ids
+from sweetspot.errors import InputError
 from sweetspot.tables import (
     Column,
     Table,
     comparison_table,
+    make_table,
     table2,
     table3,
     table4,
@@ -201,3 +203,10 @@ def test_comparison_is_short_and_says_what_is_no_evidence(tables):
     assert "Not independent: the simulator's constants were fitted to Table 5" in table.notes[0]
     assert (table.frame["quantity"] == "alpha5").sum() == 1
     assert "13 models" in set(table.frame["model"])
+
+
+@pytest.mark.parametrize("content", ["", "x\n1\n"])
+def test_broken_comparison_is_refused_by_name(tmp_path, content):
+    (tmp_path / "comparison.csv").write_text(content)
+    with pytest.raises(InputError, match=r"comparison\.csv.*delete it"):
+        make_table("comparison", [], None, tmp_path / "comparison.csv")

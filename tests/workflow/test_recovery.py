@@ -42,6 +42,15 @@ def test_truncated_files_cost_one_cell_and_say_so(again):
     assert (again.folder / CELLS).read_bytes() == table
 
 
+@pytest.mark.parametrize("gone", ["tables/table3_mape.md", "fits/quality.csv"])
+def test_deleted_result_is_made_again(again, gone):
+    (again.results / gone).unlink()
+    [name] = {"tables": ["table"], "fits": ["fit"]}[gone.split("/")[0]]
+    planned = again.plan().jobs
+    assert planned[name] == 1
+    assert "measure" not in planned
+
+
 def kill_when_some_are_done(project, wanted):
     """Start the run, kill its whole process group once some records exist; return those."""
     process = subprocess.Popen(

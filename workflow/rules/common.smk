@@ -39,9 +39,7 @@ BLOCKS = {block.id: block for block in PLAN.blocks}
 CELLS = list(PLAN.cells)
 TABLES = tables_of(CELLS)
 FIGURES = figures_of(CELLS)
-MODELS = list(
-    dict.fromkeys(m for s in EXPERIMENT.sweeps.values() for m in s.models or EXPERIMENT.models)
-)
+MODELS = list(dict.fromkeys(block.model_reference for block in PLAN.blocks))
 
 # Snakemake itself would end with a traceback where a file lies in the way of the folder.
 for folder in (Path("results"), Path(RUN)):

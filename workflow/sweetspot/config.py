@@ -108,7 +108,7 @@ class Limits(Section):
         "takes (`trtllm-bench --kv_cache_free_gpu_mem_fraction`).",
     )
     tokens_per_block: Count = Field(
-        default=64, description="Tokens of one KV-cache block (TensorRT-LLM engines: 64)."
+        default=32, description="Tokens of one KV-cache block (TensorRT-LLM 0.21 engines: 32)."
     )
 
     @model_validator(mode="after")

@@ -125,7 +125,8 @@ def plan(experiment: Experiment) -> Plan:
     """Return what an experiment measures.
 
     Raises:
-        InputError: unknown model or GPU, two models of one name, or a model that does not fit.
+        InputError: unknown model or GPU, two models of one name, one model twice in a
+            sweep, or a model that does not fit.
     """
     gpu = catalog_gpu(experiment.gpu)
     simulated = experiment.engine == "simulator"
@@ -134,6 +135,7 @@ def plan(experiment: Experiment) -> Plan:
     references: dict[str, str] = {}
     members: dict[Cell, list[str]] = {}
     for sweep_name, sweep in experiment.sweeps.items():
+        names: dict[str, str] = {}
         for reference in sweep.models or experiment.models:
             architecture = load_model(reference)
             known = architectures.setdefault(architecture.id, architecture)
@@ -142,6 +144,12 @@ def plan(experiment: Experiment) -> Plan:
                 raise InputError(
                     f"two different models are called {architecture.id!r}; rename one's folder"
                 )
+            if architecture.id in names:
+                raise InputError(
+                    f"duplicate cell: sweeps.{sweep_name} has the model {architecture.id!r} twice,"
+                    f" as {names[architecture.id]!r} and {reference!r}; keep it once"
+                )
+            names[architecture.id] = reference
             for cell in _cells(experiment, sweep, architecture.id):
                 members.setdefault(cell, []).append(sweep_name)
     groups: dict[tuple[str, ...], list[Cell]] = {}

@@ -70,7 +70,7 @@ def predict(
     requests: int = 1000,
     max_batch_size: int = 1024,
     *,
-    calibration: Path | None = None,
+    calibration: str | os.PathLike[str] | None = None,
 ) -> Prediction:
     """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
 
@@ -105,7 +105,7 @@ def predict(
         max_batch_size=max_batch_size,
         max_num_tokens=max(Limits().max_num_tokens, max_batch_size),
     )
-    chosen = load_calibration(board, calibration)
+    chosen = load_calibration(board, None if calibration is None else Path(calibration))
     bounds = scheduler_limits(architecture, board, limits, max_batch_size)
     run = _Workload(architecture, board, chosen.constants, bounds, requests, input_tokens)
     asked = run.simulate(output_tokens)

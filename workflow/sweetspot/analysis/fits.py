@@ -1,6 +1,6 @@
 """Fits of the six forms to cells: per model and engine load, as tidy tables and files."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,10 +101,14 @@ def read_fits(folder: Path) -> Fits:
         InputError: a file is missing or is no table.
     """
     try:
-        coefficients = _read(folder / "coefficients.csv", ["value", "std_error", "p_value"])
-        quality = _read(folder / "quality.csv", ["mape_percent", "r_squared"])
+        coefficients = _read(
+            folder / "coefficients.csv", _COEFFICIENTS, ["value", "std_error", "p_value"]
+        )
+        quality = _read(folder / "quality.csv", _QUALITY, ["mape_percent", "r_squared"])
     except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the fits in {folder}: {error}; fit again") from error
+        raise InputError(
+            f"cannot read the fits in {folder}: {error}; delete the folder and fit again"
+        ) from error
     return Fits(coefficients, quality)
 
 
@@ -126,13 +130,16 @@ def write_fits(cells_csv: Path, out_dir: Path) -> None:
         write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
 
 
-def _read(path: Path, numbers: list[str]) -> pd.DataFrame:
-    """Read one table; only these columns can be empty, which is NaN."""
-    return pd.read_csv(
+def _read(path: Path, columns: Sequence[str], numbers: list[str]) -> pd.DataFrame:
+    """Read one table; only the columns `numbers` can be empty, which is NaN."""
+    table = pd.read_csv(
         path,
         keep_default_na=False,
         na_values={column: [""] for column in numbers},
     )
+    if list(table.columns) != list(columns):
+        raise ValueError(f"{path.name} has other columns than a fit writes")
+    return table
 
 
 def _coefficient_rows(key: dict[str, Any], form: Form, fit: FormFit) -> list[dict[str, Any]]:

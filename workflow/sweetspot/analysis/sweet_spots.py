@@ -8,14 +8,14 @@ import pandas as pd
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.energy_models import form, sweet_spot_output_tokens
 
-_SWEET_SPOTS = [
+SWEET_SPOTS = [
     *GROUP,
     *["input_tokens", "observed_output_tokens", "observed_tokens_per_j"],
     *["estimated_output_tokens", "estimated_tokens_per_j", "estimate_inside_range"],
     *["output_lengths", "simulated"],
 ]
 
-_EXTREMES = [
+EXTREMES = [
     *GROUP,
     *["best_input_tokens", "best_output_tokens", "best_tokens_per_j"],
     *["worst_input_tokens", "worst_output_tokens", "worst_tokens_per_j"],
@@ -60,7 +60,7 @@ def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame
                 "simulated": bool(best["simulated"]),
             }
         )
-    return pd.DataFrame(rows, columns=_SWEET_SPOTS)
+    return pd.DataFrame(rows, columns=SWEET_SPOTS)
 
 
 def extremes(cells: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def extremes(cells: pd.DataFrame) -> pd.DataFrame:
                 "simulated": bool(best["simulated"]),
             }
         )
-    return pd.DataFrame(rows, columns=_EXTREMES)
+    return pd.DataFrame(rows, columns=EXTREMES)
 
 
 def _least(curve: pd.DataFrame) -> "pd.Series[Any]":

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweetspot.analysis.comparison import COLUMNS
 from sweetspot.analysis.fits import read_fits
+from sweetspot.analysis.sweet_spots import EXTREMES, SWEET_SPOTS
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.outputs import TABLE_OF_MODELS, TABLES_OF_FITS
 from sweetspot.tables.comparison_table import comparison_table
@@ -29,7 +31,7 @@ def make_table(
     if name == "comparison":
         if comparison is None:
             raise InputError("table comparison needs --comparison comparison.csv")
-        return comparison_table(_read(comparison))
+        return comparison_table(_read(comparison, COLUMNS))
     if fits is None:
         raise InputError(f"table {name} needs --fits, the folder that `sweetspot fit` wrote")
     found = read_fits(fits)
@@ -37,12 +39,16 @@ def make_table(
         return table3(found, models)
     if name == "table4_significance":
         return table4(found)
-    spots, extremes = _read(fits / "sweet_spots.csv"), _read(fits / "extremes.csv")
-    return table5(found, spots, extremes, models)
+    spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
+    return table5(found, spots, _read(fits / "extremes.csv", EXTREMES), models)
 
 
-def _read(path: Path) -> pd.DataFrame:
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
-        return pd.read_csv(path)
+        table = pd.read_csv(path)
     except (OSError, ValueError) as e:
-        raise InputError(f"cannot read {path}: {e}; make it again") from e
+        raise InputError(f"cannot read {path}: {e}; delete it and make it again") from e
+    missing = [column for column in columns if column not in table]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]!r}; delete it and make it again")
+    return table
