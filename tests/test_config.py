@@ -127,9 +127,9 @@ def test_count_that_is_no_positive_integer_is_refused(path, value):
         ({"models": []}, "models is empty; it needs at least one entry"),
         (grid(input_tokens=64), "sweeps.grid.input_tokens must be a list, such as [a, b], not 64"),
         ({"models": "opt-1.3b"}, "models must be a list, such as [a, b], not 'opt-1.3b'"),
-        (grid(models=[7]), "sweeps.grid.models: Input should be a valid string, not 7"),
-        ({"sweeps": {"grid": None}}, "sweeps.grid: "),
-        ({"limits": None}, "limits: "),
+        (grid(models=[7]), "sweeps.grid.models must be text, not 7; write it in quotes"),
+        ({"sweeps": {"grid": None}}, "sweeps.grid must be a section with keys of its own, not"),
+        ({"limits": None}, "limits must be a section with keys of its own, not None"),
     ],
 )
 def test_empty_list_or_missing_one_is_refused(config, message):
@@ -168,8 +168,8 @@ def test_batch_beyond_the_token_budget_is_refused():
     assert refusal({"limits": {"max_num_tokens": 1023}}).startswith(
         "limits: max_num_tokens 1023 is smaller than max_batch_size 1024"
     )
-    small = {"max_batch_size": 4, "max_num_tokens": 32}
-    assert "tokens_per_block 64" in refusal({"limits": small})
+    small = {"max_batch_size": 4, "max_num_tokens": 31}
+    assert "tokens_per_block 32" in refusal({"limits": small})
 
 
 @pytest.mark.parametrize(
@@ -180,12 +180,16 @@ def test_batch_beyond_the_token_budget_is_refused():
         ({"limits": {"tensor_parallel": 2}}, "limits.tensor_parallel must be 1, not 2"),
         ({"figures": {"palette": "jet"}}, "figures.palette must be 'colorblind' or 'okabe_ito'"),
         ({"figures": {"columns": 3}}, "figures.columns must be 1 or 2, not 3"),
-        ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt: Input should be greater than"),
-        ({"dataset": {"seed": -1}}, "dataset.seed: Input should be greater than or equal to 0"),
+        ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt must be at least 7.0, not 6"),
+        ({"dataset": {"seed": -1}}, "dataset.seed must be at least 0, not -1"),
+        ({"dataset": {"seed": 2**32}}, "dataset.seed must be below 4294967296, not 4294967296"),
         ({"dataset": {"seed": True}}, "dataset.seed must be an integer of 0 or more, not True"),
         ({"dataset": {"eos_id": "x"}}, "dataset.eos_id must be an integer of 0 or more, not 'x'"),
-        ({"measure": {"remeasure": "maybe"}}, "measure.remeasure: Input should be a valid bool"),
-        ({"gpu": 100}, "gpu: Input should be a valid string, not 100"),
+        (
+            {"measure": {"remeasure": "maybe"}},
+            "measure.remeasure must be true or false, not 'maybe'",
+        ),
+        ({"gpu": 100}, "gpu must be text, not 100; write it in quotes"),
     ],
 )
 def test_value_outside_the_vocabulary_is_refused_with_what_is_allowed(config, message):
@@ -250,3 +254,8 @@ def test_any_value_is_taken_or_refused_in_one_line(path, value):
         return
     assert path[0].removesuffix("s") in message  # of `sweeps`: "sweep name ..."
     assert "\n" not in message
+
+
+def test_more_requests_than_change_anything_are_refused():
+    message = refusal(grid(requests=[1000, 1_000_001]))
+    assert message.startswith("sweeps.grid: requests 1000001 is more than 1000000")

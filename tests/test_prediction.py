@@ -165,13 +165,13 @@ def test_one_request_is_best_as_long_as_can_be():
     assert predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1).sweet_spot_output_tokens == 8192 - 64
 
 
-def test_own_calibration_is_used_and_named(write_calibration, tmp_path):
+def test_own_calibration_is_used_and_named(write_calibration, constants, tmp_path):
     shipped = predict("opt-1.3b", "h100-sxm", 64, 64, 10)
     path = write_calibration(tmp_path, run_overhead_s=0.0)["calibration"]
     found = predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=tmp_path / "calibration.json")
     assert path == str(tmp_path / "calibration.json")
     assert found == predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=path)
-    assert shipped.duration_s - found.duration_s == pytest.approx(0.97618)
+    assert shipped.duration_s - found.duration_s == pytest.approx(constants.run_overhead_s)
 
 
 def test_faster_board_is_faster():
@@ -186,3 +186,20 @@ def test_counts_of_numpy_are_counts():
     asked = predict("opt-1.3b", "h100-sxm", np.int64(64), np.int32(128), np.int64(10))
     assert asked == predict("opt-1.3b", "h100-sxm", 64, 128, 10)
     assert json.loads(json.dumps(asdict(asked)))["output_tokens"] == 128
+
+
+def test_more_requests_than_change_anything_are_refused():
+    with pytest.raises(InputError, match="requests 1000001 is more than 1000000"):
+        predict("opt-1.3b", "h100-sxm", 64, 64, 1_000_001)
+
+
+@pytest.mark.parametrize("model", [None, 5, ["llama-3.2-1b"], b"llama-3.2-1b"])
+def test_model_that_is_no_name_path_or_config_is_refused(model):
+    with pytest.raises(InputError, match="model must be a catalog id, a path or a parsed"):
+        predict(model, "h100-sxm", 64, 64)
+
+
+@pytest.mark.parametrize("gpu", [None, 5, ["h100-sxm"]])
+def test_gpu_that_is_no_name_is_refused(gpu):
+    with pytest.raises(InputError, match="unknown GPU"):
+        predict("llama-3.2-1b", gpu, 64, 64)

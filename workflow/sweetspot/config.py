@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from sweetspot.config_errors import explain
 from sweetspot.errors import InputError
+from sweetspot.workload import MAX_REQUESTS
 
 
 def _whole_number(value: object) -> object:
@@ -24,7 +25,7 @@ def _whole_number(value: object) -> object:
 WholeNumber = BeforeValidator(_whole_number)
 Count = Annotated[int, Field(gt=0, strict=True), WholeNumber]
 One = Annotated[Literal[1], WholeNumber]
-Natural = Annotated[int, WholeNumber, Field(ge=0, strict=True)]
+Natural = Annotated[int, Field(ge=0, strict=True), WholeNumber]
 Counts = Annotated[list[Count], Field(min_length=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "simulator"]
@@ -125,7 +126,7 @@ class Limits(Section):
 class Dataset(Section):
     """Synthetic requests by the rules of TensorRT-LLM's `prepare_dataset.py token-norm-dist`."""
 
-    seed: Natural = Field(default=420, description="Seed of the token ids.")
+    seed: Natural = Field(default=420, lt=2**32, description="Seed of the token ids.")
     vocab_size: Count = Field(
         default=128000,
         description="Ids are drawn below this: the tokenizer's vocabulary size "
@@ -278,6 +279,11 @@ class Experiment(Section):
                     f" {longest_output} = {longest_input + longest_output} is more than"
                     f" limits.max_seq_len {self.limits.max_seq_len};"
                     " shorten a length or raise the limit"
+                )
+            if max(sweep.requests) > MAX_REQUESTS:
+                raise ValueError(
+                    f"sweeps.{name}: requests {max(sweep.requests)} is more than {MAX_REQUESTS};"
+                    " energy per token no longer changes with so many"
                 )
             largest_batch = max(sweep.max_batch_size or [0])
             if largest_batch > self.limits.max_num_tokens:

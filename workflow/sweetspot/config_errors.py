@@ -34,6 +34,15 @@ def explain(error: dict[str, Any], model: type[BaseModel]) -> str:
         return f"{where} is empty; it needs at least one entry"
     if kind == "list_type":
         return f"{where} must be a list, such as [a, b], not {value!r}"
+    if kind in ("dict_type", "model_type", "model_attributes_type"):
+        return f"{where} must be a section with keys of its own, not {value!r}"
+    if kind == "string_type":
+        return f"{where} must be text, not {value!r}; write it in quotes"
+    if kind in ("bool_type", "bool_parsing"):
+        return f"{where} must be true or false, not {value!r}"
+    if kind in ("greater_than_equal", "less_than_equal", "less_than"):
+        bound = {"greater_than_equal": "at least", "less_than_equal": "at most"}.get(kind, "below")
+        return f"{where} must be {bound} {next(iter(context.values()))}, not {value!r}"
     if kind in ("literal_error", "enum"):
         return f"{where} must be {context['expected']}, not {value!r}"
     if kind == "string_pattern_mismatch":

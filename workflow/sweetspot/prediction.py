@@ -15,6 +15,7 @@ from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.scheduler import SchedulerLimits
 from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
+from sweetspot.workload import MAX_REQUESTS
 
 # The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
 # per doubling, then at about this many between the neighbours of the best.
@@ -92,6 +93,11 @@ def predict(
     output_tokens = _positive("output_tokens", output_tokens)
     requests = _positive("requests", requests)
     max_batch_size = _positive("max_batch_size", max_batch_size)
+    if requests > MAX_REQUESTS:
+        raise InputError(
+            f"requests {requests} is more than {MAX_REQUESTS}; energy per token no longer changes"
+            " with so many, so ask for fewer"
+        )
     architecture, board = load_model(model), catalog_gpu(gpu)
     sequence = input_tokens + output_tokens
     longest = max(Limits().max_seq_len, architecture.max_positions)

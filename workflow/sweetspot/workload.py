@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# A million requests take the simulator seconds, and more change nothing: the batch is full.
+MAX_REQUESTS = 1_000_000
+
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)
 class Cell:

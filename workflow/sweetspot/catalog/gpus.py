@@ -63,7 +63,6 @@ def gpu(gpu_id: str) -> Gpu:
     Raises:
         InputError: no GPU has this id.
     """
-    try:
-        return _gpus()[gpu_id]
-    except KeyError:
-        raise unknown_name("GPU", gpu_id, gpu_ids()) from None
+    if not isinstance(gpu_id, str) or gpu_id not in _gpus():
+        raise unknown_name("GPU", str(gpu_id), gpu_ids())
+    return _gpus()[gpu_id]

@@ -28,6 +28,10 @@ def load_model(model: str | os.PathLike[str] | Mapping[str, Any]) -> Architectur
     """
     if isinstance(model, Mapping):
         return _named(model, "model config", "model")
+    if not isinstance(model, str | os.PathLike):
+        raise InputError(
+            f"model must be a catalog id, a path or a parsed config.json, not {model!r}"
+        )
     if isinstance(model, str) and model in model_ids():
         return catalog_entry(model).architecture
     path = _config_path(model)

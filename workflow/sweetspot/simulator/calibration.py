@@ -17,7 +17,7 @@ from sweetspot.simulator.constants import Constants, transfer
 
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=0)]
+Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
 EFFICIENCIES = tuple(f.name for f in fields(Constants) if f.name.endswith("_efficiency"))
 
 

@@ -47,8 +47,9 @@ def require_fit(
         raise InputError(
             f"model {architecture.id} does not fit {gpu.id}: its weights take"
             f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
-            f" {-free / 1e9:.1f} GB are missing for activations; choose a smaller model or a GPU"
-            " with more memory"
+            f" {-free / 1e9:.1f} GB are missing for the activations of max_batch_size"
+            f" {max_batch_size} and max_num_tokens {max_num_tokens};"
+            " choose a smaller model or a GPU with more memory, or lower these limits"
         )
 
 

@@ -25,7 +25,7 @@ tbody tr:nth-child(even) { background: #f3f3f3; }
 .text { text-align: left; }
 """
 
-_WIDE = 8  # columns that fit a page's text width
+_WIDE = 6  # columns that fit a page's text width
 
 _LATEX = str.maketrans(
     {
