@@ -29,7 +29,7 @@ def keys(small_experiment):
         {"limits": {"max_num_tokens": 4096}},
         {"limits": {"max_seq_len": 4096}},
         {"limits": {"kv_cache_memory_fraction": 0.8}},
-        {"limits": {"tokens_per_block": 32}},
+        {"limits": {"tokens_per_block": 64}},
         {"dataset": {"seed": 421}},
         {"dataset": {"vocab_size": 32000}},
         {"gpu": "a100-80gb"},
