@@ -30,7 +30,7 @@ env: .venv/ready
 	@touch $@ .venv/ready
 
 paper: env
-	@$(SIMULATE) --quiet rules progress
+	@$(SIMULATE) --quiet all
 	@if [ ! -f $(REPORT) ] || [ $(RESULTS)/manifest.json -nt $(REPORT) ]; then \
 	  $(SIMULATE) --quiet all --report $(REPORT); fi
 	@echo
