@@ -8,7 +8,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
@@ -301,11 +301,27 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
     Raises:
         InputError: one line that says which key is wrong, what it holds and what it may hold.
     """
-    if not isinstance(config, Mapping):
-        raise InputError(f"{source} must be a mapping of keys to values, not {config!r}")
+    return _parsed(Experiment, config, source)
+
+
+def parse_style(style: Mapping[str, Any], source: str) -> FigureStyle:
+    """Return the look of figures, as the section `figures` of an experiment gives it.
+
+    Raises:
+        InputError: one line, as `parse_experiment` words it.
+    """
+    return _parsed(FigureStyle, style, source)
+
+
+Parsed = TypeVar("Parsed", bound=Section)
+
+
+def _parsed(section: type[Parsed], data: Mapping[str, Any], source: str) -> Parsed:
+    if not isinstance(data, Mapping):
+        raise InputError(f"{source} must be a mapping of keys to values, not {data!r}")
     try:
-        return Experiment.model_validate(dict(config))
+        return section.model_validate(dict(data))
     except ValidationError as e:
         errors = e.errors()
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InputError(f"{source}: {explain(dict(errors[0]), Experiment)}{more}") from e
+        raise InputError(f"{source}: {explain(dict(errors[0]), section)}{more}") from e

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.config import Dataset, Experiment, Limits, Sweep
+from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import Calibration, load_calibration
 from sweetspot.simulator.memory import require_fit
@@ -99,8 +100,10 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
     """
     try:
         settings = _adapter().validate_json(settings_json)
-    except ValueError as e:
-        raise InputError(f"the settings of block {block_id} cannot be read: {e}") from e
+    except ValidationError as e:
+        raise InputError(
+            f"the settings of block {block_id} cannot be read: {first_error(e)}"
+        ) from e
     cells = []
     for name in cell_names.split():
         match = _CELL.fullmatch(name)

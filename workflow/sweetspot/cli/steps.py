@@ -140,7 +140,7 @@ def _table(arguments: argparse.Namespace) -> None:
 
 def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.cells import read_cells
-    from sweetspot.config import FigureStyle
+    from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
@@ -148,10 +148,7 @@ def _figure(arguments: argparse.Namespace) -> None:
 
     if arguments.name not in FIGURES:
         raise unknown_name("figure", arguments.name, FIGURES)
-    try:
-        style = FigureStyle.model_validate_json(arguments.style)
-    except ValueError as e:
-        raise InputError(f"--style: {e}") from e
+    style = parse_style(_json(arguments.style, "--style"), "--style")
     cells = read_cells(arguments.cells)
     figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
     save(figure, arguments.out, style.dpi)
@@ -176,7 +173,11 @@ def _dataset(arguments: argparse.Namespace) -> None:
 def _experiment(text: str) -> Any:
     from sweetspot.config import parse_experiment
 
+    return parse_experiment(_json(text, "--experiment"), "--experiment")
+
+
+def _json(text: str, option: str) -> Any:
     try:
-        return parse_experiment(json.loads(text), "--experiment")
+        return json.loads(text)
     except ValueError as e:
-        raise InputError(f"--experiment is not valid JSON: {e}") from e
+        raise InputError(f"{option} is not valid JSON: {e}") from e

@@ -10,8 +10,6 @@ from sweetspot.errors import InputError
 _ENGINE_NAMES = {
     "simulator": "TensorRT-LLM scheduler model",
     "tensorrt-llm": "TensorRT-LLM",
-    "vllm": "vLLM",
-    "transformers": "Transformers",
 }
 
 

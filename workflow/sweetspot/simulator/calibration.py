@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
+from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants import Constants, transfer
 
@@ -141,9 +142,7 @@ def _parse(data: Any, name: str) -> CalibrationFile:
     try:
         found = CalibrationFile.model_validate(data)
     except ValidationError as e:
-        first = e.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise InputError(f"{name} is not a calibration: {where}: {first['msg']}") from e
+        raise InputError(f"{name} is not a calibration: {first_error(e)}") from e
     try:
         found.to_constants()
     except TypeError as e:
