@@ -18,6 +18,7 @@ from matplotlib.text import Text
 
 from sweetspot.config import MIN_FONT_PT, FigureStyle
 from sweetspot.errors import InputError
+from sweetspot.figures.by_name import FIGURES
 from sweetspot.figures.canvas import save
 from sweetspot.figures.curves import categorical_looks
 from sweetspot.figures.figure1 import figure1
@@ -25,7 +26,6 @@ from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface, normalised_mean
 from sweetspot.figures.figure4 import figure4
 from sweetspot.figures.labels import ModelLabel, catalog_labels
-from sweetspot.figures.paper import FIGURES
 from sweetspot.published import GRID, surface_cells
 
 STYLE = FigureStyle()

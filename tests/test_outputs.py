@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 
 from sweetspot.config import Experiment
-from sweetspot.figures.paper import FIGURES
+from sweetspot.figures.by_name import FIGURES
 from sweetspot.outputs import TABLES_OF_FITS, figures_of, has_grid, tables_of
 from sweetspot.plan import plan
 from sweetspot.workload import Cell

@@ -142,9 +142,9 @@ def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.cells import read_cells
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
+    from sweetspot.figures.by_name import FIGURES
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
-    from sweetspot.figures.paper import FIGURES
 
     if arguments.name not in FIGURES:
         raise unknown_name("figure", arguments.name, FIGURES)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu, gpu_ids
 from sweetspot.engines.checkpoint import what_is_missing
-from sweetspot.engines.tensorrt_llm import PROGRAM, VERSION
+from sweetspot.engines.trtllm_bench import PROGRAM, VERSION
 from sweetspot.errors import EngineError, MeterError, unknown_name
 
 # engine -> the program that runs it; None where the engine needs neither program nor GPU

@@ -6,7 +6,7 @@ from sweetspot.dataset import dataset_name
 from sweetspot.engines.base import Node, Run
 from sweetspot.engines.checkpoint import hub_name, require_checkpoint
 from sweetspot.engines.preflight import require
-from sweetspot.engines.tensorrt_llm import (
+from sweetspot.engines.trtllm_bench import (
     VERSION,
     Benchmark,
     Build,

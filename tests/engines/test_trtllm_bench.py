@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sweetspot.engines.process import run_stamped
-from sweetspot.engines.tensorrt_llm import Benchmark, Build, build_engine, run_benchmark
+from sweetspot.engines.trtllm_bench import Benchmark, Build, build_engine, run_benchmark
 from sweetspot.errors import EngineError
 
 
