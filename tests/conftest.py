@@ -1,10 +1,17 @@
 """What tests of several subjects share: boards, constants, and a small experiment."""
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from ctypes import CDLL
 from pathlib import Path
 from typing import Any
 
+import pynvml
 import pytest
 from hypothesis import settings
 
@@ -85,3 +92,56 @@ def write_calibration() -> Callable[..., dict[str, str]]:
         return {"calibration": str(path)}
 
     return write
+
+
+@pytest.fixture(scope="session")
+def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the fake libnvidia-ml.so.1."""
+    source = Path(__file__).parent / "fake_nvml" / "nvml.c"
+    library = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.fail("the fake NVML needs a C compiler: install one that is called `cc`")
+    flags = ["-shared", "-fPIC", "-O1", "-Wall"]
+    subprocess.run([compiler, *flags, "-o", library, source, "-lm"], check=True)
+    return library
+
+
+@pytest.fixture
+def fake_nvml(
+    nvml_library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., float]:
+    """Return a function that puts boards on this machine, here and for programs started later.
+
+    Each board is a mapping of what fake_nvml/nvml.c can do; {} is an H100 that draws 300 W. The
+    answer is the time on the monotonic clock that the boards count theirs from. They are there
+    when NVML is next opened.
+    """
+    folder = tmp_path / "nvml"
+    folder.mkdir()
+    # a copy is another library to the loader, with state of its own
+    library = shutil.copy(nvml_library, folder)
+    others = os.environ.get("LD_LIBRARY_PATH")
+    monkeypatch.setenv("LD_LIBRARY_PATH", f"{folder}:{others}" if others else str(folder))
+    monkeypatch.setenv("FAKE_NVML", str(folder / "boards"))
+    monkeypatch.setattr(pynvml, "nvmlLib", CDLL(library))  # the loader has its path from the start
+    monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+    monkeypatch.setattr(pynvml, "_nvmlLib_refcount", 0)
+    for variable in ("CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
+        monkeypatch.delenv(variable, raising=False)
+    # its boards are not the next test's: no shared locks
+    monkeypatch.setenv("TMPDIR", str(folder))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+    def install(*boards: Mapping[str, Any]) -> float:
+        origin = time.monotonic()
+        name = "NVIDIA_H100_80GB_HBM3"  # words of a name are joined by _
+        lines = [
+            {"origin": repr(origin), "uuid": f"GPU-{index}", "name": name, "low": 300} | board
+            for index, board in enumerate(boards)
+        ]
+        text = "".join(" ".join(f"{k}={v}" for k, v in line.items()) + "\n" for line in lines)
+        (folder / "boards").write_text(text, encoding="utf-8")
+        return origin
+
+    return install

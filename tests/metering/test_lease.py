@@ -1,5 +1,6 @@
 """Who may measure on a board, and for how long."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -9,54 +10,121 @@ from threading import Thread
 import pytest
 
 from sweetspot.errors import MeterError
-from sweetspot.metering.lease import leased
+from sweetspot.metering import lease
+from sweetspot.metering.lease import leased_board
+from sweetspot.metering.processes import TOKEN
 
+# Says which board it holds, and keeps it until its standard input ends.
 HOLDER = (
-    "import sys, time; from sweetspot.metering.lease import leased\n"
-    "with leased('GPU-1'): print('held', flush=True); time.sleep(60)"
+    "import sys; from sweetspot.metering.lease import leased_board\n"
+    "with leased_board() as board: print(board.uuid(), flush=True); sys.stdin.read()"
 )
 
 
 @pytest.fixture(autouse=True)
-def locks(tmp_path, monkeypatch):
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    return tmp_path
+def quick_retry(monkeypatch):
+    monkeypatch.setattr(lease, "RETRY_S", 0.01)
 
 
-def test_second_job_waits_until_the_first_is_done():
+@pytest.fixture
+def holders():
+    """Return a function that starts a job which holds a board; each is killed with the test."""
+    started = []
+
+    def start():
+        command = [sys.executable, "-c", HOLDER]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
+        return started[-1]
+
+    yield start
+    for each in started:
+        with each:
+            each.kill()
+
+
+def test_first_free_board_is_taken(fake_nvml):
+    fake_nvml({}, {}, {})
+    with leased_board() as first, leased_board() as second:
+        assert (first.uuid(), second.uuid()) == ("GPU-0", "GPU-1")
+        with leased_board({"CUDA_VISIBLE_DEVICES": "0,2"}) as third:
+            assert third.uuid() == "GPU-2"
+    with leased_board() as again:
+        assert again.uuid() == "GPU-0"
+
+
+def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog):
+    caplog.set_level("INFO")
+    fake_nvml({})
     order = []
 
     def second():
-        with leased("GPU-1"):
+        with leased_board():
             order.append("second")
 
-    with leased("GPU-1"):
+    with leased_board():
         thread = Thread(target=second)
         thread.start()
         time.sleep(0.1)
         order.append("first")
     thread.join(5)
     assert order == ["first", "second"]
+    assert caplog.text.count("waiting for a GPU: other jobs measure on GPU-0") == 1
 
 
-def test_another_board_is_free():
-    with leased("GPU-1"), leased("GPU-2"):
+@pytest.mark.slow
+def test_four_jobs_hold_four_gpus_alone_and_a_fifth_takes_that_of_one_that_was_killed(
+    fake_nvml, holders
+):
+    fake_nvml({}, {}, {}, {})
+    jobs = [holders() for _ in range(4)]
+    held = [job.stdout.readline().strip() for job in jobs]
+    assert sorted(held) == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
+    fifth = holders()
+    time.sleep(0.3)
+    jobs[2].kill()
+    assert fifth.stdout.readline().strip() == held[2]
+
+
+def test_lease_is_not_inherited_by_what_the_job_starts(fake_nvml):
+    fake_nvml({})
+    with leased_board():
+        child = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=False)
+    with child, leased_board():
+        child.stdin.close()
+
+
+def test_processes_started_under_a_lease_carry_its_token(fake_nvml, monkeypatch):
+    monkeypatch.delenv(TOKEN, raising=False)
+    fake_nvml({})
+    with leased_board():
+        assert os.environ[TOKEN]
+    assert TOKEN not in os.environ
+
+
+def test_lock_that_another_user_made_is_enough(fake_nvml):
+    fake_nvml({})
+    path = f"{tempfile.gettempdir()}/sweetspot-GPU-0.lock"
+    os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o444))
+    with leased_board():
         pass
 
 
-def test_killed_job_leaves_the_board_free():
-    with subprocess.Popen([sys.executable, "-c", HOLDER], stdout=subprocess.PIPE) as holder:
-        assert holder.stdout.readline() == b"held\n"
-        holder.kill()
-    with leased("GPU-1"):
-        pass
-
-
-def test_folder_without_a_place_for_the_lock_is_a_meter_error(monkeypatch):
+def test_folder_without_a_place_for_the_lock_is_a_meter_error(fake_nvml, monkeypatch):
+    fake_nvml({})
     monkeypatch.setattr(tempfile, "tempdir", "/proc/no-such-folder")
     with (
-        pytest.raises(MeterError, match=r"cannot lock the GPU by .*GPU-1\.lock: No such file"),
-        leased("GPU-1"),
+        pytest.raises(MeterError, match=r"cannot lock the GPU by .*GPU-0\.lock: No such file"),
+        leased_board(),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("visible", ["", "-1", "9", "MIG-1"])
+def test_job_without_a_board_is_a_meter_error(fake_nvml, visible):
+    fake_nvml({})
+    with (
+        pytest.raises(MeterError, match="CUDA_VISIBLE_DEVICES"),
+        leased_board({"CUDA_VISIBLE_DEVICES": visible}),
     ):
         pass

@@ -1,56 +1,160 @@
-"""Boards: which one is opened, and whose error it is."""
+"""Boards behind NVIDIA's own binding: what is read of them, and whose error it is."""
+
+import math
 
 import pynvml
 import pytest
 
 from sweetspot.errors import MeterError
-from sweetspot.metering.nvml import Board
+from sweetspot.metering.nvml import Board, allowed_uuids
+from sweetspot.metering.samples import CHANNELS
+
+STEP = {"low": 100, "high": 700, "period": 2e9, "high_s": 1e9}  # up at 0 s, for good
 
 
-@pytest.fixture
-def two_gpus(monkeypatch):
-    """Replace NVML behind the real module: GPUs 0 and 1; returns the list of calls."""
-    calls = []
+def test_board_is_the_first_that_the_environment_allows(fake_nvml):
+    fake_nvml({"name": "one"}, {"name": "two"})
+    with Board.open({"CUDA_VISIBLE_DEVICES": "1, 0"}) as board:
+        assert (board.uuid(), board.name()) == ("GPU-1", "two")
 
-    def by_index(index):
-        if index > 1:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
-        return f"gpu {index}"
 
-    monkeypatch.setattr(pynvml, "nvmlInit", lambda: calls.append("init"))
-    monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: calls.append("shutdown"))
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", by_index)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByUUID", lambda uuid: uuid)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: f"name of {handle}")
-    return calls
+def test_boards_hidden_from_this_job_are_not_counted(fake_nvml):
+    fake_nvml({"hidden": 1}, {}, {"hidden": 1}, {})
+    assert allowed_uuids({}) == ["GPU-1", "GPU-3"]
+    assert allowed_uuids({"CUDA_VISIBLE_DEVICES": "1"}) == ["GPU-3"]
+
+
+def test_facts_say_how_the_board_is_set(fake_nvml):
+    fake_nvml({"absent": "nvmlDeviceGetEccMode"})
+    with Board.open({}) as board:
+        assert board.facts() == {
+            "gpu_name": "NVIDIA H100 80GB HBM3",
+            "gpu_uuid": "GPU-0",
+            "driver": "0.fake",
+            "vbios": "96.00.FA.KE",
+            "power_limit_w": "650",
+            "power_limit_default_w": "700",
+            "max_sm_mhz": "1980",
+            "application_graphics_mhz": "1980",
+            "application_memory_mhz": "2619",
+            "persistence_mode": "1",
+            "ecc_mode": "",
+            "mig_mode": "0",
+        }
+
+
+def test_look_reads_all_channels(fake_nvml):
+    origin = fake_nvml(STEP | {"counter_j": 5e6})
+    with Board.open({}) as board:
+        look = board.look()
+    assert origin < look.t_s < origin + 5
+    assert 0 < look.look_s < 1
+    assert {name: getattr(look, name) for name in CHANNELS[2:]} == {
+        "power_instant_w": 700,
+        "power_average_w": pytest.approx(400, abs=301),  # the second before holds the step
+        "power_usage_w": look.power_average_w,
+        "counter_j": pytest.approx(5e6 + 700 * (look.t_s - origin), abs=71),
+        "graphics_mhz": 1755,
+        "sm_mhz": 1755,
+        "memory_mhz": 2619,
+        "temperature_c": 50,
+        "memory_temperature_c": 60,
+        "utilisation": 0.97,
+        "event_reasons": 0,
+        "power_violation_s": 0,
+        "thermal_violation_s": 0,
+    }
 
 
 @pytest.mark.parametrize(
-    ("environment", "name"),
+    ("board", "instant_w", "average_w", "usage_w"),
     [
-        ({}, "name of gpu 0"),
-        ({"CUDA_VISIBLE_DEVICES": "1"}, "name of gpu 1"),
-        ({"CUDA_VISIBLE_DEVICES": "1, 0"}, "name of gpu 1"),
-        ({"CUDA_VISIBLE_DEVICES": "GPU-77,GPU-78"}, "name of GPU-77"),
+        ({}, 700, 100, 100),
+        ({"absent": "185"}, 700, 100, 100),  # a mean by another name
+        ({"absent": "185,186"}, math.nan, 100, 100),
+        ({"absent": "nvmlDeviceGetFieldValues"}, math.nan, 100, 100),
+        ({"absent": "nvmlDeviceGetPowerUsage"}, 700, 100, math.nan),
+        ({"absent": "nvmlDeviceGetPowerUsage,185"}, 700, math.nan, math.nan),
+        ({"absent": "185,186", "usage_is_instant": 1}, 700, math.nan, 700),  # GA100 and older
     ],
 )
-def test_board_is_the_one_that_cuda_takes_first(two_gpus, environment, name):
-    with Board.open(environment) as board:
-        assert board.name() == name
-    assert two_gpus == ["init", "shutdown"]
+def test_power_is_named_for_what_it_is(fake_nvml, board, instant_w, average_w, usage_w):
+    # renewed for the last time at 0 s: the second before was all of low power
+    fake_nvml(STEP | {"update_s": 1e6} | board)
+    with Board.open({}) as opened:
+        look = opened.look()
+    found = (look.power_instant_w, look.power_average_w, look.power_usage_w)
+    assert found == pytest.approx((instant_w, average_w, usage_w), nan_ok=True)
 
 
 @pytest.mark.parametrize(
-    ("visible", "message"),
+    ("absent", "counter_j"),
     [
-        ("7", r"cannot find GPU '7' \(from CUDA_VISIBLE_DEVICES, else 0\): Invalid Argument"),
-        ("MIG-77", "MIG slice .MIG-77.; power is known only for whole GPUs"),
+        ("83", 42),
+        ("nvmlDeviceGetTotalEnergyConsumption", 42),
+        ("83,nvmlDeviceGetTotalEnergyConsumption", math.nan),
     ],
 )
-def test_gpu_that_cannot_be_metered_is_a_meter_error(two_gpus, visible, message):
-    with pytest.raises(MeterError, match=message):
-        Board.open({"CUDA_VISIBLE_DEVICES": visible})
-    assert two_gpus == ["init", "shutdown"]
+def test_energy_counter_is_read_one_way_or_the_other(fake_nvml, absent, counter_j):
+    fake_nvml({"counter_j": 42, "low": 0, "absent": absent})
+    with Board.open({}) as board:
+        assert board.look().counter_j == pytest.approx(counter_j, nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("function", "channel"),
+    [
+        ("nvmlDeviceGetClockInfo", "sm_mhz"),
+        ("nvmlDeviceGetTemperature", "temperature_c"),
+        ("nvmlDeviceGetUtilizationRates", "utilisation"),
+        ("nvmlDeviceGetCurrentClocksEventReasons", "event_reasons"),
+        ("82", "memory_temperature_c"),
+        ("75", "thermal_violation_s"),
+    ],
+)
+def test_what_a_board_lacks_is_nan_and_the_rest_is_there(fake_nvml, function, channel):
+    fake_nvml({"absent": function})
+    with Board.open({}) as board:
+        look = board.look()
+    assert math.isnan(getattr(look, channel))
+    assert look.power_instant_w == 300
+
+
+def test_processes_and_mig_are_listed(fake_nvml):
+    fake_nvml(
+        {"pids": "7,11", "mig": 1},
+        {"absent": "nvmlDeviceGetMigMode,nvmlDeviceGetComputeRunningProcesses_v3"},
+    )
+    with Board("GPU-0") as first, Board("GPU-1") as second:
+        assert (first.compute_pids(), first.mig()) == ([7, 11], True)
+        assert first.earlier_pids == {7, 11}
+        assert (second.compute_pids(), second.mig()) == ([], None)
+
+
+def test_lost_board_is_a_meter_error(fake_nvml):
+    fake_nvml({"lost_from": 0})
+    with Board("GPU-0") as board, pytest.raises(MeterError, match=r"cannot read .*: GPU is lost"):
+        board.look()
+
+
+def test_field_that_fails_alone_is_a_meter_error(fake_nvml, monkeypatch):
+    fake_nvml({})
+    ids = []
+
+    def fail(handle, fields):
+        ids.extend(fields)
+        return [pynvml.c_nvmlFieldValue_t(nvmlReturn=pynvml.NVML_ERROR_GPU_IS_LOST)] * len(fields)
+
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetFieldValues", fail)
+    with Board("GPU-0") as board, pytest.raises(MeterError, match=r"read field 186: .*lost"):
+        board.look()
+    assert ids[0] == 186
+
+
+def test_board_that_is_gone_is_a_meter_error(fake_nvml):
+    fake_nvml({})
+    with pytest.raises(MeterError, match="cannot find GPU GPU-9: Not Found"):
+        Board("GPU-9")
 
 
 @pytest.mark.parametrize(
@@ -72,17 +176,11 @@ def test_driver_trouble_is_a_meter_error_with_nvmls_words(monkeypatch, code):
     assert str(pynvml.NVMLError(code)) in str(caught.value)
 
 
-def test_field_read_that_fails_is_a_meter_error(two_gpus, monkeypatch):
-    failed = pynvml.c_nvmlFieldValue_t(nvmlReturn=pynvml.NVML_ERROR_GPU_IS_LOST)
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetFieldValues", lambda handle, fields: [failed])
-    with Board.open({}) as board, pytest.raises(MeterError, match=r"instantaneous power: .*lost"):
-        board.power_instant_w()
-
-
-def test_driver_that_vanished_does_not_spoil_the_end(two_gpus, monkeypatch):
+def test_driver_that_vanished_does_not_spoil_the_end(fake_nvml, monkeypatch):
     def fail():
         raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
 
+    fake_nvml({})
     board = Board.open({})
     monkeypatch.setattr(pynvml, "nvmlShutdown", fail)
     board.close()

@@ -1,84 +1,65 @@
-"""The NVML meter on a board that follows a known power curve on a clock of its own."""
+"""The meter on a board that follows a known power curve on a clock of its own."""
 
+import math
+import time
 from threading import Event
-from types import SimpleNamespace
 
 import numpy as np
-import pynvml
 import pytest
 
 from sweetspot.errors import MeterError
-from sweetspot.metering import nvml, sampler
-from sweetspot.metering.meter import window_counter_j
+from sweetspot.metering import sampler
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
-from sweetspot.metering.trace import window_energy_j
+from sweetspot.metering.samples import CHANNELS, Look
+from sweetspot.metering.trace import read_trace, window_energy_j
 
 
-class FakeBoard:
-    """The part of `pynvml` that the meter uses, under its names, for one made-up board.
+class VirtualBoard:
+    """What the meter uses of a board, for one whose time stands still between its waits.
 
     Attributes:
-        power_w, energy_j: board power and energy as functions of `now_s`.
-        absent: names of functions that answer NVML_ERROR_NOT_SUPPORTED.
-        lost_at_s: from when on every call answers NVML_ERROR_GPU_IS_LOST.
+        now_s: the clock.
+        channels: functions of the time, or numbers; what is not named is lacking.
+        lost_at_s: from when on every look fails.
+        takes_s: how long a look takes.
     """
 
-    def __init__(self, power_w, energy_j=lambda t: 0.0, *, absent=(), lost_at_s=np.inf):
+    earlier_pids = frozenset({4_000_001})
+
+    def __init__(self, power_w, *, lost_at_s=math.inf, takes_s=0.0, **channels):
         self.now_s = 100.0
-        self.power_w, self.energy_j = power_w, energy_j
-        self.absent, self.lost_at_s = absent, lost_at_s
+        self.channels = {"power_instant_w": power_w} | channels
+        self.lost_at_s, self.takes_s = lost_at_s, takes_s
+        self.listed_s = []
         self.run_is_over = Event()
 
-    def __getattr__(self, name):
-        return getattr(pynvml, name)  # constants and the error class
-
-    def _answer(self, function, value):
+    def look(self):
         if self.now_s >= self.lost_at_s:
             self.run_is_over.set()
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
-        if function in self.absent:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
-        return value
+            raise MeterError("NVML cannot read power: GPU is lost")
+        t_s = self.now_s + self.takes_s / 2
+        self.now_s += self.takes_s
+        values = {name: f(t_s) if callable(f) else f for name, f in self.channels.items()}
+        return Look(**(dict.fromkeys(CHANNELS, math.nan) | values | {"t_s": t_s}))
 
-    def nvmlInit(self):
-        self.open = True
+    def compute_pids(self):
+        self.listed_s.append(self.now_s)
+        # pids beyond the kernel's; nobody can be asked, and one came before the engine
+        return [4_000_001, 4_000_002] if self.now_s < 105 else []
 
-    def nvmlShutdown(self):
-        self.open = False
+    def mig(self):
+        return False
 
-    def nvmlDeviceGetHandleByIndex(self, index):
-        if index > 1:
-            raise pynvml.NVMLError(pynvml.NVML_ERROR_INVALID_ARGUMENT)
-        return f"index {index}"
-
-    def nvmlDeviceGetHandleByUUID(self, uuid):
-        return f"uuid {uuid}"
-
-    def nvmlDeviceGetName(self, handle):
-        return f"NVIDIA H100 80GB HBM3 at {handle}"
-
-    def nvmlDeviceGetPowerUsage(self, handle):
-        # a sensor with a lag, so that a mix-up of the two readings shows
-        return self._answer("nvmlDeviceGetPowerUsage", round(1e3 * self.power_w(self.now_s - 1)))
-
-    def nvmlDeviceGetFieldValues(self, handle, fields):
-        assert fields == [pynvml.NVML_FI_DEV_POWER_INSTANT]
-        milliwatts = self._answer("field", round(1e3 * self.power_w(self.now_s)))
-        missing = "POWER_INSTANT" in self.absent
-        result = pynvml.NVML_ERROR_INVALID_ARGUMENT if missing else pynvml.NVML_SUCCESS
-        return [SimpleNamespace(nvmlReturn=result, value=SimpleNamespace(uiVal=milliwatts))]
-
-    def nvmlDeviceGetTotalEnergyConsumption(self, handle):
-        millijoules = round(1e3 * self.energy_j(self.now_s))
-        return self._answer("nvmlDeviceGetTotalEnergyConsumption", millijoules)
+    def max_sm_mhz(self):
+        return 1980.0
 
 
 @pytest.fixture
 def meter_run(monkeypatch):
-    """Return a function that meters a fake board for a time on its own clock."""
+    """Return a function that meters a virtual board for a time on its clock."""
 
-    def run(board, duration_s=12.0, interval_s=0.1):
+    def run(board, duration_s=12.0, interval_s=0.1, spool=None):
         end_s = board.now_s + duration_s
 
         class ClockEvent:
@@ -97,11 +78,10 @@ def meter_run(monkeypatch):
             def set(self):
                 self.event.set()
 
-        monkeypatch.setattr(nvml, "pynvml", board)
         monkeypatch.setattr(sampler, "Event", ClockEvent)
         monkeypatch.setattr(sampler, "monotonic", lambda: board.now_s)
-        meter = NvmlMeter(Board.open({}), interval_s)
-        meter.start()
+        meter = NvmlMeter(board, interval_s)
+        meter.start(spool)
         assert board.run_is_over.wait(5)
         board.now_s = max(board.now_s, end_s)
         return meter.stop()
@@ -113,109 +93,141 @@ def square_w(t):
     return 700.0 if t % 2 < 1 else 100.0
 
 
-def test_constant_power_is_integrated_and_counted(meter_run):
-    readings = meter_run(FakeBoard(lambda t: 250.0, lambda t: 250.0 * (t - 90)))
+def test_samples_are_an_interval_apart_from_start_to_stop(meter_run):
+    readings = meter_run(VirtualBoard(250.0), interval_s=0.25)
     assert readings.trace.t_s[[0, -1]] == pytest.approx([100, 112])
-    assert window_energy_j(readings.trace, 101, 111) == pytest.approx(2500, rel=1e-9)
-    assert window_counter_j(readings, 101.03, 111.07) == pytest.approx(2510, rel=1e-6)
-
-
-def test_samples_are_an_interval_apart(meter_run):
-    readings = meter_run(FakeBoard(lambda t: 250.0), interval_s=0.25)
     assert np.diff(readings.trace.t_s) == pytest.approx(0.25, rel=1e-6)
-    assert readings.trace.t_s.size == 49
+    assert readings.interval_s == 0.25
+
+
+def test_all_channels_are_kept(meter_run):
+    known = {
+        name: float(place)
+        for place, name in enumerate(CHANNELS[1:], 1)
+        if name != "power_instant_w"
+    }
+    readings = meter_run(VirtualBoard(250.0, **known))
+    for name, value in known.items():
+        assert set(getattr(readings.samples, name).tolist()) == {value}
+    assert readings.samples.t_s.tolist() == readings.trace.t_s.tolist()
+    assert readings.counter_j.tolist() == readings.samples.counter_j.tolist()
+    assert (readings.mig, readings.max_sm_mhz) == (False, 1980)
 
 
 def test_ramp_is_integrated_exactly(meter_run):
-    readings = meter_run(FakeBoard(lambda t: 100 + 10 * (t - 100)))
+    readings = meter_run(VirtualBoard(lambda t: 100 + 10 * (t - 100)))
     assert window_energy_j(readings.trace, 100.05, 110.05) == pytest.approx(1505, rel=1e-6)
 
 
 def test_square_wave_is_within_one_percent(meter_run):
-    readings = meter_run(FakeBoard(square_w), interval_s=0.07)
+    readings = meter_run(VirtualBoard(square_w), interval_s=0.07)
     assert window_energy_j(readings.trace, 100.5, 110.5) == pytest.approx(4000, rel=0.01)
 
 
 def test_instantaneous_power_counts_where_the_board_has_it(meter_run):
-    readings = meter_run(FakeBoard(square_w))
+    readings = meter_run(VirtualBoard(square_w, power_average_w=400.0))
     assert readings.trace.power_w.tolist() == [square_w(t) for t in readings.trace.t_s]
+    assert not readings.power_is_average
 
 
-@pytest.mark.parametrize("absent", ["field", "POWER_INSTANT"])
-def test_board_without_instantaneous_power_is_metered_by_its_mean(meter_run, absent):
-    readings = meter_run(FakeBoard(square_w, absent=[absent]))
-    assert readings.trace.power_w.tolist() == [square_w(t - 1) for t in readings.trace.t_s]
+@pytest.mark.parametrize("instant_w", [math.nan, lambda t: math.nan if 104 < t < 105 else 300.0])
+def test_board_without_all_instantaneous_power_is_metered_by_its_mean(meter_run, instant_w):
+    readings = meter_run(VirtualBoard(instant_w, power_average_w=square_w))
+    assert readings.trace.power_w.tolist() == [square_w(t) for t in readings.trace.t_s]
+    assert readings.power_is_average
 
 
-def test_what_a_board_does_not_offer_is_none_not_zero(meter_run):
-    absent = ["nvmlDeviceGetTotalEnergyConsumption", "nvmlDeviceGetPowerUsage"]
-    readings = meter_run(FakeBoard(lambda t: 250.0, absent=absent))
-    assert window_counter_j(readings, 101, 102) is None
-    assert window_energy_j(readings.trace, 101, 102) == pytest.approx(250)
+def test_counter_with_a_reading_missing_is_none(meter_run):
+    readings = meter_run(VirtualBoard(250.0, counter_j=lambda t: math.nan if t > 111 else t))
+    assert readings.counter_j is None
+
+
+def test_counter_is_kept_as_it_was_read(meter_run):
+    assert meter_run(VirtualBoard(250.0, counter_j=lambda t: -t)).counter_j[0] == -100
+
+
+def test_processes_are_listed_about_once_a_second_and_at_the_end(meter_run):
+    board = VirtualBoard(250.0)
+    readings = meter_run(board, duration_s=12.05)
+    assert np.diff(board.listed_s[:-1]) == pytest.approx(1.0, abs=0.11)
+    assert board.listed_s[-1] == pytest.approx(112.05)
+    (stranger,) = readings.strangers
+    assert (stranger.pid, stranger.first_s) == (4_000_001, 100)
+    assert stranger.last_s == pytest.approx(104.5, abs=0.51)
+
+
+def test_slow_looks_leave_gaps_and_no_pile(meter_run):
+    readings = meter_run(VirtualBoard(250.0, takes_s=0.25))
+    assert np.diff(readings.trace.t_s)[1:-1] == pytest.approx(0.3)
 
 
 @pytest.mark.parametrize(
     ("board", "message"),
     [
-        (FakeBoard(square_w, lost_at_s=105), "broke off: NVML cannot read .*GPU is lost"),
-        (FakeBoard(square_w, lost_at_s=99), "NVML cannot read .*GPU is lost"),
-        (FakeBoard(square_w, absent=["field", "nvmlDeviceGetPowerUsage"]), "reports no power"),
-        (FakeBoard(lambda t: 0.0), "reports 0 W"),
-        (FakeBoard(square_w, lambda t: 1e4 - t), "energy counter went back"),
+        (VirtualBoard(250.0, lost_at_s=105), "broke off: NVML cannot read .*GPU is lost"),
+        (VirtualBoard(250.0, lost_at_s=99), "NVML cannot read .*GPU is lost"),
+        (VirtualBoard(250.0, lost_at_s=112), "NVML cannot read .*GPU is lost"),
+        (VirtualBoard(math.nan), "reports no power"),
+        (VirtualBoard(lambda t: 0.0 if t > 105 else 9.0), "reports 0 W"),
     ],
 )
-def test_meter_that_cannot_be_trusted_is_an_error(meter_run, board, message):
+def test_board_that_cannot_be_metered_is_an_error(meter_run, tmp_path, board, message):
     with pytest.raises(MeterError, match=message):
-        meter_run(board)
+        meter_run(board, spool=tmp_path / "spool.csv")
 
 
-def test_counter_is_not_read_outside_the_trace(meter_run):
-    readings = meter_run(FakeBoard(lambda t: 250.0, lambda t: 250.0 * (t - 90)))
-    with pytest.raises(ValueError, match="not inside the trace"):
-        window_counter_j(readings, 101, 113)
+def test_spool_holds_what_the_trace_holds(meter_run, tmp_path):
+    readings = meter_run(VirtualBoard(square_w, sm_mhz=1500.0), spool=tmp_path / "spool.csv")
+    trace, samples = read_trace(tmp_path / "spool.csv")
+    assert trace.t_s.tolist() == readings.trace.t_s.tolist()
+    assert trace.power_w.tolist() == readings.trace.power_w.tolist()
+    assert samples.sm_mhz.tolist() == readings.samples.sm_mhz.tolist()
 
 
-def test_run_shorter_than_the_interval_has_too_few_samples(meter_run):
-    with pytest.raises(MeterError, match=r"only 2 power samples in 0\.050 s .* 3 needed"):
-        meter_run(FakeBoard(square_w), duration_s=0.05)
+def test_meter_runs_on_the_real_clock_and_again(fake_nvml):
+    fake_nvml({})
+    with Board("GPU-0") as board:
+        meter = NvmlMeter(board, interval_s=0.002)
+        for _ in range(2):
+            before_s = time.monotonic()
+            meter.start()
+            time.sleep(0.05)
+            after_s = time.monotonic()
+            readings = meter.stop()
+            assert before_s <= readings.trace.t_s[0] <= before_s + 0.05
+            assert after_s <= readings.trace.t_s[-1]
+            assert (np.diff(readings.trace.t_s) > 0).all()
+            assert 0 < readings.sampler_cpu_share < 1
 
 
-def test_slow_host_has_too_few_samples(meter_run):
-    board = FakeBoard(square_w)
-    slow = board.nvmlDeviceGetTotalEnergyConsumption
-
-    def stall(handle):
-        board.now_s += 1.0
-        return slow(handle)
-
-    board.nvmlDeviceGetTotalEnergyConsumption = stall
-    with pytest.raises(MeterError, match="host too busy"):
-        meter_run(board)
-
-
-def test_meter_runs_on_the_real_clock_and_again(monkeypatch):
-    monkeypatch.setattr(nvml, "pynvml", FakeBoard(lambda t: 250.0))
-    meter = NvmlMeter(Board.open({}), interval_s=0.002)
-    for _ in range(2):
+def test_start_and_stop_come_in_turn(fake_nvml):
+    fake_nvml({})
+    with Board("GPU-0") as board:
+        meter = NvmlMeter(board, interval_s=0.002)
+        with pytest.raises(RuntimeError, match="not running"):
+            meter.stop()
         meter.start()
-        Event().wait(0.05)
-        trace = meter.stop().trace
-        assert trace.t_s[-1] - trace.t_s[0] >= 0.05
-        assert (np.diff(trace.t_s) > 0).all()
-
-
-def test_start_and_stop_come_in_turn(monkeypatch):
-    monkeypatch.setattr(nvml, "pynvml", FakeBoard(lambda t: 250.0))
-    meter = NvmlMeter(Board.open({}), interval_s=0.002)
-    with pytest.raises(RuntimeError, match="not running"):
+        with pytest.raises(RuntimeError, match="already running"):
+            meter.start()
         meter.stop()
-    meter.start()
-    with pytest.raises(RuntimeError, match="already running"):
+
+
+def test_driver_that_hangs_is_an_error_and_does_not_keep_the_program(fake_nvml, monkeypatch):
+    fake_nvml({"slow_s": 0.3, "slow_to": 1e9})
+    monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 0.01)
+    with Board("GPU-0") as board:
+        meter = NvmlMeter(board, interval_s=0.002)
         meter.start()
-    Event().wait(0.02)
-    meter.stop()
+        time.sleep(0.01)
+        with pytest.raises(MeterError, match=r"hangs: no answer from NVML in 0\.01 s"):
+            meter.stop()
+        meter.start()
+        time.sleep(0.4)  # what hung comes back
+        monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 10)
+        t_s = meter.stop().trace.t_s
+        assert (np.diff(t_s) >= 0.3).all()  # and leaves this run alone
 
 
 def test_interval_must_be_positive():
     with pytest.raises(ValueError, match="must be positive"):
-        NvmlMeter(Board("handle"), interval_s=0)
+        NvmlMeter(VirtualBoard(250.0), interval_s=0)

@@ -7,7 +7,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from sweetspot.metering.trace import PowerTrace, window_energy_j, write_trace
+from sweetspot.errors import InputError
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import CHANNELS
+from sweetspot.metering.trace import PowerTrace, read_trace, window_energy_j, write_trace
 
 UNEVEN_S = np.array([0.0, 0.5, 2.0, 7.0, 10.0])
 RAMP = PowerTrace(UNEVEN_S, 3.0 * UNEVEN_S)  # 3t W, so E(a, b) = 1.5 (b² - a²) J
@@ -148,14 +151,55 @@ def test_trace_cannot_be_changed_from_outside():
 def test_file_keeps_every_bit(tmp_path_factory, trace):
     folder = tmp_path_factory.mktemp("trace")
     for name in ("a.csv.gz", "b.csv.gz"):
-        write_trace(folder / name, trace)
-    t_s, power_w = np.loadtxt(folder / "a.csv.gz", delimiter=",", skiprows=1, unpack=True)
-    assert t_s.tolist() == trace.t_s.tolist()
-    assert power_w.tolist() == trace.power_w.tolist()
+        write_trace(folder / name, Readings(trace))
+    read, samples = read_trace(folder / "a.csv.gz")
+    assert read.t_s.tolist() == trace.t_s.tolist()
+    assert read.power_w.tolist() == trace.power_w.tolist()
+    assert samples is None
     assert (folder / "a.csv.gz").read_bytes() == (folder / "b.csv.gz").read_bytes()
 
 
 def test_file_is_plain_csv_inside_gzip(tmp_path):
-    write_trace(tmp_path / "p.csv.gz", PowerTrace([0, 0.5], [100, 120.25]))
+    write_trace(tmp_path / "p.csv.gz", Readings(PowerTrace([0, 0.5], [100, 120.25])))
     content = gzip.decompress((tmp_path / "p.csv.gz").read_bytes())
     assert content == b"t_s,power_w\n0.0,100.0\n0.5,120.25\n"
+
+
+def test_file_holds_all_channels_and_nothing_for_those_that_lack(tmp_path, readings_of):
+    readings = readings_of(lambda t: 300 + t, sm_mhz=1500, counter_j=lambda t: t / 3, duration_s=1)
+    write_trace(tmp_path / "p.csv.gz", readings)
+    header, first, *_ = gzip.decompress((tmp_path / "p.csv.gz").read_bytes()).decode().splitlines()
+    assert header.startswith("t_s,power_w,look_s,power_instant_w,power_average_w,power_usage_w,")
+    assert first == "0.0,300.0,,300.0,,,0.0,,1500.0,,,,,,,"
+    trace, samples = read_trace(tmp_path / "p.csv.gz")
+    assert trace.power_w.tolist() == readings.trace.power_w.tolist()
+    for channel in CHANNELS:
+        found, expected = getattr(samples, channel), getattr(readings.samples, channel)
+        assert np.array_equal(found, expected, equal_nan=True)
+
+
+def test_torn_last_line_is_left_out(tmp_path):
+    (tmp_path / "spool.csv").write_text("t_s,power_w\n0.0,100.0\n0.5,120.25\n1.0,1")
+    trace, _ = read_trace(tmp_path / "spool.csv")
+    assert trace.power_w.tolist() == [100, 120.25]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("p.csv", b"t_s,power_w\n0.0,100.0\n"),  # one sample
+        ("p.csv", b""),
+        ("p.csv", b"time,watts\n0.0,100.0\n1.0,100.0\n"),
+        ("p.csv", b"t_s,power_w\n0.0,100.0\n1.0\n"),
+        ("p.csv", b"t_s,power_w\n0.0,100.0\n1.0,x\n"),
+        ("p.csv", b"t_s,power_w\n1.0,100.0\n0.0,100.0\n"),
+        ("p.csv.gz", b"t_s,power_w\n0.0,100.0\n1.0,100.0\n"),
+        ("p.csv.gz", gzip.compress(b"t_s,power_w\n0.0,100.0\n1.0,100.0\n")[:-12]),
+        ("nowhere/p.csv", None),
+    ],
+)
+def test_file_that_is_no_trace_is_an_input_error(tmp_path, name, content):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=r"p\.csv.* is no power trace: "):
+        read_trace(tmp_path / name)

@@ -4,44 +4,70 @@ import fcntl
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from sweetspot.errors import MeterError
+from sweetspot.metering.nvml import Board, allowed_uuids
+from sweetspot.metering.processes import job_token
+
+RETRY_S = 0.5
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def leased(gpu_uuid: str) -> Iterator[None]:
-    """Hold a board alone among the jobs of this host, waiting for it if need be.
+def leased_board(environment: Mapping[str, str] = os.environ) -> Iterator[Board]:
+    """Hold one of the boards that `environment` allows alone among the jobs of this host.
 
-    It is a lock on a file, which the kernel frees with the process, however that ends.
+    The first free one is taken; if there is none, this waits for one. A lease is a lock on a file,
+    which the kernel frees with the process, however that ends. While it is held, processes that
+    this one starts carry a token by which they are told from others on the board.
 
     Raises:
-        MeterError: the lock's file cannot be made.
+        MeterError: there is no such board, or no lock's file can be made.
     """
-    path = Path(tempfile.gettempdir()) / f"sweetspot-{gpu_uuid}.lock"
+    with _held(allowed_uuids(environment)) as uuid, job_token(), Board(uuid) as board:
+        yield board
+
+
+@contextmanager
+def _held(gpu_uuids: Sequence[str]) -> Iterator[str]:
+    """Hold the first of these boards that is free, and yield its UUID."""
+    lock = _first_free(gpu_uuids)
+    if lock is None:
+        log.info("waiting for a GPU: other jobs measure on %s", ", ".join(gpu_uuids))
+    while lock is None:
+        time.sleep(RETRY_S)
+        lock = _first_free(gpu_uuids)
+    uuid, descriptor = lock
     try:
-        descriptor = _opened(path)
-    except OSError as error:
-        raise MeterError(f"cannot lock the GPU by {path}: {error.strerror}") from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            log.info("waiting for %s: another job measures on it", gpu_uuid)
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield uuid
     finally:
         os.close(descriptor)
 
 
+def _first_free(gpu_uuids: Sequence[str]) -> tuple[str, int] | None:
+    for uuid in gpu_uuids:
+        descriptor = _opened(Path(tempfile.gettempdir()) / f"sweetspot-{uuid}.lock")
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+        else:
+            return uuid, descriptor
+    return None
+
+
 def _opened(path: Path) -> int:
     try:
-        # In a folder that all may write to, the kernel lets only its owner "create" a file that is
-        # there already; reading is enough to lock it.
-        return os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+        try:
+            # In a folder that all may write to, the kernel lets only its owner "create" a file that
+            # is there already; reading is enough to lock it.
+            return os.open(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+    except OSError as error:
+        raise MeterError(f"cannot lock the GPU by {path}: {error.strerror}") from error

@@ -1,11 +1,12 @@
 """What every meter answers, whether it reads a board or a simulated one."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from sweetspot.metering.trace import FloatArray, PowerTrace, require_span
+from sweetspot.metering.processes import Stranger
+from sweetspot.metering.samples import FloatArray, Samples
+from sweetspot.metering.trace import PowerTrace
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -13,43 +14,48 @@ class Readings:
     """What a meter saw between its start and its stop.
 
     Attributes:
-        trace: the power that energy is integrated from.
+        trace: board power over time.
         counter_j: (n,) the board's own energy counter at the times of `trace`, in J from an origin
-            of its own; None where the board has none.
+            of its own, as it was read, sound or not; None where the board has none.
+        samples: all channels at the times of `trace`; None of a meter that has power only.
+        interval_s: time between samples that was asked for; None where there is no such thing.
+        strangers: processes of others that were seen on the board.
+        mig: whether the board was partitioned; None where it cannot be.
+        max_sm_mhz: the highest SM clock of the board; None where it is unknown.
+        sampler_cpu_share: CPU time of the meter itself over its running time.
     """
 
     trace: PowerTrace
     counter_j: FloatArray | None = None
+    samples: Samples | None = None
+    interval_s: float | None = None
+    strangers: tuple[Stranger, ...] = ()
+    mig: bool | None = None
+    max_sm_mhz: float | None = None
+    sampler_cpu_share: float | None = None
 
-
-def window_counter_j(readings: Readings, start_s: float, end_s: float) -> float | None:
-    """Return the counter's energy in [start_s, end_s], in J, interpolated at both edges.
-
-    None where the board has no counter.
-
-    Raises:
-        ValueError: the trace does not span the window.
-    """
-    require_span(readings.trace, start_s, end_s)
-    if readings.counter_j is None:
-        return None
-    start_j, end_j = np.interp((start_s, end_s), readings.trace.t_s, readings.counter_j).tolist()
-    return float(end_j - start_j)
+    @property
+    def power_is_average(self) -> bool:
+        """Whether the trace holds 1-s means, as the board has no instantaneous power."""
+        return self.samples is not None and self.samples.complete("power_instant_w") is None
 
 
 class Meter(Protocol):
     """Watches one board while something runs on it."""
 
-    def start(self) -> None:
+    def start(self, spool: Path | None = None) -> None:
         """Begin; the trace spans every moment from the return of this call.
 
+        `spool` is a file that a real meter writes to as it goes, so that a kill of this process
+        loses no more than its last second. Its caller removes it.
+
         Raises:
-            MeterError: the board cannot be read.
+            MeterError: the board cannot be read, or the spool not be written.
         """
 
     def stop(self) -> Readings:
         """End and return what was seen; the trace spans every moment up to this call.
 
         Raises:
-            MeterError: the readings cannot be trusted.
+            MeterError: the board stopped to answer.
         """

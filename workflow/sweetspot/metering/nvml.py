@@ -1,72 +1,102 @@
-"""NVIDIA boards through NVML, in SI units and with its errors translated.
+"""NVIDIA boards through NVML, in SI units.
 
-Source: NVML API reference (power in mW, energy in mJ since the driver was loaded).
+Everything here is read without privileges, and nothing is ever set.
+
+Source: NVML API reference (power in mW, energy in mJ since the driver was loaded, violation times
+in ns; which boards answer what with which mean: nvmlDeviceGetPowerUsage).
 """
 
+import math
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from time import monotonic
 from typing import Any, Self
 
 import pynvml
 
-from sweetspot.errors import MeterError
+from sweetspot.metering.nvml_calls import optional, read, read_fields, shut_down, start, translated
+from sweetspot.metering.samples import Look
+from sweetspot.metering.visible import allowed
 
-# The board lacks the value, or its driver is older than the question.
-_ABSENT = (pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_FUNCTION_NOT_FOUND)
-_ABSENT_FIELD = (*_ABSENT, pynvml.NVML_ERROR_INVALID_ARGUMENT)  # a field id the driver doesn't know
+_FIELDS = (
+    pynvml.NVML_FI_DEV_POWER_INSTANT,
+    pynvml.NVML_FI_DEV_POWER_AVERAGE,
+    pynvml.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION,
+    pynvml.NVML_FI_DEV_PERF_POLICY_POWER,
+    pynvml.NVML_FI_DEV_PERF_POLICY_THERMAL,
+    pynvml.NVML_FI_DEV_MEMORY_TEMP,
+)
+_NEEDED = _FIELDS[:3]
+
+# nvmlDeviceGetPowerUsage is instantaneous up to GA100, and a mean over 1 s on all later boards.
+_GA100 = (8, 0)  # compute capability
 
 
-@contextmanager
-def _translated(what: str) -> Iterator[None]:
-    """Turn NVML's errors into ours, in this one place."""
+def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return the UUIDs of the GPUs that a job with this environment may use.
+
+    Raises:
+        MeterError: there is no NVML, no driver or no such GPU, or only a slice of one.
+    """
+    start()
     try:
-        yield
-    except pynvml.NVMLError as error:
-        raise MeterError(f"NVML cannot {what}: {error}") from error
+        with translated("list the GPUs"):
+            uuids = _uuids()
+    finally:
+        shut_down()
+    return allowed(environment, uuids)
+
+
+def _uuids() -> list[str]:
+    uuids = []
+    for index in range(pynvml.nvmlDeviceGetCount()):
+        try:
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+        except pynvml.NVMLError as error:
+            if error.value != pynvml.NVML_ERROR_NO_PERMISSION:  # another job's, hidden from us
+                raise
+        else:
+            uuids.append(str(pynvml.nvmlDeviceGetUUID(handle)))
+    return uuids
 
 
 class Board:
-    """One GPU; values that a board does not offer are None, any other failure is a MeterError."""
+    """One GPU. What a board does not offer is None or NaN.
 
-    def __init__(self, handle: Any) -> None:
-        """Wrap a handle; Board.open finds the right one."""
-        self._handle = handle
+    Attributes:
+        earlier_pids: processes that computed on it when it was opened.
+    """
+
+    def __init__(self, uuid: str) -> None:
+        """Open the board with this UUID.
+
+        Raises:
+            MeterError: there is no NVML, no driver or no such GPU.
+        """
+        start()
+        try:
+            with translated(f"find GPU {uuid}"):
+                self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+            self._uuid = uuid
+            capability = self._optional(pynvml.nvmlDeviceGetCudaComputeCapability)
+            self._usage_is_instant = capability is not None and capability <= _GA100
+            self.earlier_pids = frozenset(self.compute_pids())
+        except BaseException:
+            shut_down()
+            raise
 
     @classmethod
     def open(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Open the GPU that a CUDA program in `environment` takes first.
-
-        NVML itself ignores CUDA_VISIBLE_DEVICES. Its indexes are in PCI order, which is CUDA's
-        order too wherever the node's GPUs are alike or CUDA_DEVICE_ORDER=PCI_BUS_ID is set.
+        """Open the first GPU that a job with this environment may use, whoever else uses it.
 
         Raises:
-            MeterError: there is no NVML, no driver or no such GPU, or only a slice of one (MIG),
-                whose power no board reports.
+            MeterError: there is no NVML, no driver or no such GPU, or only a slice of one.
         """
-        visible = environment.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0].strip()
-        with _translated("start"):
-            pynvml.nvmlInit()
-        try:
-            if visible.startswith("MIG-"):
-                raise MeterError(
-                    f"CUDA_VISIBLE_DEVICES names a MIG slice ({visible}); power is known only for"
-                    " whole GPUs: ask for one"
-                )
-            with _translated(f"find GPU {visible!r} (from CUDA_VISIBLE_DEVICES, else 0)"):
-                if visible.isdecimal():
-                    return cls(pynvml.nvmlDeviceGetHandleByIndex(int(visible)))
-                return cls(pynvml.nvmlDeviceGetHandleByUUID(visible))
-        except BaseException:
-            pynvml.nvmlShutdown()
-            raise
+        return cls(allowed_uuids(environment)[0])
 
     def close(self) -> None:
-        """Let go of NVML; a lost driver at this point costs nothing."""
-        try:
-            pynvml.nvmlShutdown()
-        except pynvml.NVMLError:
-            return
+        """Let go of NVML."""
+        shut_down()
 
     def __enter__(self) -> Self:
         """Return the board itself."""
@@ -78,64 +108,113 @@ class Board:
 
     def name(self) -> str:
         """Return the product name, e.g. "NVIDIA H100 80GB HBM3"."""
-        with _translated("read the GPU's name"):
+        with translated("read the GPU's name"):
             return str(pynvml.nvmlDeviceGetName(self._handle))
 
     def uuid(self) -> str:
         """Return what tells this board from all others."""
-        with _translated("read the GPU's UUID"):
-            return str(pynvml.nvmlDeviceGetUUID(self._handle))
+        return self._uuid
 
     def facts(self) -> dict[str, str]:
-        """Return what a record says of its board: name, UUID, driver and power limit."""
-        with _translated("read the driver's version"):
+        """Return what a record says of its board and of how it is set; "" where it is unknown."""
+        with translated("read the driver's version"):
             driver = str(pynvml.nvmlSystemGetDriverVersion())
-        milliwatts = self._read("the power limit", pynvml.nvmlDeviceGetEnforcedPowerLimit)
-        limit = "" if milliwatts is None else f"{milliwatts / 1e3:g}"
+        ecc = self._optional(pynvml.nvmlDeviceGetEccMode)
+        limit_mw = self._optional(pynvml.nvmlDeviceGetEnforcedPowerLimit)
+        default_mw = self._optional(pynvml.nvmlDeviceGetPowerManagementDefaultLimit)
+        application_mhz = pynvml.nvmlDeviceGetApplicationsClock
+        numbers = {
+            "power_limit_w": _scaled(limit_mw, 1e-3),
+            "power_limit_default_w": _scaled(default_mw, 1e-3),
+            "max_sm_mhz": self.max_sm_mhz(),
+            "application_graphics_mhz": self._optional(application_mhz, pynvml.NVML_CLOCK_GRAPHICS),
+            "application_memory_mhz": self._optional(application_mhz, pynvml.NVML_CLOCK_MEM),
+            "persistence_mode": self._optional(pynvml.nvmlDeviceGetPersistenceMode),
+            "ecc_mode": None if ecc is None else ecc[0],
+            "mig_mode": self.mig(),
+        }
         return {
             "gpu_name": self.name(),
-            "gpu_uuid": self.uuid(),
+            "gpu_uuid": self._uuid,
             "driver": driver,
-            "power_limit_w": limit,
-        }
+            "vbios": str(self._optional(pynvml.nvmlDeviceGetVbiosVersion) or ""),
+        } | {name: _text(value) for name, value in numbers.items()}
 
-    def power_usage_w(self) -> float | None:
-        """Return "power usage": a mean over 1 s on Hopper and most others, instantaneous on A100.
+    def max_sm_mhz(self) -> float | None:
+        """Return the highest clock of the streaming multiprocessors."""
+        mhz = self._optional(pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM)
+        return float(mhz) if mhz else None
 
-        Source: NVML API reference, nvmlDeviceGetPowerUsage.
-        """
-        milliwatts = self._read("power", pynvml.nvmlDeviceGetPowerUsage)
-        return None if milliwatts is None else milliwatts / 1e3
+    def mig(self) -> bool | None:
+        """Return whether the board is partitioned now; None where it cannot be."""
+        modes = self._optional(pynvml.nvmlDeviceGetMigMode)
+        return None if modes is None else modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE
 
-    def power_instant_w(self) -> float | None:
-        """Return the instantaneous power; None on boards or drivers that have only the mean.
+    def compute_pids(self) -> list[int]:
+        """Return the processes that compute on the board, as far as we may know them."""
+        processes = self._optional(pynvml.nvmlDeviceGetComputeRunningProcesses)
+        return [each.pid for each in processes or ()]
+
+    def look(self) -> Look:
+        """Read all channels: power and energy first and close together, as their time is told.
 
         Raises:
-            MeterError: the reading failed.
-
-        Source: NVML API reference, NVML_FI_DEV_POWER_INSTANT.
+            MeterError: power or the energy counter failed. What else fails is NaN.
         """
-        fields = [pynvml.NVML_FI_DEV_POWER_INSTANT]
-        values = self._read(
-            "instantaneous power", lambda gpu: pynvml.nvmlDeviceGetFieldValues(gpu, fields)
+        before_s = monotonic()
+        instant_mw, average_mw, counter_mj, power_ns, thermal_ns, memory_c = read_fields(
+            self._handle, _FIELDS, _NEEDED
         )
-        if values is None or values[0].nvmlReturn in _ABSENT_FIELD:
-            return None
-        if values[0].nvmlReturn != pynvml.NVML_SUCCESS:
-            reason = pynvml.NVMLError(values[0].nvmlReturn)
-            raise MeterError(f"NVML cannot read instantaneous power: {reason}")
-        return float(values[0].value.uiVal) / 1e3
+        usage_mw = self._energetic("power", pynvml.nvmlDeviceGetPowerUsage)
+        if math.isnan(counter_mj):
+            counter_mj = self._energetic(
+                "the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption
+            )
+        after_s = monotonic()
+        if self._usage_is_instant:
+            instant_mw = usage_mw if math.isnan(instant_mw) else instant_mw
+        else:
+            average_mw = usage_mw if math.isnan(average_mw) else average_mw
+        utilisation = self._optional(pynvml.nvmlDeviceGetUtilizationRates)
+        temperature_c = self._optional(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU)
+        return Look(
+            t_s=(before_s + after_s) / 2,
+            look_s=after_s - before_s,
+            power_instant_w=instant_mw * 1e-3,
+            power_average_w=average_mw * 1e-3,
+            power_usage_w=usage_mw * 1e-3,
+            counter_j=counter_mj * 1e-3,
+            graphics_mhz=self._clock_mhz(pynvml.NVML_CLOCK_GRAPHICS),
+            sm_mhz=self._clock_mhz(pynvml.NVML_CLOCK_SM),
+            memory_mhz=self._clock_mhz(pynvml.NVML_CLOCK_MEM),
+            temperature_c=_scaled(temperature_c),
+            memory_temperature_c=memory_c,
+            utilisation=_scaled(utilisation and utilisation.gpu, 1e-2),
+            event_reasons=_scaled(self._event_reasons()),
+            power_violation_s=power_ns * 1e-9,
+            thermal_violation_s=thermal_ns * 1e-9,
+        )
 
-    def energy_j(self) -> float | None:
-        """Return the energy counter, in J since the driver was loaded; None before Volta."""
-        millijoules = self._read("the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption)
-        return None if millijoules is None else millijoules / 1e3
+    def _energetic(self, what: str, call: Any) -> float:
+        return _scaled(read(what, call, self._handle))
 
-    def _read(self, what: str, read: Callable[[Any], Any]) -> Any:
-        with _translated(f"read {what}"):
-            try:
-                return read(self._handle)
-            except pynvml.NVMLError as error:
-                if error.value in _ABSENT:
-                    return None
-                raise
+    def _optional(self, call: Any, *arguments: int) -> Any:
+        return optional(call, self._handle, *arguments)
+
+    def _clock_mhz(self, clock: int) -> float:
+        # a clock of 0 is one that NVML could not tell
+        return _scaled(self._optional(pynvml.nvmlDeviceGetClockInfo, clock) or None)
+
+    def _event_reasons(self) -> Any:
+        reasons = self._optional(pynvml.nvmlDeviceGetCurrentClocksEventReasons)
+        if reasons is None:  # the name that drivers before 535 know
+            reasons = self._optional(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons)
+        return reasons
+
+
+def _scaled(value: float | None, factor: float = 1.0) -> float:
+    return math.nan if value is None else value * factor
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None or math.isnan(value) else f"{value:g}"

@@ -1,32 +1,21 @@
 """The meter for real boards: a thread that samples beside the run."""
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from pathlib import Path
 from threading import Event, Thread
-from time import monotonic
-
-import numpy as np
+from time import monotonic, thread_time
 
 from sweetspot.errors import MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.nvml import Board
-from sweetspot.metering.trace import FloatArray, PowerTrace
+from sweetspot.metering.processes import Watch
+from sweetspot.metering.samples import Look, Samples
+from sweetspot.metering.spool import Spool
+from sweetspot.metering.trace import PowerTrace
 
 DEFAULT_INTERVAL_S = 0.1  # how often Hopper renews its instantaneous power, about
+PROCESSES_S = 1.0  # how often the board's processes are listed
 JOIN_TIMEOUT_S = 10.0
-MIN_SAMPLES = 3
-MIN_SHARE = 0.5  # of the samples that the interval asks for
-
-
-@dataclass(frozen=True, slots=True)
-class _Sample:
-    """One look at the board; None for what it does not offer."""
-
-    t_s: float
-    instant_w: float | None
-    usage_w: float | None
-    counter_j: float | None
 
 
 class NvmlMeter:
@@ -35,7 +24,7 @@ class NvmlMeter:
     Times are on the monotonic clock, which other processes of the host share.
 
     Example:
-        with Board.open() as board:
+        with leased_board() as board:
             meter = NvmlMeter(board)
             meter.start()
             ...
@@ -48,36 +37,95 @@ class NvmlMeter:
             raise ValueError(f"the sampling interval must be positive, not {interval_s} s")
         self._board = board
         self._interval_s = interval_s
-        self._thread: Thread | None = None
+        self._sampling: _Sampling | None = None
 
-    def start(self) -> None:
-        """Take the first sample and go on in the background; raises MeterError."""
-        if self._thread is not None:
+    def start(self, spool: Path | None = None) -> None:
+        """Take the first sample and go on in the background, writing to `spool` as well.
+
+        Raises:
+            MeterError: the board cannot be read, or the spool not be written.
+        """
+        if self._sampling is not None:
             raise RuntimeError("this meter is already running")
+        self._sampling = _Sampling(self._board, self._interval_s, spool)
+
+    def stop(self) -> Readings:
+        """Take the last sample and return all.
+
+        Raises:
+            MeterError: power could not be read, or NVML does not answer.
+        """
+        if self._sampling is None:
+            raise RuntimeError("this meter is not running")
+        sampling, self._sampling = self._sampling, None
+        sampling.end()
+        samples = Samples.of(sampling.looks)
+        # Never one in part and the other in part: they mean different things.
+        power_w = samples.complete("power_instant_w")
+        if power_w is None:
+            power_w = samples.complete("power_average_w")
+        if power_w is None:
+            raise MeterError("this GPU reports no power (NVML: not supported)")
+        if not (power_w > 0).all():
+            raise MeterError(
+                "this GPU reports 0 W while it runs; its power sensor is broken or off"
+            )
+        return Readings(
+            trace=PowerTrace(samples.t_s, power_w),
+            counter_j=samples.complete("counter_j"),
+            samples=samples,
+            interval_s=self._interval_s,
+            strangers=sampling.watch.strangers(),
+            mig=self._board.mig(),
+            max_sm_mhz=self._board.max_sm_mhz(),
+            sampler_cpu_share=sampling.cpu_s / float(samples.t_s[-1] - samples.t_s[0]),
+        )
+
+
+class _Sampling:
+    """One run of a meter. It shares nothing with the next one: its thread may outlive it.
+
+    Attributes:
+        looks: the samples so far.
+        watch: the strangers so far.
+        cpu_s: CPU time of its threads, known when it has ended.
+    """
+
+    def __init__(self, board: Board, interval_s: float, spool: Path | None) -> None:
+        self._board, self._interval_s = board, interval_s
+        self.looks: list[Look] = []
+        self.watch = Watch(board.earlier_pids)
+        self.cpu_s = 0.0
         self._failure: Exception | None = None
+        self._processes_due_s = -math.inf
         self._stopping = Event()
-        self._samples = [self._look()]
+        self._spool = Spool(spool) if spool else None
+        try:
+            self._look()
+        except BaseException:
+            self._close_spool()
+            raise
         # a daemon: a driver that hangs must not keep the program from ending
         self._thread = Thread(target=self._run, name="power sampler", daemon=True)
         self._thread.start()
 
-    def stop(self) -> Readings:
-        """Take the last sample and return all; raises MeterError if any reading failed."""
-        if self._thread is None:
-            raise RuntimeError("this meter is not running")
-        thread, self._thread = self._thread, None
+    def end(self) -> None:
         self._stopping.set()
-        thread.join(JOIN_TIMEOUT_S)
-        if thread.is_alive():
-            raise MeterError(f"the power sampler hangs: no answer from NVML in {JOIN_TIMEOUT_S} s")
-        if self._failure is not None:
-            raise MeterError(f"power sampling broke off: {self._failure}") from self._failure
-        self._samples.append(self._look())
-        self._require_enough()
-        return _readings(self._samples)
+        self._thread.join(JOIN_TIMEOUT_S)
+        try:
+            if self._thread.is_alive():
+                raise MeterError(
+                    f"the power sampler hangs: no answer from NVML in {JOIN_TIMEOUT_S} s"
+                )
+            if self._failure is not None:
+                raise MeterError(f"power sampling broke off: {self._failure}") from self._failure
+            self._processes_due_s = -math.inf
+            self._look()
+        finally:
+            self._close_spool()
 
     def _run(self) -> None:
-        first_s, tick = self._samples[0].t_s, 0
+        first_s, tick = self.looks[0].t_s, 0
         try:
             while True:
                 # a multiple of the interval; those that a slow look missed are skipped
@@ -85,52 +133,22 @@ class NvmlMeter:
                 due_s = first_s + tick * self._interval_s
                 if self._stopping.wait(max(0.0, due_s - monotonic())):
                     return
-                self._samples.append(self._look())
-        except Exception as error:  # a thread has no caller: stop() raises it
+                self._look()
+        except Exception as error:  # a thread has no caller: end() raises it
             self._failure = error
+        finally:
+            self.cpu_s += thread_time()
 
-    def _look(self) -> _Sample:
-        before_s = monotonic()
-        instant_w, usage_w = self._board.power_instant_w(), self._board.power_usage_w()
-        counter_j = self._board.energy_j()
-        after_s = monotonic()
-        return _Sample(
-            t_s=(before_s + after_s) / 2,
-            instant_w=instant_w,
-            usage_w=usage_w,
-            counter_j=counter_j,
-        )
+    def _look(self) -> None:
+        look = self._board.look()
+        self.looks.append(look)
+        if self._spool:
+            self._spool.put(look)
+        if look.t_s >= self._processes_due_s:
+            self._processes_due_s = look.t_s + PROCESSES_S
+            self.watch.see(self._board.compute_pids(), look.t_s)
 
-    def _require_enough(self) -> None:
-        span_s = self._samples[-1].t_s - self._samples[0].t_s
-        needed = max(MIN_SAMPLES, MIN_SHARE * span_s / self._interval_s)
-        if len(self._samples) < needed:
-            raise MeterError(
-                f"only {len(self._samples)} power samples in {span_s:.3f} s at an interval of"
-                f" {self._interval_s} s, {needed:.0f} needed: the run is too short or the host"
-                " too busy to be metered"
-            )
-
-
-def _readings(samples: Sequence[_Sample]) -> Readings:
-    instant_w = _series([sample.instant_w for sample in samples])
-    usage_w = _series([sample.usage_w for sample in samples])
-    # Never one in part and the other in part: they mean different things.
-    power_w = usage_w if instant_w is None else instant_w
-    if power_w is None:
-        raise MeterError("this GPU reports no power (NVML: not supported)")
-    if not (power_w > 0).all():
-        raise MeterError("this GPU reports 0 W while it runs; its power sensor is broken or off")
-    counter_j = _series([sample.counter_j for sample in samples])
-    if counter_j is not None and (np.diff(counter_j) < 0).any():
-        raise MeterError("the GPU's energy counter went back; was its driver reloaded?")
-    return Readings(
-        trace=PowerTrace(np.array([sample.t_s for sample in samples]), power_w),
-        counter_j=counter_j,
-    )
-
-
-def _series(values: Sequence[float | None]) -> FloatArray | None:
-    """Return the values, or None where one is missing."""
-    present = [value for value in values if value is not None]
-    return np.array(present, dtype=np.float64) if len(present) == len(values) else None
+    def _close_spool(self) -> None:
+        if self._spool:
+            self._spool.close()
+            self.cpu_s += self._spool.cpu_s

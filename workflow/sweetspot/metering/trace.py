@@ -1,17 +1,21 @@
 """Board power over time, and the energy of a window of it."""
 
 import gzip
+import math
+import zlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic
+from sweetspot.metering.samples import CHANNELS, FloatArray, Samples
 
-FloatArray = npt.NDArray[np.float64]
-
-HEADER = "t_s,power_w"
+POWER_ONLY = "t_s,power_w"
+ALL_CHANNELS = ",".join((POWER_ONLY, *CHANNELS[1:]))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -77,16 +81,60 @@ def window_energy_j(trace: PowerTrace, start_s: float, end_s: float) -> float:
     return float(np.trapezoid(powers, times))
 
 
-def write_trace(path: Path, trace: PowerTrace) -> None:
+class _Metered(Protocol):
+    """Readings of a meter, as far as they go into a file."""
+
+    @property
+    def trace(self) -> PowerTrace: ...
+
+    @property
+    def samples(self) -> Samples | None: ...
+
+
+def write_trace(path: Path, readings: _Metered) -> None:
     """Write a trace as gzip CSV, every number to its last bit; equal traces give equal files.
+
+    The columns are `t_s,power_w` and, of a meter that has them, all other channels; a value that
+    the board does not offer is empty.
 
     Raises:
         InputError: the file cannot be written.
     """
-    rows = map("{!r},{!r}".format, trace.t_s.tolist(), trace.power_w.tolist())
-    text = "\n".join((HEADER, *rows, ""))
+    trace, samples = readings.trace, readings.samples
+    columns = [trace.t_s.tolist(), trace.power_w.tolist()]
+    if samples is not None:
+        columns += [getattr(samples, name).tolist() for name in CHANNELS[1:]]
+    header = POWER_ONLY if samples is None else ALL_CHANNELS
+    text = "\n".join((header, *map(row, zip(*columns, strict=True)), ""))
     # level 1: five times as fast as the default and hardly larger, as digits are mostly noise
     write_bytes_atomic(path, gzip.compress(text.encode(), compresslevel=1, mtime=0))
+
+
+def row(values: Iterable[float]) -> str:
+    """Return a line of a trace's file, without its end."""
+    return ",".join("" if math.isnan(value) else repr(value) for value in values)
+
+
+def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
+    """Return what `write_trace` wrote, or what is whole in the spool of a meter that was killed.
+
+    Raises:
+        InputError: the file cannot be read, or is no trace of two samples or more.
+    """
+    try:
+        content = path.read_bytes()
+        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
+        header, *lines = text[: text.rfind("\n") + 1].splitlines()  # a kill may tear the last line
+        if header not in (POWER_ONLY, ALL_CHANNELS):
+            raise ValueError(f"its first line is not {POWER_ONLY!r}, with or without more channels")
+        table = np.array([[float(value or "nan") for value in line.split(",")] for line in lines])
+        t_s, power_w, *others = table.T
+        trace = PowerTrace(t_s, power_w)
+    except (OSError, EOFError, ValueError, zlib.error) as error:
+        raise InputError(f"{path} is no power trace: {error}") from error
+    if header == POWER_ONLY:
+        return trace, None
+    return trace, Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True)))
 
 
 def _interpolated(trace: PowerTrace, right: int, at_s: float) -> float:

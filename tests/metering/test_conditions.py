@@ -1,0 +1,91 @@
+"""The state of a board in a window."""
+
+import numpy as np
+import pytest
+
+from sweetspot.metering.conditions import Conditions, conditions, idle_power_w, remarks
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.trace import PowerTrace
+
+
+def test_means_are_of_the_window_only(readings_of):
+    readings = readings_of(
+        300,
+        graphics_mhz=lambda t: np.where(t < 5, 300, 1400),
+        sm_mhz=lambda t: np.where(t < 5, 345, 1500),
+        memory_mhz=2619,
+        temperature_c=lambda t: 40 + t,
+        utilisation=lambda t: np.where(t < 10, 1.0, 0.5),
+        power_violation_s=lambda t: 7 + np.clip(t - 8, 0, 3),
+        meter={"sampler_cpu_share": 0.004},
+    )
+    found = conditions(readings, 5.0, 15.0)
+    assert found.mean_graphics_mhz == 1400
+    assert found.mean_sm_mhz == 1500
+    assert found.mean_memory_mhz == 2619
+    assert (found.temperature_start_c, found.temperature_end_c) == pytest.approx((45, 55))
+    assert found.mean_utilisation == pytest.approx(0.75, abs=0.01)
+    assert found.power_cap_share == pytest.approx(0.3)
+    assert found.power_samples == 101
+    assert found.largest_gap_s == pytest.approx(0.1)
+    assert found.sampler_cpu_share == 0.004
+
+
+def test_what_a_board_does_not_say_is_none(readings_of):
+    found = conditions(readings_of(300), 5.02, 5.04)
+    assert found == Conditions(power_samples=0, largest_gap_s=pytest.approx(0.1))
+
+
+def test_meter_without_channels_says_nothing():
+    assert conditions(Readings(PowerTrace([0, 9], [5, 5])), 1, 2) == Conditions()
+
+
+def test_power_cap_is_taken_from_the_bits_where_there_is_no_time(readings_of):
+    readings = readings_of(300, event_reasons=lambda t: np.where(t < 7.51, 0x4, 0x1))
+    assert conditions(readings, 5.0, 15.0).power_cap_share == pytest.approx(26 / 101)
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "gap_s"),
+    [
+        (1.0, 4.0, 0.1),
+        (1.0, 6.0, 2.0),
+        (5.5, 5.6, 2.0),  # inside the gap: the samples around the window count
+        (4.0, 6.5, 2.0),
+        (7.0, 9.0, 0.1),
+    ],
+)
+def test_largest_gap_is_of_the_window_and_its_edges(readings_of, start_s, end_s, gap_s):
+    times = np.concatenate((np.arange(0, 5.01, 0.1), np.arange(7.0, 10, 0.1)))
+    found = conditions(readings_of(300, t_s=times), start_s, end_s)
+    assert found.largest_gap_s == pytest.approx(gap_s)
+
+
+def test_look_that_took_long_is_a_gap(readings_of):
+    """Its time is the middle of the look: half a second from both neighbours."""
+    times = np.concatenate((np.arange(0, 5.01, 0.1), [5.5], np.arange(6.0, 10, 0.1)))
+    readings = readings_of(300, t_s=times, look_s=lambda t: np.where(t == 5.5, 1.0, 0.002))
+    assert conditions(readings, 3, 8).largest_gap_s == pytest.approx(1.001)
+
+
+def test_idle_power_is_the_median_of_the_samples(readings_of):
+    readings = readings_of(lambda t: np.where(np.isclose(t % 1, 0.5), 900.0, 90.0))
+    assert idle_power_w(readings, 2, 4) == 90
+    assert idle_power_w(readings, 2.01, 2.09) is None
+
+
+@pytest.mark.parametrize(
+    ("sm_mhz", "reasons", "meter", "expected"),
+    [
+        (1410, 0x2, {"max_sm_mhz": 1980}, True),
+        (1980, 0x2, {"max_sm_mhz": 1980}, False),  # set to the highest
+        (1410, 0x4, {"max_sm_mhz": 1980}, False),  # by the power cap
+        (1410, 0x2, {}, False),
+        (np.nan, 0x2, {"max_sm_mhz": 1980}, False),
+        (1410, np.nan, {"max_sm_mhz": 1980}, False),
+    ],
+)
+def test_clocks_that_were_set_are_told(readings_of, sm_mhz, reasons, meter, expected):
+    readings = readings_of(300, sm_mhz=sm_mhz, event_reasons=reasons, meter=meter)
+    text = "a lock or application clocks held the SM clock at 1410 MHz of 1980 MHz, in 100% of the"
+    assert remarks(readings, 5, 15) == ((f"{text} samples",) if expected else ())

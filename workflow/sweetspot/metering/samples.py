@@ -1,0 +1,90 @@
+"""What a meter saw at each look at its board, channel by channel."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Generic, Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Channels(Generic[Value]):
+    """All that is read of a board; NaN where it has no such reading.
+
+    Attributes:
+        t_s: time of the look at power on the monotonic clock, in s: its middle.
+        look_s: how long that look took; somewhere in this time the readings were made.
+        power_instant_w: instantaneous board power.
+        power_average_w: board power, a mean over the second before.
+        power_usage_w: answer of nvmlDeviceGetPowerUsage: one of the two above, by architecture.
+        counter_j: the board's energy counter, from an origin of its own.
+        graphics_mhz, sm_mhz, memory_mhz: clocks.
+        temperature_c, memory_temperature_c: temperatures of the GPU and of its memory.
+        utilisation: share of time, 0 to 1, in which a kernel ran, over the board's own period.
+        event_reasons: why clocks are not higher; NVML's bits (nvmlClocksEventReason...).
+        power_violation_s, thermal_violation_s: time in which power or heat held the clocks down,
+            counted from an origin of its own.
+    """
+
+    t_s: Value
+    look_s: Value
+    power_instant_w: Value
+    power_average_w: Value
+    power_usage_w: Value
+    counter_j: Value
+    graphics_mhz: Value
+    sm_mhz: Value
+    memory_mhz: Value
+    temperature_c: Value
+    memory_temperature_c: Value
+    utilisation: Value
+    event_reasons: Value
+    power_violation_s: Value
+    thermal_violation_s: Value
+
+
+CHANNELS = tuple(field.name for field in fields(Channels))
+
+
+class Look(Channels[float]):
+    """One look."""
+
+    __slots__ = ()
+
+
+def power_w(look: Look) -> float:
+    """Return the best power of a look: the instantaneous, else the mean; NaN if there is none."""
+    return look.power_average_w if math.isnan(look.power_instant_w) else look.power_instant_w
+
+
+class Samples(Channels[FloatArray]):
+    """All looks of a run; every channel is an (n,) array, n >= 2, times do not decrease."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, looks: Sequence[Look]) -> Self:
+        """Return looks as columns."""
+        return cls(
+            **{
+                name: np.array([getattr(look, name) for look in looks], dtype=np.float64)
+                for name in CHANNELS
+            }
+        )
+
+    def complete(self, channel: str) -> FloatArray | None:
+        """Return a channel that every look has; None where one lacks it."""
+        values: FloatArray = getattr(self, channel)
+        return values if np.isfinite(values).all() else None
+
+    def inside(self, channel: str, start_s: float, end_s: float) -> FloatArray:
+        """Return what a channel has of the looks in [start_s, end_s]."""
+        values: FloatArray = getattr(self, channel)
+        kept = values[(self.t_s >= start_s) & (self.t_s <= end_s)]
+        return kept[np.isfinite(kept)]

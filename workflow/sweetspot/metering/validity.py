@@ -1,0 +1,103 @@
+"""What makes the numbers of a window worthless, however fine they look."""
+
+from collections.abc import Iterator
+
+from sweetspot.metering.conditions import (
+    Conditions,
+    conditions,
+    grown,
+    largest_gap_s,
+    share_with,
+)
+from sweetspot.metering.energy import window_energy
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import Samples
+
+# Bits of NVML's clocks event reasons (nvml.h, nvmlClocksEventReason...)
+SLOWDOWNS = {
+    0x08: "hardware slowdown",
+    0x20: "thermal slowdown by the driver",
+    0x40: "thermal slowdown by the hardware",
+    0x80: "power brake",
+}
+MAX_GAP_S = 1.0
+MAX_GAP_INTERVALS = 5
+MIN_SAMPLES = 3
+MIN_SHARE = 0.5  # of the samples that the interval asks for
+MAX_ENERGY_GAP = 0.10  # twice the sensor's accuracy
+ENERGY_GAP_WINDOW_S = 10.0  # in a shorter window the counter's edges alone may cost that much
+
+
+def broken_gates(
+    readings: Readings, start_s: float, end_s: float, max_temperature_drift_c: float
+) -> tuple[str, ...]:
+    """Return why the energy of [start_s, end_s] must not be used, one line a reason; () if it may.
+
+    Readings of a meter that has power only, such as the simulator's, break none.
+
+    Raises:
+        ValueError: the trace does not span the window.
+    """
+    if readings.samples is None or readings.interval_s is None:
+        return ()
+    seen = conditions(readings, start_s, end_s)
+    return (
+        *_company(readings, start_s, end_s),
+        *_slowdowns(readings.samples, start_s, end_s),
+        *_sampling(readings.samples, readings.interval_s, start_s, end_s),
+        *_drift(seen, max_temperature_drift_c),
+        *_disagreement(readings, start_s, end_s),
+    )
+
+
+def _company(readings: Readings, start_s: float, end_s: float) -> Iterator[str]:
+    if readings.mig:
+        yield "MIG is on: the GPU is partitioned, and its power is of all its parts"
+    others = [
+        f"{each.pid} ({each.name})" if each.name else str(each.pid)
+        for each in readings.strangers
+        if each.first_s <= end_s and each.last_s >= start_s
+    ]
+    if others:
+        yield f"other processes on the GPU: {', '.join(others)}"
+
+
+def _slowdowns(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
+    for bit, name in SLOWDOWNS.items():
+        share = share_with(samples, bit, start_s, end_s)
+        if share:
+            yield f"{name} in {share:.0%} of the samples"
+    hot_s = grown(samples, "thermal_violation_s", start_s, end_s)
+    if hot_s is not None and hot_s > 0:
+        yield f"clocks were held down by heat for {hot_s:.2g} s"
+
+
+def _sampling(samples: Samples, interval_s: float, start_s: float, end_s: float) -> Iterator[str]:
+    found, window_s = samples.inside("t_s", start_s, end_s).size, end_s - start_s
+    needed = max(MIN_SAMPLES, MIN_SHARE * window_s / interval_s)
+    if found < needed:
+        yield (
+            f"only {found} power samples in {window_s:.3f} s, {needed:.0f} needed: the run is too"
+            " short, or the host too busy, to be metered"
+        )
+    gap_s = largest_gap_s(samples, start_s, end_s)
+    allowed_s = max(MAX_GAP_S, MAX_GAP_INTERVALS * interval_s)
+    if gap_s > allowed_s:
+        yield f"{gap_s:.1f} s without a power sample ({allowed_s:g} s allowed)"
+
+
+def _drift(seen: Conditions, max_temperature_drift_c: float) -> Iterator[str]:
+    before_c, after_c = seen.temperature_start_c, seen.temperature_end_c
+    if before_c is None or after_c is None:
+        return
+    if abs(after_c - before_c) > max_temperature_drift_c:
+        yield (
+            f"the GPU went from {before_c:.0f} to {after_c:.0f} °C"
+            f" ({max_temperature_drift_c:g} °C allowed)"
+        )
+
+
+def _disagreement(readings: Readings, start_s: float, end_s: float) -> Iterator[str]:
+    gap = window_energy(readings, start_s, end_s).gap
+    if gap is not None and abs(gap) > MAX_ENERGY_GAP and end_s - start_s >= ENERGY_GAP_WINDOW_S:
+        yield f"energy counter and integrated power differ by {gap:+.0%}: neither can be trusted"
