@@ -8,6 +8,7 @@ A file given with --configfile is the whole experiment; keys that it leaves out 
 values. Everything a run makes lies in results/<run>/.
 """
 
+import json
 import re
 import sys
 import time
@@ -58,6 +59,9 @@ rule all:
         # All of its files, too: Snakemake would not miss one that is only on the way to a target.
         rules.manifest.input,
         rules.manifest.output,
+    resources:
+        # For `snakemake -n`: of all blocks together, without building and loading engines.
+        expected_gpu_hours=lambda w: gpu_hours(*BLOCKS.values()),
 
 
 onstart:

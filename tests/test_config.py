@@ -175,7 +175,10 @@ def test_batch_beyond_the_token_budget_is_refused():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ({"engine": "vllm"}, "engine must be 'tensorrt-llm' or 'simulator', not 'vllm'"),
+        (
+            {"engine": "tgi"},
+            "engine must be 'tensorrt-llm', 'vllm', 'transformers' or 'simulator', not 'tgi'",
+        ),
         ({"measure": {"block": "row"}}, "measure.block must be 'model', 'input' or 'cell'"),
         ({"limits": {"tensor_parallel": 2}}, "limits.tensor_parallel must be 1, not 2"),
         ({"figures": {"palette": "jet"}}, "figures.palette must be 'colorblind' or 'okabe_ito'"),
@@ -187,7 +190,7 @@ def test_batch_beyond_the_token_budget_is_refused():
         ({"dataset": {"eos_id": "x"}}, "dataset.eos_id must be an integer of 0 or more, not 'x'"),
         (
             {"measure": {"remeasure": "maybe"}},
-            "measure.remeasure must be true or false, not 'maybe'",
+            "measure.remeasure must be 'nothing', 'failed' or 'all', not 'maybe'",
         ),
         ({"gpu": 100}, "gpu must be text, not 100; write it in quotes"),
     ],

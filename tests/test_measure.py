@@ -9,8 +9,10 @@ import pytest
 from sweetspot.engines.base import Run
 from sweetspot.engines.simulator import SimulatorEngine
 from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.files import write_text_atomic
 from sweetspot.measure import energy_of_run, measure_block
 from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, window_energy_j
 from sweetspot.plan import plan
 from sweetspot.records import read_block, record_path, trace_path
@@ -26,9 +28,11 @@ class FakeMeter:
         self.power_w = power_w
         self.running = False
 
-    def start(self):
+    def start(self, spool=None):
         assert not self.running, "this meter is already running"
         self.running = True
+        self.spool = spool
+        write_text_atomic(spool, "t_s,power_w")
 
     def stop(self):
         assert self.running, "this meter is not running"
@@ -126,10 +130,21 @@ def test_second_run_adopts_everything_and_loads_nothing(measured, caplog):
 def test_remeasure_adopts_nothing(measured):
     measured(FakeEngine())
     again = FakeEngine(meter=FakeMeter(2 * WATTS))
-    records = measured(again, remeasure=True)
+    records = measured(again, remeasure="all")
     assert len(again.ran) == 4
     assert {record.mean_power_w for record in records} == {2 * WATTS}
     assert {record.mean_power_w for record in measured(FakeEngine())} == {2 * WATTS}
+
+
+def test_remeasure_failed_adopts_what_is_ok(block, measured):
+    bad, wrong = block.cells[1].id, block.cells[3].id
+    measured(FakeEngine({bad: EngineError("out of memory"), wrong: {"requests": 9}}))
+    adopted = FakeEngine()
+    assert [r.status for r in measured(adopted)] == ["ok", "failed", "ok", "invalid"]
+    assert adopted.ran == []
+    again = FakeEngine()
+    assert [r.status for r in measured(again, remeasure="failed")] == ["ok"] * 4
+    assert again.ran == [bad, wrong]
 
 
 @pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"not a record"])
@@ -200,6 +215,41 @@ def test_wrong_work_makes_the_cell_invalid(block, measured, fault, reason):
     assert records[0].energy_j == pytest.approx(WATTS * SECONDS)  # what was seen stays seen
 
 
+def test_engine_that_distrusts_its_run_makes_the_cell_invalid(block, measured):
+    fault = {"untrusted": "it ran on the CPU", "remarks": ("weights are random", "no graphs")}
+    [record, *others] = measured(FakeEngine({block.cells[0].id: fault}))
+    assert (record.status, record.reason) == ("invalid", "it ran on the CPU")
+    assert record.remarks == "weights are random; no graphs"
+    assert {(r.status, r.remarks) for r in others} == {("ok", "")}
+
+
+def test_repeated_run_counts_for_one(block, measured):
+    cell = block.cells[0]
+    passes = {
+        "passes": 4,
+        "requests": 4 * cell.requests,
+        "input_tokens": 4 * cell.requests * cell.input_tokens,
+        "output_tokens": 4 * cell.total_output_tokens,
+    }
+    [record, *_] = measured(FakeEngine({cell.id: passes}))
+    assert record.status == "ok"
+    assert (record.passes, record.window_s, record.duration_s) == (4, SECONDS, SECONDS / 4)
+    assert record.energy_j == pytest.approx(WATTS * SECONDS / 4)
+    assert record.energy_per_token_j == pytest.approx(record.energy_j / cell.total_output_tokens)
+    assert record.mean_power_w == pytest.approx(WATTS)
+    assert record.throughput_tokens_per_s == pytest.approx(4 * cell.total_output_tokens / SECONDS)
+
+
+def test_samples_of_a_cut_run_stay_and_those_of_a_whole_one_go(block, measured, tmp_path):
+    engine = FakeEngine({block.cells[2].id: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        measured(engine)
+    left = list((tmp_path / "records").rglob("*.samples.csv"))
+    assert left == [engine.meter.spool]
+    measured(FakeEngine())
+    assert not list((tmp_path / "records").rglob("*.samples.csv"))
+
+
 def test_window_outside_the_trace_fails_the_cell(block, measured):
     records = measured(FakeEngine({block.cells[0].id: {"end_s": SECONDS + 2}}))
     assert records[0].status == "failed"
@@ -237,8 +287,74 @@ def test_folder_that_cannot_be_written_is_an_input_error(block, tmp_path):
     with pytest.raises(InputError, match="Not a directory"):
         measure_block(block, engine, records, out)
     with pytest.raises(InputError, match="cannot write"):
-        measure_block(block, engine, records, out, remeasure=True)
+        measure_block(block, engine, records, out, remeasure="all")
     assert engine.loads == engine.closed == 1
+
+
+class FakeBoardMeter(FakeMeter):
+    """Also reads what a board says of itself, ten times a second, `changes` over that."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        self.changes = changes
+
+    def stop(self):
+        trace = super().stop().trace
+        t_s = np.linspace(trace.t_s[0], trace.t_s[-1], 41)
+        watts = np.full(t_s.size, WATTS)
+        channels = dict.fromkeys(CHANNELS, np.full(t_s.size, np.nan)) | {
+            "t_s": t_s,
+            "power_instant_w": watts,
+            "power_average_w": watts,
+            "power_usage_w": watts,
+            "sm_mhz": np.full(t_s.size, 1980.0),
+            "temperature_c": 40 + t_s,
+            "event_reasons": np.zeros(t_s.size),
+        }
+        samples = Samples(**channels | self.changes)
+        return Readings(
+            trace=PowerTrace(t_s, watts), samples=samples, interval_s=0.1, sampler_cpu_share=0.01
+        )
+
+
+@pytest.fixture
+def measured_block(small_experiment):
+    """A block of an engine that measures, with nothing to wait for."""
+    measure = {"idle_s": 0, "min_window_s": 0}
+    [block] = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    return block
+
+
+def test_state_of_the_board_is_recorded(measured_block, tmp_path):
+    out = tmp_path / "block.jsonl"
+    measure_block(measured_block, FakeEngine(meter=FakeBoardMeter()), tmp_path, out)
+    record = read_block(out)[0]
+    assert (record.status, record.reason) == ("ok", "")
+    assert (record.mean_sm_mhz, record.mean_memory_mhz) == (1980, None)
+    assert record.temperature_end_c - record.temperature_start_c == pytest.approx(SECONDS)
+    assert record.power_samples == 21
+    assert record.sampler_cpu_share == 0.01
+    assert record.energy_source == "integration"
+    assert record.energy_counter_j is record.energy_gap is None
+    assert record.energy_sum_500ms_j == pytest.approx(WATTS * SECONDS, rel=0.3)
+
+
+def test_broken_gate_makes_the_cell_invalid_and_keeps_its_numbers(measured_block, tmp_path):
+    out = tmp_path / "block.jsonl"
+    meter = FakeBoardMeter(event_reasons=np.full(41, 0x40))
+    measure_block(measured_block, FakeEngine(meter=meter), tmp_path, out)
+    for record in read_block(out):
+        assert record.status == "invalid"
+        assert "thermal slowdown" in record.reason
+        assert record.energy_j == pytest.approx(WATTS * SECONDS)
+
+
+def test_temperature_may_drift_as_far_as_the_configuration_says(small_experiment, tmp_path):
+    measure = {"idle_s": 0, "min_window_s": 0, "max_temperature_drift_c": 1}
+    [block] = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    measure_block(block, FakeEngine(meter=FakeBoardMeter()), tmp_path, tmp_path / "block.jsonl")
+    records = read_block(tmp_path / "block.jsonl")
+    assert {record.status for record in records} == {"invalid"}
 
 
 def test_energies_of_a_ramp_in_closed_form():
@@ -254,7 +370,8 @@ def test_energies_of_a_ramp_in_closed_form():
             max_concurrency=2,
         ),
         Readings(trace=PowerTrace(t_s, 3 * t_s)),
-    )
+        None,
+    ).fields
     assert found["energy_j"] == pytest.approx(36)
     assert found["energy_per_token_j"] == pytest.approx(3)
     assert found["tokens_per_j"] == pytest.approx(1 / 3)

@@ -48,6 +48,30 @@ def test_key_changes_with_the_batch_limit_and_the_engine(keys):
     assert not before & set(keys(engine="tensorrt-llm").values())
 
 
+@pytest.mark.parametrize(
+    ("engine", "change"),
+    [
+        ("tensorrt-llm", {"tensorrt_llm": {"version": "1.2.1"}}),
+        ("tensorrt-llm", {"tensorrt_llm": {"mode": "llm-api"}}),
+        ("vllm", {"vllm": {"weights": "random"}}),
+        ("transformers", {"transformers": {"cache": "static"}}),
+        ("vllm", {"measure": {"protocol": "paper"}}),
+        ("vllm", {"measure": {"min_window_s": 20}}),
+    ],
+    ids=str,
+)
+def test_key_of_a_measured_cell_changes_with_how_it_is_measured(keys, engine, change):
+    assert not set(keys(engine=engine, **change).values()) & set(keys(engine=engine).values())
+
+
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm", "transformers"])
+def test_key_of_a_measured_cell_stays_with_other_engines_and_the_node(keys, engine):
+    others = {"tensorrt_llm": {"warmup": 7}, "vllm": {"warmup": 7}, "transformers": {"warmup": 7}}
+    del others[engine.replace("-", "_")]
+    node = {"workspace": "elsewhere", "timeout_s": 60, "python": "/opt/python"}
+    assert keys(engine=engine, node=node, **others) == keys(engine=engine)
+
+
 def test_key_changes_with_a_constant_and_not_with_where_it_is_read(
     keys, tmp_path, write_calibration
 ):
@@ -79,7 +103,10 @@ def test_key_changes_with_the_protocol(small_experiment):
         {"run": "other"},
         {"figures": {"palette": "okabe_ito", "dpi": 600}},
         {"measure": {"block": "cell"}},
-        {"measure": {"remeasure": True}},
+        {"measure": {"remeasure": "all"}},
+        {"measure": {"idle_s": 0}},
+        {"vllm": {"warmup": 7}},
+        {"node": {"workspace": "elsewhere", "timeout_s": 60}},
     ],
     ids=str,
 )

@@ -89,7 +89,7 @@ DATA = json.loads(TEXT)
         b"[]",
         b"null",
         b"7",
-        json.dumps(DATA | {"schema_version": 2}).encode(),
+        json.dumps(DATA | {"schema_version": 1}).encode(),
         json.dumps(DATA | {"status": "fine"}).encode(),
         json.dumps(DATA | {"energy_j": "much"}).encode(),
         json.dumps(DATA | {"energy_j": float("nan")}).encode(),

@@ -103,7 +103,7 @@ def test_measuring_again_adopts_and_remeasure_does_not(run, experiment, caplog):
     block = plan(experiment).blocks[0]
     with caplog.at_level("INFO"):
         assert measure(block, run) == 0
-        assert measure(block, run, "--remeasure") == 0
+        assert measure(block, run, "--remeasure", "all") == 0
     assert "9 cells, 9 of them adopted" in caplog.messages[-2]
     assert "9 cells, 0 of them adopted" in caplog.messages[-1]
 

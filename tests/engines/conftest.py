@@ -1,10 +1,8 @@
 """A node without a GPU that looks like one with TensorRT-LLM: everything on it is synthetic."""
 
-import importlib.util
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,14 +22,6 @@ def bench_on_path(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def synthetic_nvml(tmp_path, monkeypatch):
-    """Replace NVML behind the board, here and in processes that are started."""
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    monkeypatch.setenv("PYTHONPATH", str(SYNTHETIC))
-    monkeypatch.setenv("TMPDIR", str(tmp_path))  # its board is not the next test's: no shared lock
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    spec = importlib.util.spec_from_file_location("synthetic_nvml", SYNTHETIC / "pynvml.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    monkeypatch.setattr("sweetspot.metering.nvml.pynvml", module)
-    return module
+def synthetic_nvml(fake_nvml):
+    """Put one H100 that draws 300 W on this machine; its counter runs at 280 W."""
+    fake_nvml({"uuid": "GPU-synthetic", "counter_gain": 280 / 300})

@@ -8,31 +8,29 @@ import pynvml
 import pytest
 
 from sweetspot.catalog import gpu
+from sweetspot.config import Container
 from sweetspot.engines.preflight import require
 from sweetspot.errors import EngineError, InputError
 
 WAYS_OUT = (
     "Either run this on a node with",
-    "TensorRT-LLM 0.21.0",
+    "TensorRT-LLM (in NVIDIA's container: section `node.container`)",
     "`make paper`",
     "`snakemake --cores 2 --config engine=simulator run=paper-simulated`",
 )
 
 
 @pytest.fixture
-def node(monkeypatch):
+def node(fake_nvml, monkeypatch):
     """Return a function that makes this a node with one GPU, with or without trtllm-bench."""
 
     def make(name, *, bench=True, error=None):
         def init():
-            if error is not None:
-                raise pynvml.NVMLError(error)
+            raise pynvml.NVMLError(error)
 
-        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-        monkeypatch.setattr(pynvml, "nvmlInit", init)
-        monkeypatch.setattr(pynvml, "nvmlShutdown", lambda: None)
-        monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
-        monkeypatch.setattr(pynvml, "nvmlDeviceGetName", lambda handle: name)
+        fake_nvml(*([{"name": name.replace(" ", "_")}] if name else []))
+        if error is not None:
+            monkeypatch.setattr(pynvml, "nvmlInit", init)
         monkeypatch.setattr(shutil, "which", lambda program: f"/bin/{program}" if bench else None)
 
     return make
@@ -66,13 +64,9 @@ def test_node_without_driver_is_refused(node, code, words):
     assert "trtllm-bench" not in message.partition("Either")[0]
 
 
-def test_node_without_gpu_is_refused(node, monkeypatch):
-    def no_gpu(index):
-        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
-
+def test_node_without_gpu_is_refused(node):
     node("")
-    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", no_gpu)
-    assert "no usable NVIDIA GPU or driver (NVML cannot find GPU '0'" in refusal()
+    assert "no usable NVIDIA GPU or driver (" in refusal()
 
 
 def test_other_gpu_is_refused_with_its_own_id(node):
@@ -102,9 +96,33 @@ def test_missing_checkpoints_are_named_and_counted(node, tmp_path):
     whole.mkdir()
     (whole / "config.json").touch()
     (whole / "model.safetensors").touch()
-    require("tensorrt-llm", "h100-sxm", [whole])
+    require("tensorrt-llm", "h100-sxm", checkpoints=[whole])
     with pytest.raises(EngineError, match=r"here: no checkpoint in .*a \(and 1 other models lack"):
-        require("tensorrt-llm", "h100-sxm", [tmp_path / "a", whole, tmp_path / "b"])
+        weights = [tmp_path / "a", whole, tmp_path / "b"]
+        require("tensorrt-llm", "h100-sxm", checkpoints=weights)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+def test_engine_in_python_needs_that_python(node, monkeypatch, engine):
+    node("NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(shutil, "which", {"/opt/torch/python": "/opt/torch/python"}.get)
+    require(engine, "h100-sxm", "/opt/torch/python -u")
+    with pytest.raises(EngineError, match=r"/opt/none is not on PATH \(node.python\)"):
+        require(engine, "h100-sxm", "/opt/none -u")
+
+
+def test_engine_in_a_container_needs_runtime_and_image(node, monkeypatch, tmp_path):
+    node("NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(shutil, "which", {"apptainer": "/bin/apptainer"}.get)
+    image = tmp_path / "trtllm.sif"
+    container = Container(runtime="apptainer", image=str(image))
+    with pytest.raises(EngineError, match=r"no image .*trtllm.sif \(node.container.image\)"):
+        require("tensorrt-llm", "h100-sxm", container=container)
+    image.touch()
+    require("tensorrt-llm", "h100-sxm", container=container)
+    docker = Container(runtime="docker", image="release:0.21.0")
+    with pytest.raises(EngineError, match="docker is not on PATH"):
+        require("tensorrt-llm", "h100-sxm", container=docker)
 
 
 def test_everything_missing_is_said_at_once(node):

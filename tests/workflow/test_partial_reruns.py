@@ -108,7 +108,7 @@ def test_comments_and_touched_files_redo_nothing(own_tree):
 def test_remeasure_adopts_nothing_each_time_that_it_is_asked_for(again):
     old = again.records()
     block = "results/small/blocks/mine/b1024.jsonl"
-    remeasure = ("--config", "measure={remeasure: true}")
+    remeasure = ("--config", "measure={remeasure: all}")
     outcome = again.snakemake(block, *remeasure)
     assert outcome.code == 0
     assert "mine/b1024: 9 cells, 0 of them adopted" in outcome.text

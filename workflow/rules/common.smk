@@ -21,7 +21,7 @@ try:
     from sweetspot.files import make_folder
     from sweetspot.outputs import figures_of, has_grid, tables_of
     from sweetspot.plan import plan
-    from sweetspot.records import record_path
+    from sweetspot.records import is_failed, record_path
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
 
@@ -50,15 +50,28 @@ for folder in (Path("results"), Path(RUN)):
 SWEETSPOT = f"{sys.executable} -m sweetspot"
 
 
-def cells_without_record(block):
+def to_measure(block, cell):
+    """Return whether a cell is still to be measured or simulated."""
+    remeasure = EXPERIMENT.measure.remeasure
+    path = record_path(Path(RUN) / "records", cell, block.key(cell))
+    again = remeasure == "all" or (remeasure == "failed" and is_failed(path))
+    return again or not path.exists()
+
+
+def cells_to_measure(block):
     """Return how many cells of a block are still to be measured or simulated."""
-    paths = (record_path(Path(RUN) / "records", cell, block.key(cell)) for cell in block.cells)
-    return sum(EXPERIMENT.measure.remeasure or not path.exists() for path in paths)
+    return sum(to_measure(block, cell) for cell in block.cells)
+
+
+def needs_weights():
+    """Return whether the engine reads checkpoints; others draw their weights, or have none."""
+    section = EXPERIMENT.engine_section
+    return section is not None and getattr(section, "weights", "checkpoint") == "checkpoint"
 
 
 def weights_of(block):
     """Return the folder of a block's checkpoint."""
-    return checkpoint_folder(block.model_reference, EXPERIMENT.tensorrt_llm.checkpoints)
+    return checkpoint_folder(block.model_reference, EXPERIMENT.node.checkpoints)
 
 
 def check_before_jobs():
@@ -66,10 +79,14 @@ def check_before_jobs():
     try:
         make_folder(Path(RUN))
         if workflow.local_exec:
-            blocks = [block for block in PLAN.blocks if cells_without_record(block)]
+            blocks = [block for block in PLAN.blocks if cells_to_measure(block)]
             if blocks:  # what is measured is tabulated and drawn on any machine
-                weights = dict.fromkeys(map(weights_of, blocks))
-                require(EXPERIMENT.engine, EXPERIMENT.gpu, list(weights))
+                node = EXPERIMENT.node
+                weights = dict.fromkeys(map(weights_of, blocks)) if needs_weights() else {}
+                require(
+                    *(EXPERIMENT.engine, EXPERIMENT.gpu),
+                    *(node.python, node.container, list(weights)),
+                )
     except SweetspotError as error:
         stop(error)
 

@@ -6,13 +6,27 @@ Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/swee
          beside them, outside Snakemake's hands: records/ (a file per finished cell, adopted by
          later runs) with the power trace of each; engine/, the logs and reports of an engine that
          measures
-Config:  engine, gpu, models, sweeps, limits, dataset, measure, simulator, tensorrt_llm
+Config:  engine, gpu, models, sweeps, limits, dataset, measure, simulator, tensorrt_llm, vllm,
+         transformers, node
 """
 
 
 def new_cells(wildcards):
     """Return how many cells of the block have no record yet; `snakemake -n` shows it."""
-    return cells_without_record(BLOCKS[wildcards.block])
+    return cells_to_measure(BLOCKS[wildcards.block])
+
+
+def gpu_hours(*blocks):
+    """Return how long the GPU will be busy with the cells to measure; `snakemake -n` shows it.
+
+    Text, as no scheduler is to count with it.
+    """
+    from sweetspot.estimate import busy_s
+
+    seconds = sum(
+        busy_s(block, [cell for cell in block.cells if to_measure(block, cell)]) for block in blocks
+    )
+    return f"{seconds / 3600:.2f}"
 
 
 def datasets(wildcards):
@@ -28,14 +42,14 @@ def node(wildcards):
     """Return what a measuring job is told of its node: none of it decides a value."""
     if EXPERIMENT.engine == "simulator":
         return []
-    engine = EXPERIMENT.tensorrt_llm
-    return [
-        *("--checkpoint", str(weights_of(BLOCKS[wildcards.block]))),
-        *("--workspace", str(engine.workspace)),
-        *("--datasets", f"{RUN}/datasets"),
-        *("--reports", f"{RUN}/engine"),
-        *("--timeout-s", str(engine.timeout_s)),
-    ]
+    block = BLOCKS[wildcards.block]
+    found = EXPERIMENT.node.model_dump(mode="json", exclude={"checkpoints"}) | {
+        "checkpoint": str(weights_of(block)) if needs_weights() else None,
+        "model_reference": block.model_reference,
+        "datasets": f"{RUN}/datasets",
+        "reports": f"{RUN}/engine",
+    }
+    return ["--node", json.dumps(found)]
 
 
 rule measure:
@@ -49,18 +63,20 @@ rule measure:
     resources:
         gpu=0 if EXPERIMENT.engine == "simulator" else 1,
         new_cells=new_cells,
+        expected_gpu_hours=lambda w: gpu_hours(BLOCKS[w.block]),
     params:
         # All that decides a value is here, so a change of it redoes the block, and only that.
         settings=lambda w: BLOCKS[w.block].settings.json,
         cells=lambda w: BLOCKS[w.block].cell_names,
-        remeasure="--remeasure" if EXPERIMENT.measure.remeasure else "",
+        remeasure=EXPERIMENT.measure.remeasure,
         # Never the same twice: each command that asks to measure again does.
-        asked=time.time() if EXPERIMENT.measure.remeasure else 0,
+        asked=time.time() if EXPERIMENT.measure.remeasure != "nothing" else 0,
         # A change here runs the job again, which then adopts every record.
         node=node,
     shell:
         "{SWEETSPOT} measure --block {wildcards.block:q} --settings {params.settings:q}"
-        " --cells {params.cells:q} --records {RUN}/records --out {output:q} {params.remeasure}"
+        " --cells {params.cells:q} --records {RUN}/records --out {output:q}"
+        " --remeasure {params.remeasure}"
         " {params.node:q}"
         " 2>&1 | tee {log:q}"
 

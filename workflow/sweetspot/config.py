@@ -28,7 +28,8 @@ One = Annotated[Literal[1], WholeNumber]
 Natural = Annotated[int, Field(ge=0, strict=True), WholeNumber]
 Counts = Annotated[list[Count], Field(min_length=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
-Engine = Literal["tensorrt-llm", "simulator"]
+Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
+Weights = Literal["checkpoint", "random"]
 
 PAPER_MODELS = (
     "llama-3.2-1b",
@@ -135,6 +136,22 @@ class Dataset(Section):
     eos_id: Natural = Field(default=128009, description="End-of-sequence id; never drawn.")
 
 
+class Metering(Section):
+    """How the power of a run is metered: part of what decides a cell's value.
+
+    Attributes:
+        interval_s: how often the board is looked at.
+        min_window_s: a shorter run is repeated back to back until the window is as long.
+        idle_s: how long the board is watched before and after a run.
+    """
+
+    protocol: Literal["standard", "paper"]
+    interval_s: float
+    min_window_s: float
+    idle_s: float
+    max_temperature_drift_c: float
+
+
 class Measure(Section):
     """How cells become records."""
 
@@ -144,9 +161,49 @@ class Measure(Section):
         "max_batch_size, those of one request count and input length, or one cell.",
     )
     repeats: Count = Field(default=1, description="How often each cell is measured.")
-    remeasure: bool = Field(
-        default=False, description="Measure again what has a record, instead of adopting it."
+    remeasure: Literal["nothing", "failed", "all"] = Field(
+        default="nothing",
+        description="Which cells that have a record are measured again instead of adopting it: "
+        "`failed` names those that are not ok.",
     )
+    protocol: Literal["standard", "paper"] = Field(
+        default="standard",
+        description="`standard`: the GPU's energy counter counts, in windows of at least "
+        "`min_window_s`. `paper`: `nvmlDeviceGetPowerUsage` every 500 ms, plainly summed, one run "
+        "however short. Not for the simulator.",
+    )
+    interval_s: float = Field(
+        default=0.1,
+        ge=0.02,
+        le=1,
+        description="How often the GPU is looked at, in s. The paper protocol: 0.5.",
+    )
+    min_window_s: float = Field(
+        default=10,
+        ge=0,
+        description="A run shorter than this, in s, is repeated back to back until the measured "
+        "window is as long. The paper protocol: 0.",
+    )
+    idle_s: float = Field(
+        default=2, ge=0, description="Idle power is taken this long before and after a run, in s."
+    )
+    max_temperature_drift_c: float = Field(
+        default=15,
+        gt=0,
+        description="A cell over which the GPU's temperature changes more, in °C, is invalid.",
+    )
+
+    @property
+    def metering(self) -> Metering:
+        """The values in force; the paper protocol sets two of them itself."""
+        paper = self.protocol == "paper"
+        return Metering(
+            protocol=self.protocol,
+            interval_s=0.5 if paper else self.interval_s,
+            min_window_s=0 if paper else self.min_window_s,
+            idle_s=self.idle_s,
+            max_temperature_drift_c=self.max_temperature_drift_c,
+        )
 
 
 class Simulator(Section):
@@ -160,15 +217,94 @@ class Simulator(Section):
 
 
 class TensorRtLlm(Section):
-    """The measuring engine: TensorRT-LLM through `trtllm-bench`."""
+    """The engine `tensorrt-llm`: the paper's, through `trtllm-bench`."""
 
-    version: Literal["0.21.0"] = Field(
+    version: Literal["0.21.0", "1.2.0", "1.2.1"] = Field(
         default="0.21.0",
         description="Version of TensorRT-LLM; another one found on the node is refused.",
+    )
+    mode: Literal["bench", "llm-api"] = Field(
+        default="bench",
+        description="`bench`: each cell is a `trtllm-bench throughput` of its own, as in the "
+        "paper. `llm-api`: one engine load runs all cells of a block.",
     )
     warmup: Natural = Field(
         default=2, description="Requests that run before the measured window of each cell."
     )
+
+
+class Vllm(Section):
+    """The engine `vllm`: one load runs all cells of a block."""
+
+    version: str = Field(
+        default="0.24.0", description="Version of vLLM; another one found on the node is refused."
+    )
+    weights: Weights = Field(
+        default="checkpoint",
+        description="`random`: the architecture without a checkpoint, weights drawn from "
+        "N(0, 0.02).",
+    )
+    warmup: Natural = Field(
+        default=2, description="Requests that run before the measured window of each cell."
+    )
+    compilation: Literal["default", "none"] = Field(
+        default="default",
+        description="`default`: vLLM's own choice. `none`: no torch.compile, CUDA graphs for "
+        "decoding only; starts sooner.",
+    )
+
+
+class Transformers(Section):
+    """The engine `transformers`: static batches by `generate`, one load for a block."""
+
+    version: str = Field(
+        default="5.17.0",
+        description="Version of Transformers; another one found on the node is refused.",
+    )
+    weights: Weights = Field(
+        default="checkpoint",
+        description="`random`: the architecture without a checkpoint, weights drawn from "
+        "N(0, 0.02).",
+    )
+    warmup: Natural = Field(
+        default=2, description="Requests that run before the measured window of each cell."
+    )
+    cache: Literal["dynamic", "static"] = Field(
+        default="dynamic", description="KV cache of `generate`; `static` lets it compile decoding."
+    )
+    attention: Literal["sdpa", "eager"] = Field(
+        default="sdpa", description="Attention implementation."
+    )
+    device: Literal["cuda", "cpu"] = Field(
+        default="cuda",
+        description="`cpu` only tries the pipeline: its cells are invalid, as what is metered is "
+        "the GPU.",
+    )
+
+
+class Container(Section):
+    """What a measuring engine is run in."""
+
+    runtime: Literal["none", "apptainer", "docker"] = Field(
+        default="none", description="`none`: the engine is installed on the node."
+    )
+    image: str = Field(
+        default="", description="Image of the engine: a `.sif` file, or a name that docker knows."
+    )
+
+    @model_validator(mode="after")
+    def _has_image(self) -> Self:
+        if (self.runtime == "none") != (self.image == ""):
+            raise ValueError(
+                f"container.runtime {self.runtime} and container.image {self.image!r} do not go"
+                " together; name both, or neither"
+            )
+        return self
+
+
+class NodeSettings(Section):
+    """Where things lie on the machine that measures; none of it decides a value."""
+
     checkpoints: Path = Field(
         default=Path("checkpoints"),
         description="Folder of Hugging Face checkpoints: `<checkpoints>/<hub id>` for each model "
@@ -182,8 +318,19 @@ class TensorRtLlm(Section):
     timeout_s: float = Field(
         default=21600,
         gt=0,
-        description="A build or run of `trtllm-bench` that takes longer, in s, is ended and fails. "
-        "The longest of the paper's cells takes about 2 h.",
+        description="A build, load or run that takes longer, in s, is ended and fails. The "
+        "longest of the paper's cells takes about 2 h.",
+    )
+    python: str = Field(
+        default="python3",
+        min_length=1,
+        description="Command of the Python that has the engine, on the node or in the container.",
+    )
+    container: Container = Field(default=Container(), description="What the engine is run in.")
+    opt_examples: Path = Field(
+        default=Path("/app/tensorrt_llm/examples/models/contrib/opt"),
+        description="Folder of TensorRT-LLM's `convert_checkpoint.py` for OPT; the default is "
+        "where NVIDIA's container has it.",
     )
 
 
@@ -245,8 +392,8 @@ class Experiment(Section):
     )
     engine: Engine = Field(
         default="tensorrt-llm",
-        description="What runs the requests. `tensorrt-llm` measures on this machine's GPU; "
-        "`simulator` needs none. Nothing falls back from one to the other.",
+        description="What runs the requests. `tensorrt-llm`, `vllm` and `transformers` measure on "
+        "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
     )
     gpu: str = Field(default="h100-sxm", description="GPU, a catalog id.")
     models: list[str] = Field(
@@ -263,8 +410,28 @@ class Experiment(Section):
     dataset: Dataset = Field(default=Dataset(), description="The requests' token ids.")
     measure: Measure = Field(default=Measure(), description="How cells become records.")
     simulator: Simulator = Field(default=Simulator(), description="The simulated engine.")
-    tensorrt_llm: TensorRtLlm = Field(default=TensorRtLlm(), description="The measuring engine.")
+    tensorrt_llm: TensorRtLlm = Field(
+        default=TensorRtLlm(), description="The engine `tensorrt-llm`."
+    )
+    vllm: Vllm = Field(default=Vllm(), description="The engine `vllm`.")
+    transformers: Transformers = Field(
+        default=Transformers(), description="The engine `transformers`."
+    )
+    node: NodeSettings = Field(
+        default=NodeSettings(),
+        description="The machine that measures; a change of it measures nothing again.",
+    )
     figures: FigureStyle = Field(default=FigureStyle(), description="Look of the figures.")
+
+    @property
+    def engine_section(self) -> TensorRtLlm | Vllm | Transformers | None:
+        """The section of the engine that measures; None for the simulator."""
+        sections: dict[Engine, TensorRtLlm | Vllm | Transformers] = {
+            "tensorrt-llm": self.tensorrt_llm,
+            "vllm": self.vllm,
+            "transformers": self.transformers,
+        }
+        return sections.get(self.engine)
 
     @model_validator(mode="after")
     def _cells_can_run(self) -> Self:

@@ -2,16 +2,16 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Dataset, Experiment, Limits, Sweep
+from sweetspot.config import Dataset, Experiment, Limits, Metering, Sweep
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import Calibration, load_calibration
@@ -19,7 +19,7 @@ from sweetspot.simulator.memory import require_fit
 from sweetspot.workload import Cell
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
-PROTOCOL = 1
+PROTOCOL = 2
 
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
@@ -29,8 +29,8 @@ class Settings:
     """What all cells of a block have in common and what decides their values with them.
 
     `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
-    the simulator's constants; None for engines that measure. `engine_version` and `warmup`, in
-    requests, are theirs alone.
+    the simulator's constants; None for engines that measure. Theirs alone are `engine_version`,
+    `options` (the rest of their section of the experiment) and `metering`.
     """
 
     engine: str
@@ -40,7 +40,8 @@ class Settings:
     dataset: Dataset
     calibration: Calibration | None
     engine_version: str = ""
-    warmup: int = 0
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    metering: Metering | None = None
     protocol: int = PROTOCOL
 
     @property
@@ -132,8 +133,8 @@ def plan(experiment: Experiment) -> Plan:
             sweep, or a model that does not fit.
     """
     gpu = catalog_gpu(experiment.gpu)
-    simulated = experiment.engine == "simulator"
-    calibration = load_calibration(gpu, experiment.simulator.calibration) if simulated else None
+    section = experiment.engine_section
+    calibration = None if section else load_calibration(gpu, experiment.simulator.calibration)
     architectures: dict[str, Architecture] = {}
     references: dict[str, str] = {}
     members: dict[Cell, list[str]] = {}
@@ -169,8 +170,9 @@ def plan(experiment: Experiment) -> Plan:
             limits=experiment.limits.model_copy(update={"max_batch_size": batch}),
             dataset=experiment.dataset,
             calibration=calibration,
-            engine_version="" if simulated else experiment.tensorrt_llm.version,
-            warmup=0 if simulated else experiment.tensorrt_llm.warmup,
+            engine_version=section.version if section else "",
+            options=section.model_dump(mode="json", exclude={"version"}) if section else {},
+            metering=experiment.measure.metering if section else None,
         )
         blocks.append(
             Block(

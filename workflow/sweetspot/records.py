@@ -18,7 +18,7 @@ class CellRecord(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     key: str = Field(
         description="Hash of everything that decides the cell's value; names its record's file."
     )
@@ -38,18 +38,45 @@ class CellRecord(BaseModel):
     )
     reason: str = Field(default="", description="Why the cell is not ok, in one line.")
     simulated: bool = Field(description="Whether a simulator gave the numbers.")
+    remarks: str = Field(
+        default="", description="What a reader of the numbers should know, joined by `; `."
+    )
     energy_j: FiniteFloat | None = Field(
         default=None,
-        description="Energy of the measured window, in J, by the sensor in `energy_source`.",
+        description="Energy of one run, in J, by what `energy_source` names: that of the window,"
+        " divided by `passes`.",
+    )
+    energy_source: Literal[
+        "", "counter", "integration", "integration of 1-s average", "plain sum"
+    ] = Field(
+        default="",
+        description="Which of the next three is `energy_j`"
+        " ([the rule](measuring.md#which-energy-counts)).",
     )
     energy_counter_j: FiniteFloat | None = Field(
+        default=None, description="Energy of one run by the GPU's own counter, in J."
+    )
+    energy_integration_j: FiniteFloat | None = Field(
+        default=None, description="Energy of one run by integrating the power trace, in J."
+    )
+    energy_sum_500ms_j: FiniteFloat | None = Field(
         default=None,
-        description="Energy of the same window by the GPU's own counter, in J, to compare; empty"
-        " where there is none.",
+        description="Energy of one run as the paper sums it, in J: power read every 500 ms, times"
+        " 0.5 s.",
+    )
+    energy_gap: FiniteFloat | None = Field(
+        default=None, description="(counter − integration) / integration."
+    )
+    passes: int | None = Field(
+        default=None, description="How often the run was repeated back to back in its window."
+    )
+    window_s: FiniteFloat | None = Field(
+        default=None, description="The measured window with all passes, in s."
     )
     duration_s: FiniteFloat | None = Field(
         default=None,
-        description="The measured window, in s: first request sent to the end of the run.",
+        description="One run, in s: first request sent to the end of the run; `window_s` divided"
+        " by `passes`.",
     )
     energy_per_token_j: FiniteFloat | None = Field(
         default=None, description="J per output token, e = E / (N·O)."
@@ -68,8 +95,41 @@ class CellRecord(BaseModel):
         description="Most requests that the limits let be in flight; empty where the engine does"
         " not say.",
     )
-    energy_source: Literal["", "integration"] = Field(
-        default="", description="Where `energy_j` is from: the power trace, integrated."
+    idle_before_w: FiniteFloat | None = Field(
+        default=None, description="Median power before the run, in W."
+    )
+    idle_after_w: FiniteFloat | None = Field(
+        default=None, description="Median power after the run, in W."
+    )
+    mean_graphics_mhz: FiniteFloat | None = Field(
+        default=None, description="Mean graphics clock of the window, in MHz."
+    )
+    mean_sm_mhz: FiniteFloat | None = Field(
+        default=None, description="Mean clock of the multiprocessors, in MHz."
+    )
+    mean_memory_mhz: FiniteFloat | None = Field(
+        default=None, description="Mean memory clock, in MHz."
+    )
+    mean_utilisation: FiniteFloat | None = Field(
+        default=None, description="Mean share of the time in which a kernel ran, as NVML says."
+    )
+    temperature_start_c: FiniteFloat | None = Field(
+        default=None, description="Temperature of the GPU as the window begins, in °C."
+    )
+    temperature_end_c: FiniteFloat | None = Field(
+        default=None, description="Temperature of the GPU as it ends, in °C."
+    )
+    power_cap_share: FiniteFloat | None = Field(
+        default=None, description="Share of the window in which the power limit held clocks down."
+    )
+    power_samples: int | None = Field(
+        default=None, description="Power samples inside of the window."
+    )
+    largest_gap_s: FiniteFloat | None = Field(
+        default=None, description="Longest time between two of them, in s."
+    )
+    sampler_cpu_share: FiniteFloat | None = Field(
+        default=None, description="Share of one CPU core that the sampling took."
     )
     beyond_native_context: bool = Field(
         description="I + O is more than the model was published for: work of the right shape, not"
@@ -106,6 +166,11 @@ def trace_path(records: Path, cell: Cell, key: str) -> Path:
     return records / f"{cell.id}.{key}.trace.csv.gz"
 
 
+def spool_path(records: Path, cell: Cell, key: str) -> Path:
+    """Return where power samples lie while a cell is measured; one that stays was cut short."""
+    return records / f"{cell.id}.{key}.samples.csv"
+
+
 def write_record(path: Path, record: CellRecord) -> None:
     """Write a record so that a kill leaves it whole or absent.
 
@@ -136,6 +201,14 @@ def adopt_record(path: Path, key: str) -> CellRecord | None:
         _set_aside(path, "misplaced")
         return None
     return record
+
+
+def is_failed(path: Path) -> bool:
+    """Return whether a record is there and says that its cell is not ok."""
+    try:
+        return CellRecord.model_validate_json(path.read_bytes()).status != "ok"
+    except (OSError, ValidationError):
+        return False
 
 
 def _set_aside(path: Path, what: str) -> None:

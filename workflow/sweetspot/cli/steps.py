@@ -21,13 +21,15 @@ def add_commands(commands: Commands) -> None:
     measure.add_argument("--cells", required=True, help="such as 'n1000/i64_o64/r0 n1000/...'")
     measure.add_argument("--records", type=Path, required=True, help="folder of cell records")
     measure.add_argument("--out", type=Path, required=True, help="the block's file")
-    measure.add_argument("--remeasure", action="store_true", help="adopt no earlier record")
-    node = measure.add_argument_group("for engines that measure")
-    node.add_argument("--checkpoint", type=Path, help="folder of the model's weights")
-    node.add_argument("--workspace", type=Path, help="folder that keeps built engines")
-    node.add_argument("--datasets", type=Path, help="folder of data sets")
-    node.add_argument("--reports", type=Path, help="folder for the engine's logs and reports")
-    node.add_argument("--timeout-s", type=float, help="longest that one build or run may take")
+    measure.add_argument(
+        "--remeasure",
+        choices=("nothing", "failed", "all"),
+        default="nothing",
+        help="which earlier records not to adopt; default: %(default)s",
+    )
+    measure.add_argument(
+        "--node", metavar="JSON", help="for engines that measure: where this machine has things"
+    )
     measure.set_defaults(run=_measure)
 
     cells = commands.add_parser("cells", help="tabulate all cells", description=_cells.__doc__)
@@ -87,16 +89,15 @@ def add_commands(commands: Commands) -> None:
 def _measure(arguments: argparse.Namespace) -> None:
     """Run one block of cells with one engine load; cells with a record are adopted."""
     from sweetspot.engines import engine
-    from sweetspot.engines.base import Node
+    from sweetspot.engines.base import parse_node
     from sweetspot.measure import measure_block
     from sweetspot.plan import parse_block
 
     block = parse_block(arguments.block, arguments.settings, arguments.cells)
-    given = {field.name: getattr(arguments, field.name) for field in fields(Node)}
-    node = None if None in given.values() else Node(**given)
+    node = parse_node(arguments.node) if arguments.node else None
     measure_block(
         block,
-        engine(block.settings.engine, node),
+        engine(block.settings, node),
         arguments.records,
         arguments.out,
         remeasure=arguments.remeasure,

@@ -8,25 +8,28 @@ from sweetspot.errors import InputError, unknown_name
 
 if TYPE_CHECKING:  # a workflow is planned without numpy, which meters need
     from sweetspot.engines.base import Engine, Node
+    from sweetspot.plan import Settings
 
 
-def engine(name: str, node: Node | None = None) -> Engine:
-    """Return the engine of that name; those that measure need to know their node.
+def engine(settings: Settings, node: Node | None = None) -> Engine:
+    """Return the engine of a block's settings; those that measure need to know their node.
 
     Raises:
         InputError: there is no such engine, or the node is missing.
     """
-    if name == "simulator":
+    if settings.engine == "simulator":
         from sweetspot.engines.simulator import SimulatorEngine
 
         return SimulatorEngine()
-    if name == "tensorrt-llm":
-        from sweetspot.engines.trtllm_engine import TensorRtLlmEngine
+    if settings.engine not in ("tensorrt-llm", "vllm", "transformers"):
+        known = ("tensorrt-llm", "vllm", "transformers", "simulator")
+        raise unknown_name("engine", settings.engine, known)
+    if node is None:
+        raise InputError(f"engine {settings.engine} measures: give --node")
+    if settings.engine == "tensorrt-llm":
+        from sweetspot.engines.trtllm_engine import tensorrt_llm_engine
 
-        if node is None:
-            raise InputError(
-                "engine tensorrt-llm measures: give --checkpoint, --workspace, --datasets,"
-                " --reports and --timeout-s"
-            )
-        return TensorRtLlmEngine(node)
-    raise unknown_name("engine", name, ("tensorrt-llm", "simulator"))
+        return tensorrt_llm_engine(settings, node)
+    from sweetspot.engines.worker_engine import WorkerEngine
+
+    return WorkerEngine(settings.engine, node)

@@ -5,6 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pydantic import TypeAdapter, ValidationError
+
+from sweetspot.config import Container
+from sweetspot.config_errors import first_error
+from sweetspot.errors import InputError
 from sweetspot.metering.meter import Meter
 from sweetspot.plan import Settings
 from sweetspot.workload import Cell
@@ -14,12 +19,17 @@ from sweetspot.workload import Cell
 class Run:
     """One run of a cell's requests, as the engine reports it.
 
+    A run that is too short to be metered is repeated back to back; counts are those of all passes.
+
     Attributes:
         start_s, end_s: the measured window on the clock of the session's meter: first request
             sent, last response received (or where the engine's protocol ends the window).
         requests: requests that were answered.
         input_tokens, output_tokens: tokens of all requests together.
+        passes: how often the cell's requests ran in the window.
         max_concurrency: most requests that can be in flight; None where the engine does not say.
+        untrusted: why the numbers cannot be trusted although the run went well; "" if they can.
+        remarks: what a reader of the numbers should know, a line each.
         facts: what stands in the record's provenance of this run's hardware and software.
     """
 
@@ -28,7 +38,10 @@ class Run:
     requests: int
     input_tokens: int
     output_tokens: int
+    passes: int = 1
     max_concurrency: int | None = None
+    untrusted: str = ""
+    remarks: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -37,18 +50,38 @@ class Node:
     """What a measuring engine is told of the node that it runs on; none of it decides a value.
 
     Attributes:
-        checkpoint: folder of the model's weights.
+        checkpoint: folder of the model's weights; None where they are drawn at random.
+        model_reference: the model as the experiment names it.
         workspace: folder that keeps built engines.
         datasets: folder of the cells' data sets.
         reports: folder for the engine's own logs and reports.
-        timeout_s: longest that one call of the engine's program may take.
+        timeout_s: longest that one build, load or run may take.
+        python: command of the Python that has the engine.
+        container: what the engine is run in.
+        opt_examples: folder of TensorRT-LLM's conversion script for OPT.
     """
 
-    checkpoint: Path
+    checkpoint: Path | None
+    model_reference: str
     workspace: Path
     datasets: Path
     reports: Path
     timeout_s: float
+    python: str
+    container: Container
+    opt_examples: Path
+
+
+def parse_node(node_json: str) -> Node:
+    """Return the node that a job's command line describes.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return TypeAdapter(Node).validate_json(node_json)
+    except ValidationError as e:
+        raise InputError(f"--node cannot be read: {first_error(e)}") from e
 
 
 class Session(Protocol):

@@ -1,44 +1,56 @@
 """What an engine needs of this node, checked before anything is planned on it."""
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu, gpu_ids
+from sweetspot.config import Container
 from sweetspot.engines.checkpoint import what_is_missing
-from sweetspot.engines.trtllm_bench import PROGRAM, VERSION
 from sweetspot.errors import EngineError, MeterError, unknown_name
 
-# engine -> the program that runs it; None where the engine needs neither program nor GPU
-_PROGRAMS = {"tensorrt-llm": PROGRAM, "simulator": None}
+# How people come by each engine that measures; the simulator needs neither program nor GPU.
+_INSTALL = {
+    "tensorrt-llm": "TensorRT-LLM (in NVIDIA's container: section `node.container`)",
+    "vllm": "vLLM (in a Python of its own: `node.python`)",
+    "transformers": "PyTorch and Transformers (in a Python of their own: `node.python`)",
+    "simulator": "",
+}
 
-_INSTALL = (
-    f"TensorRT-LLM {VERSION} (inside its NGC container nvidia/tensorrt-llm/release:{VERSION}, or by"
-    f" `pip install tensorrt-llm=={VERSION}` from NVIDIA's package index)"
-)
 
-
-def require(engine: str, gpu_id: str, checkpoints: Sequence[Path] = ()) -> None:
+def require(
+    engine: str,
+    gpu_id: str,
+    python: str = "python3",
+    container: Container | None = None,
+    checkpoints: Sequence[Path] = (),
+) -> None:
     """Check that `engine` can measure on the GPU `gpu_id` here; a simulator needs nothing.
 
-    `checkpoints` are the folders of the models that are to be measured.
+    `python` and `container` are those of the experiment's section `node`, `checkpoints` the
+    folders of the models that are to be measured.
 
     Raises:
         InputError: there is no such engine or GPU.
         EngineError: something is missing; the message names it and both ways out. Nothing is ever
             simulated in place of a measurement.
     """
-    if engine not in _PROGRAMS:
-        raise unknown_name("engine", engine, _PROGRAMS)
-    program, wanted = _PROGRAMS[engine], gpu(gpu_id)
-    if program is None:
+    if engine not in _INSTALL:
+        raise unknown_name("engine", engine, _INSTALL)
+    wanted, install = gpu(gpu_id), _INSTALL[engine]
+    if not install:
         return
-    reasons = (_missing_gpu(wanted), _missing_program(program), _missing_weights(checkpoints))
+    reasons = (
+        _missing_gpu(wanted),
+        _missing_program(engine, python, container or Container()),
+        _missing_weights(checkpoints),
+    )
     missing = [reason for reason in reasons if reason]
     if missing:
         raise EngineError(
             f"cannot measure with {engine} here: {'; '.join(missing)}."
-            f" Either run this on a node with an {wanted.name} and {_INSTALL}"
+            f" Either run this on a node with an {wanted.name} and {install}"
             " (docs/measuring.md),"
             " or simulate: `make paper`, or"
             " `snakemake --cores 2 --config engine=simulator run=paper-simulated`"
@@ -61,8 +73,18 @@ def _missing_gpu(wanted: Gpu) -> str | None:
     return f"the GPU is {found!r}, while the config says {wanted.id} ({wanted.nvml_name!r}){hint}"
 
 
-def _missing_program(program: str) -> str | None:
-    return None if shutil.which(program) else f"{program} is not on PATH"
+def _missing_program(engine: str, python: str, container: Container) -> str | None:
+    """Return which program is not there; what an image holds shows only when it runs."""
+    if container.runtime != "none":
+        if not shutil.which(container.runtime):
+            return f"{container.runtime} is not on PATH (node.container.runtime)"
+        if container.runtime == "apptainer" and not Path(container.image).exists():
+            return f"there is no image {container.image} (node.container.image)"
+        return None
+    if engine == "tensorrt-llm":
+        return None if shutil.which("trtllm-bench") else "trtllm-bench is not on PATH"
+    program = shlex.split(python)[0]
+    return None if shutil.which(program) else f"{program} is not on PATH (node.python)"
 
 
 def _missing_weights(checkpoints: Sequence[Path]) -> str | None:

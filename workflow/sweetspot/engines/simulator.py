@@ -1,5 +1,7 @@
 """The simulated engine: same sessions, same meter, on a virtual clock."""
 
+from pathlib import Path
+
 from sweetspot import __version__
 from sweetspot.engines.base import Run
 from sweetspot.errors import EngineError, MeterError
@@ -16,8 +18,8 @@ class VirtualMeter:
         """Begin with nothing seen."""
         self._last: Simulation | None = None
 
-    def start(self) -> None:
-        """Forget the last run."""
+    def start(self, spool: Path | None = None) -> None:
+        """Forget the last run; a simulated trace needs no spool."""
         self._last = None
 
     def record(self, simulation: Simulation) -> None:

@@ -1,6 +1,7 @@
 """The experiment's keys, as a page and as a JSON schema."""
 
 import json
+from collections.abc import Iterator
 
 import yaml
 from pydantic.json_schema import GenerateJsonSchema
@@ -20,14 +21,7 @@ def experiment_schema() -> JsonSchema:
 def configuration_page() -> str:
     """Return docs/configuration.md."""
     schema = experiment_schema()
-    sections = [
-        ("sweeps.<name>", "Sweep"),
-        *(
-            (name, part["$ref"].rpartition("/")[2])
-            for name, part in schema["properties"].items()
-            if "$ref" in part
-        ),
-    ]
+    sections = [("sweeps.<name>", "Sweep"), *_sections("", schema["properties"], schema["$defs"])]
     return "\n".join(
         [
             notice("config.py"),
@@ -67,6 +61,18 @@ def configuration_page() -> str:
             "",
         ]
     )
+
+
+def _sections(
+    prefix: str, properties: JsonSchema, definitions: JsonSchema
+) -> Iterator[tuple[str, str]]:
+    """Yield each section's path and definition, those inside of others behind them."""
+    for name, part in properties.items():
+        if "$ref" in part:
+            definition = part["$ref"].rpartition("/")[2]
+            yield prefix + name, definition
+            inside = definitions[definition]["properties"]
+            yield from _sections(f"{prefix}{name}.", inside, definitions)
 
 
 def _keys(prefix: str, properties: JsonSchema, definitions: JsonSchema) -> list[str]:
