@@ -8,10 +8,12 @@ SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper test lint docs lock calibration bench clean
+.PHONY: help env paper campaign campaign-report test lint docs lock calibration bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
+	@echo "make campaign     measure for MINUTES on this machine's GPU; needs no .venv"
+	@echo "make campaign-report  tables, figures and a report of CAMPAIGN's data"
 	@echo "make test         lint, types, and the whole test suite"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
@@ -29,6 +31,19 @@ env: .venv/ready
 	@PYTHON=$(PYTHON) sh scripts/setup.sh requirements-test.lock
 	@touch $@ .venv/ready
 
+# The transformers engine is tested for real, on the CPU, in an environment of its own.
+TORCH := .venv-torch
+$(TORCH)/ready: tests/requirements-torch.txt
+	@echo "Setting up $(TORCH) from $< (once; a minute or two)"
+	@if command -v uv >/dev/null 2>&1; then \
+	  { [ -x $(TORCH)/bin/python ] || uv venv --quiet --python $(PYTHON) $(TORCH); } && \
+	  uv pip install --quiet --python $(TORCH)/bin/python -r $<; \
+	else \
+	  { [ -x $(TORCH)/bin/python ] || $(PYTHON) -m venv $(TORCH); } && \
+	  $(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
+	fi
+	@touch $@
+
 paper: env
 	@$(SIMULATE) --quiet all
 	@if [ ! -f $(REPORT) ] || [ $(RESULTS)/manifest.json -nt $(REPORT) ]; then \
@@ -41,7 +56,17 @@ paper: env
 	@echo "  cells.csv       one row per cell"
 	@echo "  report.html     everything on one page"
 
-test: .venv/ready-test lint
+# On a bare GPU node: no environment is made, $(PYTHON) has what docs/campaigns.md names.
+MINUTES ?= 25
+CAMPAIGN ?= campaigns/campaign
+campaign:
+	PYTHONPATH=workflow $(PYTHON) -m sweetspot campaign campaign.yaml --minutes $(MINUTES) \
+	  --out $(CAMPAIGN)
+
+campaign-report: env
+	$(BIN)/sweetspot campaign-report $(CAMPAIGN) --out results/$(notdir $(CAMPAIGN))
+
+test: .venv/ready-test $(TORCH)/ready lint
 	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered -q
 
 lint: .venv/ready-test
@@ -66,4 +91,4 @@ lock:
 	$(LOCK) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
 
 clean:
-	rm -rf .venv .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv $(TORCH) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -2,14 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.plan import plan
-from sweetspot.records import COLUMNS, read_block
+from sweetspot.records import COLUMNS, CellRecord, read_block
 
 HEADER = ("cell", "sweeps", *(name for name in COLUMNS if name != "cell"))
 SWEEPS = "Sweeps of the experiment that name this cell, joined by `;`."
@@ -28,10 +28,19 @@ def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> No
         raise InputError(
             f"{len(missing)} cells have no record, {missing[0]} among them; run the workflow again"
         )
+    write_table(((records[cell], sweeps) for cell, sweeps in planned.items()), out)
+
+
+def write_table(rows: Iterable[tuple[CellRecord, Sequence[str]]], out: Path) -> None:
+    """Write cells.csv: a row for each record and the sweeps that name its cell.
+
+    Raises:
+        InputError: the table cannot be written.
+    """
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(HEADER)
-    for cell, sweeps in planned.items():
-        values = records[cell].model_dump() | {"sweeps": ";".join(sweeps)}
+    for record, sweeps in rows:
+        values = record.model_dump() | {"sweeps": ";".join(sweeps)}
         table.writerow("" if values[name] is None else values[name] for name in HEADER)
     write_text_atomic(out, text.getvalue())

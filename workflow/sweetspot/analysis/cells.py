@@ -8,12 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.errors import InputError
+from sweetspot.records import CellRecord
 
 GROUP = ["model", "requests", "max_batch_size"]
 """Cells that differ in nothing but their lengths (and repeat) are fitted together."""
 
 _POSITIVE = ["requests", "max_batch_size", "input_tokens", "output_tokens", "energy_per_token_j"]
 _TEXT = ["cell", "model", "engine", "gpu", "status"]
+_OPTIONAL_TEXT = [name for name, field in CellRecord.model_fields.items() if field.default == ""]
 _REQUIRED = [*_TEXT, "simulated", *_POSITIVE]
 
 
@@ -31,7 +33,13 @@ def read_cells(path: Path) -> pd.DataFrame:
         reason = str(error).splitlines()[0]
         raise InputError(f"{path} is not a table of cells ({reason}); make it again") from error
     _require_columns(cells, str(path))
-    return cells
+    # pandas takes a column without a value for one of numbers
+    texts = {
+        name: cells[name].astype(object).fillna("").astype(str)
+        for name in _OPTIONAL_TEXT
+        if name in cells
+    }
+    return cells.assign(**texts)
 
 
 def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,90 @@
+"""Expected times: the simulator's, scaled by what was seen, nearest cells first."""
+
+import pytest
+
+from sweetspot.campaign.campaign import campaign_blocks
+from sweetspot.campaign.cost import OVERHEAD_S, Seen, costs, largest_that_fits
+from sweetspot.config import parse_experiment
+from sweetspot.estimate import run_s
+
+LENGTHS = [64, 512, 4096]
+
+
+@pytest.fixture(scope="module")
+def block():
+    sweep = {"input_tokens": LENGTHS, "output_tokens": LENGTHS, "requests": [1000, 50]}
+    config = {"engine": "vllm", "models": ["llama-3.2-1b"], "sweeps": {"grid": sweep}}
+    (found,) = campaign_blocks(parse_experiment(config))
+    return found
+
+
+@pytest.fixture(scope="module")
+def known(block):
+    return costs(block, block.settings.metering)
+
+
+def cell(block, requests, inputs, outputs):
+    (found,) = (
+        c
+        for c in block.cells
+        if (c.requests, c.input_tokens, c.output_tokens) == (requests, inputs, outputs)
+    )
+    return found
+
+
+def test_nothing_seen_is_the_simulators_time_with_window_and_idle_times(block, known):
+    metering = block.settings.metering
+    long, short = cell(block, 1000, 4096, 4096), cell(block, 50, 64, 64)
+    expected_s = known.expected_s([long, short], [])
+    simulated_s = run_s(block, [long, short])
+    assert expected_s[long] == pytest.approx(
+        simulated_s[long] + 2 * metering.idle_s + known.extra_s[long]
+    )
+    # repeated to fill its window
+    assert simulated_s[short] < metering.min_window_s / 2
+    window_s = expected_s[short] - 2 * metering.idle_s - known.extra_s[short]
+    assert metering.min_window_s <= window_s < metering.min_window_s + simulated_s[short]
+
+
+def test_warm_up_is_expected_to_take_as_long_as_its_requests(block, known):
+    short, long = cell(block, 1000, 64, 64), cell(block, 1000, 64, 4096)
+    assert OVERHEAD_S < known.extra_s[short] < known.extra_s[long]
+
+
+def test_slow_engine_is_expected_to_be_slow_everywhere(block, known):
+    centre = cell(block, 1000, 512, 512)
+    seen = [Seen(cell=centre, duration_s=4 * known.duration_s[centre], extra_s=None)]
+    far = cell(block, 1000, 4096, 4096)
+    plain_s, slow_s = (known.expected_s([far], each)[far] for each in ([], seen))
+    assert slow_s - plain_s == pytest.approx(3 * known.duration_s[far])
+
+
+def test_near_cells_tell_more_than_far_ones(block, known):
+    short, long = cell(block, 1000, 64, 64), cell(block, 1000, 4096, 4096)
+    seen = [
+        Seen(cell=short, duration_s=10 * known.duration_s[short], extra_s=10.0),
+        Seen(cell=long, duration_s=2 * known.duration_s[long], extra_s=2.0),
+    ]
+    beside = cell(block, 1000, 512, 4096)
+    ratio = {
+        c: (known.expected_s([c], seen)[c] - 4) / (known.duration_s[c] + known.extra_s[c])
+        for c in (long, beside)
+    }
+    assert ratio[long] == pytest.approx(2, rel=0.1)
+    assert 2 < ratio[beside] < 4.5
+
+
+def test_what_failed_or_was_not_timed_tells_nothing(block, known):
+    centre = cell(block, 1000, 512, 512)
+    untimed = [Seen(cell=centre, duration_s=known.duration_s[centre], extra_s=None)]
+    assert known.expected_s([centre], untimed) == pytest.approx(known.expected_s([centre], []))
+
+
+def test_largest_n_whose_grid_fits_with_its_margin_is_taken():
+    def grid_s(requests):
+        return requests * 1.0
+
+    assert largest_that_fits([50, 100, 500], grid_s, 120) == 100
+    assert largest_that_fits([50, 100, 500], grid_s, 100) == 50  # 100 s and no margin
+    assert largest_that_fits([50, 100, 500], grid_s, 10_000) == 500
+    assert largest_that_fits([50, 100, 500], grid_s, 1) == 50  # none fits

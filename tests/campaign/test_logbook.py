@@ -1,0 +1,59 @@
+"""What a campaign remembers, and which changes of its experiment it refuses."""
+
+import pytest
+
+from sweetspot.campaign.logbook import open_logbook
+from sweetspot.config import parse_experiment
+from sweetspot.errors import InputError
+
+CONFIG = {"engine": "vllm", "models": ["llama-3.2-1b"], "sweeps": {"grid": {"requests": [50]}}}
+
+
+@pytest.fixture
+def reopened(tmp_path):
+    """Return a function that opens a begun campaign with changes in its experiment."""
+    path = tmp_path / "campaign.json"
+    begun = open_logbook(path, parse_experiment(CONFIG))
+    begun.requests["llama-3.2-1b/b1024"] = 50
+    begun.write(path)
+    return lambda **changes: open_logbook(path, parse_experiment(CONFIG | changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"models": ["llama-3.2-1b", "qwen2-1.5b"]},
+        {"node": {"python": "other/bin/python"}},
+        {"figures": {"dpi": 72}},
+        {"run": "other"},
+    ],
+)
+def test_campaign_goes_on_where_nothing_that_matters_has_changed(reopened, changes):
+    logbook = reopened(**changes)
+    assert logbook.requests == {"llama-3.2-1b/b1024": 50}
+    assert logbook.experiment == parse_experiment(CONFIG | changes).model_dump(mode="json")
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"engine": "transformers"}, "`engine`"),
+        ({"gpu": "h200-sxm"}, "`gpu`"),
+        ({"sweeps": {"grid": {"requests": [100]}}}, "`sweeps`"),
+        ({"limits": {"max_batch_size": 8}}, "`limits`"),
+        ({"models": ["qwen2-1.5b"]}, "llama-3.2-1b is gone"),
+    ],
+)
+def test_another_experiment_is_refused(reopened, changes, named):
+    with pytest.raises(InputError, match="choose another folder") as caught:
+        reopened(**changes)
+    assert named in str(caught.value)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema_version": 2, "experiment": {}}'])
+def test_file_that_is_no_logbook_is_refused(tmp_path, content):
+    path = tmp_path / "campaign.json"
+    path.write_text(content)
+    with pytest.raises(InputError, match="no campaign of this version"):
+        open_logbook(path, parse_experiment(CONFIG))

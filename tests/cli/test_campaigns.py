@@ -1,0 +1,152 @@
+"""The commands of campaigns: what they refuse in one line, and what they do not load."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sweetspot.campaign.campaign import campaign_blocks, grid
+from sweetspot.campaign.compact import PACKAGES
+from sweetspot.cli import main
+from sweetspot.config import parse_experiment
+
+ROOT = Path(__file__).parents[2]
+SMALL = {
+    "engine": "vllm",
+    "models": ["llama-3.2-1b"],
+    "sweeps": {"grid": {"requests": [50]}},
+    "vllm": {"weights": "random"},
+}
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+    """Return a function that gives the one line with which a campaign file is refused."""
+
+    def run(content, *options):
+        path = tmp_path / "campaign.yaml"
+        path.write_text(content if isinstance(content, str) else yaml.safe_dump(content))
+        command = ["campaign", str(path), "--minutes", "5", "--out", str(tmp_path / "out")]
+        assert main([*command, *options]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("sweetspot: error: ")
+        assert err.count("\n") == 1
+        assert not (tmp_path / "out").exists()
+        return err
+
+    return run
+
+
+def test_node_without_a_gpu_is_refused_before_anything_is_made(refused, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert "no usable NVIDIA GPU" in refused(SMALL)
+
+
+def test_simulator_is_no_campaign(refused):
+    assert "a campaign measures" in refused(SMALL | {"engine": "simulator"})
+    assert "a campaign measures" in refused(SMALL, "--engine", "simulator")
+
+
+def test_campaign_has_one_sweep(refused):
+    sweeps = {"grid": {"requests": [50]}, "more": {"requests": [10]}}
+    assert "one sweep" in refused(SMALL | {"sweeps": sweeps})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- a", "must be a mapping"),
+        ("", "must be a mapping"),
+        ({"engine": "vlm"}, "engine"),
+        (SMALL | {"minutes": 5}, "minutes"),
+    ],
+)
+def test_file_that_is_no_experiment_is_refused(refused, content, message):
+    assert message in refused(content)
+
+
+def test_unknown_engine_on_the_command_line_is_refused(refused):
+    assert "engine" in refused(SMALL, "--engine", "vlm")
+
+
+@pytest.mark.parametrize("minutes", ["0", "-1", "x", "nan", "100000"])
+def test_impossible_time_is_refused(minutes, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["campaign", "campaign.yaml", "--minutes", minutes, "--out", "out"])
+    assert caught.value.code == 2
+    assert "--minutes" in capsys.readouterr().err
+
+
+def test_missing_file_or_data_is_named(capsys, tmp_path):
+    missing = str(tmp_path / "missing")
+    assert main(["campaign", missing, "--minutes", "5", "--out", missing]) == 2
+    assert f"cannot read {missing}" in capsys.readouterr().err
+    assert main(["campaign-report", missing, "--out", str(tmp_path / "out")]) == 2
+    assert f"cannot read {missing}" in capsys.readouterr().err
+
+
+BARE = """
+import sys
+for name in ("snakemake", "pandas", "matplotlib", "scipy", "seaborn", "statsmodels", "jinja2"):
+    sys.modules[name] = None  # as if it were not installed
+from sweetspot.campaign.campaign import campaign_blocks, grid
+from sweetspot.campaign.compact import PACKAGES
+from sweetspot.cli import main
+from sweetspot.config import parse_experiment
+import sweetspot.campaign.conduct
+import sweetspot.engines.transformers_engine, sweetspot.engines.vllm_engine
+from sweetspot.campaign.box import Box
+from sweetspot.campaign.compact import write_compact
+from sweetspot.campaign.campaign import Campaign
+from sweetspot.campaign.logbook import open_logbook
+from sweetspot.campaign.run import measure_in
+from sweetspot.campaign.turn import Progress
+from sweetspot.config import parse_experiment
+from sweetspot.engines.simulator import SimulatorEngine
+from pathlib import Path
+grid = {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50, 10]}
+experiment = parse_experiment(
+    {"engine": "simulator", "models": ["llama-3.2-1b"], "sweeps": {"grid": grid}}
+)
+folder = Path(sys.argv[1])
+campaign = Campaign(
+    folder, experiment, open_logbook(folder / "campaign.json", experiment),
+    lambda *_: SimulatorEngine(), lambda _: None,
+)
+assert measure_in(campaign, Box(1e6, lambda: 0.0), Progress()) == "all cells are measured"
+write_compact(campaign)
+sys.exit(main(["campaign", sys.argv[2], "--minutes", "5", "--out", sys.argv[1]]))
+"""
+
+
+def test_campaign_needs_neither_snakemake_nor_pandas_nor_matplotlib(tmp_path):
+    path = tmp_path / "campaign.yaml"
+    path.write_text(yaml.safe_dump(SMALL))
+    done = subprocess.run(
+        [sys.executable, "-c", BARE, str(tmp_path / "out"), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2, done.stderr
+    assert "no usable NVIDIA GPU" in done.stderr
+    assert (tmp_path / "out" / "compact" / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("engine", ["vllm", "transformers"])
+def test_file_that_comes_with_the_repository_needs_no_checkpoint(engine):
+    config = yaml.safe_load((ROOT / "campaign.yaml").read_text(encoding="utf-8"))
+    experiment = parse_experiment(config | {"engine": engine})
+    assert experiment.engine_section.weights == "random"
+    blocks = campaign_blocks(experiment)
+    assert blocks[0].settings.model.id == "llama-3.2-1b"
+    assert len(blocks) == 2
+    assert [len(grid(block, 1000)) for block in blocks] == [49, 49]
+
+
+def test_page_names_the_packages_that_a_node_needs():
+    page = (ROOT / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    assert all(f"`{package}`" in page for package in PACKAGES)

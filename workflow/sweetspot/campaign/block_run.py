@@ -1,0 +1,91 @@
+"""One block of a campaign: its N, and one cell after the other."""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from sweetspot.campaign.box import Box
+from sweetspot.campaign.campaign import Campaign, grid, ladder
+from sweetspot.campaign.cost import largest_that_fits
+from sweetspot.campaign.turn import Progress, Turn, turn
+from sweetspot.measure import Remeasure, adopted_record
+from sweetspot.plan import Block
+from sweetspot.workload import Cell
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRun:
+    """A block in a call that has until the end of `box`."""
+
+    campaign: Campaign
+    block: Block
+    box: Box
+    progress: Progress
+    remeasure: Remeasure
+
+    def missing(self) -> list[Cell]:
+        """Return which cells of the grid are to be measured, most informative first.
+
+        Before its N is chosen, it is the grid of the smallest.
+        """
+        chosen = self.campaign.logbook.requests.get(self.block.id)
+        return self._missing(grid(self.block, chosen or ladder(self.block)[0]))
+
+    def fill(self, share: Box) -> None:
+        """Choose N if need be, then measure cells as long as there is one that fits into `share`.
+
+        Raises:
+            EngineError, MeterError: the engine cannot be loaded, or fails whatever it is given.
+            OutOfTimeError: a cell was cut off.
+        """
+        requests = self.campaign.logbook.requests
+        with turn(self.campaign, self.block, share, self.box, self.progress) as at:
+            if self.block.id not in requests:
+                chosen = self._climb(at)
+                if chosen is None and self._missing(grid(self.block, ladder(self.block)[0])[:1]):
+                    return  # there was no time even for the centre
+                if chosen is not None:
+                    requests[self.block.id] = chosen
+                    self.campaign.save()
+                    log.info("%s: N = %d", self.block.id, chosen)
+            while cell := at.first_that_fits(self.missing()):
+                at.measure(cell)
+
+    def _climb(self, at: Turn) -> int | None:
+        """Return the largest N whose grid fits; None if there is no time to find out, or no way.
+
+        The centre of the grid tells, at the smallest N first. How much slower than simulated an
+        engine is depends on N, too: so the centre is measured again at the N that then seems to
+        fit, until that is one whose centre was.
+        """
+        steps = ladder(self.block)
+        requests = steps[0]
+        tested: list[int] = []
+
+        def grid_s(n: int) -> float:
+            return sum(at.expected_s(self._missing(grid(self.block, n))).values())
+
+        while steps and requests not in tested:
+            centre = grid(self.block, requests)[0]
+            if self._missing([centre]):
+                if at.first_that_fits([centre]) is None:
+                    break
+                at.measure(centre)
+            if centre in {seen.cell for seen in self.campaign.seen(self.block)}:
+                tested.append(requests)
+            else:  # it failed, and more requests would hardly do better
+                steps = [n for n in steps if n < requests]
+            if steps:
+                requests = largest_that_fits(steps, grid_s, at.left_s)
+        return requests if requests in tested else max(tested, default=None)
+
+    def _missing(self, cells: Iterable[Cell]) -> list[Cell]:
+        campaign = self.campaign
+        return [
+            cell
+            for cell in cells
+            if cell not in self.progress.tried
+            and adopted_record(campaign.records, self.block, cell, self.remeasure) is None
+        ]

@@ -1,0 +1,95 @@
+"""A campaign's folder, its blocks and its engines: what its steps share."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from sweetspot.campaign.cost import Seen
+from sweetspot.campaign.logbook import Logbook
+from sweetspot.campaign.order import most_informative_first
+from sweetspot.config import Experiment, Metering
+from sweetspot.engines.base import Engine
+from sweetspot.errors import InputError
+from sweetspot.measure import adopted_record
+from sweetspot.plan import Block, plan
+from sweetspot.records import CellRecord
+from sweetspot.workload import Cell
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """One experiment measured bit by bit in one folder.
+
+    Attributes:
+        engine_of: makes the engine of a block, which is to end what takes longer than so many s.
+        prepare: makes what a cell needs before it runs.
+    """
+
+    folder: Path
+    experiment: Experiment
+    logbook: Logbook
+    engine_of: Callable[[Block, float], Engine]
+    prepare: Callable[[Cell], None]
+
+    @property
+    def records(self) -> Path:
+        """Folder of the cells' records and traces, as in a run of the workflow."""
+        return self.folder / "records"
+
+    @property
+    def metering(self) -> Metering:
+        """How power is metered."""
+        return self.experiment.measure.metering
+
+    @cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The blocks in order of importance, each with its cells at every N of the ladder."""
+        return campaign_blocks(self.experiment)
+
+    def measured(self, block: Block) -> Iterator[CellRecord]:
+        """Return the records that a block has, whatever their status or N."""
+        records = (adopted_record(self.records, block, cell) for cell in block.cells)
+        return (record for record in records if record)
+
+    def seen(self, block: Block) -> list[Seen]:
+        """Return how long the block's measured cells took."""
+        cells = {cell.id: cell for cell in block.cells}
+        return [
+            Seen(
+                cell=cells[record.cell],
+                duration_s=record.duration_s,
+                extra_s=self.logbook.extra_s.get(record.cell),
+            )
+            for record in self.measured(block)
+            if record.duration_s
+        ]
+
+    def save(self) -> None:
+        """Write the logbook."""
+        self.logbook.write(self.folder / "campaign.json")
+
+
+def campaign_blocks(experiment: Experiment) -> tuple[Block, ...]:
+    """Return the blocks of an experiment that can be a campaign.
+
+    Raises:
+        InputError: it has more than one sweep, or cannot be planned.
+    """
+    if len(experiment.sweeps) != 1:
+        raise InputError(
+            "a campaign has one sweep, whose `requests` are the N to choose from, and not"
+            f" {len(experiment.sweeps)} ({', '.join(experiment.sweeps)})"
+        )
+    measure = experiment.measure.model_copy(update={"block": "model"})  # one load, many cells
+    return plan(experiment.model_copy(update={"measure": measure})).blocks
+
+
+def grid(block: Block, requests: int) -> list[Cell]:
+    """Return a block's cells of one N, most informative first."""
+    return most_informative_first(cell for cell in block.cells if cell.requests == requests)
+
+
+def ladder(block: Block) -> list[int]:
+    """Return the N to choose from, smallest first."""
+    return sorted({cell.requests for cell in block.cells})

@@ -1,0 +1,93 @@
+"""One call of a campaign, from the sensor to the small folder that it leaves."""
+
+import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from sweetspot.campaign.box import Box, OutOfTimeError, sigterm_interrupts
+from sweetspot.campaign.campaign import Campaign, campaign_blocks
+from sweetspot.campaign.compact import write_compact
+from sweetspot.campaign.logbook import Call, open_logbook
+from sweetspot.campaign.node import dataset_writer, engines_here, require_node
+from sweetspot.campaign.run import measure_in
+from sweetspot.campaign.sensor import look_at_sensor
+from sweetspot.campaign.turn import GRACE_S, Progress
+from sweetspot.config import Experiment
+from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
+from sweetspot.files import make_folder
+from sweetspot.measure import Remeasure
+
+log = logging.getLogger(__name__)
+
+
+def conduct(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    minutes: float,
+    sensor: bool = True,
+    remeasure: Remeasure = "nothing",
+) -> None:
+    """Measure for `minutes` what is most informative of what `folder` lacks.
+
+    However this ends, what was measured is durable, and `folder`/compact holds all of it.
+
+    Raises:
+        InputError: the experiment is no campaign, is not the one of the folder, or the folder
+            cannot be written to.
+        EngineError: this node cannot measure it, or none of its cells ever ran to its end.
+        KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.
+    """
+    box = Box(monotonic() + 60 * minutes, monotonic)
+    if experiment.engine == "simulator":
+        raise InputError(
+            "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers)"
+        )
+    blocks = campaign_blocks(experiment)
+    require_node(experiment, blocks)
+    make_folder(folder)
+    campaign = Campaign(
+        folder=folder,
+        experiment=experiment,
+        logbook=open_logbook(folder / "campaign.json", experiment),
+        engine_of=engines_here(experiment, folder),
+        prepare=dataset_writer(experiment, folder),
+    )
+    call = Call(started_utc=_utc(), minutes=minutes)
+    campaign.logbook.calls.append(call)
+    campaign.save()
+    progress = Progress()
+    try:
+        with sigterm_interrupts():
+            if sensor and not (folder / "sensor.json").exists():
+                _look_at_sensor(campaign)
+            call.ended = measure_in(campaign, box, progress, remeasure)
+    except OutOfTimeError:
+        call.ended = f"a cell went on for {GRACE_S:g} s after the end of the time and was cut off"
+    except KeyboardInterrupt:
+        call.ended = "interrupted"
+        raise
+    except SweetspotError as error:
+        call.ended = str(error)
+        raise
+    finally:
+        call.ended_utc, call.measured = _utc(), len(progress.tried)
+        campaign.save()
+        compact = write_compact(campaign)
+        log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
+    if not any(campaign.seen(block) for block in blocks):
+        raise EngineError(f"nothing could be measured: {call.ended}")
+
+
+def _look_at_sensor(campaign: Campaign) -> None:
+    """Look at the sensor; cells are worth measuring without it."""
+    log.info("looking at the power sensor under a square wave of load")
+    try:
+        look_at_sensor(campaign.folder, campaign.experiment.node)
+    except (EngineError, MeterError) as error:
+        log.warning("the power sensor was not looked at: %s", error)
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

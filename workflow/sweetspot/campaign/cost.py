@@ -1,0 +1,110 @@
+"""How long cells will take, from the simulator and from how long others took."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sweetspot.config import Metering
+from sweetspot.estimate import run_s
+from sweetspot.plan import Block
+from sweetspot.workload import Cell
+
+OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell has told
+NEAR = 0.1  # squared octaves; how much nearer than one beside it the very same cell counts
+GRID_MARGIN = 1.1  # by how much a whole grid may take longer than expected
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A cell that ran: one pass of it took `duration_s`, what is beside its window `extra_s`.
+
+    `extra_s` is None where it was not timed.
+    """
+
+    cell: Cell
+    duration_s: float
+    extra_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """How long the cells of a block take, engine load aside.
+
+    The simulator knows how the time of a run depends on the cell, of TensorRT-LLM as its
+    constants describe it; another engine takes another multiple of it, which itself changes over
+    the grid. So each cell's time is scaled as those of the cells seen next to it ask for.
+
+    Attributes:
+        metering: how windows are filled.
+        duration_s: of one run, simulated.
+        extra_s: warm-up and the rest beside window and idle times, simulated.
+    """
+
+    metering: Metering
+    duration_s: Mapping[Cell, float]
+    extra_s: Mapping[Cell, float]
+
+    def expected_s(self, cells: Iterable[Cell], seen: Sequence[Seen]) -> dict[Cell, float]:
+        """Return how long cells will take, given how long others took."""
+        slower = _scale([(e.cell, e.duration_s, self.duration_s[e.cell]) for e in seen])
+        timed = [(e.cell, e.extra_s, self.extra_s[e.cell]) for e in seen if e.extra_s is not None]
+        longer = _scale(timed)
+        return {
+            cell: _window_s(self.duration_s[cell] * slower(cell), self.metering.min_window_s)
+            + 2 * self.metering.idle_s
+            + self.extra_s[cell] * longer(cell)
+            for cell in cells
+        }
+
+
+def costs(block: Block, metering: Metering) -> Costs:
+    """Return what the simulator says of a block's cells."""
+    warmup = block.settings.options.get("warmup")
+    extra_s = dict.fromkeys(block.cells, OVERHEAD_S)
+    if isinstance(warmup, int) and warmup > 0:
+        warm = {cell: replace(cell, requests=warmup) for cell in block.cells}
+        warm_s = run_s(block, set(warm.values()))
+        extra_s = {cell: OVERHEAD_S + warm_s[warm[cell]] for cell in block.cells}
+    return Costs(metering, run_s(block, block.cells), extra_s)
+
+
+def largest_that_fits(ladder: Iterable[int], grid_s: Callable[[int], float], left_s: float) -> int:
+    """Return the largest N whose whole grid is expected to fit into the time; else the smallest."""
+    ladder = sorted(ladder, reverse=True)
+    return next((n for n in ladder if grid_s(n) * GRID_MARGIN <= left_s), ladder[-1])
+
+
+def _window_s(duration_s: float, min_window_s: float) -> float:
+    """Return the window of a run that is repeated until it is long enough."""
+    return duration_s * max(1, math.ceil(min_window_s / duration_s)) if duration_s else 0.0
+
+
+def _scale(times_s: Sequence[tuple[Cell, float, float]]) -> Callable[[Cell], float]:
+    """Return by what to multiply the simulator's time of a cell, from (cell, took, simulated).
+
+    It is the geometric mean of what is known, near cells weighing most; 1 if nothing is.
+    """
+    known = [
+        (c, math.log(took / simulated)) for c, took, simulated in times_s if took and simulated
+    ]
+    if not known:
+        return lambda _: 1.0
+
+    def scale(cell: Cell) -> float:
+        weights = [1 / (NEAR + _squared_octaves(cell, other)) for other, _ in known]
+        logs = (w * log for w, (_, log) in zip(weights, known, strict=True))
+        return math.exp(sum(logs) / sum(weights))
+
+    return scale
+
+
+def _squared_octaves(a: Cell, b: Cell) -> float:
+    """Return how far two cells are apart in lengths and requests."""
+    return sum(
+        math.log2(x / y) ** 2
+        for x, y in (
+            (a.input_tokens, b.input_tokens),
+            (a.output_tokens, b.output_tokens),
+            (a.requests, b.requests),
+        )
+    )

@@ -1,0 +1,88 @@
+"""What a campaign remembers from one call to the next, beside its records."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sweetspot.config import Experiment
+from sweetspot.config_errors import first_error
+from sweetspot.errors import InputError
+from sweetspot.files import write_text_atomic
+
+# What may change between two calls: where things lie, how they look, and more models.
+FREE = ("run", "models", "node", "figures")
+
+
+class Call(BaseModel):
+    """One call of the command: when, for how long, and how it ended; as it stands until it does."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    started_utc: str
+    ended_utc: str = ""
+    minutes: float
+    measured: int = 0
+    ended: str = "broke off"
+
+
+class Logbook(BaseModel):
+    """The file campaign.json.
+
+    Attributes:
+        experiment: what is measured, as it stood in the first call, later models added.
+        requests: by block, the N that was chosen for it.
+        load_s: by block, how long its engine took to load, the last time.
+        extra_s: by cell, the time it took beside its window and the idle times around it.
+        window_start_s: by cell, when its window began, on the clock of its power trace.
+        calls: every call, first to last.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    schema_version: Literal[1] = 1
+    experiment: dict[str, Any]
+    requests: dict[str, int] = Field(default_factory=dict)
+    load_s: dict[str, float] = Field(default_factory=dict)
+    extra_s: dict[str, float] = Field(default_factory=dict)
+    window_start_s: dict[str, float] = Field(default_factory=dict)
+    calls: list[Call] = Field(default_factory=list)
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all; raises InputError."""
+        write_text_atomic(path, self.model_dump_json(indent=1) + "\n")
+
+
+def open_logbook(path: Path, experiment: Experiment) -> Logbook:
+    """Return the logbook of a campaign, a new one if there is none.
+
+    Raises:
+        InputError: it cannot be read, or is that of another experiment.
+    """
+    now = experiment.model_dump(mode="json")
+    try:
+        logbook = Logbook.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return Logbook(experiment=now)
+    except OSError as e:
+        raise InputError(f"cannot read {path}: {e.strerror}") from e
+    except ValidationError as e:
+        raise InputError(
+            f"{path} is no campaign of this version ({first_error(e)}); choose another folder"
+        ) from e
+    if changed := _changed(logbook.experiment, now):
+        raise InputError(
+            f"the campaign in {path.parent} was begun with another {changed};"
+            " choose another folder, or go on with the old value"
+        )
+    return logbook.model_copy(update={"experiment": now})
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Return which key is not what it was; empty if nothing matters."""
+    for key in now:
+        if key not in FREE and before.get(key) != now[key]:
+            return f"`{key}`"
+    dropped = [model for model in before.get("models", []) if model not in now["models"]]
+    return f"list of `models` ({dropped[0]} is gone)" if dropped else ""

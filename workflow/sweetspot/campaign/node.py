@@ -1,0 +1,75 @@
+"""The engines of a campaign on this node, and the data sets that they read."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from sweetspot.config import Experiment
+from sweetspot.dataset import RequestSpec, dataset_name, write_dataset
+from sweetspot.engines import engine
+from sweetspot.engines.base import Engine, Node
+from sweetspot.engines.checkpoint import checkpoint_folder
+from sweetspot.engines.preflight import require
+from sweetspot.plan import Block
+from sweetspot.workload import Cell
+
+
+def require_node(experiment: Experiment, blocks: tuple[Block, ...]) -> None:
+    """Check that this node can measure these blocks.
+
+    Raises:
+        EngineError: something is missing; the message names it.
+    """
+    node = experiment.node
+    checkpoints = [_checkpoint(experiment, block) for block in blocks]
+    require(
+        experiment.engine,
+        experiment.gpu,
+        node.python,
+        node.container,
+        [folder for folder in checkpoints if folder],
+    )
+
+
+def engines_here(experiment: Experiment, folder: Path) -> Callable[[Block, float], Engine]:
+    """Return what makes the engine of a block, with its logs and data sets in `folder`.
+
+    The second argument is how long a load or a run may take, in s.
+    """
+    given = experiment.node
+
+    def engine_of(block: Block, timeout_s: float) -> Engine:
+        node = Node(
+            checkpoint=_checkpoint(experiment, block),
+            model_reference=block.model_reference,
+            workspace=given.workspace,
+            datasets=folder / "datasets",
+            reports=folder / "engine",
+            timeout_s=timeout_s,
+            python=given.python,
+            container=given.container,
+            opt_examples=given.opt_examples,
+        )
+        return engine(block.settings, node)
+
+    return engine_of
+
+
+def dataset_writer(experiment: Experiment, folder: Path) -> Callable[[Cell], None]:
+    """Return what writes the data set of a cell into `folder`, if it is not there."""
+
+    def write(cell: Cell) -> None:
+        path = folder / "datasets" / dataset_name(cell)
+        if not path.exists():
+            lengths = {
+                name: getattr(cell, name) for name in ("requests", "input_tokens", "output_tokens")
+            }
+            write_dataset(path, RequestSpec(**lengths, **experiment.dataset.model_dump()))
+
+    return write
+
+
+def _checkpoint(experiment: Experiment, block: Block) -> Path | None:
+    """Return the folder of a block's weights; None where they are drawn at random."""
+    if getattr(experiment.engine_section, "weights", "checkpoint") != "checkpoint":
+        return None
+    return checkpoint_folder(block.model_reference, experiment.node.checkpoints)

@@ -1,0 +1,139 @@
+"""A block's turn with one engine load: what fits into its time, and running it."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sweetspot.campaign.box import Box, ended_after
+from sweetspot.campaign.campaign import Campaign
+from sweetspot.campaign.cost import Costs, costs
+from sweetspot.campaign.watch import WatchedEngine
+from sweetspot.engines.base import Run
+from sweetspot.errors import EngineError
+from sweetspot.measure import measuring
+from sweetspot.plan import Block
+from sweetspot.records import CellRecord
+from sweetspot.workload import Cell
+
+LOAD_S = 90.0  # of an engine, before one was loaded
+CELL_MARGIN = 1.15  # by how much a cell may take longer than expected
+CLOSING_S = 15.0  # kept for closing the engine, and for packing
+GRACE_S = 60.0  # a cell that goes on for longer than this after the end is cut off
+MIN_TIMEOUT_S = 300.0  # enough to load an engine
+HOPELESS = 3  # so many cells that fail alike, and none that does not, and the others would, too
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one call has tried so far: it tries no cell twice, however the first time ended."""
+
+    tried: set[Cell] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An engine that is loaded when the first cell asks for it.
+
+    Attributes:
+        share: the time of this turn.
+        box: the time of the whole call.
+        timeout_s: longest that the engine lets a load or a run take: a hang costs a part of the
+            turn only.
+        records: of this turn's cells so far.
+    """
+
+    campaign: Campaign
+    block: Block
+    share: Box
+    box: Box
+    progress: Progress
+    timeout_s: float
+    costs: Costs
+    engine: WatchedEngine
+    _measure: Callable[[Cell], CellRecord]
+    records: list[CellRecord] = field(default_factory=list)
+
+    @property
+    def left_s(self) -> float:
+        """Time left for cells."""
+        load_s = 0.0
+        if self.engine.load_s is None:
+            load_s = self.campaign.logbook.load_s.get(self.block.id, LOAD_S)
+        return self.share.left_s - load_s - CLOSING_S
+
+    def expected_s(self, cells: Sequence[Cell]) -> dict[Cell, float]:
+        """Return how long cells will take, as far as can be told from those measured."""
+        return self.costs.expected_s(cells, self.campaign.seen(self.block))
+
+    def first_that_fits(self, cells: Sequence[Cell]) -> Cell | None:
+        """Return the first cell that is expected to be done in time; None if none is."""
+        room_s = min(self.left_s, self.timeout_s) / CELL_MARGIN
+        costs_s = self.expected_s(cells)
+        return next((cell for cell in cells if costs_s[cell] <= room_s), None)
+
+    def measure(self, cell: Cell) -> None:
+        """Measure a cell, and note how long what is beside its window took.
+
+        Raises:
+            EngineError: nothing but the same failure came of this turn's first cells.
+            OutOfTimeError: the cell went on for long after the end.
+        """
+        logbook, now = self.campaign.logbook, self.box.now
+        loaded = self.engine.load_s is not None
+        start_s = now()
+        with ended_after(self.box.left_s + GRACE_S):
+            self.campaign.prepare(cell)
+            record = self._measure(cell)
+        wall_s = now() - start_s
+        self.progress.tried.add(cell)
+        if not loaded and self.engine.load_s is not None:
+            logbook.load_s[self.block.id] = self.engine.load_s
+            wall_s -= self.engine.load_s
+        if record.window_s is not None:
+            beside_s = wall_s - record.window_s - 2 * self.campaign.metering.idle_s
+            logbook.extra_s[cell.id] = max(0.0, beside_s)
+        self.campaign.save()
+        log.info("%s; %s left", _line(record), _clock(self.box.left_s))
+        self.records.append(record)
+        if len(self.records) == HOPELESS and {each.status for each in self.records} == {"failed"}:
+            reasons = {each.reason for each in self.records}
+            if len(reasons) == 1:
+                raise EngineError(f"its first {HOPELESS} cells failed: {reasons.pop()}")
+
+
+@contextmanager
+def turn(
+    campaign: Campaign, block: Block, share: Box, box: Box, progress: Progress
+) -> Iterator[Turn]:
+    """Yield a block's turn; its engine is closed at the end."""
+    timeout_s = min(campaign.experiment.node.timeout_s, max(MIN_TIMEOUT_S, share.left_s / 2))
+
+    def ran(cell: Cell, run: Run) -> None:
+        campaign.logbook.window_start_s[cell.id] = run.start_s
+        campaign.save()
+
+    known = costs(block, campaign.metering)
+    engine = WatchedEngine(campaign.engine_of(block, timeout_s), ran, box.now)
+    with measuring(block, engine, campaign.records) as measure:
+        yield Turn(campaign, block, share, box, progress, timeout_s, known, engine, measure)
+
+
+def _line(record: CellRecord) -> str:
+    """Return what is worth seeing of a record while a campaign goes on."""
+    name = f"{record.model} N={record.requests} I={record.input_tokens} O={record.output_tokens}"
+    if record.tokens_per_j is None:
+        return f"{name}: {record.status}, {record.reason}"
+    numbers = (
+        f"{record.tokens_per_j:.3g} tokens/J, {record.mean_power_w:.0f} W,"
+        f" {record.duration_s:.1f} s x {record.passes}"
+    )
+    return f"{name}: {numbers}" + (f", {record.status}: {record.reason}" if record.reason else "")
+
+
+def _clock(seconds: float) -> str:
+    """Return minutes and seconds, as 3:05."""
+    minutes, rest = divmod(round(abs(seconds)), 60)
+    return f"{'-' if seconds < 0 else ''}{minutes}:{rest:02d}"

@@ -1,0 +1,90 @@
+"""Commands of a campaign: measure for some minutes, and report what such campaigns left."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from sweetspot.errors import InputError
+
+Commands = Any  # argparse names the type only in private
+
+_CAMPAIGN = """\
+Measure on this machine's GPU what fits into some minutes, most informative cells first; the same
+command goes on from there. Needs no Snakemake, and of Python packages only numpy, pydantic, pyyaml
+and nvidia-ml-py beside those of the engine. However it ends, OUT/compact holds all that was
+measured."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of campaigns."""
+    campaign = commands.add_parser(
+        "campaign", help="measure for some minutes what fits", description=_CAMPAIGN
+    )
+    campaign.add_argument("file", type=Path, help="the experiment, such as campaign.yaml")
+    campaign.add_argument("--minutes", type=minutes, required=True, help="time to be done in")
+    campaign.add_argument("--out", type=Path, required=True, help="folder of the campaign")
+    campaign.add_argument("--engine", help="in place of the file's")
+    campaign.add_argument(
+        "--retry",
+        choices=("failed", "all"),
+        help="cells to measure again; `failed` are those that are not ok",
+    )
+    campaign.add_argument(
+        "--skip-sensor", action="store_true", help="do not look at the power sensor first"
+    )
+    campaign.set_defaults(run=_campaign)
+
+    report = commands.add_parser(
+        "campaign-report",
+        help="tables, figures and a report of a campaign's data",
+        description=_report.__doc__,
+    )
+    report.add_argument("data", type=Path, help="folder of a campaign, or a copy of its `compact`")
+    report.add_argument("--out", type=Path, required=True, help="folder of the report")
+    report.set_defaults(run=_report)
+
+
+def minutes(text: str) -> float:
+    """Return a time that a campaign can have, in minutes."""
+    number = float(text)
+    if not 0 < number < 7 * 24 * 60:
+        raise argparse.ArgumentTypeError(f"must be above 0 and less than a week, not {text}")
+    return number
+
+
+def _campaign(arguments: argparse.Namespace) -> None:
+    from sweetspot.campaign.conduct import conduct
+    from sweetspot.config import parse_experiment
+
+    config = _yaml(arguments.file)
+    if arguments.engine:
+        config = {**config, "engine": arguments.engine}
+    conduct(
+        parse_experiment(config, str(arguments.file)),
+        arguments.out,
+        minutes=arguments.minutes,
+        sensor=not arguments.skip_sensor,
+        remeasure=arguments.retry or "nothing",
+    )
+
+
+def _report(arguments: argparse.Namespace) -> None:
+    """Check a campaign's data against its manifest, and make all that its cells can give."""
+    from sweetspot.campaign.report import write_report
+
+    within = arguments.data / "compact"
+    write_report(within if within.is_dir() else arguments.data, arguments.out)
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    import yaml
+
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as e:
+        raise InputError(f"cannot read {path}: {e.strerror}") from e
+    except (yaml.YAMLError, UnicodeDecodeError) as e:
+        raise InputError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
+    if not isinstance(config, dict):
+        raise InputError(f"{path} must be a mapping of keys to values")
+    return config
