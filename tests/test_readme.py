@@ -17,8 +17,8 @@ from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits, Sweep
 from sweetspot.engines.simulator import SimulatorEngine
-from sweetspot.metering.trace import window_energy_j
 from sweetspot.estimate import busy_s, run_s
+from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan import plan
 from sweetspot.simulator.calibration import load_calibration, shipped_calibrations
 from sweetspot.simulator.fitting import lay_out

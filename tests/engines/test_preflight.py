@@ -97,8 +97,8 @@ def test_missing_checkpoints_are_named_and_counted(node, tmp_path):
     (whole / "config.json").touch()
     (whole / "model.safetensors").touch()
     require("tensorrt-llm", "h100-sxm", checkpoints=[whole])
+    weights = [tmp_path / "a", whole, tmp_path / "b"]
     with pytest.raises(EngineError, match=r"here: no checkpoint in .*a \(and 1 other models lack"):
-        weights = [tmp_path / "a", whole, tmp_path / "b"]
         require("tensorrt-llm", "h100-sxm", checkpoints=weights)
 
 
