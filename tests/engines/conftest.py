@@ -1,27 +1,160 @@
-"""A node without a GPU that looks like one with TensorRT-LLM: everything on it is synthetic."""
+"""A node without a GPU that has TensorRT-LLM: its programs and its Python package are synthetic."""
 
 import os
 import stat
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from sweetspot.config import Container, parse_experiment
+from sweetspot.dataset import RequestSpec, dataset_name, write_dataset
+from sweetspot.engines.base import Node
+from sweetspot.measure import measure_block
+from sweetspot.plan import plan
+from sweetspot.records import read_block
+
 SYNTHETIC = Path(__file__).parent / "synthetic"
+SITE = SYNTHETIC / "trtllm_site"
+PROGRAMS = {
+    "bin/trtllm-bench": "commands.bench import main",
+    "bin/trtllm-build": "commands.build import main",
+    "opt/convert_checkpoint.py": "commands.build import convert as main",
+}
+
+
+@dataclass
+class SyntheticTensorRtLlm:
+    """What a test may change of it; $FAULT says what goes wrong."""
+
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    @property
+    def opt_examples(self):
+        return self.folder / "opt"
+
+    def set_version(self, version):
+        """Make it another version, for its programs and for Python's own records."""
+        self.monkeypatch.setenv("TRTLLM_VERSION", version)
+        records = self.folder / "records" / version / "tensorrt_llm.dist-info"
+        records.mkdir(parents=True, exist_ok=True)
+        (records / "METADATA").write_text(f"Name: tensorrt_llm\nVersion: {version}\n")
+        self.monkeypatch.setenv("PYTHONPATH", f"{SITE}{os.pathsep}{records.parent}")
 
 
 @pytest.fixture
-def bench_on_path(tmp_path, monkeypatch):
-    """Put the synthetic trtllm-bench on PATH; $WORKER says where a hanging one names its worker."""
-    program = tmp_path / "bin" / "trtllm-bench"
-    program.parent.mkdir()
-    program.write_text(f"#!{sys.executable}\n{(SYNTHETIC / 'trtllm_bench.py').read_text()}")
-    program.chmod(program.stat().st_mode | stat.S_IXUSR)
-    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+def tensorrt_llm(tmp_path, monkeypatch):
+    """Put the synthetic TensorRT-LLM on PATH and into Pythons that are started from here.
+
+    $WORKER says where a program that hangs names its worker.
+    """
+    folder = tmp_path / "tensorrt_llm"
+    for name, what in PROGRAMS.items():
+        program = folder / name
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(f"#!{sys.executable}\nfrom tensorrt_llm.{what}\nmain()\n")
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("WORKER", str(tmp_path / "worker"))
+    installed = SyntheticTensorRtLlm(folder, monkeypatch)
+    installed.set_version("0.21.0")
+    return installed
 
 
 @pytest.fixture
-def synthetic_nvml(fake_nvml):
-    """Put one H100 that draws 300 W on this machine; its counter runs at 280 W."""
-    fake_nvml({"uuid": "GPU-synthetic", "counter_gain": 280 / 300})
+def container_runtimes(tmp_path, monkeypatch):
+    """Put synthetic apptainer and docker on PATH; $SEEN says where they write what they were told.
+
+    Return the file of their image's settings, which bash reads.
+    """
+    folder = tmp_path / "runtimes"
+    for name in ("apptainer", "docker"):
+        program = folder / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(
+            f"#!{sys.executable}\n{(SYNTHETIC / 'container_runtime.py').read_text()}"
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv("SEEN", str(tmp_path / "seen"))
+    settings = folder / "image_settings"
+    monkeypatch.setenv("IMAGE_ENV", str(settings))
+    return settings
+
+
+@pytest.fixture(scope="session")
+def is_alive():
+    """Return a function that says whether a process is there and has not ended."""
+
+    def answer(pid):
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        except FileNotFoundError:
+            return False
+
+    return answer
+
+
+@pytest.fixture(scope="session")
+def wait_until():
+    """Return a function that waits for a condition, and fails where it does not come."""
+
+    def wait(condition, timeout_s=10):
+        end_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end_s, "waited in vain"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def measure_with(tmp_path, fake_nvml):
+    """Return a function that measures an experiment's only block on a synthetic GPU of 300 W.
+
+    `make_engine` makes the engine of settings and node; the records are the answer.
+    """
+    fake_nvml({"absent": "83,nvmlDeviceGetTotalEnergyConsumption"})  # windows are too short for it
+
+    def measure(make_engine, experiment, *, checkpoint=None, **of_node):
+        (block,) = plan(parse_experiment(experiment)).blocks
+        node = Node(
+            **{
+                "checkpoint": checkpoint,
+                "model_reference": block.model_reference,
+                "workspace": tmp_path / "engines",
+                "datasets": tmp_path / "datasets",
+                "reports": tmp_path / "reports",
+                "timeout_s": 60,
+                "python": sys.executable,
+                "container": Container(),
+                "opt_examples": tmp_path,
+            }
+            | of_node
+        )
+        for cell in block.cells:
+            lengths = {n: getattr(cell, n) for n in ("requests", "input_tokens", "output_tokens")}
+            spec = RequestSpec(**lengths, **block.settings.dataset.model_dump())
+            write_dataset(node.datasets / dataset_name(cell), spec)
+        out = tmp_path / "block.jsonl"
+        engine = make_engine(block.settings, node)
+        measure_block(block, engine, tmp_path / "records", out, remeasure="all")
+        return read_block(out)
+
+    return measure
+
+
+@pytest.fixture(scope="session")
+def torch_python():
+    """Return the Python that has PyTorch and Transformers, for the CPU."""
+    own = Path(__file__).parents[2] / ".venv-torch" / "bin" / "python"
+    python = os.environ.get("SWEETSPOT_TORCH_PYTHON") or (str(own) if own.exists() else "")
+    if not python:
+        pytest.fail(
+            "no Python with PyTorch: `make .venv-torch/ready` makes one, or name one that has"
+            " tests/requirements-torch.txt in $SWEETSPOT_TORCH_PYTHON"
+        )
+    return python

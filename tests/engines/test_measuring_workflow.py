@@ -27,11 +27,13 @@ EXPERIMENT = {
     },
     "limits": {"max_seq_len": 64, "max_batch_size": 32, "max_num_tokens": 128},
     "dataset": {"vocab_size": 1000, "eos_id": 2},
+    "measure": {"interval_s": 0.02, "min_window_s": 0, "idle_s": 0},
 }
 
 
 def snakemake(folder, *more):
-    (folder / "experiment.json").write_text(json.dumps(EXPERIMENT))
+    node = {"python": sys.executable, "opt_examples": str(folder / "tensorrt_llm" / "opt")}
+    (folder / "experiment.json").write_text(json.dumps(EXPERIMENT | {"node": node}))
     return subprocess.run(
         [
             *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
@@ -47,8 +49,9 @@ def snakemake(folder, *more):
 
 
 @pytest.fixture
-def node(tmp_path, bench_on_path, synthetic_nvml):
-    """A folder to work in, with the checkpoint where the configuration looks for it."""
+def node(tmp_path, tensorrt_llm, fake_nvml):
+    """A folder to work in, with one GPU and the checkpoint where the configuration looks for it."""
+    fake_nvml({})
     checkpoint = tmp_path / "checkpoints" / "facebook" / "opt-1.3b"
     checkpoint.mkdir(parents=True)
     config = read_packaged("models.yaml")["opt-1.3b"]["config"]
@@ -60,7 +63,7 @@ def node(tmp_path, bench_on_path, synthetic_nvml):
 @pytest.mark.slow
 def test_two_blocks_are_measured_one_after_the_other(node):
     run = node / "results" / "synthetic"
-    # --resources as on a node with two GPUs, of which both jobs take the first
+    # --resources as on a node with two GPUs, where there is one: the second job waits for it
     done = snakemake(node, "results/synthetic/cells.csv", "--resources", "gpu=2")
     assert done.returncode == 0, done.stderr
     with (run / "cells.csv").open(newline="") as file:
@@ -68,7 +71,8 @@ def test_two_blocks_are_measured_one_after_the_other(node):
     assert [(row["status"], row["max_batch_size"]) for row in rows] == [("ok", "16"), ("ok", "32")]
     for row in rows:
         assert row["simulated"] == "False"
-        assert float(row["energy_j"]) == pytest.approx(300 * float(row["duration_s"]), rel=1e-6)
+        energy_j, duration_s = float(row["energy_integration_j"]), float(row["duration_s"])
+        assert energy_j == pytest.approx(300 * duration_s, rel=1e-3)
     assert [path.name for path in (run / "datasets").iterdir()] == ["n4_i16_o8.jsonl"]
     spans = sorted(
         np.loadtxt(trace, delimiter=",", skiprows=1, usecols=0)[[0, -1]].tolist()

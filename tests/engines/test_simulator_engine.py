@@ -17,20 +17,21 @@ def block(small_experiment):
     return block
 
 
-def test_simulator_is_found_by_name():
-    found = engine("simulator")
+def test_simulator_is_found_by_name(block):
+    found = engine(block.settings)
     assert isinstance(found, SimulatorEngine)
     assert (found.name, found.simulated) == ("simulator", True)
 
 
-def test_unknown_engine_is_refused():
-    with pytest.raises(InputError, match=r"unknown engine 'vllm'.* known: simulator, tensorrt-llm"):
-        engine("vllm")
+def test_unknown_engine_is_refused(block):
+    with pytest.raises(InputError, match=r"unknown engine 'tgi'.* known: simulator, tensorrt-llm"):
+        engine(replace(block.settings, engine="tgi"))
 
 
-def test_nothing_falls_back_to_the_simulator():
-    with pytest.raises(InputError, match="engine tensorrt-llm measures"):
-        engine("tensorrt-llm")
+@pytest.mark.parametrize("name", ["tensorrt-llm", "vllm", "transformers"])
+def test_nothing_falls_back_to_the_simulator(block, name):
+    with pytest.raises(InputError, match=f"engine {name} measures: give --node"):
+        engine(replace(block.settings, engine=name))
 
 
 def test_session_runs_cells_and_its_meter_saw_them(block):

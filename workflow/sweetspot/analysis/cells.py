@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.errors import InputError
-from sweetspot.records import CellRecord
 
 GROUP = ["model", "requests", "max_batch_size"]
 """Cells that differ in nothing but their lengths (and repeat) are fitted together."""
 
 _POSITIVE = ["requests", "max_batch_size", "input_tokens", "output_tokens", "energy_per_token_j"]
 _TEXT = ["cell", "model", "engine", "gpu", "status"]
-_OPTIONAL_TEXT = [name for name, field in CellRecord.model_fields.items() if field.default == ""]
+_OPTIONAL_TEXT = ["reason", "remarks", "energy_source"]
+_OPTIONAL_TEXT += ["calibration", "calibration_level", "calibration_seen"]
 _REQUIRED = [*_TEXT, "simulated", *_POSITIVE]
 
 

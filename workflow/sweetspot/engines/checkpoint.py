@@ -1,6 +1,8 @@
 """Where a model's weights lie, and whether they are what a measurement needs."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 from sweetspot.catalog import Architecture, catalog_entry, load_model, model_ids
 from sweetspot.errors import InputError
@@ -46,3 +48,42 @@ def require_checkpoint(folder: Path, model: Architecture) -> None:
             raise InputError(
                 f"the checkpoint in {folder} is not {model.id}: {name} is {here}, not {wanted}"
             )
+
+
+def require_dtype(folder: Path, dtype: str) -> None:
+    """Check that a checkpoint states the type that its engine is to compute in.
+
+    Raises:
+        InputError: it states another one or none; TensorRT-LLM takes what stands there.
+    """
+    config = _config(folder)
+    stated = config.get("torch_dtype") or config.get("dtype")
+    if stated != dtype:
+        found = f"has torch_dtype {stated}" if stated else "states no torch_dtype"
+        raise InputError(
+            f"the checkpoint in {folder} {found}; set torch_dtype in its config.json to {dtype},"
+            " the type that the engine is to compute in"
+        )
+
+
+def is_opt(folder: Path) -> bool:
+    """Return whether a checkpoint is of the family OPT, by what its config.json says."""
+    config = _config(folder)
+    return config.get("model_type") == "opt" or config.get("architectures") == ["OPTForCausalLM"]
+
+
+def folders_of(folder: Path) -> tuple[Path, ...]:
+    """Return a checkpoint's folder and those that its links lead to: what a container needs."""
+    linked = (path.resolve().parent for path in sorted(folder.iterdir()) if path.is_symlink())
+    return tuple(dict.fromkeys((folder, *linked)))
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path} holds no mapping of keys to values")
+    return config

@@ -1,105 +1,56 @@
-"""The engine tensorrt-llm: each cell is one run of `trtllm-bench` beside an NVML meter."""
+"""The engine tensorrt-llm: an engine is built, then run by `trtllm-bench` or in one worker."""
 
 from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
 
-from sweetspot.dataset import dataset_name
-from sweetspot.engines.base import Node, Run
-from sweetspot.engines.checkpoint import hub_name, require_checkpoint
+from sweetspot.config import Metering, TensorRtLlm
+from sweetspot.engines.base import Node, Session
+from sweetspot.engines.checkpoint import hub_name, is_opt, require_checkpoint, require_dtype
 from sweetspot.engines.preflight import require
-from sweetspot.engines.trtllm_bench import (
-    VERSION,
-    Benchmark,
-    Build,
-    MeasuredPass,
-    build_engine,
-    run_benchmark,
-)
-from sweetspot.errors import EngineError, InputError
-from sweetspot.metering.lease import leased
+from sweetspot.engines.trtllm_build import Build, build_engine
+from sweetspot.engines.trtllm_programs import Programs
+from sweetspot.engines.trtllm_session import TensorRtLlmSession
+from sweetspot.engines.trtllm_versions import TrtLlmVersion, trtllm_version
+from sweetspot.engines.worker import WORKERS
+from sweetspot.engines.worker_session import Program, WorkerSession
+from sweetspot.errors import EngineError
+from sweetspot.files import make_folder
+from sweetspot.metering.lease import leased_board
 from sweetspot.metering.nvml import Board
-from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.plan import Settings
-from sweetspot.workload import Cell
 
 
-class TensorRtLlmSession:
-    """One built engine on one board; every run loads it anew, as the paper's runs did."""
+def tensorrt_llm_engine(settings: Settings, node: Node) -> "TensorRtLlmEngine":
+    """Return the engine in the version that a block asks for.
 
-    def __init__(
-        self,
-        board: Board,
-        node: Node,
-        settings: Settings,
-        build: Build,
-        unbuilt: EngineError | None,
-        held: ExitStack,
-    ) -> None:
-        """Meter `board`; `unbuilt` says why there is no engine, and `held` is what close frees."""
-        self.meter = NvmlMeter(board)
-        self._board, self._node, self._settings = board, node, settings
-        self._build, self._unbuilt, self._held = build, unbuilt, held
-
-    def run(self, cell: Cell) -> Run:
-        """Run a cell's data set; the window is [first request sent, last response].
-
-        Raises:
-            EngineError: the model has no engine, or trtllm-bench failed, hung, or ran something
-                else.
-            InputError: the data set is missing.
-        """
-        if self._unbuilt is not None:
-            raise self._unbuilt
-        dataset = self._node.datasets / dataset_name(cell)
-        if not dataset.is_file():
-            raise InputError(f"there is no data set {dataset}; `sweetspot dataset` writes it")
-        benchmark = Benchmark(
-            build=self._build,
-            dataset=dataset,
-            report=self._node.reports / f"{cell.id}.json",
-            requests=cell.requests,
-            input_tokens=cell.input_tokens,
-            output_tokens=cell.output_tokens,
-            warmup=self._settings.warmup,
-            kv_cache_memory_fraction=self._settings.limits.kv_cache_memory_fraction,
-        )
-        measured = run_benchmark(
-            benchmark,
-            log_path=self._node.reports / f"{cell.id}.log",
-            timeout_s=self._node.timeout_s,
-        )
-        return self._run(measured)
-
-    def close(self) -> None:
-        """Let go of the board; no process of the engine outlives its run."""
-        self._held.close()
-
-    def _run(self, measured: MeasuredPass) -> Run:
-        engine, asked = measured.report.engine, measured.report.request_info
-        if engine.version not in ("", VERSION):
-            raise EngineError(f"TensorRT-LLM {engine.version} ran instead of {VERSION}")
-        return Run(
-            start_s=measured.start_s,
-            end_s=measured.end_s,
-            requests=asked.num_requests,
-            input_tokens=round(asked.num_requests * asked.avg_input_length),
-            output_tokens=round(asked.num_requests * asked.avg_output_length),
-            facts=self._board.facts()
-            | {"checkpoint": str(self._build.checkpoint), "engine_dtype": engine.dtype or ""},
-        )
+    Raises:
+        InputError: it is no version that can be driven.
+    """
+    return TensorRtLlmEngine(trtllm=trtllm_version(settings.engine_version), node=node)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TensorRtLlmEngine:
-    """TensorRT-LLM as its own benchmark drives it: in-flight batching, all requests at once."""
+    """An Engine: TensorRT-LLM with in-flight batching, all requests of a cell at once.
 
-    name = "tensorrt-llm"
-    version = VERSION
-    simulated = False
+    Attributes:
+        trtllm: the version, and how it is driven.
+        node: what decides no value.
+    """
 
-    def __init__(self, node: Node) -> None:
-        """Take what decides no value; all else comes with the settings."""
-        self._node = node
+    trtllm: TrtLlmVersion
+    node: Node
+    name: ClassVar[str] = "tensorrt-llm"
+    simulated: ClassVar[bool] = False
 
-    def load(self, settings: Settings) -> TensorRtLlmSession:
+    @property
+    def version(self) -> str:
+        """Version of TensorRT-LLM; any other is refused."""
+        return self.trtllm.version
+
+    def load(self, settings: Settings) -> Session:
         """Build the model's engine for the block's limits, or take the one that was built.
 
         A model that cannot be built is no error here: each of its cells then fails with the
@@ -107,30 +58,91 @@ class TensorRtLlmEngine:
 
         Raises:
             EngineError: this node cannot measure.
-            InputError: the checkpoint is missing, another model's, or of a type that gives no
-                16-bit engine; or this node has another version of TensorRT-LLM.
+            InputError: the checkpoint is missing, another model's, or of another type than the
+                engine's; or this node has another version of TensorRT-LLM.
             MeterError: the GPU cannot be read.
         """
-        require(self.name, settings.gpu.id)
-        require_checkpoint(self._node.checkpoint, settings.model)
-        limits = settings.limits
-        place = (VERSION, settings.gpu.id, f"b{limits.max_batch_size}")
-        workspace = self._node.workspace.joinpath(*place)
-        build = Build(
-            name=hub_name(settings.model.id),
-            checkpoint=self._node.checkpoint,
-            workspace=workspace,
-            max_seq_len=limits.max_seq_len,
-            max_batch_size=limits.max_batch_size,
-            max_num_tokens=limits.max_num_tokens,
+        node, checkpoint, metering = self.node, self.node.checkpoint, settings.metering
+        if checkpoint is None or metering is None:
+            raise EngineError(f"{self.name} measures checkpoints: it needs one, and a metering")
+        require(self.name, settings.gpu.id, node.python, node.container, [checkpoint])
+        require_checkpoint(checkpoint, settings.model)
+        require_dtype(checkpoint, settings.model.dtype)
+        build = _build(self.trtllm, settings, node, checkpoint)
+        for folder in (build.place, node.reports):
+            make_folder(folder)  # a container can only be shown what is there
+        held = ExitStack()
+        board = held.enter_context(leased_board())  # building keeps the GPU busy, too
+        try:
+            return self._session(settings, metering, build, board, held)
+        except BaseException:
+            held.close()
+            raise
+
+    def _session(
+        self, settings: Settings, metering: Metering, build: Build, board: Board, held: ExitStack
+    ) -> Session:
+        """Build, and return what runs cells with it."""
+        node = self.node
+        options = TensorRtLlm.model_validate({**settings.options, "version": self.version})
+        programs = Programs(
+            container=node.container,
+            gpu_uuid=board.uuid(),
+            folders=(WORKERS, node.datasets, node.reports, *build.folders),
+            python=node.python,
+            timeout_s=node.timeout_s,
         )
-        log_path = self._node.reports / settings.model.id / f"b{limits.max_batch_size}-build.log"
+        log = f"{settings.model.id}/b{settings.limits.max_batch_size}-build.log"
         unbuilt = None
-        with ExitStack() as held:
-            board = held.enter_context(Board.open())
-            held.enter_context(leased(board.uuid()))  # building keeps the GPU busy, too
-            try:
-                build_engine(build, log_path=log_path, timeout_s=self._node.timeout_s)
-            except EngineError as error:
-                unbuilt = error
-            return TensorRtLlmSession(board, self._node, settings, build, unbuilt, held.pop_all())
+        try:
+            build_engine(build, programs, log_path=node.reports / log)
+        except EngineError as error:
+            unbuilt = error
+        if options.mode == "llm-api" and unbuilt is None:
+            program = _program(settings, build, options.warmup)
+            return WorkerSession(board, metering, node, program, held)
+        return TensorRtLlmSession(
+            board=board,
+            metering=metering,
+            node=node,
+            programs=programs,
+            build=build,
+            warmup=options.warmup,
+            unbuilt=unbuilt,
+            held=held,
+        )
+
+
+def _build(trtllm: TrtLlmVersion, settings: Settings, node: Node, checkpoint: Path) -> Build:
+    return Build(
+        name=hub_name(settings.model.id),
+        checkpoint=checkpoint,
+        dtype=settings.model.dtype,
+        trtllm=trtllm,
+        limits=settings.limits,
+        place=node.workspace / trtllm.version / settings.gpu.id,
+        opt_examples=node.opt_examples if is_opt(checkpoint) else None,
+    )
+
+
+def _program(settings: Settings, build: Build, warmup: int) -> Program:
+    """Return the worker that keeps an engine loaded."""
+    limits, trtllm = settings.limits, build.trtllm
+    return Program(
+        module="trtllm_llm_worker",
+        requires={"tensorrt_llm": trtllm.version},
+        install="`node.python` has to be the Python that has TensorRT-LLM (docs/measuring.md)",
+        log=f"{settings.model.id}/b{limits.max_batch_size}-llm",
+        load={
+            "engine_dir": str(build.engine_dir.absolute()),
+            "llm_module": trtllm.llm_module,
+            "max_batch_size": limits.max_batch_size,
+            "max_num_tokens": limits.max_num_tokens,
+            "kv_cache_memory_fraction": limits.kv_cache_memory_fraction,
+            "vocabulary": settings.model.vocab,
+        },
+        warmup=warmup,
+        folders=build.folders,
+        facts=build.facts,
+        remarks=("one engine load for all cells of the block, not one for each as in the paper",),
+    )

@@ -1,0 +1,47 @@
+"""What the synthetic programs share: their faults and their log."""
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+RUN_S = float(os.environ.get("RUN_S", "0.1"))
+
+
+def fault(where):
+    """Return what goes wrong with a command or data set; "" if nothing."""
+    name, _, place = os.environ.get("FAULT", "").partition("@")
+    return name if place in ("", where) else ""
+
+
+def log(text):
+    print("[11/23/2026-12:00:00] [TRT-LLM] [I] " + text)  # not flushed: the caller must see to it
+
+
+def fail(name):
+    """Go wrong in the ways that end a program, whichever it is."""
+    if name == "exit":
+        log("Setting up throughput benchmark.")
+        sys.exit("RuntimeError: engine and GPU do not match")
+    if name == "out of memory":
+        log("Setting up throughput benchmark.")
+        print("[TensorRT-LLM][ERROR] CUDA runtime error in cudaMallocAsync: out of memory")
+        for frame in range(60):
+            print(f"{frame} 0x7f5fe68e4f08 libtensorrt_llm.so(+0x91f08) [0x7f5fe68e4f08]")
+        sys.exit("RuntimeError: Executor worker returned error")
+    if name == "die":
+        log("Setting up for warmup...")
+        sys.stdout.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if name == "flood":
+        for _ in range(40):
+            print("x" * 1_000_000)
+    if name == "hang":
+        worker = subprocess.Popen(
+            [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+        )
+        pathlib.Path(os.environ["WORKER"]).write_text(str(worker.pid))
+        log("Setting up for warmup...")
+        time.sleep(60)
