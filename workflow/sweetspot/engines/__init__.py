@@ -30,6 +30,10 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         from sweetspot.engines.trtllm_engine import tensorrt_llm_engine
 
         return tensorrt_llm_engine(settings, node)
-    from sweetspot.engines.worker_engine import WorkerEngine
+    if settings.engine == "vllm":
+        from sweetspot.engines.vllm_engine import vllm_engine
 
-    return WorkerEngine(settings.engine, node)
+        return vllm_engine(settings, node)
+    from sweetspot.engines.transformers_engine import transformers_engine
+
+    return transformers_engine(settings, node)
