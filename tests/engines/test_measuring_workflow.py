@@ -2,6 +2,8 @@
 
 import csv
 import json
+import os
+import signal
 import subprocess
 import sys
 from itertools import pairwise
@@ -31,15 +33,19 @@ EXPERIMENT = {
 }
 
 
-def snakemake(folder, *more):
+def command(folder, experiment, *more):
     node = {"python": sys.executable, "opt_examples": str(folder / "tensorrt_llm" / "opt")}
-    (folder / "experiment.json").write_text(json.dumps(EXPERIMENT | {"node": node}))
+    (folder / "experiment.json").write_text(json.dumps(experiment | {"node": node}))
+    return [
+        *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
+        *("--directory", str(folder), "--configfile", str(folder / "experiment.json")),
+        *("--cores", "2", *more),
+    ]
+
+
+def snakemake(folder, *more, experiment=EXPERIMENT):
     return subprocess.run(
-        [
-            *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
-            *("--directory", str(folder), "--configfile", str(folder / "experiment.json")),
-            *("--cores", "2", *more),
-        ],
+        command(folder, experiment, *more),
         cwd=folder,
         capture_output=True,
         text=True,
@@ -89,3 +95,37 @@ def test_missing_checkpoint_is_said_before_any_job(node):
     assert done.returncode == 2
     assert "no checkpoint in checkpoints/facebook/opt-1.3b" in done.stderr
     assert not (node / "results" / "synthetic" / "datasets").exists()
+
+
+@pytest.mark.slow
+def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
+    node, monkeypatch, wait_until, is_alive
+):
+    grid = {"input_tokens": [16], "output_tokens": [8, 12, 16], "requests": [4]}
+    experiment = EXPERIMENT | {"sweeps": {"grid": grid}}
+    records = node / "results" / "synthetic" / "records"
+    table = "results/synthetic/cells.csv"
+    monkeypatch.setenv("FAULT", "hang@n4_i16_o16")
+    with subprocess.Popen(
+        command(node, experiment, table),
+        cwd=node,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as run:
+        wait_until((node / "worker").exists, timeout_s=60)
+        worker = int((node / "worker").read_text())
+        assert is_alive(worker)
+        os.killpg(run.pid, signal.SIGKILL)  # Snakemake and its job; the engine is not in its group
+    wait_until(lambda: not is_alive(worker), timeout_s=20)
+    assert len(list(records.rglob("*.json"))) == 2
+    assert len(list(records.rglob("*.samples.csv"))) == 1  # what was seen of the third
+
+    monkeypatch.delenv("FAULT")
+    assert snakemake(node, "--unlock", experiment=experiment).returncode == 0
+    again = snakemake(node, table, experiment=experiment)
+    assert again.returncode == 0, again.stderr
+    assert "opt-1.3b/b32: 3 cells, 2 of them adopted" in again.stdout + again.stderr
+    assert "waiting for" not in again.stdout + again.stderr
+    assert len(list(records.rglob("*.json"))) == 3
+    assert not list(records.rglob("*.samples.csv"))

@@ -267,10 +267,14 @@ class Transformers(Section):
         "N(0, 0.02).",
     )
     warmup: Natural = Field(
-        default=2, description="Requests that run before the measured window of each cell."
+        default=2,
+        description="Requests that run before the measured window of each cell, for a few tokens; "
+        "a static cache warms up a whole batch.",
     )
     cache: Literal["dynamic", "static"] = Field(
-        default="dynamic", description="KV cache of `generate`; `static` lets it compile decoding."
+        default="dynamic",
+        description="KV cache of `generate`; `static` lets it compile decoding, and is not for "
+        "Falcon.",
     )
     attention: Literal["sdpa", "eager"] = Field(
         default="sdpa", description="Attention implementation."
