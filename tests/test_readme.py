@@ -84,7 +84,10 @@ def test_every_command_is_of_a_kind_that_is_tested():
 @pytest.mark.parametrize("command", commands("make"))
 def test_make_command_is_a_target(command):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(rf"^{command.removeprefix('make ')}:", makefile, re.MULTILINE)
+    target, *variables = command.split()[1:]
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+    for name in (variable.partition("=")[0] for variable in variables):
+        assert re.search(rf"^{name} \?=", makefile, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", WITH_PROFILE)
