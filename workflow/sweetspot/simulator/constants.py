@@ -154,16 +154,25 @@ class Constants:
         1.2e-12,
         0.78e-12,
         "J/FLOP",
-        "per FLOP (FP16/BF16 tensor core)",
-        f"{_KERNEL_POWER}: 0.76-0.87e-12",
+        "per FLOP (FP16/BF16 tensor core) of GEMMs that compute holds up",
+        f"{_KERNEL_POWER}: 0.70e-12 at the power limit, 0.76-0.87e-12 over all",
+    )
+    streaming_flop_energy: float = _constant(
+        0.0,
+        0.6,
+        0.24,
+        "1",
+        "how much more a FLOP costs in a GEMM that memory holds up, at full clocks and voltage",
+        f"{_KERNEL_POWER}: 0.87e-12 over all GEMMs against 0.70e-12 at the power limit",
     )
     byte_energy_j: float = _constant(
         50e-12,
-        180e-12,
+        140e-12,
         100e-12,
         "J/B",
         "per byte of weights, activations and logits",
-        f"{_KERNEL_POWER}: 64-101e-12; the bound is wider, as whole runs ask for more",
+        f"{_KERNEL_POWER}: 64-101e-12 in the middle, 120e-12 for the highest tenth; ML.ENERGY v3 at"
+        " batch 8: 138e-12 at most",
     )
     kv_byte_energy_j: float = _constant(
         50e-12,
@@ -176,10 +185,10 @@ class Constants:
     kv_energy_sharing: float = _constant(
         0.0,
         0.2,
-        0.1,
+        0.0,
         "1",
         "joules per byte of KV cache fall as queries per KV head to minus this power",
-        f"{_KERNEL_POWER}: 0.12 from 1 to 4 queries per KV head, 0.2 from 1 to 8",
+        f"0 = a byte is a byte; {_KERNEL_POWER}: 0.12 from 1 to 4 queries per KV head, 0.2 to 8",
     )
     wide_head_energy: float = _constant(
         1.0,

@@ -15,6 +15,8 @@ OVERLAP_NORM = 4.4
 # Boards at their limit of 700 W read 690 to 693 W (H200 kernel power tables of AIConfigurator's
 # repository; H100 of ML.ENERGY v3).
 LIMIT_SHARE = 0.988
+# FLOPs per byte that an H100 sustains at most: 0.74 of 989 TFLOP/s over 0.83 of 3.35 TB/s.
+BALANCE = 266.0
 # `kv_byte_energy_j` is that of so many queries per KV head.
 REFERENCE_QUERIES = 4.0
 
@@ -38,7 +40,10 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     c = constants
     time_s, time_growth_s = _roofline_s(work, gpu, c)
     dynamic_j = c.flop_energy_j * (
-        work.gemm_flops + work.prompt_flops + work.decode_flops + work.logit_flops
+        _costed_flops(work.gemm_flops, work.weight_bytes + work.gemm_bytes, c)
+        + _costed_flops(work.logit_flops, work.logit_weight_bytes, c)
+        + work.prompt_flops
+        + work.decode_flops
     )
     dynamic_j += c.byte_energy_j * (
         work.weight_bytes
@@ -89,6 +94,17 @@ def _roofline_s(work: Work, gpu: Gpu, c: Constants) -> tuple[FloatArray, FloatAr
     )
     time_s = linear_s + head_s + moved_bytes / bandwidth + prompt_s + overhead_s
     return time_s + work.kv_bytes * kv_byte_s, work.kv_bytes_growth * kv_byte_s
+
+
+def _costed_flops(flops: FloatArray, moved_bytes: FloatArray, c: Constants) -> FloatArray:
+    """Return a GEMM's FLOPs, dearer by `streaming_flop_energy` as far as memory sets its pace.
+
+    Where it does, clocks and voltage stay up; where compute does, the power limit lowers them.
+    """
+    with np.errstate(invalid="ignore"):
+        streaming = np.nan_to_num(moved_bytes / (moved_bytes + flops / BALANCE))
+    costed: FloatArray = flops * (1 + c.streaming_flop_energy * streaming)
+    return costed
 
 
 def _overlap(compute_s: FloatArray, memory_s: FloatArray) -> FloatArray:
