@@ -14,7 +14,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants import Constants, at_bound, transfer
+from sweetspot.simulator.constants import Constants, transfer
 
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
@@ -44,7 +44,7 @@ class CalibrationFile(BaseModel):
     def of(cls, constants: Constants, **stated: Any) -> Self:
         """Return the file of fitted constants, which are rounded to five digits."""
         values = {f.name: float(f"{getattr(constants, f.name):.5g}") for f in fields(Constants)}
-        return cls(engine="tensorrt-llm", constants=values, at_bound=at_bound(constants), **stated)
+        return cls(engine="tensorrt-llm", constants=values, **stated)
 
     def to_constants(self) -> Constants:
         """Return the constants.

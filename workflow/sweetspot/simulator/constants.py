@@ -85,7 +85,12 @@ class Constants:
         "1 = each tensor once; less where kernels are fused",
     )
     logit_bytes: float = _constant(
-        4.0, 40.0, 8.0, "B", "bytes moved per logit", "FP32 write and at least one read when sampled"
+        4.0,
+        40.0,
+        8.0,
+        "B",
+        "bytes moved per logit",
+        "FP32 write and at least one read when sampled",
     )
     layer_overhead_s: float = _constant(
         2e-5,
@@ -200,6 +205,9 @@ class Constants:
     )
 
 
+REFERENCE_GPU = "h100-sxm"
+"""The GPU of the bounds and stated values; others' are scaled by data sheet (`transfer`)."""
+
 FITTED = tuple(f.name for f in fields(Constants) if not f.metadata["held"])
 
 
@@ -230,6 +238,8 @@ def transfer(constants: Constants, fitted_on: Gpu, gpu: Gpu) -> Constants:
     byte with the power limit per peak FLOP/s and per peak B/s: a GPU is built so that work at peak
     draws about its limit. That is an assumption, and outputs name it.
     """
+    if fitted_on == gpu:
+        return constants
     watts = gpu.power_limit_w / fitted_on.power_limit_w
     flops = gpu.fp16_flops / fitted_on.fp16_flops
     bandwidth = gpu.bandwidth_bytes_per_s / fitted_on.bandwidth_bytes_per_s

@@ -12,8 +12,15 @@ from typing import Literal
 import numpy as np
 from scipy.optimize import least_squares
 
-from sweetspot.catalog import Gpu
-from sweetspot.simulator.constants import FITTED, Constants, stated_constants
+from sweetspot.catalog import Gpu, gpu
+from sweetspot.simulator.constants import (
+    FITTED,
+    REFERENCE_GPU,
+    Constants,
+    at_bound,
+    stated_constants,
+    transfer,
+)
 from sweetspot.simulator.runs import BoolArray, Runs, condensed
 from sweetspot.simulator.work import FloatArray
 
@@ -76,12 +83,14 @@ class Fit:
 
     Attributes:
         constants: all of them, held ones included.
+        at_bound: names of those that the data pushed to a bound.
         jacobian: (residuals of data, fitted constants) of weighted, softened relative errors, in
             shares of the bounds' width.
         cost: half the sum of squares of these residuals.
     """
 
     constants: Constants
+    at_bound: tuple[str, ...]
     jacobian: FloatArray
     cost: float
 
@@ -95,23 +104,27 @@ def fit_constants(
 ) -> Fit:
     """Return the constants with the smallest relative errors on all targets, within the bounds.
 
+    Bounds and stated values are an H100 SXM's; another board's are scaled by data sheet.
+
     Args:
         board: the GPU whose constants these are.
         targets: condensed ones make it quick.
-        held: where to take the constants from that no fit changes; None for the stated ones.
+        held: the board's constants, for those that no fit changes; None for the stated ones.
         start: where the search begins; None for the stated constants.
     """
-    held = held or stated_constants()
+    reference = gpu(REFERENCE_GPU)
+    held = stated_constants() if held is None else transfer(held, board, reference)
+    first = stated_constants() if start is None else transfer(start, board, reference)
     prior = shares_of(stated_constants())
 
     def residuals(shares: FloatArray) -> FloatArray:
-        candidate = at_shares(shares, held)
+        candidate = transfer(at_shares(shares, held), reference, board)
         data = [t.weight * np.log(t.ratios(board, candidate)) for t in targets]
         return np.concatenate([*data, PRIOR_WEIGHT * (shares - prior)])
 
     result = least_squares(
         residuals,
-        np.clip(prior if start is None else shares_of(start), 0.005, 0.995),
+        np.clip(shares_of(first), 0.005, 0.995),
         bounds=(0.0, 1.0),
         loss="soft_l1",
         f_scale=SOFT_L1_SCALE,
@@ -121,7 +134,13 @@ def fit_constants(
     )
     of_data = result.fun.size - len(FITTED)
     soft = SOFT_L1_SCALE**2 * 2 * (np.sqrt(1 + (result.fun[:of_data] / SOFT_L1_SCALE) ** 2) - 1)
-    return Fit(at_shares(result.x, held), result.jac[:of_data], float(soft.sum() / 2))
+    found = at_shares(result.x, held)
+    return Fit(
+        transfer(found, reference, board),
+        tuple(at_bound(found)),
+        result.jac[:of_data],
+        float(soft.sum() / 2),
+    )
 
 
 def at_shares(shares: FloatArray, held: Constants) -> Constants:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweetspot.simulator.constants import FITTED, at_bound
+from sweetspot.simulator.constants import FITTED
 from sweetspot.simulator.fitting import Fit
 
 # A constant may move until the misfit has grown by this share.
@@ -43,5 +43,5 @@ def identifiability(fit: Fit) -> Identifiability:
     return Identifiability(
         condition_number=float(singular[0] / singular[-1]),
         play=dict(zip(FITTED, play.tolist(), strict=True)),
-        at_bound=tuple(at_bound(fit.constants)),
+        at_bound=fit.at_bound,
     )

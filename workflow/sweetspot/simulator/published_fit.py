@@ -6,6 +6,7 @@ from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration import CalibrationFile
+from sweetspot.simulator.constants import REFERENCE_GPU
 from sweetspot.simulator.fitting import Target, fit_constants
 from sweetspot.simulator.runs import lay_out
 
@@ -20,7 +21,6 @@ THROUGHPUT_MAX_TOKENS = 8192  # sequences longer than the paper's are left out
 THROUGHPUT_WEIGHT = 8.0
 SURFACES = "published-table5"
 THROUGHPUT = "published-throughput-llama-3.1-8b-fp16-0.15"
-GPU = "h100-sxm"
 
 
 def surface_target(board: Gpu) -> Target:
@@ -51,15 +51,17 @@ def throughput_target(board: Gpu) -> Target:
 
 def calibrate_to_published() -> CalibrationFile:
     """Return the calibration fitted at once to the paper's surfaces and NVIDIA's throughput."""
-    board = gpu(GPU)
+    board = gpu(REFERENCE_GPU)
     surfaces, throughput = surface_target(board), throughput_target(board)
-    found = fit_constants(board, [surfaces.condensed(), throughput.condensed()]).constants
+    fit = fit_constants(board, [surfaces.condensed(), throughput.condensed()])
+    found = fit.constants
     return CalibrationFile.of(
         found,
-        name=f"{GPU}-published",
-        gpu=GPU,
+        name=f"{REFERENCE_GPU}-published",
+        gpu=REFERENCE_GPU,
         level="published numbers",
         seen=[SURFACES, THROUGHPUT],
+        at_bound=list(fit.at_bound),
         errors_percent={
             "energy_per_token_table5_surfaces": surfaces.mean_error_percent(board, found),
             "throughput_llama_3_1_8b_fp16": throughput.mean_error_percent(board, found),

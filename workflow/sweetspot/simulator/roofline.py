@@ -34,8 +34,9 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
 
     An iteration's roofline time and its dynamic energy E are linear in its place j within the
     segment. Its power, active_power_w + E / t, may not pass LIMIT_SHARE of the limit; where it
-    would, clocks drop and t becomes E / (that limit - active_power_w). The sum over j of the larger of two straight lines
-    is taken in closed form, so the result is exact whatever the segment's length.
+    would, clocks drop and t becomes E / (that limit - active_power_w). The sum over j of the larger
+    of two straight lines is taken in closed form, so the result is exact whatever the segment's
+    length.
     """
     c = constants
     time_s, time_growth_s = _roofline_s(work, gpu, c)

@@ -44,8 +44,8 @@ class Runs:
         """Return energy in J and duration in s of each run."""
         segments = cost(self.work, board, constants)
         runs = self.total_output_tokens.size
-        energy_j = np.bincount(self.run, segments.energy_j, runs)
-        duration_s = np.bincount(self.run, segments.duration_s, runs)
+        energy_j = _sums(self.run, segments.energy_j, runs)
+        duration_s = _sums(self.run, segments.duration_s, runs)
         overhead_j = constants.run_overhead_s * constants.run_overhead_w
         return energy_j + overhead_j, duration_s + constants.run_overhead_s
 
@@ -95,9 +95,10 @@ def condensed(runs: Runs) -> Runs:
     new = np.any(np.diff(key[:, order], axis=1) != 0, axis=0)
     group = np.empty(run.size, dtype=np.int64)
     group[order] = np.concatenate([[0], np.cumsum(new)])
-    iterations = np.bincount(group, pieces.iterations)
+    groups = int(group.max()) + 1
+    iterations = _sums(group, pieces.iterations, groups)
     means = _each(
-        pieces, lambda values: np.bincount(group, pieces.iterations * values) / iterations
+        pieces, lambda values: _sums(group, pieces.iterations * values, groups) / iterations
     )
     of_group = np.empty(iterations.size, dtype=np.int64)
     of_group[group] = run
@@ -137,6 +138,10 @@ def _cut(runs: Runs) -> tuple[Work, IntArray]:
         decode_flops_growth=none,
     )
     return whole, runs.run[segment]
+
+
+def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
+    return np.bincount(group, values, groups).astype(np.float64)
 
 
 def _each(found: Work, change: Callable[[FloatArray], FloatArray]) -> Work:

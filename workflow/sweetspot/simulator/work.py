@@ -19,9 +19,9 @@ HEAD_TILE = 32
 WIDE_HEAD = 256
 WIDE_HEAD_PENALTY = 1.115
 # Attention of a prompt of I tokens reaches I / (I + 540) of the efficiency of a long one: 167, 274,
-# 393, 472, 564 and 624 TFLOP/s at about 192, 384, 768, 1536, 3072 and 6144 tokens (H200 kernel power
-# tables of the AIConfigurator repository, heads of 128). As causal pairs are I / 2 a token, that is
-# the time of 270 more pairs a token.
+# 393, 472, 564 and 624 TFLOP/s at about 192, 384, 768, 1536, 3072 and 6144 tokens (H200 kernel
+# power tables of the AIConfigurator repository, heads of 128). As causal pairs are I / 2 a token,
+# that is the time of 270 more pairs a token.
 PROMPT_START_PAIRS = 270
 
 
