@@ -19,7 +19,7 @@ from sweetspot.simulator.memory import require_fit
 from sweetspot.workload import Cell
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
-PROTOCOL = 1
+PROTOCOL = 2
 
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 

@@ -226,7 +226,7 @@ def at_bound(constants: Constants) -> list[str]:
     for f in fields(constants):
         low, high = f.metadata["low"], f.metadata["high"]
         share = (getattr(constants, f.name) - low) / (high - low)
-        if not 0.01 < share < 0.99:
+        if f.name in FITTED and not 0.01 < share < 0.99:
             names.append(f.name)
     return names
 
