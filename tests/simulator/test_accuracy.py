@@ -1,6 +1,7 @@
 """The accuracy table: its targets hold, and its rows say what their constants saw."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,14 +11,12 @@ from sweetspot.simulator.constants import FITTED, at_bound
 from sweetspot.simulator.evaluation import Evaluation, Figure
 from sweetspot.simulator.identifiability import identifiability
 
+PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+
 
 @pytest.fixture(scope="module")
 def evaluation():
     return Evaluation()
-
-
-def figures(row):
-    return {figure.name: figure for figure in row.figures}
 
 
 @pytest.mark.parametrize(
@@ -28,6 +27,8 @@ def figures(row):
 def test_row_meets_its_targets(evaluation, test):
     row = test(evaluation)
     assert row.met, row
+    if row.predicted and test is not accuracy.headline_figures:
+        assert all(f"| {figure.value:.2f} %" in PAGE for figure in row.figures), row
     assert row.predicted or row.level == "published numbers"
     assert bool(row.seen) == (row.level != "data sheet")
 
@@ -36,6 +37,7 @@ def test_row_meets_its_targets(evaluation, test):
 def test_left_out_models_meet_their_targets(evaluation):
     row = accuracy.leave_one_model_out(evaluation)
     assert row.met, row
+    assert "| {:.2f} %, worst {:.2f} %".format(*(f.value for f in row.figures)) in PAGE
 
 
 def test_left_out_cells_have_no_part_in_a_fit(evaluation):

@@ -44,7 +44,7 @@ def leave_one_model_out(e: Evaluation) -> Row:
     errors = {}
     for model in e.names:
         left_out = e.of([model])
-        found = e.fit(~left_out, start=e.joint.constants).constants
+        found = e.fit(~left_out).constants
         errors[model] = e.surfaces.only(left_out).mean_error_percent(e.board, found)
     return _row(
         "leave one model out, 13 times",

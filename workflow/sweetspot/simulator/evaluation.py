@@ -94,10 +94,10 @@ class Evaluation:
         chosen: BoolArray = np.isin(self.models, list(models))
         return chosen
 
-    def fit(self, seen: BoolArray, start: Constants | None = None) -> Fit:
+    def fit(self, seen: BoolArray) -> Fit:
         """Return the fit to some cells of the surfaces and to all of the throughput."""
         targets = [self._quick_surfaces.only(seen), self._quick_throughput]
-        return fit_constants(self.board, targets, start=start)
+        return fit_constants(self.board, targets)
 
     def by_model(self, constants: Constants) -> dict[str, float]:
         """Return each model's mean error on its surface, in %."""
