@@ -94,7 +94,7 @@ def test_shares_there_and_back_are_the_start():
     assert shares_of(constants_at(shares)) == pytest.approx(shares)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9])
 def test_condensed_runs_cost_nearly_the_same(board, runs, share):
     found = constants_at([share] * len(FITTED))
     quick = condensed(runs)
@@ -103,8 +103,8 @@ def test_condensed_runs_cost_nearly_the_same(board, runs, share):
     for exact, near in zip(
         runs.energy_and_duration(board, found), quick.energy_and_duration(board, found), strict=True
     ):
-        assert near == pytest.approx(exact, rel=2e-2)  # in a corner that no fit ends in
-        assert np.abs(near / exact - 1).mean() < 2e-4
+        assert near == pytest.approx(exact, rel=1e-2)
+        assert np.abs(near / exact - 1).mean() < 5e-4
 
 
 def test_some_runs_cost_what_they_cost_among_all(board, constants, runs):
