@@ -49,18 +49,19 @@ class LatencySketch:
         """Return the statistics; None without values."""
         if not self._count:
             return None
-        p50_s, p95_s, p99_s = (self._quantile_s(share) for share in (0.5, 0.95, 0.99))
+        p50_s, p95_s, p99_s = (self._quantile_s(percent) for percent in (50, 95, 99))
         mean_s = self._sum_s / self._count
         return Latency(mean_s=mean_s, p50_s=p50_s, p95_s=p95_s, p99_s=p99_s)
 
-    def _quantile_s(self, share: float) -> float:
-        """Return the middle of the bucket of the value of rank share * (count - 1)."""
-        below = self._zeros
-        if share * (self._count - 1) < below:
+    def _quantile_s(self, percent: int) -> float:
+        """Return the least value that so many percent of the values do not pass."""
+        rank = -(-percent * self._count // 100)
+        reached = self._zeros
+        if rank <= reached:
             return 0.0
         for bucket in sorted(self._counts):
-            below += self._counts[bucket]
-            if share * (self._count - 1) < below:
+            reached += self._counts[bucket]
+            if rank <= reached:
                 break
         return exp(bucket / _PER_BUCKET)
 

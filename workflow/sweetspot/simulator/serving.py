@@ -26,6 +26,7 @@ class Served:
         pauses: how often a request lost its KV cache (MAX_UTILIZATION).
         mean_batch: requests in an iteration, in the mean over the time that was not idle.
         max_batch: the most there were.
+        max_sequence_tokens: the longest I + O.
         first_token: from a request's arrival to its first token.
         per_output_token: from first to last token, per token after the first; None where no
             request has two.
@@ -44,6 +45,7 @@ class Served:
     pauses: int
     mean_batch: float
     max_batch: int
+    max_sequence_tokens: int
     first_token: Latency
     per_output_token: Latency | None
     end_to_end: Latency
@@ -119,7 +121,7 @@ class _Account:
     def __init__(self, grid: PowerGrid | None) -> None:
         self._grid = grid
         self.requests = self._input_tokens = self._output_tokens = 0
-        self._iterations = self._max_batch = 0
+        self._iterations = self._max_batch = self._max_sequence_tokens = 0
         self._busy_s = self._busy_j = self._idle_s = self._idle_j = self._batch_s = 0.0
         self._first_token, self._per_token = LatencySketch(), LatencySketch()
         self._end_to_end = LatencySketch()
@@ -147,6 +149,8 @@ class _Account:
             self.requests += 1
             self._input_tokens += input_tokens
             self._output_tokens += output_tokens
+            if input_tokens + output_tokens > self._max_sequence_tokens:
+                self._max_sequence_tokens = input_tokens + output_tokens
             self._first_token.add(first_token_s - arrival_s)
             self._end_to_end.add(end_s - arrival_s)
             if output_tokens > 1:
@@ -169,6 +173,7 @@ class _Account:
             pauses=pauses,
             mean_batch=self._batch_s / self._busy_s,
             max_batch=self._max_batch,
+            max_sequence_tokens=self._max_sequence_tokens,
             first_token=first_token,
             per_output_token=self._per_token.latency(),
             end_to_end=end_to_end,

@@ -34,11 +34,12 @@ def read_trace(path: Path, *, max_seq_len: int) -> Iterator[Request]:
     try:
         rows = csv.reader(file)
         places = _places(next(rows, None), path)
-    except (csv.Error, UnicodeDecodeError, OSError, InputError) as e:
+    except InputError:
         file.close()
-        if isinstance(e, InputError):
-            raise
-        raise InputError(f"cannot read trace {path}, line 1: {e}") from e
+        raise
+    except (csv.Error, UnicodeDecodeError, OSError) as e:
+        file.close()
+        raise InputError(f"cannot read trace {path}: {e}") from e
     return _requests(file, places, path, max_seq_len)
 
 
@@ -97,7 +98,8 @@ def _requests(
                 before_s = arrival_s
                 yield Request(arrival_s - first_s, input_tokens, output_tokens)
         except (csv.Error, UnicodeDecodeError, OSError) as e:
-            raise InputError(f"cannot read trace {path} after line {line}: {e}") from e
+            # without the line: a file is decoded further than it is read
+            raise InputError(f"cannot read trace {path}: {e}") from e
     if first_s is None:
         raise InputError(f"trace {path} holds no requests, only a header")
 
