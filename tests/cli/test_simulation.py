@@ -1,10 +1,12 @@
 """The command `simulate`, in one process: answers, JSON, refusals."""
 
+import gzip
 import json
+from pathlib import Path
 
 import pytest
 
-from sweetspot.cli import main, simulation
+from sweetspot.cli import main, simulation_answer
 from sweetspot.config import Limits
 from sweetspot.simulation import simulate_load
 from sweetspot.simulator.traces import read_trace
@@ -44,7 +46,7 @@ def test_answer_to_a_trace_names_every_number(capsys, trace):
     assert "2 requests, 2352 input and 140 output tokens" in out
     assert "guaranteed-no-evict, chunked prefill, max_batch_size 1024, max_num_tokens 8192" in out
     assert "simulated; constants: h100-sxm-published (published numbers)" in out
-    names = [name for name, _, _ in simulation._LINES]
+    names = [name for name, _, _ in simulation_answer._LINES]
     for name in (*names, "first_token", "per_output_token", "end_to_end", "p99"):
         assert name in out
 
@@ -53,7 +55,7 @@ def test_json_is_the_python_answer(capsys, trace):
     found = json.loads(answer(capsys, trace, *LLAMA, "--json"))
     limits = Limits()
     expected = simulate_load(
-        "llama-3.1-8b", "h100-sxm", read_trace(trace_path(trace), max_seq_len=limits.max_seq_len)
+        "llama-3.1-8b", "h100-sxm", read_trace(Path(trace), max_seq_len=limits.max_seq_len)
     )
     served = expected.served
     assert found["energy_j"] == served.energy_j
@@ -63,12 +65,6 @@ def test_json_is_the_python_answer(capsys, trace):
     assert found["limits"] == limits.model_dump()
     assert found["calibration_level"] == "published numbers"
     assert found["simulated"] is True
-
-
-def trace_path(text):
-    from pathlib import Path
-
-    return Path(text)
 
 
 def test_options_reach_the_scheduler(capsys):
@@ -99,8 +95,6 @@ def test_large_batch_raises_the_token_budget(capsys):
 
 
 def test_power_trace_is_written(capsys, trace, tmp_path):
-    import gzip
-
     path = tmp_path / "power.csv.gz"
     answer(capsys, trace, *LLAMA, "--power-trace", str(path))
     lines = gzip.decompress(path.read_bytes()).decode().splitlines()
@@ -153,7 +147,7 @@ def test_bad_question_is_answered_in_one_line(capsys, arguments, message):
     ],
 )
 def test_bad_line_is_refused_also_when_others_have_run(capsys, trace, line, message):
-    with open(trace, "a", encoding="utf-8") as file:  # noqa: PTH123
+    with Path(trace).open("a", encoding="utf-8") as file:
         file.write(line + "\n")
     assert message in refused(capsys, trace, *LLAMA)
 
@@ -170,7 +164,7 @@ def test_help_teaches_with_examples(capsys):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    monkeypatch.setattr(simulation, "_PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(simulation_answer, "PROGRESS_EVERY_S", 0.0)
     assert main(["simulate", *GENERATED, *LLAMA]) == 0
     err = capsys.readouterr().err
     assert ("50 requests have ended" in err) == terminal

@@ -10,11 +10,12 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import load_model
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
+from sweetspot.simulator.account import Served
 from sweetspot.simulator.batching import InFlightBatching, Policy
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.events import Scheduler
 from sweetspot.simulator.requests import Request
-from sweetspot.simulator.serving import Served, serve
+from sweetspot.simulator.serving import serve
 from sweetspot.simulator.simulate import scheduler_limits
 from sweetspot.simulator.static_batching import StaticBatching
 from sweetspot.simulator.step_costs import StepCosts

@@ -17,15 +17,15 @@ Source: TensorRT-LLM, cpp/tensorrt_llm/batch_manager/{capacityScheduler,microBat
 
 from collections.abc import Iterable
 from enum import StrEnum
-from heapq import heappop, heappush
 from math import inf
 
 from sweetspot.errors import EngineError
+from sweetspot.simulator.decoding import Decoding
 from sweetspot.simulator.events import Finished, Segment
-from sweetspot.simulator.kv_cache import GrowingBlocks, PromisedBlocks
-from sweetspot.simulator.queue import Queue, Running
+from sweetspot.simulator.kv_cache import GrowingBlocks, PromisedBlocks, require_cache
 from sweetspot.simulator.requests import Request
 from sweetspot.simulator.scheduler import SchedulerLimits
+from sweetspot.simulator.waiting import Queue, Running
 
 
 class Policy(StrEnum):
@@ -63,15 +63,13 @@ class InFlightBatching:
             raise ValueError("max_num_tokens must hold max_batch_size and one block")
         self.pauses = 0
         self._limits, self._policy, self._chunked = limits, policy, chunked_prefill
-        growing = policy is Policy.MAX_UTILIZATION
-        blocks = GrowingBlocks if growing else PromisedBlocks
+        blocks = GrowingBlocks if policy is Policy.MAX_UTILIZATION else PromisedBlocks
         self._blocks: GrowingBlocks | PromisedBlocks = blocks(
             limits.kv_blocks, limits.tokens_per_block
         )
         self._queue = Queue(requests, self._require_possible)
         self._in_flight: dict[int, Running] = {}  # in the order of admission
-        self._ends: list[tuple[int, int, Running]] = []  # heap; a paused request leaves its entry
-        self._iteration = self._decodes = self._context = 0
+        self._decoding = Decoding()
         self._cut: Running | None = None  # the one prompt of which a part is processed
         self._prompts_ending: list[Running] = []
 
@@ -79,7 +77,9 @@ class InFlightBatching:
         """Return what runs next; None when every request has ended."""
         while self._blocks.short:
             self._pause_last()
-        budget = self._limits.max_num_tokens - self._decodes
+        decoding = self._decoding
+        decodes, context = decoding.count, decoding.context
+        budget = self._limits.max_num_tokens - decodes
         tokens = pairs = earlier = prompts = 0
         while chunk := self._next_chunk(now_s, budget):
             running = self._cut or self._admit_head()
@@ -97,41 +97,34 @@ class InFlightBatching:
             self._prompts_ending.append(running)
         if tokens:
             ending = len(self._prompts_ending)
-            return Segment(
-                1, inf, self._decodes, self._context, tokens, pairs, earlier, prompts, ending
-            )
-        if self._decodes:
-            steps = self._blocks.steps(
-                self._next_end() - self._iteration, self._decodes, self._iteration
-            )
-            return Segment(steps, self._wake_s(now_s), self._decodes, self._context)
+            return Segment(1, inf, decodes, context, tokens, pairs, earlier, prompts, ending)
+        if decodes:
+            most = decoding.next_end() - decoding.iteration
+            steps = self._blocks.steps(most, decodes, decoding.iteration)
+            return Segment(steps, self._wake_s(now_s), decodes, context)
         following = self._queue.next
         return None if following is None else Segment(0, following.request.arrival_s)
 
     def advance(self, iterations: int, now_s: float) -> list[Finished]:
         """Take note that this many iterations of the plan ran until `now_s`."""
-        self._blocks.advance(iterations, self._decodes, self._iteration)
-        self._context += iterations * self._decodes
-        self._iteration += iterations
+        decoding = self._decoding
+        self._blocks.advance(iterations, decoding.count, decoding.iteration)
+        decoding.advance(iterations)
         finished = []
         for running in self._prompts_ending:
             if running.first_token_s is None:
                 running.first_token_s = now_s
-            left = running.request.output_tokens - running.generated - 1
-            if left:
-                running.ends_at = self._iteration + left
-                heappush(self._ends, (running.ends_at, running.index, running))
-                self._decodes += 1
-                self._context += running.prompt_tokens + 1
-                self._blocks.begin_decode(running, self._iteration)
+            output_left = running.request.output_tokens - running.generated - 1
+            if output_left:
+                decoding.begin(running, output_left)
+                self._blocks.begin_decode(running, decoding.iteration)
             else:
-                self._blocks.free(running, 0, self._iteration)
+                self._blocks.free(running, 0, decoding.iteration)
                 finished.append(self._finish(running, now_s))
         self._prompts_ending.clear()
-        while self._decodes and self._next_end() == self._iteration:
-            running = heappop(self._ends)[2]
-            self._leave_decode(running, 0)
-            finished.append(self._finish(running, now_s))
+        while (ended := decoding.pop_ended()) is not None:
+            self._blocks.free(ended, decoding.leave(ended), decoding.iteration)
+            finished.append(self._finish(ended, now_s))
         return finished
 
     def _next_chunk(self, now_s: float, budget: int) -> int:
@@ -165,35 +158,19 @@ class InFlightBatching:
             return inf
         return following.request.arrival_s
 
-    def _next_end(self) -> int:
-        """Return the iteration at which the next request ends."""
-        while self._ends[0][2].ends_at != self._ends[0][0]:
-            heappop(self._ends)
-        return self._ends[0][0]
-
     def _pause_last(self) -> None:
         """Drop the cache of the request that was admitted last."""
         running = self._in_flight.popitem()[1]
         if running is self._cut:
             self._cut = None
-            self._blocks.free(running, 0, self._iteration)
+            context = 0
         else:
-            left = running.ends_at - self._iteration
-            running.generated = running.request.output_tokens - left
-            running.ends_at = -1
-            self._leave_decode(running, left)
-            running.prompt_tokens = running.request.input_tokens + running.generated
+            context = self._decoding.leave(running)
+        self._blocks.free(running, context, self._decoding.iteration)
+        running.prompt_tokens = running.request.input_tokens + running.generated
         running.prompt_done = 0
         self._queue.put_back(running)
         self.pauses += 1
-
-    def _leave_decode(self, running: Running, left: int) -> None:
-        """Take a request that lacks `left` output tokens out of decode."""
-        request = running.request
-        context = request.input_tokens + request.output_tokens - left
-        self._decodes -= 1
-        self._context -= context
-        self._blocks.free(running, context, self._iteration)
 
     def _finish(self, running: Running, now_s: float) -> Finished:
         del self._in_flight[running.index]
@@ -201,18 +178,12 @@ class InFlightBatching:
         return Finished(running.request, running.first_token_s, now_s)
 
     def _require_possible(self, number: int, request: Request) -> None:
-        limits = self._limits
-        _, prompt, answer = request
-        if limits.max_concurrency(prompt + answer) < 1:
-            raise EngineError(
-                f"request {number} of {prompt} + {answer} tokens does not fit in the KV cache"
-                f" ({limits.kv_blocks * limits.tokens_per_block} tokens)"
-            )
+        require_cache(number, request, self._limits)
         # One that is paused has its output, but for the last token, to process as well.
         growing = self._policy is Policy.MAX_UTILIZATION
-        whole = prompt + (answer - 1 if growing else 0)
-        if not self._chunked and whole > limits.max_num_tokens:
+        whole = request.input_tokens + (request.output_tokens - 1 if growing else 0)
+        if not self._chunked and whole > self._limits.max_num_tokens:
             raise EngineError(
                 f"request {number} may have a prompt of {whole} tokens, more than max_num_tokens"
-                f" {limits.max_num_tokens}; without chunked prefill it cannot run"
+                f" {self._limits.max_num_tokens}; without chunked prefill it cannot run"
             )

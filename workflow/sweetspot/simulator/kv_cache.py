@@ -4,7 +4,23 @@ Source: TensorRT-LLM, cpp/tensorrt_llm/batch_manager: scheduledBlocksManager.h a
 kvCacheManager.cpp (getRemainingBlocksToCompletion, getNeededBlocksOneStep).
 """
 
-from sweetspot.simulator.queue import Running
+from sweetspot.errors import EngineError
+from sweetspot.simulator.requests import Request
+from sweetspot.simulator.scheduler import SchedulerLimits
+from sweetspot.simulator.waiting import Running
+
+
+def require_cache(number: int, request: Request, limits: SchedulerLimits) -> None:
+    """Refuse a request, counted from 1, that does not even fit in an empty cache.
+
+    Raises:
+        EngineError: says how many tokens fit.
+    """
+    if limits.max_concurrency(request.input_tokens + request.output_tokens) < 1:
+        raise EngineError(
+            f"request {number} of {request.input_tokens} + {request.output_tokens} tokens does not"
+            f" fit in the KV cache ({limits.kv_blocks * limits.tokens_per_block} tokens)"
+        )
 
 
 class PromisedBlocks:

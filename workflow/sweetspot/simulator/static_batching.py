@@ -14,9 +14,10 @@ from math import inf
 
 from sweetspot.errors import EngineError
 from sweetspot.simulator.events import Finished, Segment
-from sweetspot.simulator.queue import Queue
+from sweetspot.simulator.kv_cache import require_cache
 from sweetspot.simulator.requests import Request
 from sweetspot.simulator.scheduler import SchedulerLimits
+from sweetspot.simulator.waiting import Queue
 
 
 class StaticBatching:
@@ -87,15 +88,9 @@ class StaticBatching:
         self._prompt_tokens, self._decode_steps = prompt, answer - 1
 
     def _require_possible(self, number: int, request: Request) -> None:
-        limits = self._limits
-        _, prompt, answer = request
-        if limits.max_concurrency(prompt + answer) < 1:
+        require_cache(number, request, self._limits)
+        if request.input_tokens > self._limits.max_num_tokens:
             raise EngineError(
-                f"request {number} of {prompt} + {answer} tokens does not fit in the KV cache"
-                f" ({limits.kv_blocks * limits.tokens_per_block} tokens)"
-            )
-        if prompt > limits.max_num_tokens:
-            raise EngineError(
-                f"request {number} has a prompt of {prompt} tokens, more than max_num_tokens"
-                f" {limits.max_num_tokens}; raise that limit"
+                f"request {number} has a prompt of {request.input_tokens} tokens, more than"
+                f" max_num_tokens {self._limits.max_num_tokens}; raise that limit"
             )

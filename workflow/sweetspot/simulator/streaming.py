@@ -1,7 +1,7 @@
 """Statistics of a stream, in memory that does not grow with it."""
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, log, log1p
 
 import numpy as np
 
@@ -9,8 +9,8 @@ from sweetspot.metering.trace import PowerTrace
 
 # Quantiles are this close, as a share of their value.
 ACCURACY = 0.005
-_GROWTH = (1 + ACCURACY) / (1 - ACCURACY)
-_PER_BUCKET = 1 / log(_GROWTH)
+# A bucket's middle is at most that far from its ends, as a ratio.
+_PER_BUCKET = 1 / (2 * log1p(ACCURACY))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
