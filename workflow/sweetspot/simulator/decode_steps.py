@@ -71,5 +71,9 @@ def _sum(first: float, growth: float, count: float) -> float:
 
 def _root(first: float, growth: float, total: float) -> float:
     """Return the count, not rounded, at which the sum is `total`; 0 for a total below 0."""
+    if total <= 0:
+        return 0.0
     linear = first - growth / 2
-    return 2 * max(total, 0.0) / (linear + sqrt(linear**2 + 2 * growth * max(total, 0.0)))
+    root = sqrt(linear**2 + 2 * growth * total)
+    # of two forms of the same root, the one that subtracts nothing
+    return 2 * total / (linear + root) if linear > 0 else (root - linear) / growth
