@@ -60,13 +60,18 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     )
     dynamic_j += kv_byte_j * work.kv_bytes + c.request_energy_j * work.prompts_finished
     growth_j = c.flop_energy_j * work.decode_flops_growth + kv_byte_j * work.kv_bytes_growth
-    headroom_w = LIMIT_SHARE * gpu.power_limit_w - c.active_power_w
+    dynamic_limit_w = headroom_w(gpu, c)
     k = work.iterations
     duration_s = _sum_of_line(time_s, time_growth_s, k) + _sum_of_positive_part(
-        dynamic_j / headroom_w - time_s, growth_j / headroom_w - time_growth_s, k
+        dynamic_j / dynamic_limit_w - time_s, growth_j / dynamic_limit_w - time_growth_s, k
     )
     energy_j = c.active_power_w * duration_s + _sum_of_line(dynamic_j, growth_j, k)
     return Cost(duration_s, energy_j)
+
+
+def headroom_w(gpu: Gpu, constants: Constants) -> float:
+    """Return the power that work may draw beside the active power before clocks drop, in W."""
+    return LIMIT_SHARE * gpu.power_limit_w - constants.active_power_w
 
 
 def _roofline_s(work: Work, gpu: Gpu, c: Constants) -> tuple[FloatArray, FloatArray]:

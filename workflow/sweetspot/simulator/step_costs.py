@@ -18,7 +18,7 @@ from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.decode_steps import DecodeSteps
 from sweetspot.simulator.events import Ran, Segment
-from sweetspot.simulator.roofline import cost
+from sweetspot.simulator.roofline import cost, headroom_w
 from sweetspot.simulator.scheduler import IntArray, Schedule, SchedulerLimits
 from sweetspot.simulator.work import FloatArray, work
 
@@ -64,7 +64,7 @@ class StepCosts:
     ) -> None:
         """Ask `cost` for every term that iterations within the limits have."""
         self._active_w = constants.active_power_w
-        self._headroom_w = gpu.power_limit_w - constants.active_power_w
+        self._headroom_w = headroom_w(gpu, constants)
         self._time_s, self._dynamic_j = _probed(architecture, gpu, constants, limits)
 
     def run(self, segment: Segment, now_s: float) -> Ran:
