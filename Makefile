@@ -17,7 +17,7 @@ help:
 	@echo "make test         lint, types, and the whole test suite"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
-	@echo "make calibration  fit the simulator's constants to published numbers again (a minute)"
+	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
 	@echo "make bench        cost of the simulator against size"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"

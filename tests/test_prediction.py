@@ -160,9 +160,11 @@ def test_sweet_spot_beats_every_length_of_a_coarse_grid(
     assert there.tokens_per_j == pytest.approx(found.sweet_spot_tokens_per_j, rel=1e-12)
 
 
-def test_one_request_is_best_as_long_as_can_be():
-    """Alone, and with a small KV cache, a request spreads the run's overhead over its tokens."""
-    assert predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1).sweet_spot_output_tokens == 8192 - 64
+def test_one_request_is_best_as_long_as_can_be(write_calibration, tmp_path):
+    """Alone, and with a small KV cache, a request spreads a long end of the run over its tokens."""
+    path = write_calibration(tmp_path, run_overhead_s=3.0)["calibration"]
+    found = predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1, calibration=path)
+    assert found.sweet_spot_output_tokens == 8192 - 64
 
 
 def test_own_calibration_is_used_and_named(write_calibration, constants, tmp_path):

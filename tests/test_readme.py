@@ -21,7 +21,7 @@ from sweetspot.estimate import busy_s, run_s
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan import plan
 from sweetspot.simulator.calibration import load_calibration, shipped_calibrations
-from sweetspot.simulator.fitting import lay_out
+from sweetspot.simulator.runs import lay_out
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

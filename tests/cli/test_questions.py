@@ -131,7 +131,7 @@ def test_catalog_is_listed_whole(capsys):
 def test_calibration_that_cannot_be_written_is_refused_before_the_fit(
     capsys, monkeypatch, tmp_path
 ):
-    fit = "sweetspot.simulator.fitting.calibrate_to_published"
+    fit = "sweetspot.simulator.published_fit.calibrate_to_published"
     monkeypatch.setattr(fit, lambda: pytest.fail("fitted first"))
     (tmp_path / "file").touch()
     assert "cannot write" in refused(capsys, "calibrate", "--out", str(tmp_path / "file" / "x"))

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 import pytest
 
 from sweetspot.catalog import gpu, gpu_ids
-from sweetspot.simulator.constants import Constants, at_bound, transfer
+from sweetspot.simulator.constants import Constants, at_bound, stated_constants, transfer
 
 MIDDLE = Constants(
     **{f.name: (f.metadata["low"] + f.metadata["high"]) / 2 for f in fields(Constants)}
@@ -22,6 +22,17 @@ def test_constant_has_bounds_unit_and_source(constant):
 def test_shipped_constants_are_within_the_bounds(constants):
     for f in fields(Constants):
         assert f.metadata["low"] <= getattr(constants, f.name) <= f.metadata["high"], f.name
+
+
+@pytest.mark.parametrize("constant", fields(Constants), ids=lambda f: f.name)
+def test_stated_value_is_within_the_bounds(constant):
+    low, high = constant.metadata["low"], constant.metadata["high"]
+    assert low <= getattr(stated_constants(), constant.name) <= high
+
+
+def test_held_constants_are_never_named():
+    low = replace(MIDDLE, run_overhead_s=0.0, run_overhead_w=100.0)
+    assert at_bound(low) == []
 
 
 def test_only_constants_near_a_bound_are_named():

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.simulator.constants import Constants
-from sweetspot.simulator.roofline import cost
+from sweetspot.simulator.roofline import BALANCE, LIMIT_SHARE, cost
 from sweetspot.simulator.scheduler import Schedule
 from sweetspot.simulator.work import Work, work
 
@@ -87,6 +87,7 @@ def step_work(iterations, kv_bytes, kv_bytes_growth, decode_flops, decode_flops_
         "layers": 1,
         "weight_bytes": 1e9,
         "kv_bytes": kv_bytes,
+        "queries_per_kv_head": 4,
         "kv_bytes_growth": kv_bytes_growth,
         "decode_flops": decode_flops,
         "decode_flops_growth": decode_flops_growth,
@@ -102,7 +103,8 @@ def test_segment_that_meets_the_power_limit_midway_is_exact(board, constants, jo
     little energy each pull the power down.
     """
     changed = replace(constants, kv_byte_energy_j=50e-12)
-    flops = 0.0004 * board.power_limit_w / changed.flop_energy_j  # 0.4 ms at the limit
+    limit_w = LIMIT_SHARE * board.power_limit_w
+    flops = 0.0004 * limit_w / changed.flop_energy_j  # 0.4 ms at the limit
     first, growth = ((0, 0), (0, flops / 4)) if joins else ((0, 2.5 * flops), (3e8, 0))
     count = 30
     steps = [
@@ -112,7 +114,7 @@ def test_segment_that_meets_the_power_limit_midway_is_exact(board, constants, jo
     time_s, energy_j = (
         np.array([getattr(step, name)[0] for step in steps]) for name in ("duration_s", "energy_j")
     )
-    limited = np.isclose(energy_j / time_s, board.power_limit_w, rtol=1e-9)
+    limited = np.isclose(energy_j / time_s, limit_w, rtol=1e-9)
     assert (bool(limited[0]), bool(limited[-1])) == (not joins, joins)
     for n in range(1, count + 1):
         whole = cost(step_work(n, first[0], growth[0], first[1], growth[1]), board, changed)
@@ -125,7 +127,7 @@ def test_segment_that_meets_the_power_limit_midway_is_exact(board, constants, jo
 def test_power_stays_between_active_power_and_the_limit(row, model, board, constants):
     duration_s, energy_j = totals(model, board, constants, [row])
     assert duration_s > 0
-    assert energy_j / duration_s <= board.power_limit_w * (1 + 1e-9)
+    assert energy_j / duration_s <= LIMIT_SHARE * board.power_limit_w * (1 + 1e-9)
     assert energy_j >= constants.active_power_w * duration_s
 
 
@@ -133,11 +135,16 @@ MORE_TIME_OR_ENERGY = {
     "layer_overhead_s": 1.3,
     "step_overhead_s": 1.3,
     "sequence_overhead_s": 1.3,
-    "activation_passes": 1.3,
+    "request_overhead_s": 1.3,
+    "gemm_passes": 1.3,
+    "elementwise_passes": 1.3,
     "logit_bytes": 1.3,
+    "request_energy_j": 1.3,
     "flop_energy_j": 1.3,
+    "streaming_flop_energy": 1.3,
     "byte_energy_j": 1.3,
     "kv_byte_energy_j": 1.3,
+    "wide_head_energy": 1.05,
     "flop_efficiency": 0.7,
     "prompt_attention_efficiency": 0.7,
     "bandwidth_efficiency": 0.7,
@@ -187,8 +194,10 @@ def test_decode_step_by_hand(board, constants):
         layer_overhead_s=0.0,
         step_overhead_s=0.0,
         sequence_overhead_s=0.0,
-        activation_passes=0.0,
+        gemm_passes=0.0,
+        elementwise_passes=0.0,
         logit_bytes=0.0,
+        streaming_flop_energy=0.0,
     )
     duration_s, energy_j = totals(model, board, idle, [(1, 1, 500, 0, 0, 0, 0, 0)])
     streamed = 2 * (model.layer_weights * model.layers + model.vocab * model.hidden)
@@ -206,3 +215,36 @@ def test_decode_step_by_hand(board, constants):
         + idle.kv_byte_energy_j * kv_bytes
     )
     assert energy_j == pytest.approx(expected_j, rel=1e-9)
+
+
+def test_flops_of_a_gemm_that_streams_cost_more(board, constants):
+    """At FLOPs and bytes in balance, half of the surcharge."""
+    dear = replace(constants, streaming_flop_energy=0.5, gemm_passes=0.0, elementwise_passes=0.0)
+    cheap = replace(dear, streaming_flop_energy=0.0)
+    weight_bytes = 1e9
+    for flops, surcharge in ((1e6, 0.5), (BALANCE * weight_bytes, 0.25), (1e18, 0.0)):
+        segment = replace(step_work(1, 0, 0, 0, 0), gemm_flops=np.array([float(flops)]))
+        limitless = replace(board, power_limit_w=1e9)
+        more_j = cost(segment, limitless, dear).energy_j - cost(segment, limitless, cheap).energy_j
+        expected_j = dear.flop_energy_j * flops * surcharge
+        assert more_j[0] == pytest.approx(expected_j, rel=1e-3, abs=1e-6 * flops * 1e-12)
+
+
+def test_shared_heads_spend_less_per_byte_and_wide_ones_more(board, constants):
+    model = catalog_entry("llama-3.1-8b").architecture
+    changed = replace(constants, kv_energy_sharing=0.1, wide_head_energy=1.1, flop_energy_j=0.0)
+    unshared = replace(model, kv_heads=model.heads)
+    wide = replace(model, heads=16, kv_heads=4, head_dim=256)
+    rows = [(1, 64, 64 * 4000, 0, 0, 0, 0, 0)]
+
+    def cache_j(architecture, found):
+        none = replace(found, kv_byte_energy_j=0.0)
+        limitless = replace(board, power_limit_w=1e9)
+        return (
+            totals(architecture, limitless, found, rows)[1]
+            - totals(architecture, limitless, none, rows)[1]
+        ) / work(architecture, schedule_of(rows)).kv_bytes[0]
+
+    assert cache_j(model, changed) == pytest.approx(changed.kv_byte_energy_j, rel=1e-6)
+    assert cache_j(unshared, changed) == pytest.approx(4**0.1 * changed.kv_byte_energy_j, rel=1e-6)
+    assert cache_j(wide, changed) == pytest.approx(1.1 * changed.kv_byte_energy_j, rel=1e-6)

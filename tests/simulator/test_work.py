@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry
 from sweetspot.simulator.scheduler import SchedulerLimits, schedule
-from sweetspot.simulator.work import WIDE_HEAD_PENALTY, Work, concatenate, work
+from sweetspot.simulator.work import PROMPT_START_PAIRS, Work, concatenate, work
 
 LIMITS = SchedulerLimits(
     max_batch_size=64, max_num_tokens=512, kv_blocks=10_000, tokens_per_block=64
@@ -86,7 +86,7 @@ def test_grouped_heads_shrink_the_cache_but_not_the_attention():
         (80, 96 / 80, 96 / 80),
         (96, 1, 1),
         (100, 1.28, 1.28),
-        (256, 1, WIDE_HEAD_PENALTY),
+        (256, 1, 1),
     ],
 )
 def test_heads_cost_as_if_padded_to_tiles(head_dim, flops, kv_bytes):
@@ -97,6 +97,29 @@ def test_heads_cost_as_if_padded_to_tiles(head_dim, flops, kv_bytes):
     assert total(found, "prompt_flops") == pytest.approx(flops * flops_of_pairs)
     touched = 3 * (sum(range(65, 72)) + 7) * model.kv_bytes_per_token
     assert total(found, "kv_bytes", "kv_bytes_growth") == pytest.approx(kv_bytes * touched)
+
+
+@pytest.mark.parametrize(
+    ("head_dim", "kv_heads", "wide"), [(128, 8, 0), (256, 8, 1), (256, 32, 0), (512, 1, 1)]
+)
+def test_only_shared_heads_of_256_are_wide(head_dim, kv_heads, wide):
+    found = work_of(replace(OPT, head_dim=head_dim, kv_heads=kv_heads), 3, 64, 8)
+    assert set(found.wide_heads) == {wide}
+    assert set(found.queries_per_kv_head) == {32 / kv_heads}
+
+
+def test_short_prompts_attend_at_the_measured_share_of_a_long_ones_speed():
+    """TFLOP/s of H200's attention kernels, heads of 128, at the middle of each bin of lengths."""
+    measured = {192: 167, 384: 274, 768: 393, 1536: 472, 3072: 564, 6144: 624}
+    for tokens, tflops in measured.items():
+        pairs = tokens * (tokens + 1) / 2
+        share = pairs / (pairs + PROMPT_START_PAIRS * tokens)
+        assert 670 * share == pytest.approx(tflops, rel=0.06)
+    found = work_of(OPT, 1, 300, 1)
+    pairs = 300 * 301 / 2
+    assert found.prompt_start_flops[0] == pytest.approx(
+        found.prompt_flops[0] * PROMPT_START_PAIRS * 300 / pairs
+    )
 
 
 def test_output_head_rests_while_a_prompt_is_cut():

@@ -126,7 +126,7 @@ def _models(arguments: argparse.Namespace) -> None:
 def _calibrate(arguments: argparse.Namespace) -> None:
     """Fit the constants for h100-sxm at once to the paper's Table 5 and to NVIDIA's throughput."""
     from sweetspot.files import make_folder, write_text_atomic
-    from sweetspot.simulator.fitting import calibrate_to_published
+    from sweetspot.simulator.published_fit import calibrate_to_published
 
     make_folder(arguments.out.parent)  # a mistake shows now, not after a minute of fitting
     found = calibrate_to_published()

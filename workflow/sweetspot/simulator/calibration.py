@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,7 +14,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants import Constants, transfer
+from sweetspot.simulator.constants import REFERENCE_GPU, Constants, stated_constants, transfer
 
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
@@ -34,8 +34,17 @@ class CalibrationFile(BaseModel):
     level: Level
     seen: list[str] = Field(description="what the constants were fitted to")
     errors_percent: dict[str, Finite] = Field(description="mean absolute errors on what it saw")
+    held_out_errors_percent: dict[str, Finite] = Field(
+        default_factory=dict, description="mean absolute errors on what it did not see"
+    )
     at_bound: list[str] = Field(description="constants that the fit pushed to a bound")
     constants: dict[str, Finite]
+
+    @classmethod
+    def of(cls, constants: Constants, **stated: Any) -> Self:
+        """Return the file of fitted constants, which are rounded to five digits."""
+        values = {f.name: float(f"{getattr(constants, f.name):.5g}") for f in fields(Constants)}
+        return cls(engine="tensorrt-llm", constants=values, **stated)
 
     def to_constants(self) -> Constants:
         """Return the constants.
@@ -78,12 +87,22 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
     shipped = shipped_calibrations()
     if gpu.id in shipped:
         return _ready(shipped[gpu.id])
-    base = shipped["h100-sxm"]
+    base = shipped[REFERENCE_GPU]
     return Calibration(
         name=f"data sheet of {gpu.id}, efficiencies of {base.name}",
         level="data sheet",
         seen=tuple(base.seen),
         constants=transfer(base.to_constants(), catalog_gpu(base.gpu), gpu),
+    )
+
+
+def data_sheet_calibration(gpu: Gpu) -> Calibration:
+    """Return what a GPU's data sheet and H100's kernel tables state: nothing is fitted."""
+    return Calibration(
+        name=f"data sheet of {gpu.id}",
+        level="data sheet",
+        seen=(),
+        constants=transfer(stated_constants(), catalog_gpu(REFERENCE_GPU), gpu),
     )
 
 

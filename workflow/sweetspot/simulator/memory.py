@@ -13,7 +13,9 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
     """Return the bytes of the largest iteration's activations and of the logits of a full batch.
 
     One layer's tensors are alive at a time: residual, normed input, attention and FFN output
-    (hidden each), Q, K and V, and the FFN's branches. Logits are FP32, and sampling copies them.
+    (hidden each), Q, K and V, and the FFN's branches. Logits are FP32 and lie there three times:
+    the engine's output, the decoder's copy, and the log-probabilities of its sampling workspace
+    (TensorRT-LLM: DecodingLayerWorkspace, getTopKWorkspaceSizes).
     """
     branches = 2 if architecture.gated_ffn else 1
     per_token = (
@@ -22,7 +24,7 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
         + 2 * architecture.kv_size
         + branches * architecture.ffn
     )
-    logits = 2 * 4 * max_batch_size * architecture.vocab
+    logits = 3 * 4 * max_batch_size * architecture.vocab
     return max_num_tokens * per_token * architecture.bytes_per_element + logits
 
 

@@ -13,10 +13,16 @@ FloatArray = npt.NDArray[np.float64]
 # Assumed, as the paper's surfaces of OPT 2.7B and Granite 3B ask for it: heads are loaded in tiles
 # of 32 elements, so that one of 80 costs as one of 96.
 HEAD_TILE = 32
-# Decode attention reaches 2.7 TB/s with heads of 256 where 128 and less reach 3.07 TB/s (H100 SXM,
-# TensorRT-LLM 1.3.0rc20 kernel tables published with NVIDIA AIConfigurator 0.12.0).
+# Decode attention takes longer per byte with heads of 256 that several queries share: a fit to
+# H100's TensorRT-LLM 1.3.0rc20 kernel tables (NVIDIA AIConfigurator 0.12.0) above 64 MB of cache.
+# Heads of 256 that nothing shares take no longer.
 WIDE_HEAD = 256
-WIDE_HEAD_PENALTY = 3.07 / 2.7
+WIDE_HEAD_PENALTY = 1.115
+# Attention of a prompt of I tokens reaches I / (I + 540) of the efficiency of a long one: 167, 274,
+# 393, 472, 564 and 624 TFLOP/s at about 192, 384, 768, 1536, 3072 and 6144 tokens (H200 kernel
+# power tables of the AIConfigurator repository, heads of 128). As causal pairs are I / 2 a token,
+# that is the time of 270 more pairs a token.
+PROMPT_START_PAIRS = 270
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -32,11 +38,16 @@ class Work:
         sequences: requests that take part in the iteration.
         gemm_flops: linear layers, all layers.
         weight_bytes: their weights, read once an iteration.
-        activation_bytes: their inputs and outputs, those of norms and activation function, each
-            moved once.
+        gemm_bytes: their inputs and outputs, each moved once.
+        elementwise_bytes: inputs and outputs of norms with residuals, positions and activation
+            function, each moved once.
         prompt_flops, prompt_bytes: attention of prompts, and the KV cache it writes and reads.
+        prompt_start_flops: what attention of prompts takes longer for being short, as FLOPs.
+        prompts_finished: prompts that end here.
         decode_flops, decode_flops_growth: attention of decode.
         kv_bytes, kv_bytes_growth: KV cache that decode attention reads and writes.
+        queries_per_kv_head: how many query heads share a KV head.
+        wide_heads: 1 if shared heads are of 256 or more, else 0.
         logit_flops, logit_weight_bytes: output head.
         logits: entries of the logit matrix.
     """
@@ -46,13 +57,18 @@ class Work:
     sequences: FloatArray
     gemm_flops: FloatArray
     weight_bytes: FloatArray
-    activation_bytes: FloatArray
+    gemm_bytes: FloatArray
+    elementwise_bytes: FloatArray
     prompt_flops: FloatArray
     prompt_bytes: FloatArray
+    prompt_start_flops: FloatArray
+    prompts_finished: FloatArray
     decode_flops: FloatArray
     decode_flops_growth: FloatArray
     kv_bytes: FloatArray
     kv_bytes_growth: FloatArray
+    queries_per_kv_head: FloatArray
+    wide_heads: FloatArray
     logit_flops: FloatArray
     logit_weight_bytes: FloatArray
     logits: FloatArray
@@ -77,12 +93,12 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
     prompt_tokens = schedule.prompt_tokens.astype(np.float64)
     tokens = decodes + prompt_tokens
     padding = -(-a.head_dim // HEAD_TILE) * HEAD_TILE / a.head_dim
-    kv_padding = padding * (WIDE_HEAD_PENALTY if a.head_dim >= WIDE_HEAD else 1.0)
+    wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads)
     # One query against one key and value: 2 + 2 FLOPs per element of each query head.
     pair_flops = 4 * a.query_size * a.layers * padding
-    per_token_activations = (
-        6 * a.hidden + 2 * a.query_size + 2 * a.kv_size + (a.ffn_matrices + 1) * a.ffn
-    ) * a.layers
+    token_layer_bytes = tokens * a.layers * size
+    gemm_io = 4 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
+    elementwise_io = 8 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
     context = schedule.decode_context.astype(np.float64)
     pairs = schedule.prompt_pairs.astype(np.float64)
     rows = decodes + schedule.prompts_finished
@@ -93,13 +109,18 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
         sequences=decodes + schedule.prompts,
         gemm_flops=2.0 * tokens * a.layer_weights * a.layers,
         weight_bytes=np.full(tokens.shape, float(a.layer_weights * a.layers * size)),
-        activation_bytes=tokens * per_token_activations * size,
+        gemm_bytes=token_layer_bytes * gemm_io,
+        elementwise_bytes=token_layer_bytes * elementwise_io,
         prompt_flops=pairs * pair_flops,
         prompt_bytes=(schedule.prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
+        prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * pair_flops,
+        prompts_finished=schedule.prompts_finished.astype(np.float64),
         decode_flops=context * pair_flops,
         decode_flops_growth=decodes * pair_flops,
-        kv_bytes=(context + decodes) * a.kv_bytes_per_token * kv_padding,
-        kv_bytes_growth=decodes * a.kv_bytes_per_token * kv_padding,
+        kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding,
+        kv_bytes_growth=decodes * a.kv_bytes_per_token * padding,
+        queries_per_kv_head=np.full(tokens.shape, a.heads / a.kv_heads),
+        wide_heads=np.full(tokens.shape, wide),
         logit_flops=2.0 * rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),
         logits=rows * a.vocab,

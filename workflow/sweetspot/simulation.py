@@ -1,0 +1,112 @@
+"""A server's load, answered by the simulator: any requests, at any times, under any policy."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.catalog import load_model
+from sweetspot.config import Limits
+from sweetspot.errors import InputError
+from sweetspot.simulator.account import Served
+from sweetspot.simulator.batching import InFlightBatching, Policy
+from sweetspot.simulator.calibration import load_calibration
+from sweetspot.simulator.events import Scheduler
+from sweetspot.simulator.requests import Request
+from sweetspot.simulator.serving import serve
+from sweetspot.simulator.simulate import scheduler_limits
+from sweetspot.simulator.static_batching import StaticBatching
+from sweetspot.simulator.step_costs import StepCosts
+
+Scheduling = Literal["guaranteed-no-evict", "max-utilization", "static"]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Simulated:
+    """What the simulator says of one load. All of it is simulated.
+
+    Attributes:
+        model, gpu: catalog ids.
+        scheduling: policy of in-flight batching, or static batching.
+        chunked_prefill: whether prompts could be cut.
+        limits: of the engine.
+        served: energy, time and latencies.
+        beyond_native_context: some I + O is more than the model was published for.
+        calibration, calibration_level: which constants, and what they rest on.
+    """
+
+    model: str
+    gpu: str
+    scheduling: Scheduling
+    chunked_prefill: bool
+    limits: Limits
+    served: Served
+    beyond_native_context: bool
+    calibration: str
+    calibration_level: str
+    simulated: bool = True
+
+
+def simulate_load(
+    model: str | os.PathLike[str] | Mapping[str, Any],
+    gpu: str,
+    requests: Iterable[Request],
+    *,
+    limits: Limits | None = None,
+    scheduling: Scheduling = "guaranteed-no-evict",
+    chunked_prefill: bool = True,
+    calibration: str | os.PathLike[str] | None = None,
+    power_grid: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Simulated:
+    """Simulate a server that gets these requests, such as those of `read_trace` or `generated`.
+
+    Args:
+        model: catalog id, path of a Hugging Face `config.json` or its folder, or the parsed file.
+        gpu: catalog id.
+        requests: in the order of arrival; read one at a time.
+        limits: of the engine; None for the defaults of the configuration.
+        scheduling: who runs when.
+        chunked_prefill: whether prompts may be cut; static batching never cuts any.
+        calibration: the simulator's constants; None for those that ship.
+        power_grid: whether to keep power over time.
+        progress: told now and then how many requests have ended.
+
+    Raises:
+        InputError: an unknown model or GPU, a model that does not fit, or max_seq_len beyond what
+            the model is simulated for; and what reading the requests raises.
+        EngineError: a request does not fit in the KV cache or in max_num_tokens.
+        ValueError: there are no requests, or they are out of order.
+    """
+    limits = Limits() if limits is None else limits
+    architecture, board = load_model(model), catalog_gpu(gpu)
+    longest = max(Limits().max_seq_len, architecture.max_positions)
+    if limits.max_seq_len > longest:
+        raise InputError(
+            f"max_seq_len {limits.max_seq_len} is more than the {longest} tokens that"
+            f" {architecture.id} is simulated for; lower it"
+        )
+    chosen = load_calibration(board, None if calibration is None else Path(calibration))
+    bounds = scheduler_limits(architecture, board, limits, limits.max_batch_size)
+    scheduler: Scheduler
+    if scheduling == "static":
+        scheduler = StaticBatching(requests, bounds)
+    else:
+        scheduler = InFlightBatching(
+            requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
+        )
+    clock = StepCosts(architecture, board, chosen.constants, bounds)
+    served = serve(scheduler, clock, power_grid=power_grid, progress=progress)
+    return Simulated(
+        model=architecture.id,
+        gpu=board.id,
+        scheduling=scheduling,
+        chunked_prefill=chunked_prefill and scheduling != "static",
+        limits=limits,
+        served=served,
+        beyond_native_context=served.max_sequence_tokens > architecture.max_positions,
+        calibration=chosen.name,
+        calibration_level=chosen.level,
+    )

@@ -1,0 +1,141 @@
+"""Blocks of the KV cache: promised for a request's whole life, or taken as its tokens come.
+
+Source: TensorRT-LLM, cpp/tensorrt_llm/batch_manager: scheduledBlocksManager.h and
+kvCacheManager.cpp (getRemainingBlocksToCompletion, getNeededBlocksOneStep).
+"""
+
+from sweetspot.errors import EngineError
+from sweetspot.simulator.requests import Request
+from sweetspot.simulator.scheduler import SchedulerLimits
+from sweetspot.simulator.waiting import Running
+
+
+def require_cache(number: int, request: Request, limits: SchedulerLimits) -> None:
+    """Refuse a request, counted from 1, that does not even fit in an empty cache.
+
+    Raises:
+        EngineError: says how many tokens fit.
+    """
+    if limits.max_concurrency(request.input_tokens + request.output_tokens) < 1:
+        raise EngineError(
+            f"request {number} of {request.input_tokens} + {request.output_tokens} tokens does not"
+            f" fit in the KV cache ({limits.kv_blocks * limits.tokens_per_block} tokens)"
+        )
+
+
+class PromisedBlocks:
+    """GUARANTEED_NO_EVICT: a request is admitted with the blocks of all its I + O tokens."""
+
+    def __init__(self, kv_blocks: int, tokens_per_block: int) -> None:
+        """Begin with an empty cache of `kv_blocks` blocks."""
+        self._free, self._tokens_per_block = kv_blocks, tokens_per_block
+
+    @property
+    def short(self) -> bool:
+        """Whether the next iteration needs more blocks than there are: never."""
+        return False
+
+    def fits(self, running: Running) -> bool:
+        """Say whether a request may be admitted."""
+        return self._blocks(running) <= self._free
+
+    def admit(self, running: Running) -> None:
+        """Promise the blocks."""
+        self._free -= self._blocks(running)
+
+    def begin_decode(self, running: Running, iteration: int) -> None:
+        """Take note that the request decodes from `iteration` on: its blocks are there."""
+
+    def free(self, running: Running, context: int, iteration: int) -> None:
+        """Take back the blocks of a request that has ended."""
+        self._free += self._blocks(running)
+
+    def steps(self, most: int, decodes: int, iteration: int) -> int:
+        """Return how many iterations can run before blocks are short, `most` at most."""
+        return most
+
+    def advance(self, steps: int, decodes: int, iteration: int) -> None:
+        """Take note of iterations in which these requests decoded: their blocks are there."""
+
+    def _blocks(self, running: Running) -> int:
+        request = running.request
+        return -(-(request.input_tokens + request.output_tokens) // self._tokens_per_block)
+
+
+class GrowingBlocks:
+    """MAX_UTILIZATION: a request has the blocks of its tokens, and one more when they are full.
+
+    A request in decode crosses into a new block at every iteration that is congruent to its phase,
+    so a count of requests by phase says how many blocks any number of iterations needs.
+    """
+
+    def __init__(self, kv_blocks: int, tokens_per_block: int) -> None:
+        """Begin with an empty cache of `kv_blocks` blocks."""
+        self._free, self._tokens_per_block = kv_blocks, tokens_per_block
+        self._by_phase = [0] * tokens_per_block
+
+    @property
+    def short(self) -> bool:
+        """Whether the next iteration needs more blocks than there are."""
+        return self._free < 0
+
+    def fits(self, running: Running) -> bool:
+        """Say whether a request may be admitted: its prompt's blocks are free."""
+        return self._blocks(running.prompt_tokens) <= self._free
+
+    def admit(self, running: Running) -> None:
+        """Take the prompt's blocks."""
+        self._free -= self._blocks(running.prompt_tokens)
+
+    def begin_decode(self, running: Running, iteration: int) -> None:
+        """Take the block of the first output token, which is fed in `iteration`, if it is new."""
+        context = running.prompt_tokens + 1
+        self._free -= self._blocks(context) - self._blocks(running.prompt_tokens)
+        self._by_phase[self._phase(context, iteration)] += 1
+
+    def free(self, running: Running, context: int, iteration: int) -> None:
+        """Take back the blocks of a request that has ended or is paused.
+
+        Args:
+            running: the request.
+            context: tokens that its decode reads in `iteration`; 0 if it has not begun decode.
+            iteration: the next one.
+        """
+        if context:
+            self._by_phase[self._phase(context, iteration)] -= 1
+        self._free += self._blocks(context or running.prompt_tokens)
+
+    def steps(self, most: int, decodes: int, iteration: int) -> int:
+        """Return how many iterations can run before blocks are short, `most` at most.
+
+        The next one, `iteration`, always can: `short` was asked before.
+        """
+        unit = self._tokens_per_block
+        if decodes * -(-most // unit) <= self._free:
+            return most
+        cycles = self._free // decodes
+        steps, free = 1 + cycles * unit, self._free - cycles * decodes
+        while steps < most:
+            free -= self._by_phase[(iteration + steps) % unit]
+            if free < 0:
+                return steps
+            steps += 1
+        return most
+
+    def advance(self, steps: int, decodes: int, iteration: int) -> None:
+        """Take the blocks that decode needs after `steps` iterations from `iteration` on."""
+        unit = self._tokens_per_block
+        cycles, rest = divmod(steps, unit)
+        self._free -= cycles * decodes
+        for entered in range(iteration + 1, iteration + 1 + rest):
+            self._free -= self._by_phase[entered % unit]
+
+    def _phase(self, context: int, iteration: int) -> int:
+        """Return the iterations, modulo the block, at which a request feeds a block's first token.
+
+        That is where its context, which grows by one an iteration, is 1 more than whole blocks.
+        """
+        return (iteration - context + 1) % self._tokens_per_block
+
+    def _blocks(self, tokens: int) -> int:
+        return -(-tokens // self._tokens_per_block)
