@@ -63,6 +63,7 @@ def test_long_sequence_is_said():
     ("limits", "requests", "error", "message"),
     [
         (Limits(max_seq_len=9000), [Request(0, 1, 1)], InputError, "max_seq_len 9000 is more"),
+        (Limits(), [Request(0, 1, 1), Request(0, 8000, 193)], InputError, "request 2 of 8000"),
         (
             Limits(kv_cache_memory_fraction=0.001),
             [Request(0, 4000, 4000)],

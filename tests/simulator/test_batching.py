@@ -272,12 +272,12 @@ def test_arrival_joins_at_the_end_of_the_iteration_in_which_it_comes():
 
 @pytest.mark.parametrize("kv_blocks", [99, 4])
 def test_arrival_that_cannot_join_cuts_no_segment(kv_blocks):
-    """Behind a full batch, or a full cache with one in the queue or none, nothing changes."""
+    """Behind a full batch or a full cache, nothing changes until a request ends."""
     batch = 1 if kv_blocks == 99 else 9
     limits = SchedulerLimits(
         max_batch_size=batch, max_num_tokens=64, kv_blocks=kv_blocks, tokens_per_block=4
     )
-    requests = [Request(i / 8, 4, 9) for i in range(20)]
+    requests = [Request(3.5 * i, 4, 9) for i in range(20)]
     clock = RecordingClock(SteppingClock(lambda iteration: 1))
     run_out(InFlightBatching(requests, limits), clock)
     assert len(clock.segments) == 2 * len(requests)

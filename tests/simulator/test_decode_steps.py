@@ -1,5 +1,7 @@
 """Closed forms of decode steps against adding them up."""
 
+from math import inf, nextafter
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,6 +39,13 @@ def test_wait_as_long_as_some_steps_takes_just_these(line, most, data):
     count = data.draw(st.integers(1, most))
     wait_s = sum(durations(line, count))
     assert DecodeSteps(*line).until(wait_s, most) == (count, wait_s)
+
+
+@given(lines, st.integers(2, 200), st.data())
+def test_wait_a_hair_longer_takes_one_step_more(line, most, data):
+    count = data.draw(st.integers(1, most - 1))
+    wait_s = nextafter(sum(durations(line, count)), inf)
+    assert DecodeSteps(*line).until(wait_s, most)[0] == count + 1
 
 
 @given(

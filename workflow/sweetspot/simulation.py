@@ -1,7 +1,7 @@
 """A server's load, answered by the simulator: any requests, at any times, under any policy."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -75,8 +75,8 @@ def simulate_load(
         progress: told now and then how many requests have ended.
 
     Raises:
-        InputError: an unknown model or GPU, a model that does not fit, or max_seq_len beyond what
-            the model is simulated for; and what reading the requests raises.
+        InputError: an unknown model or GPU, a model that does not fit, max_seq_len beyond what the
+            model is simulated for, or a request beyond max_seq_len; and what reading them raises.
         EngineError: a request does not fit in the KV cache or in max_num_tokens.
         ValueError: there are no requests, or they are out of order.
     """
@@ -91,6 +91,7 @@ def simulate_load(
     chosen = load_calibration(board, None if calibration is None else Path(calibration))
     bounds = scheduler_limits(architecture, board, limits, limits.max_batch_size)
     scheduler: Scheduler
+    requests = _within(requests, limits.max_seq_len)
     if scheduling == "static":
         scheduler = StaticBatching(requests, bounds)
     else:
@@ -110,3 +111,14 @@ def simulate_load(
         calibration=chosen.name,
         calibration_level=chosen.level,
     )
+
+
+def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
+    """Yield the requests up to one that is too long."""
+    for number, request in enumerate(requests, 1):
+        if request.input_tokens + request.output_tokens > max_seq_len:
+            raise InputError(
+                f"request {number} of {request.input_tokens} + {request.output_tokens} tokens is"
+                f" longer than max_seq_len {max_seq_len}; shorten it or raise max_seq_len"
+            )
+        yield request
