@@ -6,20 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Dataset, Experiment, Limits, Sweep
+from sweetspot.config import Dataset, Experiment, Limits, Precision, Sweep
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import Calibration, load_calibration
 from sweetspot.simulator.memory import require_fit
+from sweetspot.simulator.shard import shard
 from sweetspot.workload import Cell
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 1
+
+MODEL_PRECISION = Precision()
+"""Weights and KV cache in the checkpoint's 16 bits."""
 
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
@@ -30,7 +35,7 @@ class Settings:
 
     `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
     the simulator's constants; None for engines that measure. `engine_version` and `warmup`, in
-    requests, are theirs alone.
+    requests, are theirs alone; `precision` other than the model's is the simulator's.
     """
 
     engine: str
@@ -41,6 +46,7 @@ class Settings:
     calibration: Calibration | None
     engine_version: str = ""
     warmup: int = 0
+    precision: Precision = MODEL_PRECISION
     protocol: int = PROTOCOL
 
     @property
@@ -50,8 +56,17 @@ class Settings:
 
     @cached_property
     def json(self) -> str:
-        """The settings as one line; where a GPU's numbers were read decides nothing."""
-        return _adapter().dump_json(self, exclude={"gpu": {"source"}}).decode()
+        """The settings as one line; what decides nothing is left out.
+
+        That is where a GPU's numbers were read, its links where it runs alone, and the precision
+        where it is the model's: records from before these could be chosen keep their keys.
+        """
+        alone = self.limits.tensor_parallel == 1
+        links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
+        left_out: dict[str, Any] = {"gpu": {"source"} | links}
+        if self.precision == MODEL_PRECISION:
+            left_out["precision"] = True
+        return _adapter().dump_json(self, exclude=left_out).decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +144,8 @@ def plan(experiment: Experiment) -> Plan:
 
     Raises:
         InputError: unknown model or GPU, two models of one name, one model twice in a
-            sweep, or a model that does not fit.
+            sweep, a model that does not fit or that so many GPUs cannot share, or FP8 on a GPU
+            without it.
     """
     gpu = catalog_gpu(experiment.gpu)
     simulated = experiment.engine == "simulator"
@@ -161,7 +177,8 @@ def plan(experiment: Experiment) -> Plan:
     blocks = []
     for parts, cells in groups.items():
         architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
-        require_fit(architecture, gpu, experiment.limits.max_num_tokens, batch)
+        part = shard(architecture, experiment.limits.tensor_parallel, experiment.precision)
+        require_fit(part, gpu, experiment.limits.max_num_tokens, batch)
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
@@ -171,6 +188,7 @@ def plan(experiment: Experiment) -> Plan:
             calibration=calibration,
             engine_version="" if simulated else experiment.tensorrt_llm.version,
             warmup=0 if simulated else experiment.tensorrt_llm.warmup,
+            precision=experiment.precision,
         )
         blocks.append(
             Block(
