@@ -177,7 +177,18 @@ def test_batch_beyond_the_token_budget_is_refused():
     [
         ({"engine": "vllm"}, "engine must be 'tensorrt-llm' or 'simulator', not 'vllm'"),
         ({"measure": {"block": "row"}}, "measure.block must be 'model', 'input' or 'cell'"),
-        ({"limits": {"tensor_parallel": 2}}, "limits.tensor_parallel must be 1, not 2"),
+        ({"limits": {"tensor_parallel": 9}}, "limits.tensor_parallel must be at most 8, not 9"),
+        ({"limits": {"tensor_parallel": 0}}, "limits.tensor_parallel must be at least 1, not 0"),
+        ({"limits": {"pipeline_parallel": 2}}, "limits.pipeline_parallel must be 1, not 2"),
+        ({"precision": {"weights": "int4"}}, "precision.weights must be 'model' or 'fp8', not"),
+        (
+            {"limits": {"tensor_parallel": 2}},
+            "engine tensorrt-llm meters one GPU, so limits.tensor_parallel must be 1, not 2;",
+        ),
+        (
+            {"precision": {"kv_cache": "fp8"}},
+            "engine tensorrt-llm measures 16 bits, so precision.kv_cache must be 'model',",
+        ),
         ({"figures": {"palette": "jet"}}, "figures.palette must be 'colorblind' or 'okabe_ito'"),
         ({"figures": {"columns": 3}}, "figures.columns must be 1 or 2, not 3"),
         ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt must be at least 7.0, not 6"),

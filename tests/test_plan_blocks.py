@@ -69,8 +69,19 @@ def test_block_survives_its_command_line(engine):
         assert found.cells == block.cells
         assert found.settings.json == block.settings.json
         assert [found.key(c) for c in found.cells] == [block.key(c) for c in block.cells]
-        unsourced = replace(block.settings, gpu=replace(block.settings.gpu, source=""))
-        assert found.settings == unsourced
+        decisive = replace(
+            block.settings.gpu, source="", nvlink_bytes_per_s=None, pcie_bytes_per_s=0.0
+        )
+        assert found.settings == replace(block.settings, gpu=decisive)
+
+
+def test_block_of_several_gpus_in_fp8_survives_its_command_line(small_experiment):
+    changes = {"limits": {"tensor_parallel": 2}, "precision": {"weights": "fp8"}}
+    for block in plan(small_experiment(**changes)).blocks:
+        found = parse_block(block.id, block.settings.json, block.cell_names)
+        assert found.settings.precision.weights == "fp8"
+        assert found.settings.gpu.link_bytes_per_s == block.settings.gpu.link_bytes_per_s == 450e9
+        assert [found.key(c) for c in found.cells] == [block.key(c) for c in block.cells]
 
 
 @pytest.mark.parametrize(
