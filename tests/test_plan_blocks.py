@@ -143,3 +143,10 @@ def test_calibration_of_another_gpu_is_refused(tmp_path, small_experiment, write
         plan(small_experiment(**changes))
     # an engine that measures needs none, and does not read it
     assert plan(small_experiment(**changes, engine="tensorrt-llm")).blocks
+
+
+def test_what_several_gpus_or_a_gpu_cannot_do_is_refused_before_any_job(small_experiment):
+    with pytest.raises(InputError, match="cannot be shared by tensor_parallel 3 GPUs"):
+        plan(small_experiment(limits={"tensor_parallel": 3}))
+    with pytest.raises(InputError, match="a100-80gb has no FP8"):
+        plan(small_experiment(gpu="a100-80gb", precision={"kv_cache": "fp8"}))
