@@ -6,7 +6,8 @@ Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/swee
          beside them, outside Snakemake's hands: records/ (a file per finished cell, adopted by
          later runs) with the power trace of each; engine/, the logs and reports of an engine that
          measures
-Config:  engine, gpu, models, sweeps, limits, dataset, measure, simulator, tensorrt_llm
+Config:  engine, gpu, models, sweeps, limits, precision, dataset, measure, simulator,
+         tensorrt_llm
 """
 
 
@@ -86,6 +87,7 @@ rule cells:
             sweeps=True,
             simulator=True,
             limits=True,
+            precision=True,
             measure={"repeats"},
         ),
     shell:

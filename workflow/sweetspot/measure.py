@@ -9,7 +9,7 @@ from sweetspot.errors import EngineError, MeterError
 from sweetspot.files import write_text_atomic
 from sweetspot.metering.meter import Readings, window_counter_j
 from sweetspot.metering.trace import window_energy_j, write_trace
-from sweetspot.plan import Block
+from sweetspot.plan import Block, Settings
 from sweetspot.provenance import provenance
 from sweetspot.records import CellRecord, adopt_record, record_path, trace_path, write_record
 from sweetspot.workload import Cell
@@ -82,7 +82,7 @@ def _measure_cell(
         "beyond_native_context": (
             cell.input_tokens + cell.output_tokens > settings.model.max_positions
         ),
-        "calibration": calibration.name if calibration else "",
+        "calibration": _calibration(settings),
         "calibration_level": calibration.level if calibration else "",
         "calibration_seen": ";".join(calibration.seen) if calibration else "",
         "provenance": origin,
@@ -97,6 +97,12 @@ def _measure_cell(
     status = "invalid" if wrong else "ok"
     checked = {"status": status, "reason": wrong, "provenance": origin | dict(run.facts)}
     return CellRecord.model_validate(known | found | checked)
+
+
+def _calibration(settings: Settings) -> str:
+    """Return whose constants a row rests on, and what they were used for beyond one 16-bit GPU."""
+    name = settings.calibration.name if settings.calibration else ""
+    return "; ".join(filter(None, (name, settings.deployment)))
 
 
 def _metered(session: Session, cell: Cell) -> tuple[Run, Readings]:

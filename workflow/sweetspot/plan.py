@@ -54,6 +54,15 @@ class Settings:
         """The engine's limit of requests in flight."""
         return self.limits.max_batch_size
 
+    @property
+    def deployment(self) -> str:
+        """What is other than one GPU and 16 bits, in words; empty if nothing is."""
+        gpus, stored = self.limits.tensor_parallel, self.precision
+        words = [f"{gpus} GPUs"] if gpus > 1 else []
+        words += ["FP8 weights"] if stored.weights == "fp8" else []
+        words += ["FP8 KV cache"] if stored.kv_cache == "fp8" else []
+        return ", ".join(words)
+
     @cached_property
     def json(self) -> str:
         """The settings as one line; what decides nothing is left out.
