@@ -379,3 +379,12 @@ def test_energies_of_a_ramp_in_closed_form():
     assert found["mean_power_w"] == pytest.approx(9)
     assert found["throughput_tokens_per_s"] == pytest.approx(3)
     assert (found["max_concurrency"], found["energy_source"]) == (2, "integration")
+
+
+def test_row_says_several_gpus_and_fp8(small_experiment, tmp_path):
+    changes = {"limits": {"tensor_parallel": 2}, "precision": {"weights": "fp8"}}
+    [block] = plan(small_experiment(**changes)).blocks
+    out = tmp_path / "block.jsonl"
+    measure_block(block, SimulatorEngine(), tmp_path / "records", out)
+    said = {record.calibration for record in read_block(out)}
+    assert said == {"h100-sxm-published; 2 GPUs, FP8 weights"}

@@ -69,8 +69,19 @@ def test_block_survives_its_command_line(engine):
         assert found.cells == block.cells
         assert found.settings.json == block.settings.json
         assert [found.key(c) for c in found.cells] == [block.key(c) for c in block.cells]
-        unsourced = replace(block.settings, gpu=replace(block.settings.gpu, source=""))
-        assert found.settings == unsourced
+        decisive = replace(
+            block.settings.gpu, source="", nvlink_bytes_per_s=None, pcie_bytes_per_s=0.0
+        )
+        assert found.settings == replace(block.settings, gpu=decisive)
+
+
+def test_block_of_several_gpus_in_fp8_survives_its_command_line(small_experiment):
+    changes = {"limits": {"tensor_parallel": 2}, "precision": {"weights": "fp8"}}
+    for block in plan(small_experiment(**changes)).blocks:
+        found = parse_block(block.id, block.settings.json, block.cell_names)
+        assert found.settings.precision.weights == "fp8"
+        assert found.settings.gpu.link_bytes_per_s == block.settings.gpu.link_bytes_per_s == 450e9
+        assert [found.key(c) for c in found.cells] == [block.key(c) for c in block.cells]
 
 
 @pytest.mark.parametrize(
@@ -132,3 +143,10 @@ def test_calibration_of_another_gpu_is_refused(tmp_path, small_experiment, write
         plan(small_experiment(**changes))
     # an engine that measures needs none, and does not read it
     assert plan(small_experiment(**changes, engine="tensorrt-llm")).blocks
+
+
+def test_what_several_gpus_or_a_gpu_cannot_do_is_refused_before_any_job(small_experiment):
+    with pytest.raises(InputError, match="cannot be shared by tensor_parallel 3 GPUs"):
+        plan(small_experiment(limits={"tensor_parallel": 3}))
+    with pytest.raises(InputError, match="a100-80gb has no FP8"):
+        plan(small_experiment(gpu="a100-80gb", precision={"kv_cache": "fp8"}))

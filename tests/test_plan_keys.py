@@ -33,6 +33,9 @@ def keys(small_experiment):
         {"dataset": {"seed": 421}},
         {"dataset": {"vocab_size": 32000}},
         {"gpu": "a100-80gb"},
+        {"limits": {"tensor_parallel": 2}},
+        {"precision": {"weights": "fp8"}},
+        {"precision": {"kv_cache": "fp8"}},
     ],
     ids=str,
 )
@@ -136,6 +139,26 @@ def test_key_stays_when_only_the_source_of_a_gpus_numbers_changes(keys, monkeypa
         plan_module, "catalog_gpu", lambda gpu_id: replace(known(gpu_id), source="another page")
     )
     assert keys() == before
+
+
+def test_links_decide_values_of_several_gpus_only(small_experiment, monkeypatch):
+    def settings_json(gpus):
+        return plan(small_experiment(limits={"tensor_parallel": gpus})).blocks[0].settings.json
+
+    before = {gpus: settings_json(gpus) for gpus in (1, 2)}
+    known = plan_module.catalog_gpu
+    monkeypatch.setattr(
+        plan_module, "catalog_gpu", lambda name: replace(known(name), nvlink_bytes_per_s=1e9)
+    )
+    assert settings_json(1) == before[1]
+    assert settings_json(2) != before[2]
+
+
+def test_records_from_before_precision_could_be_chosen_keep_their_keys(small_experiment):
+    said = plan(small_experiment()).blocks[0].settings.json
+    assert "precision" not in said
+    assert "nvlink" not in said
+    assert "pcie" not in said
 
 
 def test_batch_limit_that_a_sweep_states_itself_does_not_change_its_cells(keys):

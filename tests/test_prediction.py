@@ -205,3 +205,44 @@ def test_model_that_is_no_name_path_or_config_is_refused(model):
 def test_gpu_that_is_no_name_is_refused(gpu):
     with pytest.raises(InputError, match="unknown GPU"):
         predict("llama-3.2-1b", gpu, 64, 64)
+
+
+def test_default_is_one_gpu_and_16_bits():
+    found = predict("llama-3.1-8b", "h100-sxm", 512, 256, 50)
+    assert (found.tensor_parallel, found.weights, found.kv_cache) == (1, "model", "model")
+    said = predict(
+        *("llama-3.1-8b", "h100-sxm", 512, 256, 50),
+        tensor_parallel=np.int64(1),
+        weights="model",
+        kv_cache="model",
+    )
+    assert said == found
+
+
+def test_fp8_and_more_gpus_change_the_answer_as_they_should():
+    first = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200)
+    fp8 = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200, weights="fp8", kv_cache="fp8")
+    two = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200, tensor_parallel=2)
+    assert fp8.energy_per_token_j < first.energy_per_token_j
+    assert fp8.duration_s < first.duration_s
+    assert two.duration_s < first.duration_s
+    assert 700 < two.mean_power_w < 1400
+    assert (fp8.weights, fp8.kv_cache, two.tensor_parallel) == ("fp8", "fp8", 2)
+
+
+@pytest.mark.parametrize(
+    ("gpu_id", "change", "message"),
+    [
+        ("h100-sxm", {"tensor_parallel": 0}, "tensor_parallel must be a positive integer, not 0"),
+        ("h100-sxm", {"tensor_parallel": 16}, "tensor_parallel 16 is more than 8"),
+        ("h100-sxm", {"tensor_parallel": 3}, "its 32 attention heads cannot be split evenly"),
+        ("h100-sxm", {"weights": "int4"}, "weights must be 'model' or 'fp8', not 'int4'"),
+        ("h100-sxm", {"kv_cache": None}, "kv_cache must be 'model' or 'fp8', not None"),
+        ("a100-80gb", {"weights": "fp8"}, "a100-80gb has no FP8"),
+    ],
+)
+def test_impossible_deployment_is_refused(gpu_id, change, message):
+    with pytest.raises(InputError) as caught:
+        predict("llama-3.1-8b", gpu_id, 64, 8, 5, **change)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

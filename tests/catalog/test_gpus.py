@@ -57,3 +57,13 @@ def test_nvml_names_tell_the_gpus_apart():
 def test_unknown_gpu_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="unknown GPU 'h100-sxn'; did you mean 'h100-sxm'"):
         gpu("h100-sxn")
+
+
+def test_links_are_those_of_the_data_sheets():
+    """The rate in one direction: half of what a sheet prints."""
+    assert gpu("h100-sxm").link_bytes_per_s == gpu("h200-sxm").link_bytes_per_s == 450e9
+    assert gpu("a100-80gb").link_bytes_per_s == 300e9
+    assert gpu("b200").link_bytes_per_s == 900e9
+    assert gpu("l40s").nvlink_bytes_per_s is None
+    assert gpu("l40s").link_bytes_per_s == 32e9
+    assert gpu("h100-pcie").link_bytes_per_s == 64e9

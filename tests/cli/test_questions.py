@@ -69,6 +69,14 @@ def test_json_is_the_python_answer(capsys):
     assert Prediction(**found) == predict("llama-3.1-8b", "h100-sxm", 512, 256, 20, 8)
 
 
+def test_deployment_is_asked_and_said(capsys):
+    deployment = ["--tp", "2", "--weights", "fp8", "--kv-cache", "fp8", "--requests", "20"]
+    assert main([*QUESTION, *deployment]) == 0
+    out = capsys.readouterr().out
+    assert "shared by 2 GPUs; energy and power are those of all" in out
+    assert "weights and KV cache in FP8" in out
+
+
 def test_cell_beyond_the_context_is_said(capsys):
     question = "predict --model opt-1.3b --gpu h100-sxm --input 2048 --output 64 --requests 2"
     assert main(question.split()) == 0
@@ -93,6 +101,9 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
         (("--requests", "0"), "requests must be a positive integer, not 0"),
         (("--max-batch-size", "0"), "max_batch_size must be a positive integer, not 0"),
         (("--input", "8000"), "input_tokens 8000 + output_tokens 256 = 8256"),
+        (("--tp", "3"), "model llama-3.1-8b cannot be shared by tensor_parallel 3 GPUs"),
+        (("--weights", "fp4"), "weights must be 'model' or 'fp8', not 'fp4'"),
+        (("--kv-cache", "fp8", "--gpu", "a100-40gb"), "a100-40gb has no FP8"),
         (("--calibration", "nowhere.json"), "cannot read calibration nowhere.json"),
     ],
 )

@@ -73,6 +73,25 @@ def test_block_without_constants_is_refused(block):
         SimulatorEngine().load(replace(block.settings, calibration=None))
 
 
+def test_several_gpus_and_fp8_reach_the_engine(small_experiment):
+    def run_of(**changes):
+        [block] = plan(small_experiment(**changes)).blocks
+        session = SimulatorEngine().load(block.settings)
+        session.meter.start()
+        run = session.run(block.cells[-1])
+        energy_j = window_energy_j(session.meter.stop().trace, run.start_s, run.end_s)
+        return energy_j, run.end_s
+
+    alone_j, alone_s = run_of()
+    for changes, dearer in (
+        ({"limits": {"tensor_parallel": 4}}, True),
+        ({"precision": {"weights": "fp8", "kv_cache": "fp8"}}, False),
+    ):
+        energy_j, duration_s = run_of(**changes)
+        assert duration_s < alone_s
+        assert (energy_j > alone_j) == dearer
+
+
 def test_model_that_does_not_fit_is_refused(block):
     small = replace(block.settings.gpu, memory_bytes=10**9)
     with pytest.raises(InputError, match="does not fit"):

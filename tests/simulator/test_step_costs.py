@@ -6,11 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
-from sweetspot.config import Limits
+from sweetspot.config import Limits, Precision
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.events import Segment
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import Schedule, SchedulerLimits
+from sweetspot.simulator.shard import as_shard, shard
 from sweetspot.simulator.simulate import scheduler_limits
 from sweetspot.simulator.step_costs import StepCosts
 from sweetspot.simulator.work import work
@@ -19,6 +20,16 @@ LIMITS = SchedulerLimits(
     max_batch_size=256, max_num_tokens=1024, kv_blocks=10**6, tokens_per_block=32
 )
 BOARDS = ("h100-sxm", "a100-80gb")
+
+
+SHARED = ("llama-3.1-8b, 4 GPUs, FP8", "h100-sxm")
+
+
+def model_of(name):
+    if name == SHARED[0]:
+        fp8 = Precision(weights="fp8", kv_cache="fp8")
+        return shard(catalog_entry("llama-3.1-8b").architecture, 4, fp8)
+    return catalog_entry(name).architecture
 
 
 def clock_of(model, board_id, limits=LIMITS):
@@ -30,7 +41,7 @@ CLOCKS = {
     (model, board_id): clock_of(catalog_entry(model).architecture, board_id)
     for model in model_ids()
     for board_id in BOARDS
-}
+} | {SHARED: clock_of(model_of(SHARED[0]), SHARED[1])}
 
 
 def costed(model, board_id, segment, iterations):
@@ -39,10 +50,9 @@ def costed(model, board_id, segment, iterations):
     del counts["wake_s"]
     plan = Schedule(**{name: np.array([value]) for name, value in counts.items()})
     board = gpu(board_id)
-    found = cost(
-        work(catalog_entry(model).architecture, plan), board, load_calibration(board).constants
-    )
-    return found.duration_s.item(), found.energy_j.item()
+    part = model_of(model)
+    found = cost(work(part, plan), board, load_calibration(board).constants)
+    return found.duration_s.item(), as_shard(part).gpus * found.energy_j.item()
 
 
 @settings(max_examples=300)

@@ -30,6 +30,12 @@ Counts = Annotated[list[Count], Field(min_length=1)]
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 Weights = Literal["checkpoint", "random"]
+Stored = Literal["model", "fp8"]
+
+MAX_GPUS = 8
+"""As many share a model at most: what one node's NVLink switch joins."""
+
+GpuCount = Annotated[int, Field(ge=1, le=MAX_GPUS, strict=True), WholeNumber]
 
 PAPER_MODELS = (
     "llama-3.2-1b",
@@ -100,7 +106,10 @@ class Limits(Section):
     max_num_tokens: Count = Field(
         default=8192, description="Tokens of one iteration, prefill and decode together."
     )
-    tensor_parallel: One = Field(default=1, description="GPUs that share each layer.")
+    tensor_parallel: GpuCount = Field(
+        default=1,
+        description="GPUs that share each layer; more than 1 can be simulated, not measured.",
+    )
     pipeline_parallel: One = Field(default=1, description="GPUs that share the layers.")
     kv_cache_memory_fraction: float = Field(
         default=0.9,
@@ -122,6 +131,19 @@ class Limits(Section):
                 " every request in flight takes one token of it"
             )
         return self
+
+
+class Precision(Section):
+    """What weights and KV cache are stored in; other than `model` can be simulated only."""
+
+    weights: Stored = Field(
+        default="model",
+        description="`model`: the checkpoint's 16 bits; `fp8`: the matrices of all layers in FP8, "
+        "embeddings and output head as they are.",
+    )
+    kv_cache: Stored = Field(
+        default="model", description="`model`: as the activations; `fp8`: one byte an element."
+    )
 
 
 class Dataset(Section):
@@ -411,6 +433,9 @@ class Experiment(Section):
         description="Named sweeps; a cell that several of them name is measured once.",
     )
     limits: Limits = Field(default=Limits(), description="Limits of the engine.")
+    precision: Precision = Field(
+        default=Precision(), description="What weights and KV cache are stored in."
+    )
     dataset: Dataset = Field(default=Dataset(), description="The requests' token ids.")
     measure: Measure = Field(default=Measure(), description="How cells become records.")
     simulator: Simulator = Field(default=Simulator(), description="The simulated engine.")
@@ -462,6 +487,23 @@ class Experiment(Section):
                     f"sweeps.{name}: max_batch_size {largest_batch} is more than"
                     f" limits.max_num_tokens {self.limits.max_num_tokens};"
                     " every request in flight takes one token of it"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _engine_can_do_it(self) -> Self:
+        if self.engine == "simulator":
+            return self
+        if self.limits.tensor_parallel > 1:
+            raise ValueError(
+                f"engine {self.engine} meters one GPU, so limits.tensor_parallel must be 1, not"
+                f" {self.limits.tensor_parallel}; only `engine: simulator` takes more"
+            )
+        for name in ("weights", "kv_cache"):
+            if getattr(self.precision, name) != "model":
+                raise ValueError(
+                    f"engine {self.engine} measures 16 bits, so precision.{name} must be 'model',"
+                    f" not {getattr(self.precision, name)!r}; only `engine: simulator` takes others"
                 )
         return self
 

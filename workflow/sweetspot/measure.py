@@ -17,7 +17,7 @@ from sweetspot.metering.energy import window_energy
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import write_trace
 from sweetspot.metering.validity import broken_gates
-from sweetspot.plan import Block
+from sweetspot.plan import Block, Settings
 from sweetspot.provenance import provenance
 from sweetspot.records import (
     CellRecord,
@@ -124,7 +124,7 @@ def _measure_cell(
         "beyond_native_context": (
             cell.input_tokens + cell.output_tokens > settings.model.max_positions
         ),
-        "calibration": calibration.name if calibration else "",
+        "calibration": _calibration(settings),
         "calibration_level": calibration.level if calibration else "",
         "calibration_seen": ";".join(calibration.seen) if calibration else "",
         "provenance": origin,
@@ -146,6 +146,12 @@ def _measure_cell(
         "provenance": origin | dict(run.facts),
     }
     return CellRecord.model_validate(known | found.fields | idle | checked)
+
+
+def _calibration(settings: Settings) -> str:
+    """Return whose constants a row rests on, and what they were used for beyond one 16-bit GPU."""
+    name = settings.calibration.name if settings.calibration else ""
+    return "; ".join(filter(None, (name, settings.deployment)))
 
 
 def _metered(

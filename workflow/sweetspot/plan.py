@@ -6,20 +6,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from itertools import product
+from typing import Any
 
 from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Dataset, Experiment, Limits, Metering, Sweep
+from sweetspot.config import Dataset, Experiment, Limits, Metering, Precision, Sweep
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import Calibration, load_calibration
 from sweetspot.simulator.memory import require_fit
+from sweetspot.simulator.shard import shard
 from sweetspot.workload import Cell
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 2
+
+MODEL_PRECISION = Precision()
+"""Weights and KV cache in the checkpoint's 16 bits."""
 
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
@@ -30,7 +35,8 @@ class Settings:
 
     `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
     the simulator's constants; None for engines that measure. Theirs alone are `engine_version`,
-    `options` (the rest of their section of the experiment) and `metering`.
+    `options` (the rest of their section of the experiment) and `metering`; `precision` other than
+    the model's is the simulator's.
     """
 
     engine: str
@@ -42,6 +48,7 @@ class Settings:
     engine_version: str = ""
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     metering: Metering | None = None
+    precision: Precision = MODEL_PRECISION
     protocol: int = PROTOCOL
 
     @property
@@ -49,10 +56,28 @@ class Settings:
         """The engine's limit of requests in flight."""
         return self.limits.max_batch_size
 
+    @property
+    def deployment(self) -> str:
+        """What is other than one GPU and 16 bits, in words; empty if nothing is."""
+        gpus, stored = self.limits.tensor_parallel, self.precision
+        words = [f"{gpus} GPUs"] if gpus > 1 else []
+        words += ["FP8 weights"] if stored.weights == "fp8" else []
+        words += ["FP8 KV cache"] if stored.kv_cache == "fp8" else []
+        return ", ".join(words)
+
     @cached_property
     def json(self) -> str:
-        """The settings as one line; where a GPU's numbers were read decides nothing."""
-        return _adapter().dump_json(self, exclude={"gpu": {"source"}}).decode()
+        """The settings as one line; what decides nothing is left out.
+
+        That is where a GPU's numbers were read, its links where it runs alone, and the precision
+        where it is the model's: records from before these could be chosen keep their keys.
+        """
+        alone = self.limits.tensor_parallel == 1
+        links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
+        left_out: dict[str, Any] = {"gpu": {"source"} | links}
+        if self.precision == MODEL_PRECISION:
+            left_out["precision"] = True
+        return _adapter().dump_json(self, exclude=left_out).decode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,7 +155,8 @@ def plan(experiment: Experiment) -> Plan:
 
     Raises:
         InputError: unknown model or GPU, two models of one name, one model twice in a
-            sweep, or a model that does not fit.
+            sweep, a model that does not fit or that so many GPUs cannot share, or FP8 on a GPU
+            without it.
     """
     gpu = catalog_gpu(experiment.gpu)
     section = experiment.engine_section
@@ -162,7 +188,8 @@ def plan(experiment: Experiment) -> Plan:
     blocks = []
     for parts, cells in groups.items():
         architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
-        require_fit(architecture, gpu, experiment.limits.max_num_tokens, batch)
+        part = shard(architecture, experiment.limits.tensor_parallel, experiment.precision)
+        require_fit(part, gpu, experiment.limits.max_num_tokens, batch)
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
@@ -173,6 +200,7 @@ def plan(experiment: Experiment) -> Plan:
             engine_version=section.version if section else "",
             options=section.model_dump(mode="json", exclude={"version"}) if section else {},
             metering=experiment.measure.metering if section else None,
+            precision=experiment.precision,
         )
         blocks.append(
             Block(

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Limits
+from sweetspot.config import MAX_GPUS, Limits, Precision, Stored
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.scheduler import SchedulerLimits
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
 from sweetspot.workload import MAX_REQUESTS
 
@@ -32,7 +33,7 @@ class Prediction:
         tokens_per_j: its reciprocal.
         throughput_tokens_per_s: output tokens per second, all requests together.
         duration_s: from the first request to the end of the measured window.
-        mean_power_w: of the board over that window.
+        mean_power_w: of all boards together over that window.
         max_concurrency: most requests in flight that batch limit and KV cache allow.
         sweet_spot_output_tokens: output length with the least energy per token at this input
             length, other things equal, up to sequences of max_seq_len.
@@ -40,6 +41,8 @@ class Prediction:
         max_seq_len: longest sequence considered.
         beyond_native_context: I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
+        tensor_parallel: GPUs that share the model.
+        weights, kv_cache: what they are stored in, `model` (the checkpoint's 16 bits) or `fp8`.
     """
 
     model: str
@@ -60,6 +63,9 @@ class Prediction:
     beyond_native_context: bool
     calibration: str
     calibration_level: str
+    tensor_parallel: int
+    weights: str
+    kv_cache: str
     simulated: bool = True
 
 
@@ -72,6 +78,9 @@ def predict(
     max_batch_size: int = 1024,
     *,
     calibration: str | os.PathLike[str] | None = None,
+    tensor_parallel: int = 1,
+    weights: str = "model",
+    kv_cache: str = "model",
 ) -> Prediction:
     """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
 
@@ -83,10 +92,14 @@ def predict(
         requests: N.
         max_batch_size: the engine's limit of requests in flight.
         calibration: the simulator's constants; None for those that ship.
+        tensor_parallel: GPUs that share each layer, 1 to 8; energy is that of all of them.
+        weights: `model` for the checkpoint's 16 bits, `fp8` for the layers' matrices in FP8.
+        kv_cache: `model` or `fp8`.
 
     Raises:
         InputError: an unknown model or GPU, a number that is not a positive integer, a sequence
-            beyond the model's context, or a model that does not fit in the GPU's memory.
+            beyond the model's context, a model that does not fit in the GPU's memory or that so
+            many GPUs cannot share, or FP8 on a GPU without it.
         EngineError: the KV cache cannot hold one request.
     """
     input_tokens = _positive("input_tokens", input_tokens)
@@ -98,7 +111,17 @@ def predict(
             f"requests {requests} is more than {MAX_REQUESTS}; energy per token no longer changes"
             " with so many, so ask for fewer"
         )
-    architecture, board = load_model(model), catalog_gpu(gpu)
+    tensor_parallel = _positive("tensor_parallel", tensor_parallel)
+    if tensor_parallel > MAX_GPUS:
+        raise InputError(
+            f"tensor_parallel {tensor_parallel} is more than {MAX_GPUS}, the GPUs that a node's"
+            " switch joins; ask for fewer"
+        )
+    precision = Precision(
+        weights=_stored("weights", weights), kv_cache=_stored("kv_cache", kv_cache)
+    )
+    board = catalog_gpu(gpu)
+    architecture = shard(load_model(model), tensor_parallel, precision)
     sequence = input_tokens + output_tokens
     longest = max(Limits().max_seq_len, architecture.max_positions)
     if sequence > longest:
@@ -110,6 +133,7 @@ def predict(
         max_seq_len=max(Limits().max_seq_len, sequence),
         max_batch_size=max_batch_size,
         max_num_tokens=max(Limits().max_num_tokens, max_batch_size),
+        tensor_parallel=tensor_parallel,
     )
     chosen = load_calibration(board, None if calibration is None else Path(calibration))
     bounds = scheduler_limits(architecture, board, limits, max_batch_size)
@@ -136,6 +160,9 @@ def predict(
         beyond_native_context=sequence > architecture.max_positions,
         calibration=chosen.name,
         calibration_level=chosen.level,
+        tensor_parallel=tensor_parallel,
+        weights=weights,
+        kv_cache=kv_cache,
     )
 
 
@@ -144,6 +171,12 @@ def _positive(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
         raise InputError(f"{name} must be a positive integer, not {value!r}")
     return int(value)
+
+
+def _stored(name: str, value: str) -> Stored:
+    if value in get_args(Stored):
+        return cast("Stored", value)
+    raise InputError(f"{name} must be {' or '.join(map(repr, get_args(Stored)))}, not {value!r}")
 
 
 @dataclass(frozen=True, slots=True)

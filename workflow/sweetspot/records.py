@@ -136,7 +136,9 @@ class CellRecord(BaseModel):
         " valid text."
     )
     calibration: str = Field(
-        default="", description="The simulator's constants; empty for measured cells."
+        default="",
+        description="The simulator's constants, and GPUs and precision where these are other than"
+        " one and the model's; empty for measured cells.",
     )
     calibration_level: str = Field(default="", description="What they rest on.")
     calibration_seen: str = Field(

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import load_model
-from sweetspot.config import Limits
+from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
 from sweetspot.simulator.account import Served
 from sweetspot.simulator.batching import InFlightBatching, Policy
@@ -16,6 +16,7 @@ from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.events import Scheduler
 from sweetspot.simulator.requests import Request
 from sweetspot.simulator.serving import serve
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import scheduler_limits
 from sweetspot.simulator.static_batching import StaticBatching
 from sweetspot.simulator.step_costs import StepCosts
@@ -31,7 +32,8 @@ class Simulated:
         model, gpu: catalog ids.
         scheduling: policy of in-flight batching, or static batching.
         chunked_prefill: whether prompts could be cut.
-        limits: of the engine.
+        limits: of the engine; energy and power are those of all GPUs that share the model.
+        precision: what weights and KV cache are stored in.
         served: energy, time and latencies.
         beyond_native_context: some I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
@@ -42,6 +44,7 @@ class Simulated:
     scheduling: Scheduling
     chunked_prefill: bool
     limits: Limits
+    precision: Precision
     served: Served
     beyond_native_context: bool
     calibration: str
@@ -55,6 +58,7 @@ def simulate_load(
     requests: Iterable[Request],
     *,
     limits: Limits | None = None,
+    precision: Precision | None = None,
     scheduling: Scheduling = "guaranteed-no-evict",
     chunked_prefill: bool = True,
     calibration: str | os.PathLike[str] | None = None,
@@ -68,6 +72,7 @@ def simulate_load(
         gpu: catalog id.
         requests: in the order of arrival; read one at a time.
         limits: of the engine; None for the defaults of the configuration.
+        precision: what weights and KV cache are stored in; None for the checkpoint's 16 bits.
         scheduling: who runs when.
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
         calibration: the simulator's constants; None for those that ship.
@@ -81,7 +86,8 @@ def simulate_load(
         ValueError: there are no requests, or they are out of order.
     """
     limits = Limits() if limits is None else limits
-    architecture, board = load_model(model), catalog_gpu(gpu)
+    board = catalog_gpu(gpu)
+    architecture = shard(load_model(model), limits.tensor_parallel, precision)
     longest = max(Limits().max_seq_len, architecture.max_positions)
     if limits.max_seq_len > longest:
         raise InputError(
@@ -106,6 +112,7 @@ def simulate_load(
         scheduling=scheduling,
         chunked_prefill=chunked_prefill and scheduling != "static",
         limits=limits,
+        precision=precision or Precision(),
         served=served,
         beyond_native_context=served.max_sequence_tokens > architecture.max_positions,
         calibration=chosen.name,

@@ -20,6 +20,9 @@ class Gpu:
         fp16_flops: peak FP16/BF16 tensor-core FLOP/s, FP32 accumulation.
         fp8_flops: peak FP8 tensor-core FLOP/s; None where the GPU has no FP8.
         power_limit_w: default board power limit.
+        nvlink_bytes_per_s: NVLink, both directions together, between any two of eight GPUs; None
+            where a board has none or only a bridge to one neighbour.
+        pcie_bytes_per_s: PCIe, both directions together.
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -31,7 +34,14 @@ class Gpu:
     fp16_flops: float
     fp8_flops: float | None
     power_limit_w: float
+    nvlink_bytes_per_s: float | None = None
+    pcie_bytes_per_s: float = 0.0
     source: str = ""
+
+    @property
+    def link_bytes_per_s(self) -> float:
+        """Peak of what GPUs send one another with, in one direction."""
+        return (self.nvlink_bytes_per_s or self.pcie_bytes_per_s) / 2
 
 
 @lru_cache(maxsize=1)
@@ -46,6 +56,10 @@ def _gpus() -> dict[str, Gpu]:
             fp16_flops=row["fp16_tflops"] * 1e12,
             fp8_flops=None if row["fp8_tflops"] is None else row["fp8_tflops"] * 1e12,
             power_limit_w=float(row["power_limit_w"]),
+            nvlink_bytes_per_s=(
+                None if row["nvlink_gb_per_s"] is None else row["nvlink_gb_per_s"] * 1e9
+            ),
+            pcie_bytes_per_s=row["pcie_gb_per_s"] * 1e9,
             source=row["source"],
         )
         for gpu_id, row in read_packaged("gpus.yaml").items()

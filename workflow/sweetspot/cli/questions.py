@@ -17,6 +17,8 @@ _EXAMPLES = """\
 examples:
   sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256
   sweetspot predict --model ./my-model/config.json --gpu a100-80gb --input 2048 --output 128 --json
+  sweetspot predict --model ./llama-70b --gpu h100-sxm --input 512 --output 256 --tp 2 \
+    --weights fp8 --kv-cache fp8
 """
 
 # How the printed answer names and rounds each attribute of a prediction.
@@ -60,6 +62,21 @@ def add_commands(commands: Commands) -> None:
     predict.add_argument(
         "--calibration", type=Path, metavar="FILE", help="the simulator's constants"
     )
+    predict.add_argument(
+        "--tp",
+        type=int,
+        default=1,
+        metavar="GPUS",
+        help="GPUs that share each layer (tensor parallelism), 1 to 8, default: %(default)s;"
+        " energy and power are those of all of them",
+    )
+    for name, what in (("weights", "the layers' matrices"), ("kv-cache", "the KV cache")):
+        predict.add_argument(
+            f"--{name}",
+            default="model",
+            metavar="TYPE",
+            help=f"{what}: `model` (the checkpoint's 16 bits, the default) or `fp8`",
+        )
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
@@ -94,6 +111,9 @@ def _predict(arguments: argparse.Namespace) -> None:
         arguments.requests,
         arguments.max_batch_size,
         calibration=arguments.calibration,
+        tensor_parallel=arguments.tp,
+        weights=arguments.weights,
+        kv_cache=arguments.kv_cache,
     )
     values = asdict(answer)
     if arguments.json:
@@ -103,6 +123,11 @@ def _predict(arguments: argparse.Namespace) -> None:
         f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
         f" and {answer.output_tokens} output tokens, max_batch_size {answer.max_batch_size}"
     )
+    if answer.tensor_parallel > 1:
+        print(f"  shared by {answer.tensor_parallel} GPUs; energy and power are those of all")
+    stored = {"weights": answer.weights, "KV cache": answer.kv_cache}
+    if fp8 := [name for name, stored_in in stored.items() if stored_in == "fp8"]:
+        print(f"  {' and '.join(fp8)} in FP8")
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
     print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")

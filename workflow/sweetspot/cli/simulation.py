@@ -93,6 +93,20 @@ def add_commands(commands: Commands) -> None:
         help="share of the free memory that the KV cache takes, default: 0.9",
     )
     add("--tokens-per-block", type=int, metavar="T", help="of the KV cache, default: 32")
+    add(
+        "--tp",
+        dest="tensor_parallel",
+        type=int,
+        metavar="GPUS",
+        help="GPUs that share each layer; energy and power are those of all. Default: 1",
+    )
+    for name, what in (("weights", "the layers' matrices"), ("kv-cache", "the KV cache")):
+        add(
+            f"--{name}",
+            choices=("model", "fp8"),
+            default="model",
+            help=f"{what} in the checkpoint's 16 bits, or in FP8; default: %(default)s",
+        )
 
     add = simulate.add_argument_group("generated requests, where no trace is given").add_argument
     add("--requests", type=int, metavar="N", help="how many")
@@ -113,6 +127,8 @@ def add_commands(commands: Commands) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
+    from sweetspot.config import Precision
+    from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
     from sweetspot.simulation import simulate_load
 
@@ -124,6 +140,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
             arguments.gpu,
             _requests(arguments, limits),
             limits=limits,
+            precision=Precision(weights=arguments.weights, kv_cache=arguments.kv_cache),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,
@@ -131,7 +148,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
     if answer.served.power is not None:
-        write_trace(arguments.power_trace, answer.served.power)
+        write_trace(arguments.power_trace, Readings(trace=answer.served.power))
     print_answer(answer, as_json=arguments.json)
 
 

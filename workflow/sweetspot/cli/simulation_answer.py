@@ -47,6 +47,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         "scheduling": answer.scheduling,
         "chunked_prefill": answer.chunked_prefill,
         "limits": answer.limits.model_dump(),
+        "precision": answer.precision.model_dump(),
         **served,
         **rates,
         "beyond_native_context": answer.beyond_native_context,
@@ -65,7 +66,7 @@ def _print(answer: "Simulated") -> None:
     chunked = ", chunked prefill" if answer.chunked_prefill else ""
     print(
         f"{answer.scheduling}{chunked}, max_batch_size {limits.max_batch_size}, max_num_tokens"
-        f" {limits.max_num_tokens}"
+        f" {limits.max_num_tokens}{_deployment(answer)}"
     )
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{getattr(served, name):>12{spec}}  {unit}")
@@ -78,6 +79,15 @@ def _print(answer: "Simulated") -> None:
     print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
     if answer.beyond_native_context:
         print("note: some I + O is beyond the context this model was published for")
+
+
+def _deployment(answer: "Simulated") -> str:
+    """Return what is other than one GPU and 16 bits, for the end of a line."""
+    gpus, stored = answer.limits.tensor_parallel, answer.precision
+    words = [f"{gpus} GPUs (energy and power are those of all)"] if gpus > 1 else []
+    words += ["FP8 weights"] if stored.weights == "fp8" else []
+    words += ["FP8 KV cache"] if stored.kv_cache == "fp8" else []
+    return "".join(f", {word}" for word in words)
 
 
 class Progress:

@@ -7,6 +7,7 @@ from sweetspot.engines.base import Run
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.plan import Settings
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
 from sweetspot.workload import Cell
 
@@ -38,27 +39,28 @@ class VirtualMeter:
 
 
 class SimulatorSession:
-    """One model on one GPU, as the simulator sees them."""
+    """One model on one GPU or shared by several, as the simulator sees them."""
 
     def __init__(self, settings: Settings) -> None:
         """Work out what bounds the batch.
 
         Raises:
-            InputError: the model does not fit in the GPU's memory.
+            InputError: the model does not fit in the GPU's memory, so many GPUs cannot share it,
+                or the GPU has no FP8.
         """
         if settings.calibration is None:
             raise EngineError("the simulator needs a calibration; plan the block with one")
         self.meter = VirtualMeter()
         self._settings = settings
         self._constants = settings.calibration.constants
-        self._bounds = scheduler_limits(
-            settings.model, settings.gpu, settings.limits, settings.max_batch_size
-        )
+        limits = settings.limits
+        self._model = shard(settings.model, limits.tensor_parallel, settings.precision)
+        self._bounds = scheduler_limits(self._model, settings.gpu, limits, settings.max_batch_size)
 
     def run(self, cell: Cell) -> Run:
         """Simulate a cell; its clock starts at 0 s with the first request."""
         simulation = simulate(
-            self._settings.model,
+            self._model,
             self._settings.gpu,
             self._constants,
             self._bounds,

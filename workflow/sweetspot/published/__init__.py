@@ -53,6 +53,11 @@ def throughput() -> pd.DataFrame:
     return _read("throughput_llama_3_1_8b.csv")
 
 
+def throughput_serving() -> pd.DataFrame:
+    """Return NVIDIA's published throughput of Llama 3.1 on other GPUs, and on several at once."""
+    return _read("throughput_serving.csv")
+
+
 def surface_cells(
     models: Iterable[str] | None = None,
     input_tokens: Iterable[int] = GRID,

@@ -14,6 +14,7 @@ from sweetspot.simulator.fitting import Fit, fit_constants
 from sweetspot.simulator.headline import headline_ratios
 from sweetspot.simulator.identifiability import identifiability
 from sweetspot.simulator.published_fit import SURFACES, THROUGHPUT, THROUGHPUT_MODEL
+from sweetspot.simulator.serving_check import fp8_throughput, shared_throughput
 
 # One of each kind of attention: heads of 80 that pad, none of them shared; shared heads of 128, and
 # the model whose throughput is known; shared heads of 256.
@@ -153,6 +154,8 @@ TESTS: tuple[Callable[[Evaluation], Row], ...] = (
     energy_from_data_sheet,
     throughput_from_half,
     joint_calibration,
+    fp8_throughput,
+    shared_throughput,
 )
 
 

@@ -3,6 +3,7 @@
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.errors import InputError
+from sweetspot.simulator.shard import as_shard, require_supported
 
 # CUDA context, cuBLAS and NCCL workspaces, the engine's own buffers: about 1 GB on data-centre
 # boards (what nvidia-smi shows for an engine beyond its weights, KV cache and activations).
@@ -24,7 +25,7 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
         + 2 * architecture.kv_size
         + branches * architecture.ffn
     )
-    logits = 3 * 4 * max_batch_size * architecture.vocab
+    logits = 3 * 4 * max_batch_size * as_shard(architecture).full_vocab
     return max_num_tokens * per_token * architecture.bytes_per_element + logits
 
 
@@ -42,12 +43,15 @@ def require_fit(
     """Refuse a model whose weights and activations leave nothing for the KV cache.
 
     Raises:
-        InputError: says how much memory is missing.
+        InputError: says how much memory is missing, or that the GPU has no FP8.
     """
+    require_supported(architecture, gpu)
     free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
     if free <= 0:
+        gpus = as_shard(architecture).gpus
+        place = gpu.id if gpus == 1 else f"any of {gpus} x {gpu.id}"
         raise InputError(
-            f"model {architecture.id} does not fit {gpu.id}: its weights take"
+            f"model {architecture.id} does not fit {place}: its weights take"
             f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
             f" {-free / 1e9:.1f} GB are missing for the activations of max_batch_size"
             f" {max_batch_size} and max_num_tokens {max_num_tokens};"

@@ -6,6 +6,8 @@ import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants import Constants
+from sweetspot.simulator.fp8 import in_16_bit
+from sweetspot.simulator.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
 from sweetspot.simulator.work import WIDE_HEAD_PENALTY, FloatArray, Work
 
 # Compute and memory time of a GEMM overlap, but not perfectly. Their 4.4-norm, 79 % of peak FLOP/s,
@@ -30,7 +32,7 @@ class Cost:
 
 
 def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
-    """Return time and energy of each segment.
+    """Return time and energy of each segment, on one GPU of those that share the model.
 
     An iteration's roofline time and its dynamic energy E are linear in its place j within the
     segment. Its power, active_power_w + E / t, may not pass LIMIT_SHARE of the limit; where it
@@ -39,7 +41,9 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     length.
     """
     c = constants
+    work = in_16_bit(work, gpu)
     time_s, time_growth_s = _roofline_s(work, gpu, c)
+    time_s = time_s + link_s(work, gpu)
     dynamic_j = c.flop_energy_j * (
         _costed_flops(work.gemm_flops, work.weight_bytes + work.gemm_bytes, c)
         + _costed_flops(work.logit_flops, work.logit_weight_bytes, c)
@@ -59,6 +63,7 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
         * (1 + (c.wide_head_energy - 1) * work.wide_heads)
     )
     dynamic_j += kv_byte_j * work.kv_bytes + c.request_energy_j * work.prompts_finished
+    dynamic_j += LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
     growth_j = c.flop_energy_j * work.decode_flops_growth + kv_byte_j * work.kv_bytes_growth
     dynamic_limit_w = headroom_w(gpu, c)
     k = work.iterations

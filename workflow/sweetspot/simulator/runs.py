@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweetspot.catalog import Gpu, load_model
-from sweetspot.config import Limits
+from sweetspot.catalog import Architecture, Gpu, load_model
+from sweetspot.config import Limits, Precision
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import schedule
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import scheduler_limits
 from sweetspot.simulator.work import FloatArray, Work, concatenate, work
 
@@ -32,22 +33,24 @@ class Runs:
         work: segments of all runs, one run behind the other.
         run: (segments,) to which run a segment belongs.
         total_output_tokens: (runs,) N·O.
+        gpus: how many share the model, in every run.
     """
 
     work: Work
     run: IntArray
     total_output_tokens: FloatArray
+    gpus: int = 1
 
     def energy_and_duration(
         self, board: Gpu, constants: Constants
     ) -> tuple[FloatArray, FloatArray]:
-        """Return energy in J and duration in s of each run."""
+        """Return energy in J, of all GPUs together, and duration in s of each run."""
         segments = cost(self.work, board, constants)
         runs = self.total_output_tokens.size
         energy_j = _sums(self.run, segments.energy_j, runs)
         duration_s = _sums(self.run, segments.duration_s, runs)
         overhead_j = constants.run_overhead_s * constants.run_overhead_w
-        return energy_j + overhead_j, duration_s + constants.run_overhead_s
+        return self.gpus * (energy_j + overhead_j), duration_s + constants.run_overhead_s
 
     def only(self, kept: BoolArray) -> "Runs":
         """Return some of the runs; `kept` has one value per run."""
@@ -56,18 +59,24 @@ class Runs:
             _each(self.work, lambda values: values[of_segments]),
             (np.cumsum(kept) - 1)[self.run[of_segments]],
             self.total_output_tokens[kept],
+            self.gpus,
         )
 
 
-def lay_out(cells: pd.DataFrame, board: Gpu, limits: Limits) -> Runs:
+def lay_out(
+    cells: pd.DataFrame, board: Gpu, limits: Limits, precision: Precision | None = None
+) -> Runs:
     """Return the runs of cells with columns model, requests, input_tokens and output_tokens.
 
-    A column max_batch_size takes the place of the limits' own.
+    A model may be named, or be an Architecture. A column max_batch_size takes the place of the
+    limits' own.
     """
     parts: list[Work] = []
     own_batch = "max_batch_size" in cells
     for row in cells.to_dict("records"):
-        architecture = load_model(str(row["model"]))
+        model = row["model"]
+        named = model if isinstance(model, Architecture) else load_model(str(model))
+        architecture = shard(named, limits.tensor_parallel, precision)
         batch = int(row["max_batch_size"]) if own_batch else limits.max_batch_size
         segments = schedule(
             requests=int(row["requests"]),
@@ -77,8 +86,9 @@ def lay_out(cells: pd.DataFrame, board: Gpu, limits: Limits) -> Runs:
         )
         parts.append(work(architecture, segments))
     lengths = [part.iterations.size for part in parts]
+    gpus = limits.tensor_parallel
     tokens = (cells["requests"] * cells["output_tokens"]).to_numpy(np.float64)
-    return Runs(concatenate(parts), np.repeat(np.arange(len(parts)), lengths), tokens)
+    return Runs(concatenate(parts), np.repeat(np.arange(len(parts)), lengths), tokens, gpus)
 
 
 def condensed(runs: Runs) -> Runs:
@@ -102,7 +112,7 @@ def condensed(runs: Runs) -> Runs:
     )
     of_group = np.empty(iterations.size, dtype=np.int64)
     of_group[group] = run
-    return Runs(replace(means, iterations=iterations), of_group, runs.total_output_tokens)
+    return replace(runs, work=replace(means, iterations=iterations), run=of_group)
 
 
 def _cut(runs: Runs) -> tuple[Work, IntArray]:

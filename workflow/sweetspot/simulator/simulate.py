@@ -13,6 +13,7 @@ from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import SchedulerLimits, schedule
+from sweetspot.simulator.shard import as_shard
 from sweetspot.simulator.work import work
 
 
@@ -21,7 +22,7 @@ class Simulation:
     """A run on the virtual clock, which starts at 0 s with the first request.
 
     Attributes:
-        trace: board power as steps, from 0 s to the end of the run.
+        trace: power of all boards together as steps, from 0 s to the end of the run.
         iterations: forward passes of the model.
         output_tokens: tokens generated, all requests together.
         max_concurrency: most requests that the limits let be in flight at once.
@@ -46,10 +47,10 @@ class Simulation:
 def scheduler_limits(
     architecture: Architecture, gpu: Gpu, limits: Limits, max_batch_size: int
 ) -> SchedulerLimits:
-    """Return what bounds the batch of this model on this GPU.
+    """Return what bounds the batch of this model on this GPU, or of its part on each of several.
 
     Raises:
-        InputError: if the model does not fit in the GPU's memory.
+        InputError: if the model does not fit in the GPU's memory, or the GPU has no FP8.
     """
     require_fit(architecture, gpu, limits.max_num_tokens, max_batch_size)
     return SchedulerLimits(
@@ -99,7 +100,7 @@ def simulate(
     return Simulation(
         trace=PowerTrace(
             t_s=np.repeat(edges_s, 2)[1:-1],
-            power_w=np.repeat(power_w, 2),
+            power_w=as_shard(architecture).gpus * np.repeat(power_w, 2),
         ),
         iterations=int(plan.iterations.sum()),
         output_tokens=plan.output_tokens,

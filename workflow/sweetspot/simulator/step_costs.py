@@ -20,6 +20,7 @@ from sweetspot.simulator.decode_steps import DecodeSteps
 from sweetspot.simulator.events import Ran, Segment
 from sweetspot.simulator.roofline import cost, headroom_w
 from sweetspot.simulator.scheduler import IntArray, Schedule, SchedulerLimits
+from sweetspot.simulator.shard import as_shard
 from sweetspot.simulator.work import FloatArray, work
 
 # Slopes are differences over this many, beside which the constant part is rounding only.
@@ -57,13 +58,17 @@ class _Terms(NamedTuple):
 
 
 class StepCosts:
-    """A `Clock` for one model on one GPU: the numbers of `cost`, one segment at a time."""
+    """A `Clock` for one model: the numbers of `cost`, one segment at a time.
+
+    Of a part of a model (`shard`), energy is that of all GPUs that share the model.
+    """
 
     def __init__(
         self, architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
     ) -> None:
         """Ask `cost` for every term that iterations within the limits have."""
         self._active_w = constants.active_power_w
+        self._gpus = as_shard(architecture).gpus
         self._headroom_w = headroom_w(gpu, constants)
         self._time_s, self._dynamic_j = _probed(architecture, gpu, constants, limits)
 
@@ -72,10 +77,10 @@ class StepCosts:
         if segment.prompt_tokens:
             dynamic_j = self._dynamic_j.with_prompts(segment)
             duration_s = max(self._time_s.with_prompts(segment), dynamic_j / self._headroom_w)
-            return Ran(1, duration_s, self._active_w * duration_s + dynamic_j)
+            return self._ran(1, duration_s, dynamic_j)
         most, wake_s, decodes, context = segment[:4]
         if not most:
-            return Ran(0, wake_s - now_s, self._active_w * (wake_s - now_s))
+            return self._ran(0, wake_s - now_s, 0.0)
         per_context_s = self._time_s.decode_per_context[decodes]
         per_context_j = self._dynamic_j.decode_per_context[decodes]
         first_j = self._dynamic_j.decode[decodes] + per_context_j * context
@@ -87,7 +92,12 @@ class StepCosts:
             growth_j / self._headroom_w,
         ).until(wake_s - now_s, most)
         dynamic_j = count * first_j + growth_j * (count * (count - 1) / 2)
-        return Ran(count, duration_s, self._active_w * duration_s + dynamic_j)
+        return self._ran(count, duration_s, dynamic_j)
+
+    def _ran(self, iterations: int, duration_s: float, dynamic_j: float) -> Ran:
+        """Return what came of a segment, from the dynamic energy of one GPU."""
+        energy_j = self._gpus * (self._active_w * duration_s + dynamic_j)
+        return Ran(iterations, duration_s, energy_j)
 
 
 def _probed(

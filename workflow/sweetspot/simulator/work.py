@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.simulator.scheduler import Schedule
+from sweetspot.simulator.shard import as_shard
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -50,6 +51,10 @@ class Work:
         wide_heads: 1 if shared heads are of 256 or more, else 0.
         logit_flops, logit_weight_bytes: output head.
         logits: entries of the logit matrix.
+        fp8_gemms, fp8_attention: 1 if linear layers, and attention of prompts, compute in FP8.
+        gpus: how many share each layer; all else is of one of them.
+        all_reduces, message_bytes: how often the GPUs add up activations, and how large they are.
+        gather_bytes: logits that each GPU sends to the others.
     """
 
     iterations: FloatArray
@@ -72,6 +77,12 @@ class Work:
     logit_flops: FloatArray
     logit_weight_bytes: FloatArray
     logits: FloatArray
+    fp8_gemms: FloatArray
+    fp8_attention: FloatArray
+    gpus: FloatArray
+    all_reduces: FloatArray
+    message_bytes: FloatArray
+    gather_bytes: FloatArray
 
 
 def concatenate(parts: list[Work]) -> Work:
@@ -84,10 +95,12 @@ def concatenate(parts: list[Work]) -> Work:
 def work(architecture: Architecture, schedule: Schedule) -> Work:
     """Return FLOPs (a multiply-add counts 2) and bytes of each segment's iterations.
 
+    Of a part of a model (`shard`) it is the work of one GPU.
+
     Source: the counting of section 4 of the paper (arXiv 2602.05695), with the architecture's own
     KV heads, FFN and vocabulary, causal masks, and weights that are read once per iteration.
     """
-    a = architecture
+    a = as_shard(architecture)
     size = a.bytes_per_element
     decodes = schedule.decodes.astype(np.float64)
     prompt_tokens = schedule.prompt_tokens.astype(np.float64)
@@ -103,14 +116,21 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
     pairs = schedule.prompt_pairs.astype(np.float64)
     rows = decodes + schedule.prompts_finished
     head_weights = a.vocab * a.hidden
+    # what FP8 inputs of GEMMs save: one write and one read
+    saved_bytes = tokens * a.fp8_input_bytes
+    shared = a.gpus > 1
+
+    def throughout(value: float) -> FloatArray:
+        return np.full(tokens.shape, float(value))
+
     return Work(
         iterations=schedule.iterations.astype(np.float64),
         layers=np.full(tokens.shape, float(a.layers)),
         sequences=decodes + schedule.prompts,
         gemm_flops=2.0 * tokens * a.layer_weights * a.layers,
-        weight_bytes=np.full(tokens.shape, float(a.layer_weights * a.layers * size)),
-        gemm_bytes=token_layer_bytes * gemm_io,
-        elementwise_bytes=token_layer_bytes * elementwise_io,
+        weight_bytes=throughout(a.gemm_weight_bytes),
+        gemm_bytes=token_layer_bytes * gemm_io - saved_bytes,
+        elementwise_bytes=token_layer_bytes * elementwise_io - saved_bytes,
         prompt_flops=pairs * pair_flops,
         prompt_bytes=(schedule.prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
         prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * pair_flops,
@@ -123,5 +143,11 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
         wide_heads=np.full(tokens.shape, wide),
         logit_flops=2.0 * rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),
-        logits=rows * a.vocab,
+        logits=rows * a.full_vocab,
+        fp8_gemms=throughout(a.fp8_weights),
+        fp8_attention=throughout(a.fp8_attention),
+        gpus=throughout(a.gpus),
+        all_reduces=throughout(2 * a.layers + 1 if shared else 0),
+        message_bytes=tokens * (a.hidden * size if shared else 0),
+        gather_bytes=rows * (a.vocab * size * (a.gpus - 1)),
     )
