@@ -145,3 +145,16 @@ def fake_nvml(
         return origin
 
     return install
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> str:
+    """Return the Python that has PyTorch and Transformers, for the CPU."""
+    own = Path(__file__).parents[1] / ".venv-torch" / "bin" / "python"
+    python = os.environ.get("SWEETSPOT_TORCH_PYTHON") or (str(own) if own.exists() else "")
+    if not python:
+        pytest.fail(
+            "no Python with PyTorch: `make .venv-torch/ready` makes one, or name one that has"
+            " tests/requirements-torch.txt in $SWEETSPOT_TORCH_PYTHON"
+        )
+    return python

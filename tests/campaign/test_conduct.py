@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import yaml
@@ -21,7 +20,6 @@ from sweetspot.cli import main
 from sweetspot.errors import MeterError
 from sweetspot.records import read_block
 
-TORCH = Path(__file__).parents[2] / ".venv-torch" / "bin" / "python"
 TINY = {
     "architectures": ["LlamaForCausalLM"],
     "model_type": "llama",
@@ -35,13 +33,6 @@ TINY = {
     "torch_dtype": "float16",
     "tie_word_embeddings": True,
 }
-
-
-@pytest.fixture(scope="session")
-def torch_python():
-    if not TORCH.exists():
-        pytest.fail(f"there is no {TORCH}; `make test` sets it up")
-    return str(TORCH)
 
 
 @pytest.fixture

@@ -145,16 +145,3 @@ def measure_with(tmp_path, fake_nvml):
         return read_block(out)
 
     return measure
-
-
-@pytest.fixture(scope="session")
-def torch_python():
-    """Return the Python that has PyTorch and Transformers, for the CPU."""
-    own = Path(__file__).parents[2] / ".venv-torch" / "bin" / "python"
-    python = os.environ.get("SWEETSPOT_TORCH_PYTHON") or (str(own) if own.exists() else "")
-    if not python:
-        pytest.fail(
-            "no Python with PyTorch: `make .venv-torch/ready` makes one, or name one that has"
-            " tests/requirements-torch.txt in $SWEETSPOT_TORCH_PYTHON"
-        )
-    return python
