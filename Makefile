@@ -8,7 +8,7 @@ SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test lint docs lock calibration bench clean
+.PHONY: help env paper campaign campaign-report test lint docs lock calibration accuracy bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
@@ -18,6 +18,7 @@ help:
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
+	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a minute or two)"
 	@echo "make bench        cost of the simulator against size"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"
@@ -80,6 +81,9 @@ docs: .venv/ready-test
 
 calibration: env
 	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/calibrations/h100-sxm.json
+
+accuracy: env
+	$(BIN)/sweetspot evaluate --page docs/accuracy.md
 
 bench: env
 	$(BIN)/python benchmarks/simulator.py

@@ -1,6 +1,6 @@
 """What a test of accuracy gives, and the numbers and fits that tests share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -32,6 +32,18 @@ class Figure:
         above = self.at_least is None or self.value >= self.at_least
         return above and (self.at_most is None or self.value <= self.at_most)
 
+    @property
+    def target(self) -> str:
+        """What it is to be, in words; empty where it has no target."""
+        if self.at_least is not None:
+            return f"{self.at_least:g} to {self.at_most:g} {self.unit}"
+        return "" if self.at_most is None else f"at most {self.at_most:g} {self.unit}"
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals are worth printing."""
+        return 2 if self.unit == "%" else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -42,6 +54,7 @@ class Row:
         level: what kind of calibration it is.
         seen: what the constants were fitted to.
         predicted: whether the figures are of numbers that no fit of the row saw.
+        by_model: errors in %, for tests that have one per model.
         identifiability: of the fit; None where nothing, or more than one thing, was fitted.
     """
 
@@ -50,12 +63,18 @@ class Row:
     seen: tuple[str, ...]
     predicted: bool
     figures: tuple[Figure, ...]
+    by_model: Mapping[str, float] = field(default_factory=dict)
     identifiability: Identifiability | None = None
 
     @property
     def met(self) -> bool:
         """Whether all figures are within their targets."""
         return all(figure.met for figure in self.figures)
+
+    @property
+    def evidence(self) -> str:
+        """What the figures are worth."""
+        return "prediction" if self.predicted else "error of a fit, no evidence"
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,83 @@
+"""The command `evaluate`, in one process: what it prints of each test, and what it refuses."""
+
+import json
+import sys
+
+import pytest
+
+from sweetspot.cli import main
+from sweetspot.cli.evaluation import _EXAMPLES
+from sweetspot.simulator.accuracy import TESTS, name_of
+from sweetspot.simulator.evaluation import Figure, Row
+
+QUICK = ("throughput-from-data-sheet", "energy-from-data-sheet")
+
+
+def refused(capsys, *arguments):
+    """Return the one line that bad input prints."""
+    assert main(["evaluate", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err
+
+
+def test_answer_has_figure_target_level_and_what_was_seen(capsys):
+    assert main(["evaluate", "--only", *QUICK]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""  # no terminal, no progress
+    first, about, figure, *_, last = out.splitlines()
+    assert first.startswith("throughput-from-data-sheet: throughput of Llama 3.1 8B")
+    assert about == "  prediction; constants: data sheet, fitted to: nothing"
+    assert figure.split()[-6:] == ["%", "at", "most", "10", "%", "met"]
+    assert "no target" in out
+    assert last == "targets: all met"
+
+
+def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys):
+    assert main(["evaluate", "--json", "--only", "joint-calibration"]) == 0
+    (test,) = json.loads(capsys.readouterr().out)["tests"]
+    assert test["evidence"] == "error of a fit, no evidence"
+    assert len(test["seen"]) == 2
+    assert [figure["met"] for figure in test["figures"]] == [True] * 4
+    assert test["identifiability"]["at_bound"]
+
+
+def test_missed_target_is_said(capsys, monkeypatch):
+    row = Row("a test", "data sheet", (), True, (Figure("mean", 11.0, at_most=10.0),))
+    monkeypatch.setattr("sweetspot.simulator.accuracy.evaluate", lambda *_: iter([("one", row)]))
+    assert main(["evaluate"]) == 0
+    out = capsys.readouterr().out
+    assert "NOT MET" in out
+    assert out.endswith("targets: missed by one\n")
+    assert main(["evaluate", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["met"] is False
+
+
+def test_terminal_is_told_which_test_runs(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    assert main(["evaluate", "--only", QUICK[0], "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert f"{QUICK[0]} ..." in err
+    assert err.endswith("\r\x1b[K")  # nothing stays
+    assert json.loads(out)["met"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--only", "leave-one-out"), "unknown test 'leave-one-out'; did you mean"),
+        (("--only", QUICK[0], "--page", "page.md"), "a page holds all tests"),
+        (("--page", "/dev/null/page.md"), "cannot write"),
+    ],
+)
+def test_bad_question_is_answered_in_one_line_before_any_fit(
+    capsys, monkeypatch, arguments, message
+):
+    fit = "sweetspot.simulator.evaluation.fit_constants"
+    monkeypatch.setattr(fit, lambda *_, **__: pytest.fail("fitted first"))
+    assert message in refused(capsys, *arguments)
+
+
+def test_help_names_every_test():
+    listed = _EXAMPLES.partition("tests:")[2].replace(",", " ").split()
+    assert listed == [name_of(test) for test in TESTS]
