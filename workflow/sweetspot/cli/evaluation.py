@@ -32,7 +32,7 @@ examples:
 tests:
   all-models-shared, leave-one-model-out, from-one-model, from-three-models, from-each-model,
   from-every-three, headline-figures, throughput-from-data-sheet, energy-from-data-sheet,
-  throughput-from-half, joint-calibration"""
+  throughput-from-half, joint-calibration, fp8-throughput, shared-throughput"""
 
 
 def add_commands(commands: Commands) -> None:
