@@ -113,6 +113,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
+    from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
     from sweetspot.simulation import simulate_load
 
@@ -131,7 +132,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
     if answer.served.power is not None:
-        write_trace(arguments.power_trace, answer.served.power)
+        write_trace(arguments.power_trace, Readings(answer.served.power))
     print_answer(answer, as_json=arguments.json)
 
 
