@@ -139,15 +139,6 @@ def test_catalog_is_listed_whole(capsys):
     assert listed == ["models", *model_ids(), "GPUs", *gpu_ids()]
 
 
-def test_calibration_that_cannot_be_written_is_refused_before_the_fit(
-    capsys, monkeypatch, tmp_path
-):
-    fit = "sweetspot.simulator.published_fit.calibrate_to_published"
-    monkeypatch.setattr(fit, lambda: pytest.fail("fitted first"))
-    (tmp_path / "file").touch()
-    assert "cannot write" in refused(capsys, "calibrate", "--out", str(tmp_path / "file" / "x"))
-
-
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"]])
 def test_help_ends_well(capsys, arguments):
     with pytest.raises(SystemExit) as caught:

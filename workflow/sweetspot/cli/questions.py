@@ -1,4 +1,4 @@
-"""Commands that people ask: predict, models, calibrate, reference."""
+"""Commands that people ask: predict, models, reference."""
 
 import argparse
 import json
@@ -83,14 +83,6 @@ def add_commands(commands: Commands) -> None:
     models = commands.add_parser("models", help="list the models and GPUs of the catalog")
     models.set_defaults(run=_models)
 
-    calibrate = commands.add_parser(
-        "calibrate",
-        help="fit the simulator's constants to published numbers",
-        description=_calibrate.__doc__,
-    )
-    calibrate.add_argument("--out", type=Path, required=True, help="calibration file (JSON)")
-    calibrate.set_defaults(run=_calibrate)
-
     reference = commands.add_parser(
         "reference",
         help="write the reference pages of docs/",
@@ -146,18 +138,6 @@ def _models(arguments: argparse.Namespace) -> None:
     for gpu_id in gpu_ids():
         board = gpu(gpu_id)
         print(f"  {gpu_id:<14}{board.name:<28}{board.power_limit_w:5.0f} W")
-
-
-def _calibrate(arguments: argparse.Namespace) -> None:
-    """Fit the constants for h100-sxm at once to the paper's Table 5 and to NVIDIA's throughput."""
-    from sweetspot.files import make_folder, write_text_atomic
-    from sweetspot.simulator.published_fit import calibrate_to_published
-
-    make_folder(arguments.out.parent)  # a mistake shows now, not after a minute of fitting
-    found = calibrate_to_published()
-    write_text_atomic(arguments.out, found.model_dump_json(indent=2) + "\n")
-    for name, error in found.errors_percent.items():
-        print(f"mean error on what it was fitted to, {name}: {error:.2f} %")
 
 
 def _reference(arguments: argparse.Namespace) -> None:

@@ -38,9 +38,9 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "`sweetspot evaluate` fits the constants again, as each test says, and holds what comes"
             " out against published numbers of one GPU, an H100 SXM: energy per token on 13 × 49"
             " cells of the surfaces that the paper's Table 5 defines (they are fits to"
-            " measurements, not measurements), efficiencies that the paper's text states (named as in"
-            " `published/headline_figures.csv`), and NVIDIA's throughput"
-            " of Llama 3.1 8B (FP16, TensorRT-LLM 0.15). Errors are absolute and relative to the"
+            " measurements, not measurements), efficiencies that the paper's text states (named as"
+            " in `published/headline_figures.csv`), and NVIDIA's throughput of Llama 3.1 8B (FP16,"
+            " TensorRT-LLM 0.15). Errors are absolute and relative to the"
             " published number.",
             "",
             "## Predictions",
@@ -63,8 +63,9 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " cells that are in none of these files are the test that is still to come.",
             "- Every model alone, and every set of three, are there because one choice of models"
             " can be lucky. They have no target.",
-            "- Covered: FP16 and BF16 on one H100 SXM, identical requests that all arrive at once."
-            " Compared with nothing: FP8, tensor parallelism, other GPUs, arrivals over time.",
+            "- Energy is covered for FP16 and BF16 on one H100 SXM, identical requests that all"
+            " arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds. Compared with"
+            " nothing: energy of FP8, of several GPUs and of other GPUs, and arrivals over time.",
             "",
             "## By model",
             "",
@@ -94,7 +95,7 @@ def _tests(rows: Mapping[str, Row]) -> list[str]:
 
 def _figures(rows: Mapping[str, Row]) -> Iterable[tuple[str, ...]]:
     for name, row in rows.items():
-        about = (row.level, ", ".join(row.seen) or "nothing")
+        about: tuple[str, str] = (row.level, ", ".join(row.seen) or "nothing")
         title = f"`{name}`: {row.test}"
         for figure in row.figures:
             value = f"{figure.name} {figure.value:.{figure.decimals}f} {figure.unit}"

@@ -41,10 +41,10 @@ class CalibrationFile(BaseModel):
     constants: dict[str, Finite]
 
     @classmethod
-    def of(cls, constants: Constants, **stated: Any) -> Self:
+    def of(cls, constants: Constants, engine: str = "tensorrt-llm", **stated: Any) -> Self:
         """Return the file of fitted constants, which are rounded to five digits."""
         values = {f.name: float(f"{getattr(constants, f.name):.5g}") for f in fields(Constants)}
-        return cls(engine="tensorrt-llm", constants=values, **stated)
+        return cls(engine=engine, constants=values, **stated)
 
     def to_constants(self) -> Constants:
         """Return the constants.

@@ -6,58 +6,61 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweetspot.catalog import Gpu, gpu
-from sweetspot.config import Limits
+from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import CalibrationFile, load_calibration
-from sweetspot.simulator.constants import FITTED, Constants
 from sweetspot.simulator.fitting import Target, fit_constants
-from sweetspot.simulator.runs import lay_out
+from sweetspot.simulator.own_cells import read_own_cells
+from sweetspot.simulator.runs import BoolArray, lay_out
 
-MIN_CELLS = 10
-_WORDS = ("model", "gpu", "status", "simulated")
-_NUMBERS = (
-    "requests",
-    "max_batch_size",
-    "input_tokens",
-    "output_tokens",
-    "energy_j",
-    "duration_s",
-)
+_SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
+_SEED = 0
 
 
 def calibrate_to_cells(
-    path: Path, gpu_id: str, *, hold_out: int = 5, limits: Limits | None = None
+    path: Path, gpu_id: str, *, hold_out: int = 5, allow_simulated: bool = False
 ) -> CalibrationFile:
     """Return the calibration fitted to energy and duration of a run's measured cells.
 
-    Every `hold_out`-th cell is kept out; the error on these is the calibration's evidence. The
-    search begins at, and constants that the cells do not tell stay at, the published calibration
-    and the stated values. A measured window ends with the last response, so `run_overhead_s` is 0.
+    One cell in `hold_out` is kept out of the fit; the error on these is the calibration's
+    evidence. The search begins at, and constants that the cells do not tell stay at, the
+    published calibration and the stated values. A measured window ends with the last response,
+    so `run_overhead_s` is 0.
+
+    A fit to simulated cells shows that the fit works, and nothing of a GPU: its level is the
+    lowest there is, and its name and `seen` say what it is.
 
     Args:
-        path: cells.csv of a run.
+        path: cells.csv of a run; a manifest.json beside it says the engine's limits.
         gpu_id: the GPU whose cells are taken.
-        hold_out: 5 keeps every fifth cell out of the fit.
-        limits: those that the engine was built with; None for the paper's.
+        hold_out: 5 keeps a fifth of the cells out of the fit.
+        allow_simulated: whether cells may be simulated ones.
 
     Raises:
-        InputError: the file cannot be read, lacks a column or a number, or has too few measured
-            cells on this GPU.
+        InputError: the file cannot be read, lacks a column or a number, has too few measured
+            cells on this GPU, or cells of several engines.
     """
     if hold_out < 2:
         raise InputError(f"hold_out must be 2 or more, not {hold_out}")
     board = gpu(gpu_id)
-    cells = measured_cells(path, board)
-    runs = lay_out(cells, board, limits or Limits())
-    energy_j, duration_s = (cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s"))
+    own = read_own_cells(path, board, allow_simulated=allow_simulated)
+    held_out = _held_out(own.cells, hold_out)
+    if not held_out.any():
+        raise InputError(
+            f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
+        )
+    runs = lay_out(own.cells, board, own.limits)
+    energy_j, duration_s = (
+        own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
+    )
     tokens = runs.total_output_tokens
     targets = [
         Target("energy_per_token", runs, energy_j / tokens, "energy_per_token_j"),
         Target("throughput", runs, tokens / duration_s, "throughput_tokens_per_s"),
     ]
-    held_out = np.arange(len(cells)) % hold_out == hold_out - 1
-    start = _without_end(load_calibration(board).constants)
+    start = load_calibration(board).constants
+    if not own.simulated:
+        start = replace(start, run_overhead_s=0.0)
     fit = fit_constants(
         board, [t.only(~held_out).condensed() for t in targets], held=start, start=start
     )
@@ -65,51 +68,26 @@ def calibrate_to_cells(
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
         for which, kept in (("seen", ~held_out), ("held out", held_out))
     }
+    what = f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
     return CalibrationFile.of(
         fit.constants,
-        name=f"{gpu_id}-own",
+        name=f"{gpu_id}-simulated-cells" if own.simulated else f"{gpu_id}-own",
         gpu=gpu_id,
-        level="own measurements",
-        seen=[f"{path}: {int((~held_out).sum())} of {len(cells)} cells"],
+        engine="tensorrt-llm" if own.simulated else own.engine,
+        level="data sheet" if own.simulated else "own measurements",
+        seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
         errors_percent=errors["seen"],
         held_out_errors_percent=errors["held out"],
         at_bound=list(fit.at_bound),
     )
 
 
-def measured_cells(path: Path, board: Gpu) -> pd.DataFrame:
-    """Return the measured cells of a run on this GPU.
+def _held_out(cells: pd.DataFrame, one_in: int) -> BoolArray:
+    """Return which cells are held out: drawn, as a step through a grid would take one length.
 
-    Raises:
-        InputError: the file cannot be read, lacks a column or a number, or has too few of them.
+    Repeats of a cell go the same way, as one of them would tell the others.
     """
-    try:
-        cells = pd.read_csv(path)
-    except (OSError, ValueError) as e:
-        raise InputError(f"cannot read cells {path}: {e}") from e
-    missing = [name for name in _WORDS + _NUMBERS if name not in cells]
-    if missing:
-        raise InputError(f"{path} is no cells.csv: it lacks the column {missing[0]}")
-    simulated = cells["simulated"].astype(str).str.lower() == "true"
-    if len(cells) and simulated.all():
-        raise InputError(
-            f"{path} holds simulated cells only; constants are fitted to measured ones"
-        )
-    cells = cells[~simulated & (cells["status"] == "ok") & (cells["gpu"] == board.id)]
-    if len(cells) < MIN_CELLS:
-        raise InputError(
-            f"{path} has {len(cells)} measured cells on {board.id}; a fit of {len(FITTED)}"
-            f" constants needs {MIN_CELLS} or more, of several lengths and batch sizes"
-        )
-    for name in _NUMBERS:
-        values = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
-        bad = ~(np.isfinite(values) & (values > 0))
-        if bad.any():
-            row = int(cells.index[int(bad.argmax())]) + 2
-            raise InputError(f"{path}, line {row}: {name} must be a positive number")
-    return cells.reset_index(drop=True)
-
-
-def _without_end(constants: Constants) -> Constants:
-    """Return the constants for windows that end with the last response."""
-    return replace(constants, run_overhead_s=0.0)
+    setting = cells.groupby(_SETTING, sort=True).ngroup().to_numpy()
+    rank = np.random.default_rng(_SEED).permutation(int(setting.max()) + 1)
+    held_out: BoolArray = rank[setting] % one_in == one_in - 1
+    return held_out

@@ -1,0 +1,107 @@
+"""The command `calibrate`, in one process: its file works with `predict`; what it refuses."""
+
+import json
+from itertools import product
+
+import pandas as pd
+import pytest
+
+from sweetspot.catalog import gpu
+from sweetspot.cli import main
+from sweetspot.config import Limits
+from sweetspot.simulator.constants import stated_constants
+from sweetspot.simulator.runs import lay_out
+
+LENGTHS = (64, 512, 2048)
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Return a cells.csv of a board with the stated constants."""
+    board = gpu("h100-sxm")
+    table = pd.DataFrame(
+        product((64, 1024), LENGTHS, LENGTHS),
+        columns=["max_batch_size", "input_tokens", "output_tokens"],
+    ).assign(
+        model="llama-3.2-1b",
+        requests=200,
+        gpu=board.id,
+        engine="tensorrt-llm",
+        status="ok",
+        simulated=False,
+    )
+    energy_j, duration_s = lay_out(table, board, Limits()).energy_and_duration(
+        board, stated_constants()
+    )
+    path = tmp_path / "cells.csv"
+    table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(path, index=False)
+    return path
+
+
+def refused(capsys, *arguments):
+    """Return the one line that bad input prints."""
+    assert main(["calibrate", *map(str, arguments)]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("sweetspot: error: ")
+    return err
+
+
+def test_calibration_to_cells_is_one_that_predict_takes_and_names(capsys, cells, tmp_path):
+    out = tmp_path / "new" / "mine.json"
+    options = ["--cells", str(cells), "--gpu", "h100-sxm", "--out", str(out), "--hold-out", "3"]
+    assert main(["calibrate", *options]) == 0
+    said = capsys.readouterr().out
+    assert f"h100-sxm-own (own measurements), fitted to {cells}: 12 of 18 cells" in said
+    assert "mean error on cells held out, energy_per_token: " in said
+    assert "mean error on what it was fitted to, no evidence, throughput: " in said
+    question = "predict --model opt-1.3b --gpu h100-sxm --input 64 --output 64 --calibration"
+    assert main([*question.split(), str(out)]) == 0
+    assert "constants: h100-sxm-own (own measurements)" in capsys.readouterr().out
+
+
+def test_json_is_the_file(capsys, cells, tmp_path):
+    out = tmp_path / "mine.json"
+    options = ["--cells", str(cells), "--gpu", "h100-sxm", "--out", str(out), "--json"]
+    assert main(["calibrate", *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found == json.loads(out.read_text(encoding="utf-8"))
+    assert set(found["held_out_errors_percent"]) == {"energy_per_token", "throughput"}
+
+
+def test_simulated_cells_are_refused_unless_asked_for(capsys, cells, tmp_path):
+    pd.read_csv(cells).assign(simulated=True, engine="simulator").to_csv(cells, index=False)
+    out = tmp_path / "mine.json"
+    options = ["--cells", str(cells), "--gpu", "h100-sxm", "--out", str(out)]
+    assert "holds simulated cells only" in refused(capsys, *options)
+    assert not out.exists()
+    assert main(["calibrate", *options, "--allow-simulated"]) == 0
+    assert "h100-sxm-simulated-cells (data sheet), fitted to SIMULATED" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--cells", "nowhere.csv", "--gpu", "h100-sxm"), "cannot read cells nowhere.csv"),
+        (("--cells", "cells.csv", "--gpu", "h100"), "unknown GPU 'h100'; did you mean"),
+        (("--cells", "cells.csv", "--gpu", "l40s"), "0 measured cells on l40s"),
+        (("--cells", "cells.csv"), "--cells needs --gpu"),
+        (("--cells", "cells.csv", "--gpu", "h100-sxm", "--hold-out", "0"), "2 or more, not 0"),
+        (("--gpu", "h100-sxm"), "--gpu is for --cells"),
+        (("--hold-out", "3"), "--hold-out is for --cells"),
+        (("--allow-simulated",), "--allow-simulated is for --cells"),
+    ],
+)
+def test_bad_question_is_answered_in_one_line(
+    capsys, cells, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused(capsys, *options, "--out", "mine.json")
+    assert not (tmp_path / "mine.json").exists()
+
+
+def test_place_that_cannot_be_written_is_refused_before_the_fit(capsys, monkeypatch, tmp_path):
+    fit = "sweetspot.simulator.published_fit.calibrate_to_published"
+    monkeypatch.setattr(fit, lambda: pytest.fail("fitted first"))
+    (tmp_path / "file").touch()
+    assert "cannot write" in refused(capsys, "--out", tmp_path / "file" / "x")

@@ -1,0 +1,107 @@
+"""The command `calibrate`: the simulator's constants, fitted to cells or to published numbers."""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sweetspot.errors import InputError
+
+if TYPE_CHECKING:  # it loads much that other commands do without
+    from sweetspot.simulator.calibration import CalibrationFile
+
+Commands = Any  # argparse names the type only in private
+
+_CALIBRATE = """\
+Fit the simulator's constants, within their physical bounds, to the measured cells of a run: to
+energy and duration of each at once, as energy alone does not tell a slow card at low power from a
+fast one at its limit. One cell in five is held out of the fit: the error on these says what the
+calibration is worth, the error on the others does not.
+
+Cells of other GPUs, failed and simulated ones have no part. Limits of the engine are those of the
+manifest.json beside the cells; without one, the paper's. Cells should have several input and
+output lengths and several batch sizes, or the constants cannot be told apart.
+
+Without --cells, the fit is that of the calibration that ships: for h100-sxm, to the paper's Table 5
+and to NVIDIA's published throughput."""
+
+_EXAMPLES = """\
+examples:
+  sweetspot calibrate --cells results/my-run/cells.csv --gpu h100-sxm --out my-h100.json
+  sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256 \\
+    --calibration my-h100.json"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `calibrate`."""
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="fit the simulator's constants to your cells, or to published numbers",
+        description=_CALIBRATE,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = calibrate.add_argument
+    add("--cells", type=Path, metavar="FILE", help="cells.csv of a run")
+    add("--gpu", metavar="NAME", help="catalog id; whose cells")
+    add("--out", type=Path, required=True, metavar="FILE", help="calibration file (JSON)")
+    add(
+        "--hold-out",
+        type=int,
+        metavar="K",
+        help="keep one cell in K out of the fit, default: 5",
+    )
+    add(
+        "--allow-simulated",
+        action="store_true",
+        help="for trying: simulated cells will do; the calibration says so wherever it is named",
+    )
+    add("--json", action="store_true", help="print the calibration file")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _calibrate(arguments: argparse.Namespace) -> None:
+    from sweetspot.files import make_folder, write_text_atomic
+
+    if arguments.cells is None:
+        for option in ("gpu", "hold_out", "allow_simulated"):
+            if getattr(arguments, option):
+                name = f"--{option.replace('_', '-')}"
+                raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
+    elif arguments.gpu is None:
+        raise InputError("--cells needs --gpu: the GPU whose cells are taken")
+    make_folder(arguments.out.parent)  # a mistake shows now, not after a minute of fitting
+    found = _fitted(arguments)
+    text = found.model_dump_json(indent=2) + "\n"
+    write_text_atomic(arguments.out, text)
+    if arguments.json:
+        print(json.dumps(found.model_dump(mode="json")))
+    else:
+        _print(found, arguments.out)
+
+
+def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
+    if arguments.cells is None:
+        from sweetspot.simulator.published_fit import calibrate_to_published
+
+        return calibrate_to_published()
+    from sweetspot.simulator.own_fit import calibrate_to_cells
+
+    return calibrate_to_cells(
+        arguments.cells,
+        arguments.gpu,
+        hold_out=5 if arguments.hold_out is None else arguments.hold_out,
+        allow_simulated=arguments.allow_simulated,
+    )
+
+
+def _print(found: "CalibrationFile", out: Path) -> None:
+    print(f"{found.name} ({found.level}), fitted to {', '.join(found.seen)}")
+    for name, error in found.held_out_errors_percent.items():
+        print(f"mean error on cells held out, {name}: {error:.2f} %")
+    for name, error in found.errors_percent.items():
+        print(f"mean error on what it was fitted to, no evidence, {name}: {error:.2f} %")
+    if found.at_bound:
+        print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
+    print(f"use it: sweetspot predict --calibration {shlex.quote(str(out))} ...")
