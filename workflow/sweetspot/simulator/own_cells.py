@@ -102,9 +102,8 @@ def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:
     bad = ~(np.isfinite(values) & (values > 0))
     if bad.any():
         row = int(cells.index[int(bad.argmax())])
-        raise InputError(
-            f"{path}, line {row + 2}: {name} must be a positive number, not {cells.loc[row, name]}"
-        )
+        value = str(cells.loc[row, name])
+        raise InputError(f"{path}, line {row + 2}: {name} must be a positive number, not {value}")
     cells[name] = values
 
 
