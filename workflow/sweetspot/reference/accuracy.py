@@ -65,7 +65,8 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " can be lucky. They have no target.",
             "- Energy is covered for FP16 and BF16 on one H100 SXM, identical requests that all"
             " arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds. Compared"
-            " with nothing: energy of FP8, of several GPUs and of other GPUs, and arrivals over time.",
+            " with nothing: energy of FP8, of several GPUs and of other GPUs, and arrivals over"
+            " time.",
             "",
             "## By model",
             "",
