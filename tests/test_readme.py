@@ -257,3 +257,10 @@ def test_release_files_name_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     assert citation["version"] == __version__
     assert f"\n## {__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_figures_of_left_out_models_are_those_of_the_accuracy_page():
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    rows = page.partition("`leave-one-model-out`")[2].splitlines()[:2]
+    mean, worst = (re.search(r"(\d+\.\d\d) %", row)[1] for row in rows)
+    assert f"| {mean} % in the mean, {worst} % for the worst model |" in README
