@@ -8,7 +8,7 @@ SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test lint docs lock calibration accuracy bench clean
+.PHONY: help env paper campaign campaign-report test lint docs lock calibration accuracy sensor bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
@@ -19,6 +19,7 @@ help:
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a minute or two)"
+	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make bench        cost of the simulator against size"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"
@@ -84,6 +85,10 @@ calibration: env
 
 accuracy: env
 	$(BIN)/sweetspot evaluate --page docs/accuracy.md
+
+sensor: env
+	$(BIN)/sweetspot protocol --page docs/sensor.md --figure docs/images/sensor
+	@rm docs/images/sensor.pdf
 
 bench: env
 	$(BIN)/python benchmarks/simulator.py
