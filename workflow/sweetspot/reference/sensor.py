@@ -25,6 +25,7 @@ def sensor_page(readings: Readings, calibration: str) -> str:
     of_request = float((alpha5["truth"] - alpha5["physics"]).mean())
     rest = alpha5["published"] - alpha5["with_tail"]
     idle = f"{readings.idle_w:.0f} W"
+    columns = alpha5[["published", "physics", "truth", "with_tail", "without_tail"]]
     return "\n".join(
         [
             _NOTICE,
@@ -89,18 +90,9 @@ def sensor_page(readings: Readings, calibration: str) -> str:
                 (
                     (
                         catalog_entry(name).name,
-                        *(
-                            f"{value:.2f}"
-                            for value in (
-                                row.published,
-                                row.physics,
-                                row.truth,
-                                row.with_tail,
-                                row.without_tail,
-                            )
-                        ),
+                        *(f"{value:.2f}" for value in values),
                     )
-                    for name, row in zip(readings.models, alpha5.itertuples(), strict=True)
+                    for name, values in zip(readings.models, columns.to_numpy(), strict=True)
                 ),
             ),
             "",
