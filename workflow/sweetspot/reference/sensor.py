@@ -32,8 +32,8 @@ def sensor_page(readings: Readings, calibration: str) -> str:
             "",
             "The paper reads NVML's power, which on Hopper is a mean over the last second, every"
             " 500 ms, and adds the readings up; its window is taken from the benchmark's log, which"
-            " can end a second after the last response. How much of alpha5, the J that a request costs"
-            " in Eq. 5 whatever its length, is that protocol's? Here it is laid over"
+            " can end a second after the last response. How much of alpha5, the J that a request"
+            " costs in Eq. 5 whatever its length, is that protocol's? Here it is laid over"
             f" {len(cells)} simulated runs, whose true energy is known: **all numbers are"
             f" simulated** (constants: {calibration}), none is measured. The end of a run that the"
             " calibration holds is taken out first, as it stands for that tail already.",
@@ -87,20 +87,10 @@ def sensor_page(readings: Readings, calibration: str) -> str:
                     "read, no tail",
                 ),
                 (
-                    (
-                        catalog_entry(name).name,
-                        *(
-                            f"{value:.2f}"
-                            for value in (
-                                row.published,
-                                row.physics,
-                                row.truth,
-                                row.with_tail,
-                                row.without_tail,
-                            )
-                        ),
+                    (catalog_entry(name).name, *(f"{value:.2f}" for value in values))
+                    for name, values in zip(
+                        readings.models, alpha5.to_numpy(float).tolist(), strict=True
                     )
-                    for name, row in zip(readings.models, alpha5.itertuples(), strict=True)
                 ),
             ),
             "",

@@ -103,8 +103,7 @@ def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:
     if bad.any():
         row = int(cells.index[int(bad.argmax())])
         raise InputError(
-            f"{path}, line {row + 2}: {name} must be a positive number,"
-            f" not {cells.at[row, name]!s}"
+            f"{path}, line {row + 2}: {name} must be a positive number, not {cells.at[row, name]!s}"
         )
     cells[name] = values
 
