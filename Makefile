@@ -91,7 +91,8 @@ sensor: env
 	@rm docs/images/sensor.pdf
 
 bench: env
-	$(BIN)/python benchmarks/simulator.py
+	@mkdir -p build
+	$(BIN)/python benchmarks/simulator.py build/benchmark.png
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-header --no-annotate --quiet

@@ -1,19 +1,25 @@
-"""What a simulation costs: against requests N, against output length O, the paper's grid, loads.
+"""What a simulation costs: against N, output length O and model size, the paper's grid, loads.
 
-    python benchmarks/simulator.py
+    python benchmarks/simulator.py [plot.png]
 
 The scheduler steps from event to event, so its cost follows the number of batches that come and
 go, not the number of tokens: the columns on the right say how far that holds. Loads are requests
 of drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it.
 """
 
+import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import floor, log10
+from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
 from sweetspot.catalog import Architecture, gpu, load_model
-from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, Limits
+from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
+from sweetspot.figures.canvas import empty_figure, finish, journal_look
+from sweetspot.figures.canvas import panels as axes_of
+from sweetspot.figures.curves import categorical_looks
 from sweetspot.simulation import Scheduling, simulate_load
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.requests import Lengths, generated
@@ -53,24 +59,35 @@ def best_s(call: Callable[[], object]) -> float:
     return min(times_s)
 
 
-def print_costs(title: str, cells: Iterable[tuple[int, int]]) -> None:
-    """Print one row per (N, O) with its cost, and the cost's ratio to the row above."""
-    model = load_model("llama-3.1-8b")
-    print(f"\n{title} ({model.id}, I = {INPUT_TOKENS})")
+Costs = list[tuple[float, float]]  # what was varied, ms
+
+
+def print_costs(title: str, cells: Iterable[tuple[str, int, int]], varied: int) -> Costs:
+    """Print one row per (model, N, O) with its cost, and the cost's ratio to the row above.
+
+    `varied` is which of N and O a plot has as its axis, 1 or 2; 0 stands for the model's size.
+    """
+    print(f"\n{title} (I = {INPUT_TOKENS})")
     print(
-        f"{'N':>8}{'O':>7}{'iterations':>12}{'segments':>10}{'ms':>9}{'ratio':>7}{'ns/token':>10}"
+        f"{'model':<14}{'N':>8}{'O':>7}{'iterations':>12}{'segments':>10}{'ms':>9}{'ratio':>7}"
+        f"{'ns/token':>10}"
     )
-    above_s = None
-    for requests, output_tokens in cells:
+    above_s, costs = None, []
+    for cell in cells:
+        name, requests, output_tokens = cell
+        model = load_model(name)
         found = simulated(model, requests, INPUT_TOKENS, output_tokens)
         cost_s = best_s(partial(simulated, model, requests, INPUT_TOKENS, output_tokens))
         segments = found.trace.t_s.size // 2 - 1  # two samples each, and the run's overhead
         ratio = f"{cost_s / above_s:.2f}" if above_s else "-"
         print(
-            f"{requests:>8}{output_tokens:>7}{found.iterations:>12}{segments:>10}"
+            f"{model.id:<14}{requests:>8}{output_tokens:>7}{found.iterations:>12}{segments:>10}"
             f"{1e3 * cost_s:>9.2f}{ratio:>7}{1e9 * cost_s / found.output_tokens:>10.2f}"
         )
+        axis = (model.parameters / 1e9, requests, output_tokens)[varied]
+        costs.append((axis, 1e3 * cost_s))
         above_s = cost_s
+    return costs
 
 
 def print_grid() -> None:
@@ -89,10 +106,11 @@ def print_grid() -> None:
 
 def print_loads(
     scheduling: Scheduling, limits: Limits, rate_per_s: float, counts: Iterable[int]
-) -> None:
+) -> Costs:
     """Print one row per number of requests: time, time per request, memory."""
     print(f"\nloads ({scheduling}, {rate_per_s:g} requests per s)")
     print(f"{'N':>8}{'iterations':>12}{'pauses':>8}{'batch':>7}{'s':>9}{'us/N':>7}{'MB':>6}")
+    costs = []
     for count in counts:
         load = generated(
             count, INPUT_LENGTHS, OUTPUT_LENGTHS, max_seq_len=8192, rate_per_s=rate_per_s
@@ -107,14 +125,65 @@ def print_loads(
             f"{count:>8}{found.iterations:>12}{found.pauses:>8}{found.mean_batch:>7.0f}"
             f"{seconds:>9.2f}{1e6 * seconds / count:>7.1f}{megabytes:>6.0f}"
         )
+        costs.append((count, 1e3 * seconds))
+    return costs
 
 
-if __name__ == "__main__":
-    print_costs("against N", [(10**k, 256) for k in range(1, 6)])
-    print_costs("against O", [(1000, length) for length in PAPER_LENGTHS])
+def plot(path: Path, panels: dict[str, tuple[str, Costs]]) -> None:
+    """Draw cost against what was varied, a panel each, both axes logarithmic."""
+    style = FigureStyle()
+    (look,) = categorical_looks(style.palette, 1)
+    with journal_look(style):
+        figure = empty_figure(style.double_width_in, 2.2)
+        for ax, (title, (label, costs)) in zip(
+            axes_of(figure, len(panels), len(panels)), panels.items(), strict=True
+        ):
+            ax.plot(*zip(*costs, strict=True), marker=look.marker, color=look.color)
+            ax.set_xscale("log")
+            ax.set_yscale("log")
+            # the same three decades everywhere but for loads, so that slopes compare
+            low = 10 ** floor(log10(min(ms for _, ms in costs)))
+            ax.set_ylim(low, max(1e3 * low, 2 * max(ms for _, ms in costs)))
+            ax.set_title(title)
+            ax.set_xlabel(label)
+            ax.grid(color="0.9", linewidth=0.5)
+            ax.spines[["top", "right"]].set_visible(False)
+        figure.axes[0].set_ylabel("Cost of a simulation (ms)")
+        with path.open("wb") as file:
+            finish(figure, [f"One core. Cells: I = {INPUT_TOKENS}."]).savefig(file, dpi=200)
+    print(f"\n{path}")
+
+
+def main() -> None:
+    """Measure everything; the first argument is where a plot is to go."""
+    plain = "llama-3.1-8b"
+    sizes = sorted(PAPER_MODELS, key=lambda name: load_model(name).parameters)
+    panels = {
+        "Requests": (
+            "N",
+            print_costs("against N", [(plain, 10**k, 256) for k in range(1, 6)], 1),
+        ),
+        "Output length": (
+            "O (tokens)",
+            print_costs("against O", [(plain, 1000, o) for o in PAPER_LENGTHS], 2),
+        ),
+        "Model size": (
+            "parameters (B)",
+            print_costs("against model size", [(name, 1000, 256) for name in sizes], 0),
+        ),
+    }
     print_grid()
-    print_loads("guaranteed-no-evict", Limits(), 20, [10**k for k in range(3, 7)])
+    panels["Poisson arrivals"] = (
+        "requests",
+        print_loads("guaranteed-no-evict", Limits(), 20, [10**k for k in range(3, 7)]),
+    )
     short = Limits(kv_cache_memory_fraction=0.1)
     print_loads("max-utilization", short, 100, [10**k for k in range(3, 6)])
     padded = Limits(max_batch_size=64, max_num_tokens=65536)
     print_loads("static", padded, 20, [10**k for k in range(3, 6)])
+    if len(sys.argv) > 1:
+        plot(Path(sys.argv[1]), panels)
+
+
+if __name__ == "__main__":
+    main()

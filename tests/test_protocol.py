@@ -34,7 +34,7 @@ def test_window_without_a_tail_lacks_energy_in_every_cell(readings):
 
 def test_mean_over_phases_lies_between_them(readings):
     cells = readings.cells
-    rounding_j = 1e-3 * cells[TRUTH]  # a few phases stand for all
+    rounding_j = 2e-3 * cells[TRUTH]  # a few phases stand for all
     assert (cells["least_phase_j"] <= cells[TAIL] + rounding_j).all()
     assert (cells["most_phase_j"] >= cells[TAIL] - rounding_j).all()
 
