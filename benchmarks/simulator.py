@@ -30,6 +30,7 @@ CONSTANTS = load_calibration(BOARD).constants
 REPEATS = 5
 INPUT_TOKENS = 256
 INPUT_LENGTHS = Lengths(mean=512, stdev=256, shape="lognormal")
+SIZE = "Model size"
 OUTPUT_LENGTHS = Lengths(mean=256, stdev=128, shape="lognormal")
 
 
@@ -139,9 +140,9 @@ def plot(path: Path, panels: dict[str, tuple[str, Costs]]) -> None:
             axes_of(figure, len(panels), len(panels)), panels.items(), strict=True
         ):
             ax.plot(*zip(*costs, strict=True), marker=look.marker, color=look.color)
-            ax.set_xscale("log")
+            ax.set_xscale("linear" if title == SIZE else "log")
             ax.set_yscale("log")
-            # the same three decades everywhere but for loads, so that slopes compare
+            # three decades or more, so that slopes compare
             low = 10 ** floor(log10(min(ms for _, ms in costs)))
             ax.set_ylim(low, max(1e3 * low, 2 * max(ms for _, ms in costs)))
             ax.set_title(title)
@@ -167,7 +168,7 @@ def main() -> None:
             "O (tokens)",
             print_costs("against O", [(plain, 1000, o) for o in PAPER_LENGTHS], 2),
         ),
-        "Model size": (
+        SIZE: (
             "parameters (B)",
             print_costs("against model size", [(name, 1000, 256) for name in sizes], 0),
         ),

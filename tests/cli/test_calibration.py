@@ -1,18 +1,24 @@
 """The command `calibrate`, in one process: its file works with `predict`; what it refuses."""
 
 import json
+import shlex
+from dataclasses import asdict
 from itertools import product
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
-from sweetspot.config import Limits
+from sweetspot.config import Experiment, Limits
+from sweetspot.plan import plan
+from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import stated_constants
 from sweetspot.simulator.runs import lay_out
 
 LENGTHS = (64, 512, 2048)
+PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -77,6 +83,27 @@ def test_simulated_cells_are_refused_unless_asked_for(capsys, cells, tmp_path):
     assert not out.exists()
     assert main(["calibrate", *options, "--allow-simulated"]) == 0
     assert "h100-sxm-simulated-cells (data sheet), fitted to SIMULATED" in capsys.readouterr().out
+
+
+def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, monkeypatch):
+    """Its cells are those of `make paper`."""
+    monkeypatch.chdir(tmp_path)
+    board = gpu("h100-sxm")
+    planned = [cell for block in plan(Experiment()).blocks for cell in block.cells]
+    table = pd.DataFrame([asdict(cell) for cell in planned]).assign(
+        engine="simulator", gpu=board.id, status="ok", simulated=True
+    )
+    energy_j, duration_s = lay_out(table, board, Limits()).energy_and_duration(
+        board, load_calibration(board).constants
+    )
+    run = tmp_path / "results" / "paper-simulated"
+    run.mkdir(parents=True)
+    table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(run / "cells.csv", index=False)
+    block = PAGE.partition("$ sweetspot calibrate --cells results/paper-simulated")
+    command, shown = "".join(block[1:]).removeprefix("$ ").partition("```")[0].split("\n", 1)
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out == shown
+    assert "(0.03 % on held-out cells" in PAGE
 
 
 @pytest.mark.parametrize(
