@@ -9,6 +9,8 @@ from sweetspot.metering.energy import window_energy
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import PowerTrace
 
+NO_COUNTER = "no energy counter on this GPU: power is integrated"
+
 
 def pulse_w(t_s):
     """600 W from 5 to 15 s, 100 W around it."""
@@ -39,7 +41,7 @@ def test_counter_counts_and_all_others_are_beside_it(readings_of):
 
 def test_board_without_a_counter_is_integrated(readings_of):
     found = window_energy(steady(readings_of, counter_j=np.nan), 2, 14)
-    assert (found.source, found.remarks) == ("integration", ())
+    assert (found.source, found.remarks) == ("integration", (NO_COUNTER,))
     assert found.energy_j == found.integration_j == pytest.approx(400 * 12)
     assert (found.counter_j, found.gap) == (None, None)
 
@@ -138,7 +140,7 @@ def test_board_with_a_mean_only_loses_nothing_to_its_lag(readings_of, window):
     """Integrated as it stands, it would lose 4 % of the first of these windows."""
     readings = readings_of(None, power_average_w=pulse_mean_w, interval_s=0.1)
     found = window_energy(readings, *window)
-    assert (found.source, found.remarks) == ("integration of 1-s average", (REMARK,))
+    assert (found.source, found.remarks) == ("integration of 1-s average", (NO_COUNTER, REMARK))
     start_j, end_j = pulse_j(np.array(window))
     # samples join the kinks of a mean by lines, which are within a tenth of a second of it
     assert found.energy_j == pytest.approx(end_j - start_j, rel=0.01)

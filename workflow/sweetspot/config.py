@@ -6,6 +6,7 @@
 """
 
 import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -358,6 +359,16 @@ class NodeSettings(Section):
         description="Folder of TensorRT-LLM's `convert_checkpoint.py` for OPT; the default is "
         "where NVIDIA's container has it.",
     )
+
+    @model_validator(mode="after")
+    def _python_is_a_command(self) -> Self:
+        try:
+            words = shlex.split(self.python)
+        except ValueError as e:
+            raise ValueError(f"python {self.python!r} is no command: {e}") from e
+        if not words:
+            raise ValueError("python is empty; name the Python that has the engine")
+        return self
 
 
 class FigureStyle(Section):

@@ -52,6 +52,7 @@ class BlockRun:
                     log.info("%s: N = %d", self.block.id, chosen)
             while cell := at.first_that_fits(self.missing()):
                 at.measure(cell)
+                self.progress.compact_now_and_then(self.campaign)
 
     def _climb(self, at: Turn) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.

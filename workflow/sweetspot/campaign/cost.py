@@ -9,6 +9,7 @@ from sweetspot.estimate import run_s
 from sweetspot.plan import Block
 from sweetspot.workload import Cell
 
+WARM_UP_TOKENS = 16  # as in engines/workers/
 OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell has told
 NEAR = 0.1  # squared octaves; how much nearer than one beside it the very same cell counts
 GRID_MARGIN = 1.1  # by how much a whole grid may take longer than expected
@@ -62,7 +63,18 @@ def costs(block: Block, metering: Metering) -> Costs:
     warmup = block.settings.options.get("warmup")
     extra_s = dict.fromkeys(block.cells, OVERHEAD_S)
     if isinstance(warmup, int) and warmup > 0:
-        warm = {cell: replace(cell, requests=warmup) for cell in block.cells}
+        # trtllm-bench warms up with whole requests; workers stop them early
+        whole = block.settings.options.get("mode") == "bench"
+        warm = {
+            cell: replace(
+                cell,
+                requests=warmup,
+                output_tokens=cell.output_tokens
+                if whole
+                else min(cell.output_tokens, WARM_UP_TOKENS),
+            )
+            for cell in block.cells
+        }
         warm_s = run_s(block, set(warm.values()))
         extra_s = {cell: OVERHEAD_S + warm_s[warm[cell]] for cell in block.cells}
     return Costs(metering, run_s(block, block.cells), extra_s)

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 
 from sweetspot.campaign.box import Box, ended_after
 from sweetspot.campaign.campaign import Campaign
+from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.cost import Costs, costs
 from sweetspot.campaign.watch import WatchedEngine
 from sweetspot.engines.base import Run
@@ -21,6 +23,7 @@ CELL_MARGIN = 1.15  # by how much a cell may take longer than expected
 CLOSING_S = 15.0  # kept for closing the engine, and for packing
 GRACE_S = 60.0  # a cell that goes on for longer than this after the end is cut off
 MIN_TIMEOUT_S = 300.0  # enough to load an engine
+COMPACT_EVERY_S = 60.0
 HOPELESS = 3  # so many cells that fail alike, and none that does not, and the others would, too
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,13 @@ class Progress:
     """What one call has tried so far: it tries no cell twice, however the first time ended."""
 
     tried: set[Cell] = field(default_factory=set)
+    compact_s: float = field(default_factory=monotonic)
+
+    def compact_now_and_then(self, campaign: Campaign) -> None:
+        """Write what is worth keeping, so that a kill leaves it: at most once a minute."""
+        if monotonic() - self.compact_s >= COMPACT_EVERY_S:
+            write_compact(campaign)
+            self.compact_s = monotonic()
 
 
 @dataclass(frozen=True, slots=True)

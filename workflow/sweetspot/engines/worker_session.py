@@ -1,5 +1,6 @@
 """A model in a worker on one board, beside an NVML meter: one load, many cells."""
 
+import os
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -136,17 +137,19 @@ class WorkerSession:
             InputError: its Python lacks something, or its log cannot be written.
         """
         node, program, uuid = self._node, self._program, self._board.uuid()
+        # what the user has set for an engine counts
+        environment = {name: os.environ.get(name, v) for name, v in program.environment.items()}
         log_path = (node.reports / f"{program.log}-{uuid}.log").absolute()
         command = in_container(
             node.container,
             worker_command(node.python, program.module),
             folders=(WORKERS, node.datasets.absolute(), *program.folders),
             gpu_uuid=uuid,
-            environment=program.environment,
+            environment=environment,
         )
         worker = Worker(
             command,
-            environment={**program.environment, "CUDA_VISIBLE_DEVICES": uuid},
+            environment={**environment, "CUDA_VISIBLE_DEVICES": uuid},
             log_path=log_path,
             timeout_s=node.timeout_s,
         )

@@ -76,6 +76,8 @@ def window_energy(
         source, energy_j = "counter", counter_j
     else:
         source, energy_j = "integration", integration_j
+        if protocol == "standard" and counter is None and readings.samples is not None:
+            remarks.append("no energy counter on this GPU: power is integrated")
         if protocol == "paper":
             remarks.append("no power readings at steps of 500 ms to sum: power is integrated")
         if readings.power_is_average:

@@ -68,6 +68,8 @@ def _opened(path: Path) -> int:
             # is there already; reading is enough to lock it.
             return os.open(path, os.O_RDONLY)
         except FileNotFoundError:
-            return os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
+            os.fchmod(descriptor, 0o644)  # whatever the umask: other users take their turns, too
+            return descriptor
     except OSError as error:
         raise MeterError(f"cannot lock the GPU by {path}: {error.strerror}") from error

@@ -9,11 +9,14 @@ import pynvml
 
 from sweetspot.errors import MeterError
 
-# The board lacks the value, its driver is older than the question, or it is not for everybody.
+# The board lacks the value, its driver is older than the question, it is not for everybody, or what
+# stands between us and the driver (a sandbox) does not pass it on.
 _ABSENT = (
     pynvml.NVML_ERROR_NOT_SUPPORTED,
     pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
     pynvml.NVML_ERROR_NO_PERMISSION,
+    pynvml.NVML_ERROR_NO_DATA,
+    pynvml.NVML_ERROR_UNKNOWN,
 )
 _ABSENT_FIELD = (*_ABSENT, pynvml.NVML_ERROR_INVALID_ARGUMENT)  # a field id the driver doesn't know
 

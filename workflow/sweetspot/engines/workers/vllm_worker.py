@@ -20,6 +20,7 @@ import vllm
 from worker_cell import measured, read_prompts
 
 WEIGHT_STD = 0.02
+WARM_UP_TOKENS = 16  # of each request that warms up
 
 # Source: vllm/config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS.
 NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text")
@@ -107,7 +108,9 @@ class Model:
         self._llm, self._order, self._remarks = llm, order, remarks
         config = llm.llm_engine.vllm_config
         self._vocabulary = config.model_config.get_vocab_size()
-        self._kv_tokens = config.cache_config.kv_cache_size_tokens
+        # facts only: a version that calls them otherwise is no reason to fail after the load
+        self._kv_tokens = getattr(config.cache_config, "kv_cache_size_tokens", None)
+        compiled = config.compilation_config
         board = torch.cuda.get_device_properties()
         [described] = llm.apply_model(describe)
         self.facts = {
@@ -119,8 +122,9 @@ class Model:
             "transformers": version("transformers"),
             "vllm": vllm.__version__,
             "dtype": str(config.model_config.dtype).removeprefix("torch."),
-            "compilation": str(config.compilation_config.mode),
-            "cuda_graphs": str(config.compilation_config.cudagraph_mode),
+            "compilation": str(getattr(compiled, "mode", "")),
+            "cuda_graphs": str(getattr(compiled, "cudagraph_mode", "")),
+            "cuda_graphs_up_to": str(getattr(compiled, "max_cudagraph_capture_size", "")),
             "kv_cache_tokens": str(self._kv_tokens or ""),
             **described,
         }
@@ -133,20 +137,21 @@ class Model:
         """Run all requests, again and again until the window is long enough."""
         rows, remarks = read_prompts(order, self._vocabulary)
         prompts = [{"prompt_token_ids": row} for row in rows]
-        # exact lengths: no id ends a request, so min_tokens would only mask one at every step
-        parameters = vllm.SamplingParams(
-            temperature=0.0, max_tokens=order["output_tokens"], ignore_eos=True, detokenize=False
-        )
 
-        def answers(asked: Sequence[Mapping[str, Any]]) -> list[int]:
+        # exact lengths: no id ends a request, so min_tokens would only mask one at every step
+        def answers(asked: Sequence[Mapping[str, Any]], tokens: int) -> list[int]:
+            parameters = vllm.SamplingParams(
+                temperature=0.0, max_tokens=tokens, ignore_eos=True, detokenize=False
+            )
             outputs = self._llm.generate(asked, parameters, use_tqdm=False)
             return [len(output.outputs[0].token_ids) for output in outputs]
 
+        output_tokens = order["output_tokens"]
         if order["warmup"]:
-            answers(prompts[: order["warmup"]])
-        window = measured(lambda: answers(prompts), order)
+            answers(prompts[: order["warmup"]], min(output_tokens, WARM_UP_TOKENS))
+        window = measured(lambda: answers(prompts, output_tokens), order)
         in_flight = min(len(prompts), self._order["max_num_seqs"])
-        tokens = order["input_tokens"] + order["output_tokens"]
+        tokens = order["input_tokens"] + output_tokens
         if self._kv_tokens and self._kv_tokens < in_flight * tokens:
             in_flight = max(1, self._kv_tokens // tokens)
             remarks.append(
