@@ -95,7 +95,7 @@ bench: env
 	$(BIN)/python benchmarks/simulator.py build/benchmark.png
 
 LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-header --no-annotate --quiet
+  --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet
 lock:
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
