@@ -2,8 +2,8 @@
 
 import pytest
 
-from sweetspot.campaign.campaign import campaign_blocks
 from sweetspot.campaign.cost import OVERHEAD_S, Seen, costs, largest_that_fits
+from sweetspot.campaign.design import design
 from sweetspot.config import parse_experiment
 from sweetspot.estimate import run_s
 
@@ -14,7 +14,7 @@ LENGTHS = [64, 512, 4096]
 def block():
     sweep = {"input_tokens": LENGTHS, "output_tokens": LENGTHS, "requests": [1000, 50]}
     config = {"engine": "vllm", "models": ["llama-3.2-1b"], "sweeps": {"grid": sweep}}
-    (found,) = campaign_blocks(parse_experiment(config))
+    (found,) = design(parse_experiment(config)).blocks
     return found
 
 

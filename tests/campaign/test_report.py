@@ -119,8 +119,8 @@ def test_grid_with_too_few_cells_gives_what_it_can(simulated):
 def test_page_says_what_was_measured_and_what_differs(simulated):
     page = (simulated / "report.md").read_text()
     assert "**Simulated, not measured** on h200-sxm with simulator" in page
-    assert "| llama-3.2-1b/b1024 | 1000 | 9 | 0 | 0 | 0 |" in page
-    assert "| opt-1.3b/b1024 | 50 | 1 | 8 | 0 | 0 |" in page
+    assert "| llama-3.2-1b/b1024 | grid | 1000 | 9 | 0 | 0 | 0 |" in page
+    assert "| opt-1.3b/b1024 | grid | 50 | 1 | 8 | 0 | 0 |" in page
     assert "| failed | no room for 2048 tokens | 3 |" in page
     assert "GPU: h200-sxm; the paper: NVIDIA H100 80 GB" in page
     assert "Requests: N = 1000 for llama-3.2-1b/b1024, 50 for opt-1.3b/b1024" in page
@@ -160,12 +160,28 @@ def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
     assert "Measured on NVIDIA H200 with vllm 0.24.0" in page
     assert "simulated" not in page.lower()
     assert "Weights: drawn at random" in page
-    (ok,) = re.findall(r"\| llama-3.2-1b/b1024 \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
+    (ok,) = re.findall(r"\| llama-3.2-1b/b1024 \| grid \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
     assert 9 < int(ok) < 25
     assert re.search(r"\| cells with energy by integration \| \d+ \|", page)
     assert "| the energy counter moves every | 0.1 s |" in page
     assert "| the average power is a mean over | not known |" in page
     assert "| wave 0, 15 s: counter over instant power | +1.00% |" in page
+
+
+def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, tmp_path):
+    grid = {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50]}
+    batch = {"input_tokens": [512], "output_tokens": [512], "requests": [8, 50, 128]}
+    faults = {(128, 512, 512): EngineError("lost")}
+    case = set_up(sweeps={"grid": grid, "batch": batch}, faults=faults, figures={"dpi": 72})
+    case.campaign.logbook.calls.append(Call(started_utc=STARTED, ended_utc=STARTED, minutes=90))
+    measure_in(case.campaign, case.box(90), Progress())
+    write_report(write_compact(case.campaign), tmp_path)
+    page = (tmp_path / "report.md").read_text()
+    assert "| llama-3.2-1b/b1024 | grid | 50 | 4 | 0 | 0 | 0 |" in page
+    assert "| llama-3.2-1b/b1024 | batch | 8, 50, 128 | 2 | 1 | 0 | 0 |" in page
+    sweeps = {row["requests"]: row["sweeps"] for row in rows_of(tmp_path / "cells.csv")}
+    assert (sweeps["8"], sweeps["128"]) == ("batch", "batch")
+    assert len(rows_of(tmp_path / "n50" / "cells.csv")) == 4
 
 
 def test_report_refuses_data_that_are_not_what_their_manifest_says(measured, tmp_path):

@@ -6,7 +6,6 @@ from contextlib import nullcontext
 import pytest
 
 from sweetspot.campaign.box import OutOfTimeError
-from sweetspot.campaign.campaign import grid
 from sweetspot.campaign.run import measure_in
 from sweetspot.campaign.turn import GRACE_S, Progress
 from sweetspot.errors import EngineError
@@ -48,7 +47,10 @@ def test_box_is_kept_and_filled_in_the_order_of_information(set_up, minutes, slo
     assert left_s >= 0
     (block,) = case.campaign.blocks
     requests = case.campaign.logbook.requests[block.id]
-    order = [(c.requests, c.input_tokens, c.output_tokens) for c in grid(block, requests)]
+    order = [
+        (c.requests, c.input_tokens, c.output_tokens)
+        for c in case.campaign.design.grid(block, requests)
+    ]
     measured = [cell for cell in engine.ran if cell[0] == requests]
     assert sorted(measured, key=order.index) == measured or ended == FULL
     if ended == FULL:
@@ -170,6 +172,34 @@ def test_hang_costs_a_part_of_the_time_only(set_up):
     case = set_up(folder=case.campaign.folder / "short", node={"timeout_s": 120})
     run(case, 10)
     assert case.engines[0].timeout_s == 120
+
+
+BATCH = {"input_tokens": [512], "output_tokens": [256], "requests": [8, 32, 128]}
+
+
+def test_cells_of_further_sweeps_are_measured_as_stated_before_the_grid(set_up):
+    sweeps = {"grid": {"input_tokens": [64, 512], "output_tokens": [64], "requests": [50, 32]}}
+    case = set_up(sweeps=sweeps | {"batch": BATCH})
+    assert run(case, 300)[0] == ALL
+    (engine,) = case.engines
+    assert engine.loads == 1
+    assert sorted(engine.ran[:3]) == [(8, 512, 256), (32, 512, 256), (128, 512, 256)]
+    (requests,) = case.campaign.logbook.requests.values()
+    assert requests == 50
+    grid = {(requests, i, 64) for i in (64, 512)}
+    assert grid <= set(engine.ran[3:]) <= grid | {(32, 64, 64), (32, 512, 64)}
+
+
+def test_block_of_a_further_sweep_alone_has_no_grid(set_up):
+    sweeps = {"grid": {"input_tokens": [64], "output_tokens": [64], "requests": [50]}}
+    batch = BATCH | {"max_batch_size": [16]}
+    case = set_up(sweeps=sweeps | {"batch": batch})
+    assert run(case, 300)[0] == ALL
+    assert [sorted(engine.ran) for engine in case.engines] == [
+        [(8, 512, 256), (32, 512, 256), (128, 512, 256)],
+        [(50, 64, 64)],
+    ]
+    assert list(case.campaign.logbook.requests) == ["llama-3.2-1b/b1024"]
 
 
 def test_no_time_at_all_loads_nothing(set_up):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sweetspot.campaign.campaign import campaign_blocks, grid
 from sweetspot.campaign.compact import PACKAGES
+from sweetspot.campaign.design import design
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
 
@@ -49,11 +49,6 @@ def test_simulator_is_no_campaign(refused):
     assert "a campaign measures" in refused(SMALL, "--engine", "simulator")
 
 
-def test_campaign_has_one_sweep(refused):
-    sweeps = {"grid": {"requests": [50]}, "more": {"requests": [10]}}
-    assert "one sweep" in refused(SMALL | {"sweeps": sweeps})
-
-
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -92,7 +87,6 @@ BARE = """
 import sys
 for name in ("snakemake", "pandas", "matplotlib", "scipy", "seaborn", "statsmodels", "jinja2"):
     sys.modules[name] = None  # as if it were not installed
-from sweetspot.campaign.campaign import campaign_blocks, grid
 from sweetspot.campaign.compact import PACKAGES
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
@@ -141,10 +135,10 @@ def test_file_that_comes_with_the_repository_needs_no_checkpoint(engine):
     config = yaml.safe_load((ROOT / "campaign.yaml").read_text(encoding="utf-8"))
     experiment = parse_experiment(config | {"engine": engine})
     assert experiment.engine_section.weights == "random"
-    blocks = campaign_blocks(experiment)
-    assert blocks[0].settings.model.id == "llama-3.2-1b"
-    assert len(blocks) == 2
-    assert [len(grid(block, 1000)) for block in blocks] == [49, 49]
+    found = design(experiment)
+    assert found.blocks[0].settings.model.id == "llama-3.2-1b"
+    assert len(found.blocks) == 2
+    assert [len(found.grid(block, 1000)) for block in found.blocks] == [49, 49]
 
 
 def test_page_names_the_packages_that_a_node_needs():

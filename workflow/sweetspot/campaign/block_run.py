@@ -1,11 +1,11 @@
 """One block of a campaign: its N, and one cell after the other."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sweetspot.campaign.box import Box
-from sweetspot.campaign.campaign import Campaign, grid, ladder
+from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.cost import largest_that_fits
 from sweetspot.campaign.turn import Progress, Turn, turn
 from sweetspot.measure import Remeasure, adopted_record
@@ -26,15 +26,14 @@ class BlockRun:
     remeasure: Remeasure
 
     def missing(self) -> list[Cell]:
-        """Return which cells of the grid are to be measured, most informative first.
+        """Return which cells are to be measured: stated ones, then the grid's.
 
         Before its N is chosen, it is the grid of the smallest.
         """
-        chosen = self.campaign.logbook.requests.get(self.block.id)
-        return self._missing(grid(self.block, chosen or ladder(self.block)[0]))
+        return self._missing([*self._stated(), *self._grid()])
 
     def fill(self, share: Box) -> None:
-        """Choose N if need be, then measure cells as long as there is one that fits into `share`.
+        """Measure stated cells, choose N if need be, measure the grid: what fits into `share`.
 
         Raises:
             EngineError, MeterError: the engine cannot be loaded, or fails whatever it is given.
@@ -42,17 +41,31 @@ class BlockRun:
         """
         requests = self.campaign.logbook.requests
         with turn(self.campaign, self.block, share, self.box, self.progress) as at:
+            self._fill(at, self._stated())
             if self.block.id not in requests:
                 chosen = self._climb(at)
-                if chosen is None and self._missing(grid(self.block, ladder(self.block)[0])[:1]):
+                if chosen is None and self._missing(self._grid()[:1]):
                     return  # there was no time even for the centre
                 if chosen is not None:
                     requests[self.block.id] = chosen
                     self.campaign.save()
                     log.info("%s: N = %d", self.block.id, chosen)
-            while cell := at.first_that_fits(self.missing()):
-                at.measure(cell)
-                self.progress.compact_now_and_then(self.campaign)
+            self._fill(at, self._grid())
+
+    def _fill(self, at: Turn, cells: Sequence[Cell]) -> None:
+        while cell := at.first_that_fits(self._missing(cells)):
+            at.measure(cell)
+            self.progress.compact_now_and_then(self.campaign)
+
+    def _stated(self) -> list[Cell]:
+        return self.campaign.design.stated(self.block)
+
+    def _grid(self) -> list[Cell]:
+        """Return the grid at the N that was chosen, or else at the smallest."""
+        of_grid = self.campaign.design
+        steps = of_grid.ladder(self.block)
+        chosen = self.campaign.logbook.requests.get(self.block.id)
+        return of_grid.grid(self.block, chosen or steps[0]) if steps else []
 
     def _climb(self, at: Turn) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.
@@ -61,15 +74,16 @@ class BlockRun:
         engine is depends on N, too: so the centre is measured again at the N that then seems to
         fit, until that is one whose centre was.
         """
-        steps = ladder(self.block)
-        requests = steps[0]
+        of_grid = self.campaign.design
+        steps = of_grid.ladder(self.block)
+        requests = steps[0] if steps else 0
         tested: list[int] = []
 
         def grid_s(n: int) -> float:
-            return sum(at.expected_s(self._missing(grid(self.block, n))).values())
+            return sum(at.expected_s(self._missing(of_grid.grid(self.block, n))).values())
 
         while steps and requests not in tested:
-            centre = grid(self.block, requests)[0]
+            centre = of_grid.grid(self.block, requests)[0]
             if self._missing([centre]):
                 if at.first_that_fits([centre]) is None:
                     break

@@ -6,13 +6,12 @@ from functools import cached_property
 from pathlib import Path
 
 from sweetspot.campaign.cost import Seen
+from sweetspot.campaign.design import Design, design
 from sweetspot.campaign.logbook import Logbook
-from sweetspot.campaign.order import most_informative_first
 from sweetspot.config import Experiment, Metering
 from sweetspot.engines.base import Engine
-from sweetspot.errors import InputError
 from sweetspot.measure import adopted_record
-from sweetspot.plan import Block, plan
+from sweetspot.plan import Block
 from sweetspot.records import CellRecord
 from sweetspot.workload import Cell
 
@@ -43,9 +42,14 @@ class Campaign:
         return self.experiment.measure.metering
 
     @cached_property
+    def design(self) -> Design:
+        """Which cells are measured."""
+        return design(self.experiment)
+
+    @property
     def blocks(self) -> tuple[Block, ...]:
         """The blocks in order of importance, each with its cells at every N of the ladder."""
-        return campaign_blocks(self.experiment)
+        return self.design.blocks
 
     def measured(self, block: Block) -> Iterator[CellRecord]:
         """Return the records that a block has, whatever their status or N."""
@@ -68,28 +72,3 @@ class Campaign:
     def save(self) -> None:
         """Write the logbook."""
         self.logbook.write(self.folder / "campaign.json")
-
-
-def campaign_blocks(experiment: Experiment) -> tuple[Block, ...]:
-    """Return the blocks of an experiment that can be a campaign.
-
-    Raises:
-        InputError: it has more than one sweep, or cannot be planned.
-    """
-    if len(experiment.sweeps) != 1:
-        raise InputError(
-            "a campaign has one sweep, whose `requests` are the N to choose from, and not"
-            f" {len(experiment.sweeps)} ({', '.join(experiment.sweeps)})"
-        )
-    measure = experiment.measure.model_copy(update={"block": "model"})  # one load, many cells
-    return plan(experiment.model_copy(update={"measure": measure})).blocks
-
-
-def grid(block: Block, requests: int) -> list[Cell]:
-    """Return a block's cells of one N, most informative first."""
-    return most_informative_first(cell for cell in block.cells if cell.requests == requests)
-
-
-def ladder(block: Block) -> list[int]:
-    """Return the N to choose from, smallest first."""
-    return sorted({cell.requests for cell in block.cells})

@@ -6,8 +6,9 @@ from pathlib import Path
 from time import monotonic
 
 from sweetspot.campaign.box import Box, OutOfTimeError, sigterm_interrupts
-from sweetspot.campaign.campaign import Campaign, campaign_blocks
+from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
+from sweetspot.campaign.design import design
 from sweetspot.campaign.logbook import Call, open_logbook
 from sweetspot.campaign.node import dataset_writer, engines_here, require_node
 from sweetspot.campaign.run import measure_in
@@ -34,8 +35,8 @@ def conduct(
     However this ends, what was measured is durable, and `folder`/compact holds all of it.
 
     Raises:
-        InputError: the experiment is no campaign, is not the one of the folder, or the folder
-            cannot be written to.
+        InputError: the experiment simulates, is not the one of the folder, or the folder cannot be
+            written to.
         EngineError: this node cannot measure it, or none of its cells ever ran to its end.
         KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.
     """
@@ -44,7 +45,7 @@ def conduct(
         raise InputError(
             "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers)"
         )
-    blocks = campaign_blocks(experiment)
+    blocks = design(experiment).blocks
     require_node(experiment, blocks)
     make_folder(folder)
     campaign = Campaign(

@@ -5,16 +5,16 @@ from math import inf, log2
 
 from sweetspot.workload import Cell
 
-Point = tuple[float, float]
+Point = tuple[float, ...]
 
 
 def most_informative_first(cells: Iterable[Cell]) -> list[Cell]:
-    """Return cells that differ in their lengths and repeats only, the centre of the grid first.
+    """Return cells that differ in lengths, requests and repeats only, the centre of them first.
 
-    Every next one is the farthest from those before it, in octaves of both lengths: after the
-    centre the corners, then the edges' middles, and so on. So a campaign that ends early has
-    spread its cells as wide and as evenly as their number allows. Among equally far ones the
-    shorter comes first. All lengths come once before any is repeated.
+    Every next one is the farthest from those before it, in octaves of lengths and requests: in a
+    grid of lengths, after the centre the corners, then the edges' middles, and so on. So a campaign
+    that ends early has spread its cells as wide and as evenly as their number allows. Among equally
+    far ones the shorter comes first. All lengths come once before any is repeated.
     """
     cells = sorted(cells, key=lambda c: (c.repeat, c.input_tokens + c.output_tokens, c))
     repeats = sorted({cell.repeat for cell in cells})
@@ -27,7 +27,9 @@ def most_informative_first(cells: Iterable[Cell]) -> list[Cell]:
 
 def _spread(cells: list[Cell]) -> list[Cell]:
     """Return cells by greedy maximin distance; the first of equals is taken."""
-    points = [(log2(cell.input_tokens), log2(cell.output_tokens)) for cell in cells]
+    points: list[Point] = [
+        (log2(c.input_tokens), log2(c.output_tokens), log2(c.requests)) for c in cells
+    ]
     distances = [inf] * len(cells)
     place = _nearest(points, _middle(points))
     order = []
@@ -43,8 +45,8 @@ def _spread(cells: list[Cell]) -> list[Cell]:
 
 def _middle(points: list[Point]) -> Point:
     """Return the middle of the range of each axis."""
-    first, second = zip(*points, strict=True)
-    return (min(first) + max(first)) / 2, (min(second) + max(second)) / 2
+    lows, highs = (tuple(map(edge, zip(*points, strict=True))) for edge in (min, max))
+    return tuple((low + high) / 2 for low, high in zip(lows, highs, strict=True))
 
 
 def _nearest(points: list[Point], to: Point) -> int:
@@ -52,4 +54,4 @@ def _nearest(points: list[Point], to: Point) -> int:
 
 
 def _squared(a: Point, b: Point) -> float:
-    return (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2
+    return sum((x - y) ** 2 for x, y in zip(a, b, strict=True))

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from sweetspot.analysis.cells import read_cells
-from sweetspot.campaign.compact import RECORDS, Manifest, read_manifest
+from sweetspot.campaign.compact import RECORDS, read_manifest
+from sweetspot.campaign.design import design
 from sweetspot.campaign.report_load import write_load
-from sweetspot.campaign.report_tables import block_of, chosen_requests
+from sweetspot.campaign.report_tables import grid_records
 from sweetspot.campaign.report_text import report_text
 from sweetspot.cells_table import write_table
-from sweetspot.config import parse_style
+from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
-from sweetspot.records import CellRecord, read_block
+from sweetspot.records import read_block
 
 log = logging.getLogger(__name__)
 
@@ -31,24 +32,23 @@ def write_report(data: Path, out: Path) -> None:
     records = read_block(data / RECORDS)
     if not records:
         raise InputError(f"{data} has no cells: nothing was measured yet")
-    style = parse_style(manifest.experiment["figures"], str(data))
-    (sweep,) = manifest.experiment["sweeps"]
-    write_table(((record, [sweep]) for record in records), out / "cells.csv")
+    experiment = parse_experiment(manifest.experiment, str(data))
+    planned = design(experiment)
+    write_table(
+        ((record, planned.sweeps.get(record.cell, ())) for record in records), out / "cells.csv"
+    )
+    grids = grid_records(manifest, planned, records)
     loads = {}
-    for requests in sorted(set(chosen_requests(manifest, records).values()), reverse=True):
+    for requests in sorted({record.requests for record in grids}, reverse=True):
         folder = out / f"n{requests}"
-        of_load = _of_load(manifest, records, requests)
-        loads[folder] = write_load(of_load, sweep, manifest.experiment["models"], style, folder)
+        of_load = [record for record in grids if record.requests == requests]
+        loads[folder] = write_load(
+            of_load, planned.grid_sweep, experiment.models, experiment.figures, folder
+        )
     cells = read_cells(out / "cells.csv")
-    text = report_text(manifest, records, cells, loads, _sensor(data), out)
+    text = report_text(manifest, planned, records, cells, loads, _sensor(data), out)
     write_text_atomic(out / "report.md", text)
     log.info("%s: %d cells", out / "report.md", len(records))
-
-
-def _of_load(manifest: Manifest, records: list[CellRecord], requests: int) -> list[CellRecord]:
-    """Return the cells of the blocks that have this N, without those that only helped choose it."""
-    chosen = chosen_requests(manifest, records)
-    return [r for r in records if r.requests == requests == chosen[block_of(r)]]
 
 
 def _sensor(data: Path) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import pandas as pd
 from sweetspot import published
 from sweetspot.analysis.fits import read_fits
 from sweetspot.campaign.compact import Manifest
+from sweetspot.campaign.design import Design
 from sweetspot.records import CellRecord
 
 Rows = Sequence[tuple[str, ...]]
@@ -28,25 +29,49 @@ def block_of(record: CellRecord) -> str:
     return f"{record.model}/b{record.max_batch_size}"
 
 
-def chosen_requests(manifest: Manifest, records: Sequence[CellRecord]) -> dict[str, int]:
-    """Return the N of each block that has cells: the chosen one, else that of most of its cells."""
+def chosen_requests(
+    manifest: Manifest, planned: Design, records: Sequence[CellRecord]
+) -> dict[str, int]:
+    """Return the N of each block that has cells of the grid: the chosen one, else of most cells."""
     chosen = {}
-    for block in dict.fromkeys(map(block_of, records)):
-        counts = Counter(record.requests for record in records if block_of(record) == block)
+    of_grid = [r for r in records if planned.grid_sweep in planned.sweeps.get(r.cell, ())]
+    for block in dict.fromkeys(map(block_of, of_grid)):
+        counts = Counter(record.requests for record in of_grid if block_of(record) == block)
         chosen[block] = manifest.requests.get(block) or counts.most_common(1)[0][0]
     return chosen
 
 
-def status_rows(manifest: Manifest, records: Sequence[CellRecord]) -> Rows:
-    """Return per block: N, how many cells of its grid are in which state, how many are missing."""
-    (sweep,) = manifest.experiment["sweeps"].values()
-    repeats: int = manifest.experiment["measure"]["repeats"]
-    planned = len(sweep["input_tokens"]) * len(sweep["output_tokens"]) * repeats
+def grid_records(
+    manifest: Manifest, planned: Design, records: Sequence[CellRecord]
+) -> list[CellRecord]:
+    """Return the grid's cells of each block's N, without those that only helped choose it."""
+    chosen = chosen_requests(manifest, planned, records)
+    return [
+        r
+        for r in records
+        if planned.grid_sweep in planned.sweeps.get(r.cell, ())
+        and r.requests == chosen[block_of(r)]
+    ]
+
+
+def status_rows(manifest: Manifest, planned: Design, records: Sequence[CellRecord]) -> Rows:
+    """Return per block and sweep: N, how many cells are in which state, how many are missing."""
+    chosen = chosen_requests(manifest, planned, records)
+    status = {record.cell: record.status for record in records}
     rows = []
-    for block, requests in chosen_requests(manifest, records).items():
-        grid = [r.status for r in records if (block_of(r), r.requests) == (block, requests)]
-        counts = [grid.count(status) for status in ("ok", "failed", "invalid")]
-        rows.append((block, *map(str, (requests, *counts, planned - len(grid)))))
+    for block in planned.blocks:
+        of_sweeps = {}
+        if block.id in chosen:
+            of_sweeps[planned.grid_sweep] = planned.grid(block, chosen[block.id])
+        for cell in planned.stated(block):
+            for sweep in planned.sweeps[cell.id]:
+                if sweep != planned.grid_sweep:
+                    of_sweeps.setdefault(sweep, []).append(cell)
+        for sweep, cells in of_sweeps.items():
+            found = [status.get(cell.id, "missing") for cell in cells]
+            loads = ", ".join(map(str, sorted({cell.requests for cell in cells})))
+            counts = (found.count(each) for each in ("ok", "failed", "invalid", "missing"))
+            rows.append((block.id, sweep, loads, *map(str, counts)))
     return rows
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sweetspot import published
 from sweetspot.campaign.compact import Manifest
+from sweetspot.campaign.design import Design
 from sweetspot.campaign.report_sensor import sensor_text
 from sweetspot.campaign.report_tables import (
     Rows,
@@ -36,6 +37,7 @@ _SPOT_HEADER = (
 
 def report_text(
     manifest: Manifest,
+    planned: Design,
     records: Sequence[CellRecord],
     cells: pd.DataFrame,
     loads: Mapping[Path, str],
@@ -52,12 +54,13 @@ def report_text(
         f" {manifest.provenance['sweetspot']} {manifest.provenance['git_commit'][:12]}.".rstrip(),
         "## What was measured",
         markdown(
-            ("Block", "N", "ok", "failed", "invalid", "not measured"),
-            status_rows(manifest, records),
+            ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured"),
+            status_rows(manifest, planned, records),
         ),
-        "N was chosen by the time there was; cells of the grid come most informative first.",
+        f"N of `{planned.grid_sweep}` was chosen by the time there was; cells come most informative"
+        " first.",
         "## What differs from the paper",
-        "\n".join(f"- {line}" for line in differences(manifest, records)),
+        "\n".join(f"- {line}" for line in differences(manifest, planned, records)),
         *_results(loads, out),
         "## Energy",
         markdown(("", "over the ok cells"), energy_rows(cells)),
@@ -72,7 +75,7 @@ def report_text(
     return "\n\n".join(parts) + "\n"
 
 
-def differences(manifest: Manifest, records: Sequence[CellRecord]) -> list[str]:
+def differences(manifest: Manifest, planned: Design, records: Sequence[CellRecord]) -> list[str]:
     """Return in what the measurement is another than the paper's, a line each."""
     experiment = manifest.experiment
     section = experiment.get(experiment["engine"].replace("-", "_"), {})
@@ -82,7 +85,7 @@ def differences(manifest: Manifest, records: Sequence[CellRecord]) -> list[str]:
         for name, value in experiment["limits"].items()
         if value != Limits().model_dump()[name]
     }
-    requests = chosen_requests(manifest, records)
+    requests = chosen_requests(manifest, planned, records)
     chosen = ", ".join(f"{n} for {block}" for block, n in requests.items())
     models = {record.model for record in records}
     lines = [
