@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import sweetspot
-from sweetspot.provenance import git_commit, provenance
+from sweetspot.provenance import COMMIT, git_commit, provenance
 
 
 @pytest.fixture
@@ -47,4 +47,14 @@ def test_commit_is_empty_without_git(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(subprocess, "run", fail)
+    monkeypatch.delenv(COMMIT, raising=False)
     assert git_commit() == ""
+
+
+@pytest.mark.usefixtures("fresh")
+def test_commit_of_a_copy_outside_of_git_is_the_one_it_is_said_to_be(monkeypatch):
+    monkeypatch.setenv(COMMIT, "c0ffee")
+    assert git_commit() != "c0ffee"  # here git knows better
+    git_commit.cache_clear()
+    monkeypatch.setenv("PATH", "")
+    assert git_commit() == "c0ffee"

@@ -1,5 +1,6 @@
 """Where a number was made: code version, machine and time."""
 
+import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from sweetspot import __version__
+
+COMMIT = "SWEETSPOT_GIT_COMMIT"
 
 
 def provenance() -> dict[str, str]:
@@ -22,7 +25,11 @@ def provenance() -> dict[str, str]:
 
 @cache
 def git_commit() -> str:
-    """Return the commit of the code that runs, "+changes" if it was edited; "" outside of git."""
+    """Return the commit of the code that runs, "+changes" if it was edited.
+
+    Outside of git, where a copy of the files alone was brought to a node, it is what
+    SWEETSPOT_GIT_COMMIT says, "" if nothing does.
+    """
     folder = Path(__file__).parent
     try:
         done = subprocess.run(
@@ -34,5 +41,5 @@ def git_commit() -> str:
             check=True,
         )
     except (OSError, subprocess.SubprocessError):
-        return ""
+        return os.environ.get(COMMIT, "")
     return done.stdout.strip()
