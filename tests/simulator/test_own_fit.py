@@ -13,7 +13,7 @@ from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import stated_constants, transfer
 from sweetspot.simulator.own_cells import read_own_cells
-from sweetspot.simulator.own_fit import _SETTING, _held_out, calibrate_to_cells
+from sweetspot.simulator.own_fit import _SETTING, calibrate_to_cells, held_out_cells
 from sweetspot.simulator.runs import lay_out
 
 LENGTHS = (64, 512, 2048)
@@ -38,7 +38,7 @@ def measured(gpu_id, **changes):
 
 
 @pytest.mark.parametrize("gpu_id", ["h100-sxm", "a100-80gb"])
-def test_planted_constants_are_met_on_cells_that_were_held_out(tmp_path, gpu_id):
+def test_planted_constants_are_met_on_cells_that_wereheld_out_cells(tmp_path, gpu_id):
     path = tmp_path / "cells.csv"
     measured(gpu_id).to_csv(path, index=False)
     found = calibrate_to_cells(path, gpu_id, hold_out=4)
@@ -93,7 +93,7 @@ def test_repeats_of_a_cell_are_held_out_together(tmp_path):
     found = calibrate_to_cells(path, "h100-sxm", hold_out=4)
     assert found.seen == [f"{path}: 81 of 108 cells"]
     own = read_own_cells(path, gpu("h100-sxm")).cells
-    held_out = own.assign(held_out=_held_out(own, 4)).groupby(_SETTING)["held_out"]
+    held_out = own.assign(held_out=held_out_cells(own, 4)).groupby(_SETTING)["held_out"]
     assert (held_out.nunique() == 1).all()
 
 
@@ -101,7 +101,7 @@ def test_repeats_of_a_cell_are_held_out_together(tmp_path):
 def test_held_out_cells_are_of_several_lengths(one_in):
     """Every ninth cell of this grid, for one, has the same lengths."""
     cells = measured("h100-sxm")
-    held_out = cells[_held_out(cells, one_in)]
+    held_out = cells[held_out_cells(cells, one_in)]
     assert len(held_out) == len(cells) // one_in
     assert held_out["output_tokens"].nunique() > 1
     assert held_out["model"].nunique() > 1

@@ -17,7 +17,8 @@ Commands = Any  # argparse names the type only in private
 _EVALUATE = """\
 Fit the simulator's constants again, as each test says, and hold what comes out against published
 numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficiencies that its text
-states, and NVIDIA's throughput of Llama 3.1 8B. All of it takes a minute or two.
+states, and NVIDIA's throughput of Llama 3.1 8B; with --measured also against cells that a campaign
+measured. All of it takes a minute or two.
 
 Each test says what its constants saw. Figures of numbers that they saw are the error of a fit, and
 evidence for nothing; the others are predictions. The laws of the simulator were chosen with all of
@@ -27,12 +28,15 @@ _EXAMPLES = """\
 examples:
   sweetspot evaluate
   sweetspot evaluate --only joint-calibration headline-figures
+  sweetspot evaluate --measured data/h200-vllm --only measured-h200-vllm
   sweetspot evaluate --json | jq '.tests[] | select(.evidence == "prediction")'
 
 tests:
   all-models-shared, leave-one-model-out, from-one-model, from-three-models, from-each-model,
   from-every-three, headline-figures, throughput-from-data-sheet, energy-from-data-sheet,
-  throughput-from-half, joint-calibration, fp8-throughput, shared-throughput"""
+  throughput-from-half, joint-calibration, fp8-throughput, shared-throughput
+of each folder NAME of --measured:
+  measured-NAME, measured-NAME-other-cells, measured-NAME-other-models"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -45,6 +49,14 @@ def add_commands(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     evaluate.add_argument("--only", nargs="+", default=[], metavar="NAME", help="some tests")
+    evaluate.add_argument(
+        "--measured",
+        nargs="+",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="data of campaigns with in-flight batching, such as data/h200-vllm",
+    )
     evaluate.add_argument("--json", action="store_true", help="print one JSON object")
     evaluate.add_argument(
         "--page", type=Path, metavar="FILE", help="write all of it as Markdown, too"
@@ -62,7 +74,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             raise InputError("a page holds all tests; leave out --only or --page")
         make_folder(arguments.page.parent)  # a mistake shows now, not after the fits
     rows = {}
-    for name, row in evaluate(arguments.only, _progress):
+    for name, row in evaluate(arguments.only, _progress, arguments.measured):
         rows[name] = row
         if not arguments.json:
             _print(name, row)

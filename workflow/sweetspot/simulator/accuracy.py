@@ -4,8 +4,10 @@ What a calibration saw stands beside every figure: a figure on those numbers is 
 all others are predictions.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from sweetspot.simulator.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.fitting import Fit, fit_constants
 from sweetspot.simulator.headline import headline_ratios
 from sweetspot.simulator.identifiability import identifiability
+from sweetspot.simulator.measured_check import measured_tests
 from sweetspot.simulator.published_fit import SURFACES, THROUGHPUT, THROUGHPUT_MODEL
 from sweetspot.simulator.serving_check import fp8_throughput, shared_throughput
 
@@ -194,26 +197,33 @@ def name_of(test: Callable[[Evaluation], Row]) -> str:
 
 
 def evaluate(
-    only: Collection[str] = (), progress: Callable[[str], None] = lambda name: None
+    only: Collection[str] = (),
+    progress: Callable[[str], None] = lambda name: None,
+    measured: Sequence[Path] = (),
 ) -> Iterator[tuple[str, Row]]:
     """Yield every test's name and row, as soon as it is there.
 
     Args:
         only: names of tests; none for all.
         progress: is told the name of a test before it runs.
+        measured: folders of campaigns, whose cells are tests as well.
 
     Raises:
-        InputError: there is no such test.
+        InputError: there is no such test, or a folder's cells cannot be used.
     """
-    tests = {name_of(test): test for test in TESTS}
+    evaluation = Evaluation()
+    tests: dict[str, Callable[[], Row]] = {
+        name_of(test): partial(test, evaluation) for test in TESTS
+    }
+    for folder in measured:
+        tests |= dict(measured_tests(folder))
     for name in only:
         if name not in tests:
             raise unknown_name("test", name, tests)
-    evaluation = Evaluation()
     for name, test in tests.items():
         if not only or name in only:
             progress(name)
-            yield name, test(evaluation)
+            yield name, test()
 
 
 def _from(e: Evaluation, models: tuple[str, ...], at_most: float) -> Row:

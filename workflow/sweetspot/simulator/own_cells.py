@@ -1,4 +1,4 @@
-"""A user's cells.csv, as a fit of constants takes it."""
+"""A user's cells, of a run or of a campaign, as a fit of constants takes them."""
 
 import json
 from dataclasses import dataclass
@@ -88,12 +88,13 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
 
 def _read(path: Path) -> pd.DataFrame:
     try:
-        cells = pd.read_csv(path)
+        lines = path.suffix == ".jsonl"  # records of a campaign
+        cells = pd.read_json(path, lines=True) if lines else pd.read_csv(path)
     except (OSError, ValueError) as e:
         raise InputError(f"cannot read cells {path}: {e}") from e
     missing = [name for name in _WORDS + _NUMBERS if name not in cells]
     if missing:
-        raise InputError(f"{path} is no cells.csv: it lacks the column {missing[0]}")
+        raise InputError(f"{path} holds no cells: it lacks the column {missing[0]}")
     return cells
 
 

@@ -1,16 +1,18 @@
 """Constants fitted to a user's own measured cells, with the error on cells held out of the fit."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sweetspot.catalog import gpu
+from sweetspot.catalog import Gpu, gpu
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import CalibrationFile, load_calibration
-from sweetspot.simulator.fitting import Target, fit_constants
-from sweetspot.simulator.own_cells import read_own_cells
+from sweetspot.simulator.constants import Constants
+from sweetspot.simulator.fitting import Fit, Target, fit_constants
+from sweetspot.simulator.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.runs import BoolArray, lay_out
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
@@ -44,26 +46,13 @@ def calibrate_to_cells(
         raise InputError(f"hold_out must be 2 or more, not {hold_out}")
     board = gpu(gpu_id)
     own = read_own_cells(path, board, allow_simulated=allow_simulated)
-    held_out = _held_out(own.cells, hold_out)
+    held_out = held_out_cells(own.cells, hold_out)
     if not held_out.any():
         raise InputError(
             f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
         )
-    runs = lay_out(own.cells, board, own.limits)
-    energy_j, duration_s = (
-        own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
-    )
-    tokens = runs.total_output_tokens
-    targets = [
-        Target("energy_per_token", runs, energy_j / tokens, "energy_per_token_j"),
-        Target("throughput", runs, tokens / duration_s, "throughput_tokens_per_s"),
-    ]
-    start = load_calibration(board).constants
-    if not own.simulated:
-        start = replace(start, run_overhead_s=0.0)
-    fit = fit_constants(
-        board, [t.only(~held_out).condensed() for t in targets], held=start, start=start
-    )
+    targets = own_targets(own, board)
+    fit = fit_own(own, board, [target.only(~held_out) for target in targets])
     errors = {
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
         for which, kept in (("seen", ~held_out), ("held out", held_out))
@@ -82,12 +71,38 @@ def calibrate_to_cells(
     )
 
 
-def _held_out(cells: pd.DataFrame, one_in: int) -> BoolArray:
+def own_targets(own: OwnCells, board: Gpu) -> list[Target]:
+    """Return energy per token and throughput of these cells, as a fit is to meet them."""
+    runs = lay_out(own.cells, board, own.limits)
+    energy_j, duration_s = (
+        own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
+    )
+    tokens = runs.total_output_tokens
+    return [
+        Target("energy_per_token", runs, energy_j / tokens, "energy_per_token_j"),
+        Target("throughput", runs, tokens / duration_s, "throughput_tokens_per_s"),
+    ]
+
+
+def shipped_constants(own: OwnCells, board: Gpu) -> Constants:
+    """Return the constants that ship for a board, for windows as these cells have them."""
+    constants = load_calibration(board).constants
+    return constants if own.simulated else replace(constants, run_overhead_s=0.0)
+
+
+def fit_own(own: OwnCells, board: Gpu, targets: Sequence[Target]) -> Fit:
+    """Return the fit to these targets, which are some of those that the cells give."""
+    start = shipped_constants(own, board)
+    return fit_constants(board, [t.condensed() for t in targets], held=start, start=start)
+
+
+def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:
     """Return which cells are held out: drawn, as a step through a grid would take one length.
 
-    Repeats of a cell go the same way, as one of them would tell the others.
+    Repeats of a cell go the same way, as one of them would tell the others. In turns 0 to
+    `one_in` - 1, each is held out once.
     """
     setting = cells.groupby(_SETTING, sort=True).ngroup().to_numpy()
     rank = np.random.default_rng(_SEED).permutation(int(setting.max()) + 1)
-    held_out: BoolArray = rank[setting] % one_in == one_in - 1
+    held_out: BoolArray = rank[setting] % one_in == turn % one_in
     return held_out
