@@ -158,7 +158,8 @@ def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
     assert "figures/figure3_heatmap.png" in page
     assert "surface" not in page  # of a grid with holes there is none
     assert "Measured on NVIDIA H200 with vllm 0.24.0" in page
-    assert "simulated" not in page.lower()
+    assert "Simulated, not measured" not in page
+    assert "## Beside the simulator\n\nConstants: data sheet of h200-sxm" in page
     assert "Weights: drawn at random" in page
     (ok,) = re.findall(r"\| llama-3.2-1b/b1024 \| grid \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
     assert 9 < int(ok) < 25
@@ -166,6 +167,26 @@ def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
     assert "| the energy counter moves every | 0.1 s |" in page
     assert "| the average power is a mean over | not known |" in page
     assert "| wave 0, 15 s: counter over instant power | +1.00% |" in page
+
+
+def test_cells_stand_beside_the_simulator_s(measured, tmp_path):
+    """The engine of these cells takes 3 times the simulator's time, at 300 W."""
+    write_report(measured, tmp_path / "report")
+    page = (tmp_path / "report" / "report.md").read_text()
+    section = page[page.index("## Beside the simulator") : page.index("## Energy")]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "| llama" in line]
+    cells = rows_of(tmp_path / "report" / "cells.csv")
+    assert len(rows) == len(cells)
+    for row, cell in zip(rows, cells, strict=True):
+        assert row[1:4] == [cell["requests"], cell["input_tokens"], cell["output_tokens"]]
+        assert float(row[4]) == pytest.approx(float(cell["tokens_per_j"]), rel=1e-3)
+        # the tail that calibrations hold is no part of a measured window
+        assert float(row[9].rstrip(" %")) >= 199
+        power_w = float(row[11])
+        of_times = float(row[8]) / float(row[7])
+        assert power_w / float(row[10]) == pytest.approx(
+            of_times * float(row[4]) / float(row[5]), rel=0.01
+        )
 
 
 def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, tmp_path):

@@ -101,16 +101,37 @@ def energy_rows(cells: pd.DataFrame) -> Rows:
             ("its standard deviation over cells", f"{gaps.std(ddof=0):.2f} %"),
             ("its range", f"{gaps.min():+.2f} % to {gaps.max():+.2f} %"),
         ]
-    sums = pd.to_numeric(ok["energy_sum_500ms_j"]) / pd.to_numeric(ok["energy_j"])
-    sums = (sums.dropna() - 1) * 100
+    sums = (_numbers(ok, "energy_sum_500ms_j") / _numbers(ok, "energy_j")).dropna() - 1
     if len(sums):
         rows.append(
             (
                 "the paper's sum at 500 ms against the energy that counts, median",
-                f"{sums.median():+.2f} %",
+                f"{100 * sums.median():+.2f} %",
+            )
+        )
+    lost_s = _lost_s(ok)
+    if len(lost_s):
+        rows.append(
+            (
+                "that is, seconds of power above idle that the sum lacks: mean, standard deviation",
+                f"{lost_s.mean():.2f} s, {lost_s.std(ddof=0):.2f} s",
             )
         )
     return rows
+
+
+def _lost_s(ok: pd.DataFrame) -> pd.Series:
+    """Return how many seconds of a window's power above idle the paper's sum lacks, per cell.
+
+    Half a second is what a 1-s mean shifts out of a window that ends with its work.
+    """
+    lacking_j = _numbers(ok, "energy_j") - _numbers(ok, "energy_sum_500ms_j")
+    above_w = _numbers(ok, "mean_power_w") - _numbers(ok, "idle_before_w")
+    return (lacking_j * _numbers(ok, "passes") / above_w).dropna()
+
+
+def _numbers(cells: pd.DataFrame, column: str) -> pd.Series:
+    return pd.to_numeric(cells[column])
 
 
 def condition_rows(cells: pd.DataFrame) -> Rows:

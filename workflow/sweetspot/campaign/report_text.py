@@ -42,9 +42,21 @@ def report_text(
     cells: pd.DataFrame,
     loads: Mapping[Path, str],
     sensor: Mapping[str, Any] | None,
+    beside: str,
     out: Path,
 ) -> str:
-    """Return report.md; `loads` are the folders of each N, and what is missing there."""
+    """Return report.md.
+
+    Args:
+        manifest: of the data.
+        planned: the cells that were to be measured.
+        records: those that were.
+        cells: the same, as cells.csv has them.
+        loads: the folders of each N, and what is missing there.
+        sensor: what was found of it; None where it was not looked at.
+        beside: what the simulator says of the cells; empty for simulated ones.
+        out: folder of the page.
+    """
     what = "**Simulated, not measured**" if manifest.simulated else "Measured"
     parts = [
         f"# Campaign `{manifest.experiment['run']}`",
@@ -62,6 +74,7 @@ def report_text(
         "## What differs from the paper",
         "\n".join(f"- {line}" for line in differences(manifest, planned, records)),
         *_results(loads, out),
+        *(["## Beside the simulator", beside] if beside else []),
         "## Energy",
         markdown(("", "over the ok cells"), energy_rows(cells)),
         "Boards' sensors are good to about 5 %; what is compared here is of one board.",

@@ -63,6 +63,12 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
         )
     kind = "simulated" if only_simulated else "measured"
     kept = (simulated == only_simulated) & (cells["status"] == "ok") & (cells["gpu"] == board.id)
+    engines = sorted(cells.loc[kept, "engine"].astype(str).unique())
+    if len(engines) > 1 or not set(engines) <= set(ENGINES):
+        raise InputError(
+            f"{path} has cells of {', '.join(engines)}; constants go with one engine, and with one"
+            f" of in-flight batching: {' or '.join(ENGINES)}"
+        )
     if int(kept.sum()) < MIN_CELLS:
         others = sorted({str(gpu) for gpu in cells["gpu"].dropna()} - {board.id})
         met = f" (other cells: {', '.join(others)})" if others else ""
@@ -72,12 +78,6 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
             " sizes"
         )
     cells = cells[kept].copy()
-    engines = sorted(cells["engine"].astype(str).unique())
-    if len(engines) > 1 or engines[0] not in ENGINES:
-        raise InputError(
-            f"{path} has cells of {', '.join(engines)}; constants go with one engine, and with one"
-            f" of in-flight batching: {' or '.join(ENGINES)}"
-        )
     for name in _NUMBERS:
         _require_positive(cells, name, path)
     experiment = _experiment(path)
