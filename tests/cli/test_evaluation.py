@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from sweetspot.cli.evaluation import _EXAMPLES
 from sweetspot.simulator.accuracy import TESTS, name_of
 from sweetspot.simulator.evaluation import Figure, Row
 
+DATA = Path(__file__).parents[2] / "data" / "h200-vllm"
 QUICK = ("throughput-from-data-sheet", "energy-from-data-sheet")
 
 
@@ -40,6 +42,18 @@ def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys):
     assert len(test["seen"]) == 2
     assert [figure["met"] for figure in test["figures"]] == [True] * 4
     assert test["identifiability"]["at_bound"]
+
+
+def test_measured_cells_are_tests_as_well(capsys):
+    assert main(["evaluate", "--measured", str(DATA), "--only", "measured-h200-vllm"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("measured-h200-vllm: 42 cells measured with vllm on h200-sxm: nothing")
+    assert "  prediction; constants: data sheet, fitted to: published-table5" in out
+    assert "throughput, gemma-2-2b" in out
+
+
+def test_folder_that_holds_no_cells_is_refused(capsys, tmp_path):
+    assert "holds no records.jsonl" in refused(capsys, "--measured", str(tmp_path))
 
 
 def test_missed_target_is_said(capsys, monkeypatch):
@@ -79,5 +93,5 @@ def test_bad_question_is_answered_in_one_line_before_any_fit(
 
 
 def test_help_names_every_test():
-    listed = _EXAMPLES.partition("tests:")[2].replace(",", " ").split()
+    listed = _EXAMPLES.partition("tests:")[2].partition("\n\n")[0].replace(",", " ").split()
     assert listed == [name_of(test) for test in TESTS]

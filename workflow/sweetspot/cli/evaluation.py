@@ -35,7 +35,8 @@ tests:
   all-models-shared, leave-one-model-out, from-one-model, from-three-models, from-each-model,
   from-every-three, headline-figures, throughput-from-data-sheet, energy-from-data-sheet,
   throughput-from-half, joint-calibration, fp8-throughput, shared-throughput
-of each folder NAME of --measured:
+
+tests on each folder NAME of --measured:
   measured-NAME, measured-NAME-other-cells, measured-NAME-other-models"""
 
 
