@@ -79,7 +79,17 @@ def test_deployment_is_asked_and_said(capsys):
 
 
 def test_windows_are_said_where_the_model_has_any(capsys):
-    numbers = "--gpu h100-sxm --input 6000 --output 64 --requests 20 --sliding-windows".split()
+    numbers = [
+        "--gpu",
+        "h100-sxm",
+        "--input",
+        "6000",
+        "--output",
+        "64",
+        "--requests",
+        "20",
+        "--sliding-windows",
+    ]
     for model, said in (("gemma-2-2b", True), ("llama-3.1-8b", False)):
         assert main(["predict", "--model", model, *numbers]) == 0
         assert ("  sliding windows\n" in capsys.readouterr().out) == said

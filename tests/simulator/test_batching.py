@@ -438,6 +438,7 @@ def loads(draw, gaps_s=REAL_GAPS_S):
 def test_every_request_ends_and_nothing_is_lost(load):
     requests, server = load
     limits, policy, chunked = server
+    windows = limits.windows
     found, segments = served(requests, server)
     assert found.requests == len(requests)
     assert found.input_tokens == sum(r.input_tokens for r in requests)
@@ -454,6 +455,13 @@ def test_every_request_ends_and_nothing_is_lost(load):
         assert segment.decodes + segment.prompt_tokens <= limits.max_num_tokens
         assert segment.decodes + segment.prompts <= limits.max_batch_size
         assert 0 <= ran.iterations <= segment.iterations
+        grown = ran.iterations - 1 if ran.iterations else 0
+        held = windows.full_layers * (segment.decode_context + grown * segment.decodes)
+        if windows.sliding_layers:
+            read = segment.sliding_context + grown * segment.sliding_decodes
+            assert read <= segment.decode_context + grown * segment.decodes
+            held += windows.sliding_layers * read
+        assert held <= limits.kv_blocks * limits.tokens_per_block * windows.layers
         if not chunked:
             assert segment.prompts == segment.prompts_finished
 
