@@ -48,7 +48,7 @@ def padded(graphs, *tokens, prompt_tokens=0):
 
 
 def test_sizes_of_vllm_are_its_own():
-    """VLLM 0.24.0 logs these for max_num_seqs 1024, 100 and 3 (docstring of the method)."""
+    """Up to twice the batch limit, to 512 and to max_num_tokens, which is a size of its own."""
     sizes = graphs_of("vllm").sizes
     assert sizes == (1, 2, 4, *range(8, 256, 8), *range(256, 513, 16))
     assert graphs_of("vllm", 100).sizes == (1, 2, 4, *range(8, 201, 8))
