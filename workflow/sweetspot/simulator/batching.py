@@ -96,17 +96,23 @@ class InFlightBatching:
                 break
             self._cut = None
             self._prompts_ending.append(running)
-        read = (0, 0) if sliding is None else (sliding.context, sliding.filling)
         if tokens:
-            processed = (tokens, pairs, earlier, prompts, len(self._prompts_ending))
-            return Segment(
-                1, inf, decodes, context, *processed, *read, sliding_pairs, sliding_earlier
-            )
-        if decodes:
+            ending = len(self._prompts_ending)
+            planned = Segment(1, inf, decodes, context, tokens, pairs, earlier, prompts, ending)
+        elif decodes:
             steps = self._blocks.steps(decoding.even_steps(), decoding.iteration)
-            return Segment(steps, self._wake_s(now_s), decodes, context, 0, 0, 0, 0, 0, *read)
-        following = self._queue.next
-        return None if following is None else Segment(0, following.request.arrival_s)
+            planned = Segment(steps, self._wake_s(now_s), decodes, context)
+        else:
+            following = self._queue.next
+            return None if following is None else Segment(0, following.request.arrival_s)
+        if sliding is None:
+            return planned
+        return planned._replace(
+            sliding_context=sliding.context,
+            sliding_decodes=sliding.filling,
+            sliding_pairs=sliding_pairs,
+            sliding_prompt_context=sliding_earlier,
+        )
 
     def advance(self, iterations: int, now_s: float) -> list[Finished]:
         """Take note that this many iterations of the plan ran until `now_s`."""

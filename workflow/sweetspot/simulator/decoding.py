@@ -3,7 +3,7 @@
 from heapq import heappop, heappush
 
 from sweetspot.simulator.waiting import Running
-from sweetspot.simulator.windows import NEVER, SlidingReads, Windows
+from sweetspot.simulator.windows import SlidingReads, Windows
 
 
 class Decoding:
@@ -44,8 +44,10 @@ class Decoding:
 
         A request must be here. They last until one ends or fills its window.
         """
-        full_at = NEVER if self.sliding is None else self.sliding.next_full()
-        return min(self.next_end(), full_at) - self.iteration
+        until = self.next_end()
+        if self.sliding is not None:
+            until = min(until, self.sliding.next_full())
+        return until - self.iteration
 
     def next_end(self) -> int:
         """Return the iteration at which the next request ends; there must be one."""

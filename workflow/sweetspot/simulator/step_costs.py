@@ -47,7 +47,7 @@ class _Terms(NamedTuple):
         self, segment: Segment, context: float, pairs: float, prompt_context: float
     ) -> float:
         """Return what an iteration with prompts takes, with attention as a layer has it."""
-        _, _, decodes, _, tokens, _, _, prompts, ending, *_ = segment
+        _, _, decodes, _, tokens, _, _, prompts, ending = segment[:9]
         return (
             self.tokens[decodes + tokens]
             + self.rows[decodes + ending]
@@ -79,20 +79,17 @@ class StepCosts:
 
     def run(self, segment: Segment, now_s: float) -> Ran:
         """Return what the segment takes if it begins at `now_s`; a wait draws active power."""
-        most, wake_s, decodes, full_context = segment[:4]
-        if segment.prompt_tokens:
-            attended = (
-                self._mean(full_context, segment.sliding_context),
-                self._mean(segment.prompt_pairs, segment.sliding_pairs),
-                self._mean(segment.prompt_context, segment.sliding_prompt_context),
-            )
-            dynamic_j = self._dynamic_j.with_prompts(segment, *attended)
-            time_s = self._time_s.with_prompts(segment, *attended)
+        most, wake_s, decodes, full_context, tokens, full_pairs, full_earlier = segment[:7]
+        read: tuple[float, ...] = (full_context, decodes, full_pairs, full_earlier)
+        if self._sliding_share:
+            read = self._mean_of_layers(read, segment[-len(read) :])
+        context, growth, pairs, earlier = read
+        if tokens:
+            dynamic_j = self._dynamic_j.with_prompts(segment, context, pairs, earlier)
+            time_s = self._time_s.with_prompts(segment, context, pairs, earlier)
             return self._ran(1, max(time_s, dynamic_j / self._headroom_w), dynamic_j)
         if not most:
             return self._ran(0, wake_s - now_s, 0.0)
-        context = self._mean(full_context, segment.sliding_context)
-        growth = self._mean(decodes, segment.sliding_decodes)
         per_context_s = self._time_s.decode_per_context[decodes]
         per_context_j = self._dynamic_j.decode_per_context[decodes]
         first_j = self._dynamic_j.decode[decodes] + per_context_j * context
@@ -106,9 +103,12 @@ class StepCosts:
         dynamic_j = count * first_j + growth_j * (count * (count - 1) / 2)
         return self._ran(count, duration_s, dynamic_j)
 
-    def _mean(self, full: int, sliding: int) -> float:
-        """Return the mean over layers of what a full and what a sliding layer has."""
-        return full + self._sliding_share * (sliding - full) if self._sliding_share else full
+    def _mean_of_layers(
+        self, full: tuple[float, ...], sliding: tuple[float, ...]
+    ) -> tuple[float, ...]:
+        """Return the mean over layers of what full and what sliding ones read."""
+        share = self._sliding_share
+        return tuple(f + share * (s - f) for f, s in zip(full, sliding, strict=True))
 
     def _ran(self, iterations: int, duration_s: float, dynamic_j: float) -> Ran:
         """Return what came of a segment, from the dynamic energy of one GPU."""
