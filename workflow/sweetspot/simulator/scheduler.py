@@ -83,8 +83,8 @@ class Schedule:
         prompt_context: KV-cache tokens that prompt chunks read from earlier chunks.
         prompts: prompts, or chunks of one, in the iteration.
         prompts_finished: prompts that end here and so generate their first token.
-        sliding_context, sliding_pairs, sliding_prompt_context: the same three in a sliding layer;
-            0 where none slides.
+        sliding_context, sliding_pairs, sliding_prompt_context: context and pairs of decode and of
+            prompts as a sliding layer has them; 0 where none slides.
         sliding_decodes: requests in decode whose window is not full.
     """
 
