@@ -65,6 +65,7 @@ def test_values_cannot_be_changed():
         ({"dataset": {"sed": 1}}, "key in dataset", "sed", "seed"),
         ({"measure": {"repeat": 1}}, "key in measure", "repeat", "repeats"),
         ({"simulator": {"calibrations": 1}}, "key in simulator", "calibrations", "calibration"),
+        ({"simulator": {"cuda_graph": 1}}, "key in simulator", "cuda_graph", "cuda_graphs"),
         ({"figures": {"colourmap": 1}}, "key in figures", "colourmap", "colormap"),
     ],
 )

@@ -36,6 +36,8 @@ def keys(small_experiment):
         {"limits": {"tensor_parallel": 2}},
         {"precision": {"weights": "fp8"}},
         {"precision": {"kv_cache": "fp8"}},
+        {"simulator": {"cuda_graphs": "vllm"}},
+        {"simulator": {"cuda_graphs": "tensorrt-llm"}},
     ],
     ids=str,
 )
@@ -154,11 +156,31 @@ def test_links_decide_values_of_several_gpus_only(small_experiment, monkeypatch)
     assert settings_json(2) != before[2]
 
 
-def test_records_from_before_precision_could_be_chosen_keep_their_keys(small_experiment):
+def test_records_from_before_precision_and_traits_could_be_chosen_keep_their_keys(
+    small_experiment,
+):
     said = plan(small_experiment()).blocks[0].settings.json
     assert "precision" not in said
+    assert "traits" not in said
+    assert "sliding_windows" not in said
     assert "nvlink" not in said
     assert "pcie" not in said
+
+
+def test_windows_decide_values_of_models_that_have_them_only(keys):
+    windows = {"simulator": {"sliding_windows": True}}
+    assert keys(**windows) == keys()
+    before, after = keys(models=["gemma-2-2b"]), keys(models=["gemma-2-2b"], **windows)
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+
+
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm", "transformers"])
+def test_key_of_a_measured_cell_stays_with_what_is_simulated(keys, engine):
+    simulated = {"sliding_windows": True, "cuda_graphs": "vllm"}
+    assert keys(engine=engine, models=["gemma-2-2b"], simulator=simulated) == keys(
+        engine=engine, models=["gemma-2-2b"]
+    )
 
 
 def test_batch_limit_that_a_sweep_states_itself_does_not_change_its_cells(keys):

@@ -230,6 +230,31 @@ def test_fp8_and_more_gpus_change_the_answer_as_they_should():
     assert (fp8.weights, fp8.kv_cache, two.tensor_parallel) == ("fp8", "fp8", 2)
 
 
+def test_windows_change_long_sequences_of_models_that_have_them():
+    workload = ("h100-sxm", 6000, 512, 100, 64)
+    plain, windows = (predict("gemma-2-2b", *workload, sliding_windows=w) for w in (False, True))
+    assert windows.energy_per_token_j < plain.energy_per_token_j
+    assert windows.max_concurrency >= plain.max_concurrency
+    assert (plain.sliding_windows, windows.sliding_windows) == (False, True)
+    short = ("h100-sxm", 2048, 2048, 100, 64)
+    plain, windows = (predict("gemma-2-2b", *short, sliding_windows=w) for w in (False, True))
+    assert windows.energy_per_token_j == pytest.approx(plain.energy_per_token_j, rel=1e-12)
+    # a model without windows answers as if nobody had asked
+    asked = predict("opt-1.3b", "h100-sxm", 512, 64, 20, sliding_windows=True)
+    assert asked == predict("opt-1.3b", "h100-sxm", 512, 64, 20)
+
+
+def test_graphs_make_a_batch_between_sizes_dearer():
+    of = {
+        graphs: predict("opt-1.3b", "h100-sxm", 64, 256, 130, cuda_graphs=graphs)
+        for graphs in ("none", "vllm", "tensorrt-llm")
+    }
+    # 130 requests decode as 136, and as 256
+    energies = [of[graphs].energy_per_token_j for graphs in ("none", "vllm", "tensorrt-llm")]
+    assert energies[0] < energies[1] < energies[2]
+    assert [found.cuda_graphs for found in of.values()] == list(of)
+
+
 @pytest.mark.parametrize(
     ("gpu_id", "change", "message"),
     [
@@ -238,6 +263,8 @@ def test_fp8_and_more_gpus_change_the_answer_as_they_should():
         ("h100-sxm", {"tensor_parallel": 3}, "its 32 attention heads cannot be split evenly"),
         ("h100-sxm", {"weights": "int4"}, "weights must be 'model' or 'fp8', not 'int4'"),
         ("h100-sxm", {"kv_cache": None}, "kv_cache must be 'model' or 'fp8', not None"),
+        ("h100-sxm", {"cuda_graphs": "on"}, "cuda_graphs must be 'none', 'vllm' or 'tensorrt-llm'"),
+        ("h100-sxm", {"sliding_windows": 4096}, "sliding_windows must be true or false, not 4096"),
         ("a100-80gb", {"weights": "fp8"}, "a100-80gb has no FP8"),
     ],
 )

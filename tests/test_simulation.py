@@ -2,7 +2,7 @@
 
 import pytest
 
-from sweetspot.config import Limits
+from sweetspot.config import Limits, Traits
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulation import simulate_load
 from sweetspot.simulator.requests import Lengths, Request, generated
@@ -52,6 +52,38 @@ def test_max_utilization_fills_a_short_cache():
     assert greedy.pauses > 0
     assert greedy.max_batch > careful.max_batch
     assert greedy.output_tokens == careful.output_tokens
+
+
+def test_windows_and_graphs_are_those_asked_for():
+    requests = [Request(0.05 * i, 5000 + 10 * i, 300) for i in range(60)]
+    limits = Limits(max_batch_size=48)
+    plain, windows, graphs = (
+        simulate_load("gemma-2-9b", "h100-sxm", requests, limits=limits, traits=traits)
+        for traits in (None, Traits(sliding_windows=True), Traits(cuda_graphs="vllm"))
+    )
+    assert windows.served.energy_j < plain.served.energy_j < graphs.served.energy_j
+    assert plain.traits == Traits()
+    assert windows.traits.sliding_windows
+    assert graphs.traits.cuda_graphs == "vllm"
+    asked = simulate_load(*LLAMA, load(20), traits=Traits(sliding_windows=True))
+    assert asked.traits == Traits()
+    assert asked.served == simulate_load(*LLAMA, load(20)).served
+
+
+@pytest.mark.parametrize("scheduling", ["guaranteed-no-evict", "max-utilization", "static"])
+def test_window_beyond_all_requests_changes_nothing(scheduling):
+    lengths = Lengths(mean=900, stdev=600, shape="lognormal")
+    # a padded batch has the longest prompt and the longest answer: no more than 4096 tokens
+    requests = list(generated(200, lengths, lengths, max_seq_len=2048, rate_per_s=20.0))
+    limits = Limits(kv_cache_memory_fraction=0.1)
+    plain, windows = (
+        simulate_load(
+            "gemma-2-2b", "h100-sxm", requests, limits=limits, scheduling=scheduling, traits=traits
+        ).served
+        for traits in (None, Traits(sliding_windows=True))
+    )
+    assert windows.energy_j == pytest.approx(plain.energy_j, rel=1e-12)
+    assert (windows.iterations, windows.pauses) == (plain.iterations, plain.pauses)
 
 
 def test_long_sequence_is_said():

@@ -71,10 +71,28 @@ def test_json_is_the_python_answer(capsys):
 
 def test_deployment_is_asked_and_said(capsys):
     deployment = ["--tp", "2", "--weights", "fp8", "--kv-cache", "fp8", "--requests", "20"]
+    deployment += ["--cuda-graphs", "vllm"]
     assert main([*QUESTION, *deployment]) == 0
     out = capsys.readouterr().out
-    assert "shared by 2 GPUs; energy and power are those of all" in out
-    assert "weights and KV cache in FP8" in out
+    assert "  2 GPUs, FP8 weights, FP8 KV cache, CUDA graphs of vLLM\n" in out
+    assert "note: energy and power are those of all GPUs" in out
+
+
+def test_windows_are_said_where_the_model_has_any(capsys):
+    numbers = [
+        "--gpu",
+        "h100-sxm",
+        "--input",
+        "6000",
+        "--output",
+        "64",
+        "--requests",
+        "20",
+        "--sliding-windows",
+    ]
+    for model, said in (("gemma-2-2b", True), ("llama-3.1-8b", False)):
+        assert main(["predict", "--model", model, *numbers]) == 0
+        assert ("  sliding windows\n" in capsys.readouterr().out) == said
 
 
 def test_cell_beyond_the_context_is_said(capsys):
@@ -103,6 +121,10 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
         (("--input", "8000"), "input_tokens 8000 + output_tokens 256 = 8256"),
         (("--tp", "3"), "model llama-3.1-8b cannot be shared by tensor_parallel 3 GPUs"),
         (("--weights", "fp4"), "weights must be 'model' or 'fp8', not 'fp4'"),
+        (
+            ("--cuda-graphs", "sglang"),
+            "cuda_graphs must be 'none', 'vllm' or 'tensorrt-llm', not 'sglang'",
+        ),
         (("--kv-cache", "fp8", "--gpu", "a100-40gb"), "a100-40gb has no FP8"),
         (("--calibration", "nowhere.json"), "cannot read calibration nowhere.json"),
     ],

@@ -3,12 +3,14 @@
 import gzip
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from sweetspot.cli import main, simulation_answer
 from sweetspot.config import Limits
 from sweetspot.simulation import simulate_load
+from sweetspot.simulator.requests import Shape
 from sweetspot.simulator.traces import read_trace
 
 LLAMA = ["--model", "llama-3.1-8b", "--gpu", "h100-sxm"]
@@ -83,6 +85,26 @@ def test_static_batching_is_said(capsys):
     assert "static, max_batch_size 20" in out
 
 
+def test_deployment_is_said_and_reaches_the_answer(capsys):
+    gemma = ["--model", "gemma-2-2b", "--gpu", "h100-sxm", "--tp", "2", "--kv-cache", "fp8"]
+    traits = ["--sliding-windows", "--cuda-graphs", "tensorrt-llm"]
+    out = answer(capsys, *GENERATED, *gemma, *traits)
+    deployment = "2 GPUs, FP8 KV cache, sliding windows, CUDA graphs of TensorRT-LLM"
+    assert f"max_num_tokens 8192, {deployment}\n" in out
+    assert "note: energy and power are those of all GPUs" in out
+    found = json.loads(answer(capsys, *GENERATED, *gemma, *traits, "--json"))
+    assert (found["sliding_windows"], found["cuda_graphs"]) == (True, "tensorrt-llm")
+    plain = json.loads(answer(capsys, *GENERATED, *gemma, "--json"))
+    assert (plain["sliding_windows"], plain["cuda_graphs"]) == (False, "none")
+    assert found["energy_j"] > plain["energy_j"]  # padded; all requests are within the window
+
+
+@pytest.mark.parametrize("shape", get_args(Shape))
+def test_every_shape_of_lengths_can_be_asked_for(capsys, shape):
+    drawn = [*GENERATED, *LLAMA, "--input-stdev", "30", "--lengths", shape, "--json"]
+    assert json.loads(answer(capsys, *drawn))["requests"] == 50
+
+
 def test_same_seed_gives_the_same_answer(capsys):
     drawn = [*GENERATED, *LLAMA, "--input-stdev", "30", "--lengths", "lognormal", "--json"]
     first, again, other = (answer(capsys, *drawn, "--seed", seed) for seed in ("1", "1", "2"))
@@ -130,6 +152,7 @@ def test_sequence_beyond_the_context_is_said(capsys):
         ([*GENERATED, "--kv-cache-memory-fraction", "nan"], "kv_cache_memory_fraction"),
         ([*GENERATED, "--kv-cache-memory-fraction", "1e-6"], "does not fit in the KV cache"),
         ([*GENERATED, "--static-batching", "--no-chunked-prefill"], "--static-batching admits"),
+        ([*GENERATED, "--cuda-graphs", "yes"], "cuda_graphs must be 'none', 'vllm' or"),
         ([*GENERATED, "--model", "lama"], "unknown model 'lama'"),
         ([*GENERATED, "--gpu", "h100"], "unknown GPU 'h100'"),
     ],

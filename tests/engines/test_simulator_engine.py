@@ -50,6 +50,29 @@ def test_session_runs_cells_and_its_meter_saw_them(block):
     session.close()
 
 
+@pytest.mark.parametrize(
+    ("model", "traits", "words", "dearer"),
+    [
+        ("gemma-2-2b", {"sliding_windows": True}, "sliding windows", False),
+        ("llama-3.2-1b", {"cuda_graphs": "vllm"}, "CUDA graphs of vLLM", True),
+        ("llama-3.2-1b", {"cuda_graphs": "tensorrt-llm"}, "CUDA graphs of TensorRT-LLM", True),
+    ],
+)
+def test_session_runs_as_the_experiment_says(small_experiment, model, traits, words, dearer):
+    sweep = {"input_tokens": [5000], "output_tokens": [64], "requests": [21]}
+    energies_j = []
+    for simulator in ({}, traits):
+        experiment = small_experiment(models=[model], sweeps={"one": sweep}, simulator=simulator)
+        [block] = plan(experiment).blocks
+        session = SimulatorEngine().load(block.settings)
+        session.run(block.cells[0])
+        trace = session.meter.stop().trace
+        energies_j.append(window_energy_j(trace, 0.0, float(trace.t_s[-1])))
+        assert block.settings.deployment == (words if simulator else "")
+    assert (energies_j[1] > energies_j[0]) == dearer
+    assert energies_j[1] != energies_j[0]
+
+
 def test_same_cell_gives_the_same_numbers_whatever_ran_before(block):
     first, second = (SimulatorEngine().load(block.settings) for _ in range(2))
     for cell in block.cells:

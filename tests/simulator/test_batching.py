@@ -1,6 +1,7 @@
 """In-flight batching of any requests against a step-by-step scheduler, and its laws."""
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 
 import numpy as np
@@ -12,12 +13,15 @@ from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.errors import EngineError
 from sweetspot.simulator.batching import InFlightBatching, Policy
 from sweetspot.simulator.calibration import load_calibration
+from sweetspot.simulator.cuda_graphs import cuda_graphs
 from sweetspot.simulator.events import Ran
 from sweetspot.simulator.requests import Request
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import Schedule, SchedulerLimits, schedule
 from sweetspot.simulator.serving import serve
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.step_costs import StepCosts
+from sweetspot.simulator.windows import NO_WINDOWS, Windows
 from sweetspot.simulator.work import work
 
 H100 = gpu("h100-sxm")
@@ -37,6 +41,10 @@ class Iteration:
     prompt_context: int = 0
     prompts: int = 0
     prompts_finished: int = 0
+    sliding_context: int = 0
+    sliding_decodes: int = 0
+    sliding_pairs: int = 0
+    sliding_prompt_context: int = 0
 
 
 def plain_s(iteration):
@@ -78,18 +86,22 @@ def stepped(requests, limits, policy, chunked, iteration_s=plain_s):
     and the number of pauses.
     """
     growing = policy is Policy.MAX_UTILIZATION
+    windows = limits.windows
+    window, slides = windows.tokens, windows.sliding_layers > 0
+    kv_blocks = limits.kv_blocks * (windows.full_layers + windows.sliding_layers)
 
     def blocks(sequence):
         tokens = sequence.request.input_tokens + sequence.request.output_tokens
         if growing:
             tokens = sequence.context if sequence.decodes else sequence.prompt
-        return -(-tokens // limits.tokens_per_block)
+        full, kept = (-(-n // limits.tokens_per_block) for n in (tokens, min(tokens, window)))
+        return windows.full_layers * full + windows.sliding_layers * kept
 
     waiting = [Sequence(request) for request in requests]
     in_flight, iterations, ended, pauses = [], [], [], 0
     now_s = requests[0].arrival_s
     while waiting or in_flight:
-        while sum(map(blocks, in_flight)) > limits.kv_blocks:
+        while sum(map(blocks, in_flight)) > kv_blocks:
             last = in_flight.pop()
             last.prompt, last.done = last.context, 0
             waiting.insert(0, last)
@@ -101,7 +113,7 @@ def stepped(requests, limits, policy, chunked, iteration_s=plain_s):
             if sequence not in in_flight:
                 full = len(in_flight) == limits.max_batch_size
                 taken = sum(map(blocks, in_flight)) + blocks(sequence)
-                if sequence.request.arrival_s > now_s or full or taken > limits.kv_blocks:
+                if sequence.request.arrival_s > now_s or full or taken > kv_blocks:
                     break
             left = chunk = sequence.prompt - sequence.done
             if chunk > budget:
@@ -118,7 +130,7 @@ def stepped(requests, limits, policy, chunked, iteration_s=plain_s):
         if not in_flight:
             now_s = waiting[0].request.arrival_s
             continue
-        assert sum(map(blocks, in_flight)) <= limits.kv_blocks
+        assert sum(map(blocks, in_flight)) <= kv_blocks
         assert budget >= 0
         ending = [s for s, chunk in chunks if s.done + chunk == s.prompt]
         iteration = Iteration(
@@ -131,6 +143,17 @@ def stepped(requests, limits, policy, chunked, iteration_s=plain_s):
             prompts=len(chunks),
             prompts_finished=len(ending),
         )
+        if slides:
+            iteration = replace(
+                iteration,
+                sliding_context=sum(min(s.context, window) for s in decoding),
+                sliding_decodes=sum(s.context < window for s in decoding),
+                sliding_pairs=sum(
+                    sum(min(p, window) for p in range(s.done + 1, s.done + c + 1))
+                    for s, c in chunks
+                ),
+                sliding_prompt_context=sum(min(s.done, window - 1) for s, _ in chunks),
+            )
         iterations.append(iteration)
         now_s += iteration_s(iteration)
         for sequence, chunk in chunks:
@@ -154,14 +177,18 @@ class SteppingClock:
         self.waits = []
 
     def run(self, segment, now_s):
-        most, wake_s, decodes, context, *prompts = segment
+        most, wake_s, decodes, context, *rest = segment
+        prompts, (sliding, filling, *sliding_prompts) = rest[:5], rest[5:]
         if most == 0:
             self.waits.append((now_s, wake_s))
             return Ran(0, wake_s - now_s, 0.0)
-        assert most == 1 or not any(prompts)
+        assert most == 1 or not any(prompts + sliding_prompts)
         made, end_s = 0, now_s
         while made < most and (made == 0 or end_s < wake_s):
-            iteration = Iteration(end_s, decodes, context + made * decodes, *prompts)
+            iteration = Iteration(
+                *(end_s, decodes, context + made * decodes, *prompts),
+                *(sliding + made * filling, filling, *sliding_prompts),
+            )
             self.iterations.append(iteration)
             end_s += self.iteration_s(iteration)
             made += 1
@@ -189,7 +216,19 @@ def arriving(draw, most, longest, gaps_s):
     return requests
 
 
+WINDOWS = Windows(tokens=21, full_layers=1, sliding_layers=2)
 SOME_GAPS_S = st.one_of(st.just(0.0), st.integers(0, 400).map(lambda n: n / 8))
+
+
+def some_windows(longest):
+    """Draw windows smaller than the sequences, as long, longer, or none."""
+    windows = st.builds(
+        Windows,
+        tokens=st.integers(1, 2 * longest + 2),
+        full_layers=st.integers(0, 3),
+        sliding_layers=st.integers(1, 3),
+    )
+    return st.just(NO_WINDOWS) | windows
 
 
 @st.composite
@@ -205,6 +244,7 @@ def servers(draw, requests, largest_batch=8):
         max_num_tokens=least + draw(st.integers(0, 2 * longest)),
         kv_blocks=-(-longest // block) + draw(st.integers(0, 2 * longest)),
         tokens_per_block=block,
+        windows=draw(some_windows(longest)),
     )
     return limits, draw(st.sampled_from(Policy)), chunked
 
@@ -214,7 +254,7 @@ def scheduler_of(requests, server):
     return InFlightBatching(requests, limits, policy=policy, chunked_prefill=chunked)
 
 
-@settings(max_examples=500)
+@settings(max_examples=800)
 @given(st.data())
 def test_segments_are_the_iterations_of_the_step_by_step_scheduler(data):
     requests = data.draw(arriving(most=12, longest=30, gaps_s=SOME_GAPS_S))
@@ -226,14 +266,15 @@ def test_segments_are_the_iterations_of_the_step_by_step_scheduler(data):
     assert scheduler.pauses == pauses
 
 
+@pytest.mark.parametrize("windows", [NO_WINDOWS, WINDOWS], ids=["full", "sliding"])
 @pytest.mark.parametrize("chunked", [True, False])
 @pytest.mark.parametrize("policy", Policy)
-def test_cache_under_pressure_is_that_of_the_step_by_step_scheduler(policy, chunked):
+def test_cache_under_pressure_is_that_of_the_step_by_step_scheduler(policy, chunked, windows):
     """Long runs at the edge of the cache, where MAX_UTILIZATION pauses again and again."""
     rng = np.random.default_rng(5)
     requests = [Request(float(i), *rng.integers(1, 60, 2).tolist()) for i in range(60)]
     limits = SchedulerLimits(
-        max_batch_size=16, max_num_tokens=120, kv_blocks=30, tokens_per_block=8
+        max_batch_size=16, max_num_tokens=120, kv_blocks=30, tokens_per_block=8, windows=windows
     )
     expected, ended, pauses = stepped(requests, limits, policy, chunked)
     scheduler, clock = scheduler_of(requests, (limits, policy, chunked)), SteppingClock()
@@ -241,6 +282,29 @@ def test_cache_under_pressure_is_that_of_the_step_by_step_scheduler(policy, chun
     assert clock.iterations == expected
     assert scheduler.pauses == pauses
     assert (pauses > 10) == (policy is Policy.MAX_UTILIZATION)
+
+
+@settings(max_examples=100)
+@given(st.data())
+def test_window_as_long_as_the_sequences_is_full_attention(data):
+    requests = data.draw(arriving(most=12, longest=30, gaps_s=SOME_GAPS_S))
+    limits, policy, chunked = data.draw(servers(requests))
+    longest = max(r.input_tokens + r.output_tokens for r in requests)
+    windows = Windows(tokens=longest, full_layers=1, sliding_layers=2)
+    plain, found = SteppingClock(), SteppingClock()
+    for clock, has in ((plain, NO_WINDOWS), (found, windows)):
+        server = (replace(limits, windows=has), policy, chunked)
+        run_out(scheduler_of(requests, server), clock)
+    assert found.iterations == [
+        replace(
+            i,
+            sliding_context=i.decode_context,
+            sliding_decodes=i.decodes,
+            sliding_pairs=i.prompt_pairs,
+            sliding_prompt_context=i.prompt_context,
+        )
+        for i in plain.iterations
+    ]
 
 
 def test_pause_by_hand():
@@ -300,13 +364,17 @@ def test_identical_requests_at_once_are_those_of_the_closed_form(data, n, prompt
     run_out(InFlightBatching(requests, limits), clock)
     plan = schedule(requests=n, input_tokens=prompt, output_tokens=answer, limits=limits)
     expected = [
-        [int(plan.decodes[i]), int(plan.decode_context[i] + j * plan.decodes[i])]
+        [
+            int(plan.decodes[i]),
+            int(plan.decode_context[i] + j * plan.decodes[i]),
+            int(plan.sliding_context[i] + j * plan.sliding_decodes[i]),
+        ]
         + [int(getattr(plan, name)[i]) for name in PROMPT_COLUMNS]
         for i in range(plan.iterations.size)
         for j in range(plan.iterations[i])
     ]
     found = [
-        [i.decodes, i.decode_context, *(getattr(i, n) for n in PROMPT_COLUMNS)]
+        [i.decodes, i.decode_context, i.sliding_context] + [getattr(i, n) for n in PROMPT_COLUMNS]
         for i in clock.iterations
     ]
     assert found == expected
@@ -318,6 +386,8 @@ PROMPT_COLUMNS = (
     "prompt_context",
     "prompts",
     "prompts_finished",
+    "sliding_pairs",
+    "sliding_prompt_context",
 )
 
 
@@ -334,8 +404,22 @@ class RecordingClock:
         return ran
 
 
+def model_of(limits):
+    """Return a model with the windows of the limits."""
+    windows = limits.windows
+    if not windows.sliding_layers:
+        return LLAMA
+    model = replace(
+        LLAMA,
+        layers=windows.layers,
+        sliding_layers=windows.sliding_layers,
+        sliding_window=windows.tokens,
+    )
+    return shard(model, sliding_windows=True)
+
+
 def served(requests, server, *, board=H100, constants=CONSTANTS):
-    clock = RecordingClock(StepCosts(LLAMA, board, constants, server[0]))
+    clock = RecordingClock(StepCosts(model_of(server[0]), board, constants, server[0]))
     return serve(scheduler_of(requests, server), clock), clock.segments
 
 
@@ -354,6 +438,7 @@ def loads(draw, gaps_s=REAL_GAPS_S):
 def test_every_request_ends_and_nothing_is_lost(load):
     requests, server = load
     limits, policy, chunked = server
+    windows = limits.windows
     found, segments = served(requests, server)
     assert found.requests == len(requests)
     assert found.input_tokens == sum(r.input_tokens for r in requests)
@@ -370,6 +455,13 @@ def test_every_request_ends_and_nothing_is_lost(load):
         assert segment.decodes + segment.prompt_tokens <= limits.max_num_tokens
         assert segment.decodes + segment.prompts <= limits.max_batch_size
         assert 0 <= ran.iterations <= segment.iterations
+        grown = ran.iterations - 1 if ran.iterations else 0
+        held = windows.full_layers * (segment.decode_context + grown * segment.decodes)
+        if windows.sliding_layers:
+            read = segment.sliding_context + grown * segment.sliding_decodes
+            assert read <= segment.decode_context + grown * segment.decodes
+            held += windows.sliding_layers * read
+        assert held <= limits.kv_blocks * limits.tokens_per_block * windows.layers
         if not chunked:
             assert segment.prompts == segment.prompts_finished
 
@@ -388,20 +480,24 @@ def test_energy_and_time_are_the_sums_of_their_parts(load):
     assert found.mean_power_w <= H100.power_limit_w * (1 + 1e-9)
 
 
-def physical_s(iteration):
+def physical_s(limits, iteration):
     """Return what `cost` says of one iteration, without tables or closed forms."""
     counts = {name: np.array([value]) for name, value in vars(iteration).items()}
     counts["iterations"] = np.array([1])
     del counts["begin_s"]
-    return cost(work(LLAMA, Schedule(**counts)), H100, CONSTANTS).duration_s.item()
+    done = work(model_of(limits), Schedule(**counts), limits.graphs)
+    return cost(done, H100, CONSTANTS).duration_s.item()
 
 
 @settings(max_examples=25)
 @given(st.data())
 def test_times_are_those_of_the_step_by_step_scheduler_with_real_costs(data):
     requests = data.draw(arriving(most=10, longest=60, gaps_s=st.floats(0, 0.3)))
-    server = data.draw(servers(requests))
-    iterations, ended, pauses = stepped(requests, *server, physical_s)
+    limits, *how = data.draw(servers(requests))
+    graphs = data.draw(st.sampled_from(["none", "vllm", "tensorrt-llm"]))
+    graphs = cuda_graphs(graphs, limits.max_batch_size, limits.max_num_tokens)
+    server = (limits := replace(limits, graphs=graphs), *how)
+    iterations, ended, pauses = stepped(requests, *server, partial(physical_s, limits))
     found, _ = served(requests, server)
     assert found.iterations == len(iterations)
     assert found.pauses == pauses

@@ -7,11 +7,10 @@ import pytest
 from sweetspot.catalog import gpu, gpu_ids
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import (
-    data_sheet_calibration,
     load_calibration,
     shipped_calibrations,
 )
-from sweetspot.simulator.constants import Constants, at_bound, stated_constants, transfer
+from sweetspot.simulator.constants import Constants, at_bound, transfer
 
 
 @pytest.fixture
@@ -138,10 +137,3 @@ def test_file_that_cannot_be_read_is_refused(tmp_path):
     latin = tmp_path / "latin.json"
     latin.write_bytes(b'{"name": "\xe9"}')
     assert "is not valid JSON" in refusal(latin)
-
-
-@pytest.mark.parametrize("gpu_id", gpu_ids())
-def test_data_sheet_alone_has_seen_nothing(gpu_id, board):
-    found = data_sheet_calibration(gpu(gpu_id))
-    assert (found.level, found.seen) == ("data sheet", ())
-    assert found.constants == transfer(stated_constants(), board, gpu(gpu_id))

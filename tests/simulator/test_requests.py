@@ -1,6 +1,7 @@
 """Generated requests: what was asked for, again and again, and refusals."""
 
 from itertools import islice
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.errors import InputError
-from sweetspot.simulator.requests import SHAPES, Lengths, Request, generated
+from sweetspot.simulator.requests import Lengths, Request, Shape, generated
 
 FIXED = Lengths(mean=100)
 
@@ -26,7 +27,7 @@ def test_poisson_arrivals_have_the_rate_and_its_spread():
     assert gaps_s.std() == pytest.approx(1 / 8, rel=0.03)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("shape", get_args(Shape))
 def test_drawn_lengths_have_their_mean_and_stdev(shape):
     lengths = Lengths(mean=400, stdev=100, shape=shape)
     found = list(generated(40_000, lengths, lengths, max_seq_len=10**6, seed=1))
@@ -40,7 +41,7 @@ def test_drawn_lengths_have_their_mean_and_stdev(shape):
 
 @given(
     st.integers(2, 300),
-    st.sampled_from(SHAPES),
+    st.sampled_from(get_args(Shape)),
     st.floats(1, 100),
     st.floats(1, 500),
     st.integers(0, 9),

@@ -15,6 +15,7 @@ from sweetspot.simulator.memory import free_bytes
 from sweetspot.simulator.scheduler import SchedulerLimits, schedule
 from sweetspot.simulator.shard import Shard, as_shard, possible, shard
 from sweetspot.simulator.simulate import scheduler_limits, simulate
+from sweetspot.simulator.windows import NO_WINDOWS
 from sweetspot.simulator.work import Work, work
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
@@ -76,6 +77,20 @@ def test_whole_model_on_one_gpu_is_the_architecture_itself(architecture, plan):
     assert not plain.fp8_gemms.any()
     size = architecture.bytes_per_element
     assert (plain.weight_bytes == architecture.layer_weights * architecture.layers * size).all()
+
+
+def test_windows_are_forgotten_unless_the_engine_honours_them():
+    for model in model_ids():
+        architecture = catalog_entry(model).architecture
+        for gpus in possible(architecture):
+            ignored = shard(architecture, gpus, FP8)
+            kept = shard(architecture, gpus, FP8, sliding_windows=True)
+            assert (ignored.sliding_window, ignored.sliding_layers) == (None, 0)
+            assert ignored.windows == NO_WINDOWS
+            assert kept.sliding_window == architecture.sliding_window
+            assert kept.windows.sliding_layers == architecture.sliding_layers
+            assert (kept.windows == NO_WINDOWS) == (architecture.sliding_layers == 0)
+            assert replace(kept, sliding_window=None, sliding_layers=0) == ignored
 
 
 def test_fp8_halves_layers_and_cache_and_nothing_else():

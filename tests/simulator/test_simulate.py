@@ -1,6 +1,6 @@
 """Whole runs: the trace holds all energy, tokens are complete, and directions are right."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,8 @@ from sweetspot.errors import EngineError, InputError
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.roofline import cost
-from sweetspot.simulator.scheduler import SchedulerLimits, schedule
+from sweetspot.simulator.scheduler import Schedule, SchedulerLimits, schedule
+from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import scheduler_limits, simulate
 from sweetspot.simulator.work import work
 
@@ -21,6 +22,7 @@ H100 = gpu("h100-sxm")
 CONSTANTS = load_calibration(H100).constants
 LLAMA = catalog_entry("llama-3.2-1b").architecture
 BOUNDS = scheduler_limits(LLAMA, H100, Limits(), 1024)
+GEMMA = catalog_entry("gemma-2-2b").architecture
 
 models = st.sampled_from(model_ids()).map(lambda model: catalog_entry(model).architecture)
 sizes = {
@@ -128,6 +130,69 @@ def test_slower_board_takes_longer(name, requests, input_tokens, output_tokens):
     slow = run_of(requests, input_tokens, output_tokens, board=slower)
     assert slow.duration_s >= fast.duration_s * (1 - 1e-12)
     assert slow.energy_j >= fast.energy_j * (1 - 1e-12)
+
+
+def sliding(window, layers=13):
+    """Return Gemma 2 2B, 26 layers, with such windows, as a whole on one GPU."""
+    return shard(replace(GEMMA, sliding_window=window, sliding_layers=layers), sliding_windows=True)
+
+
+@given(**sizes, window=st.integers(1, 6000), layers=st.integers(1, 26))
+@settings(max_examples=80)
+def test_windows_never_cost_more_than_full_attention(
+    requests, input_tokens, output_tokens, window, layers
+):
+    """Everything else alike: with the same requests in flight, so that the cache is large."""
+    bounds = replace(scheduler_limits(GEMMA, H100, Limits(), 64), kv_blocks=10**6)
+    model = sliding(window, layers)
+    full = run_of(requests, input_tokens, output_tokens, model=GEMMA, bounds=bounds)
+    windows = replace(bounds, windows=model.windows)
+    found = run_of(requests, input_tokens, output_tokens, model=model, bounds=windows)
+    assert found.energy_j <= full.energy_j * (1 + 1e-12)
+    assert found.duration_s <= full.duration_s * (1 + 1e-12)
+    if window >= input_tokens + output_tokens:
+        assert found.energy_j == pytest.approx(full.energy_j, rel=1e-12)
+        assert found.iterations == full.iterations
+    if input_tokens > window:
+        assert found.energy_j < full.energy_j
+
+
+def test_windows_let_more_requests_in_flight():
+    model = shard(catalog_entry("gemma-2-9b").architecture, sliding_windows=True)
+    full, windows = (scheduler_limits(m, H100, Limits(), 1024) for m in (shard(model), model))
+    assert full.kv_blocks == windows.kv_blocks
+    assert full.max_concurrency(4096) == windows.max_concurrency(4096)
+    # half of the layers keep 4096 of 8192 tokens: three quarters of the cache
+    at_most = full.kv_blocks / 256
+    assert full.max_concurrency(8192) == int(at_most)
+    assert windows.max_concurrency(8192) == int(at_most / 0.75)
+
+
+def test_run_with_windows_is_that_of_single_iterations():
+    """Its energy, in closed form, is the sum over all iterations of what `cost` says of each."""
+    model = sliding(300)
+    bounds = scheduler_limits(model, H100, Limits(max_num_tokens=256, max_batch_size=128), 128)
+    numbers = {"requests": 40, "input_tokens": 280, "output_tokens": 90}
+    found = simulate(model, H100, CONSTANTS, bounds, **numbers)
+    plan = schedule(**numbers, limits=bounds)
+    steps = plan.iterations
+    place = np.concatenate([np.arange(n) for n in steps])
+    each = {f.name: np.repeat(getattr(plan, f.name), steps) for f in fields(Schedule)}
+    each["decode_context"] = each["decode_context"] + place * each["decodes"]
+    each["sliding_context"] = each["sliding_context"] + place * each["sliding_decodes"]
+    each["iterations"] = np.ones(steps.sum(), dtype=np.int64)
+    energy_j = cost(work(model, Schedule(**each)), H100, CONSTANTS).energy_j.sum()
+    overhead_j = CONSTANTS.run_overhead_s * CONSTANTS.run_overhead_w
+    assert found.energy_j == pytest.approx(energy_j + overhead_j, rel=1e-9)
+
+
+@pytest.mark.parametrize("engine", ["vllm", "tensorrt-llm"])
+def test_graphs_pad_a_run(engine):
+    bounds = scheduler_limits(LLAMA, H100, Limits(), 1024, engine)
+    padded, plain = run_of(130, 64, 256, bounds=bounds), run_of(130, 64, 256)
+    assert padded.energy_j > plain.energy_j
+    assert padded.duration_s > plain.duration_s
+    assert padded.iterations == plain.iterations
 
 
 def test_smaller_batch_is_less_efficient():

@@ -13,6 +13,7 @@ from sweetspot.simulator.scheduler import SchedulerLimits
 from sweetspot.simulator.serving import serve
 from sweetspot.simulator.static_batching import StaticBatching
 from sweetspot.simulator.step_costs import StepCosts
+from sweetspot.simulator.windows import Windows
 
 H100 = gpu("h100-sxm")
 CONSTANTS = load_calibration(H100).constants
@@ -31,7 +32,9 @@ class Clock:
         duration_s = 0.0
         for j in range(segment.iterations):
             context = segment.decode_context + j * segment.decodes
+            sliding = segment.sliding_context + j * segment.sliding_decodes
             step = (segment.decodes, context, segment.prompt_tokens, segment.prompt_pairs)
+            step += (sliding, segment.sliding_pairs)
             self.iterations.append((now_s + duration_s, *step))
             duration_s += 1 + (segment.decodes + segment.prompt_tokens) / 8
         return Ran(segment.iterations, duration_s, 0.0)
@@ -40,6 +43,7 @@ class Clock:
 def stepped(requests, limits):
     """Run batch after batch, one padded forward pass at a time."""
     waiting, iterations, ended, now_s = list(requests), [], [], 0.0
+    windows, window = limits.windows, limits.windows.tokens
     while waiting:
         now_s = max(now_s, waiting[0].arrival_s)
         batch = []
@@ -47,19 +51,27 @@ def stepped(requests, limits):
             tried = [*batch, waiting[0]]
             prompt = max(r.input_tokens for r in tried)
             tokens = prompt + max(r.output_tokens for r in tried)
-            blocks = len(tried) * -(-tokens // limits.tokens_per_block)
-            if len(tried) > limits.max_batch_size or blocks > limits.kv_blocks:
+            of_full, of_sliding = (
+                -(-n // limits.tokens_per_block) for n in (tokens, min(tokens, window))
+            )
+            of_one = windows.full_layers * of_full + windows.sliding_layers * of_sliding
+            blocks = limits.kv_blocks * (windows.full_layers + windows.sliding_layers)
+            if len(tried) > limits.max_batch_size or len(tried) * of_one > blocks:
                 break
             if len(tried) * prompt > limits.max_num_tokens:
                 break
             batch = tried
             del waiting[0]
         size, prompt = len(batch), max(r.input_tokens for r in batch)
-        iterations.append((now_s, 0, 0, size * prompt, size * sum(range(prompt + 1))))
+        pairs = size * sum(range(prompt + 1))
+        sliding_pairs = size * sum(min(n, window) for n in range(prompt + 1))
+        iterations.append((now_s, 0, 0, size * prompt, pairs, 0, sliding_pairs))
         now_s += 1 + size * prompt / 8
         first_s = now_s
         for step in range(1, max(r.output_tokens for r in batch)):
-            iterations.append((now_s, size, size * (prompt + step), 0, 0))
+            context = prompt + step
+            sliding = size * min(context, window)
+            iterations.append((now_s, size, size * context, 0, 0, sliding, 0))
             now_s += 1 + size / 8
         ended += [(r, first_s, now_s) for r in batch]
     return iterations, ended
@@ -87,6 +99,11 @@ def loads(draw, longest=30):
         max_num_tokens=draw(st.integers(longest, 4 * longest)),
         kv_blocks=-(-2 * longest // block) + draw(st.integers(0, 4 * longest)),
         tokens_per_block=block,
+        windows=Windows(
+            tokens=draw(st.integers(1, 2 * longest + 2)),
+            full_layers=draw(st.integers(0, 2)),
+            sliding_layers=draw(st.integers(1, 2)),
+        ),
     )
     return requests, limits
 

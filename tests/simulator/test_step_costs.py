@@ -1,5 +1,7 @@
 """The tables of step costs against `cost` itself, for every model of the catalog."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from sweetspot.catalog import catalog_entry, gpu, model_ids
 from sweetspot.config import Limits, Precision
 from sweetspot.simulator.calibration import load_calibration
+from sweetspot.simulator.cuda_graphs import cuda_graphs
 from sweetspot.simulator.events import Segment
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import Schedule, SchedulerLimits
@@ -23,13 +26,29 @@ BOARDS = ("h100-sxm", "a100-80gb")
 
 
 SHARED = ("llama-3.1-8b, 4 GPUs, FP8", "h100-sxm")
+SLIDING = ("gemma-2-9b, windows, 2 GPUs, FP8", "h100-sxm")
+PADDED = {
+    ("gemma-2-2b, windows", "h100-sxm"): "vllm",
+    ("llama-3.2-1b", "l40s"): "vllm",
+    ("llama-3.2-1b", "h200-sxm"): "tensorrt-llm",
+    ("llama-3.1-8b, 4 GPUs, FP8", "h200-sxm"): "tensorrt-llm",
+}
 
 
 def model_of(name):
+    fp8 = Precision(weights="fp8", kv_cache="fp8")
     if name == SHARED[0]:
-        fp8 = Precision(weights="fp8", kv_cache="fp8")
         return shard(catalog_entry("llama-3.1-8b").architecture, 4, fp8)
+    if name == SLIDING[0]:
+        return shard(catalog_entry("gemma-2-9b").architecture, 2, fp8, sliding_windows=True)
+    if name.endswith(", windows"):
+        model = catalog_entry(name.removesuffix(", windows")).architecture
+        return shard(model, sliding_windows=True)
     return catalog_entry(name).architecture
+
+
+def graphs_of(key):
+    return cuda_graphs(PADDED.get(key, "none"), LIMITS.max_batch_size, LIMITS.max_num_tokens)
 
 
 def clock_of(model, board_id, limits=LIMITS):
@@ -41,7 +60,10 @@ CLOCKS = {
     (model, board_id): clock_of(catalog_entry(model).architecture, board_id)
     for model in model_ids()
     for board_id in BOARDS
-} | {SHARED: clock_of(model_of(SHARED[0]), SHARED[1])}
+} | {
+    key: clock_of(model_of(key[0]), key[1], replace(LIMITS, graphs=graphs_of(key)))
+    for key in (SHARED, SLIDING, *PADDED)
+}
 
 
 def costed(model, board_id, segment, iterations):
@@ -51,16 +73,28 @@ def costed(model, board_id, segment, iterations):
     plan = Schedule(**{name: np.array([value]) for name, value in counts.items()})
     board = gpu(board_id)
     part = model_of(model)
-    found = cost(work(part, plan), board, load_calibration(board).constants)
+    done = work(part, plan, graphs_of((model, board_id)))
+    found = cost(done, board, load_calibration(board).constants)
     return found.duration_s.item(), as_shard(part).gpus * found.energy_j.item()
 
 
 @settings(max_examples=300)
 @given(
-    st.sampled_from(sorted(CLOCKS)), st.integers(1, 256), st.integers(1, 8000), st.integers(1, 4000)
+    st.sampled_from(sorted(CLOCKS)),
+    st.integers(1, 256),
+    st.integers(1, 8000),
+    st.integers(1, 4000),
+    st.data(),
 )
-def test_decode_costs_what_cost_says(key, decodes, context, iterations):
-    segment = Segment(iterations, float("inf"), decodes, decodes * context)
+def test_decode_costs_what_cost_says(key, decodes, context, iterations, data):
+    segment = Segment(
+        iterations,
+        float("inf"),
+        decodes,
+        decodes * context,
+        sliding_context=data.draw(st.integers(decodes, decodes * context)),
+        sliding_decodes=data.draw(st.integers(0, decodes)),
+    )
     made, duration_s, energy_j = CLOCKS[key].run(segment, 0.0)
     assert made == iterations
     expected = costed(*key, segment, iterations)
@@ -73,16 +107,15 @@ def test_iteration_with_prompts_costs_what_cost_says(key, data):
     prompts = data.draw(st.integers(1, 100))
     decodes = data.draw(st.integers(0, 256 - prompts))
     tokens = data.draw(st.integers(prompts, 1024 - decodes))
+    context = decodes * data.draw(st.integers(1, 8000))
+    pairs, earlier = data.draw(st.integers(tokens, tokens * 4000)), data.draw(st.integers(0, 8000))
     segment = Segment(
-        1,
-        float("inf"),
-        decodes,
-        decodes * data.draw(st.integers(1, 8000)),
-        tokens,
-        data.draw(st.integers(tokens, tokens * 4000)),
-        data.draw(st.integers(0, 8000)),
-        prompts,
-        data.draw(st.integers(0, prompts)),
+        *(1, float("inf"), decodes, context, tokens, pairs, earlier, prompts),
+        prompts_finished=data.draw(st.integers(0, prompts)),
+        sliding_context=data.draw(st.integers(0, context)),
+        sliding_decodes=data.draw(st.integers(0, decodes)),
+        sliding_pairs=data.draw(st.integers(tokens, pairs)),
+        sliding_prompt_context=data.draw(st.integers(0, earlier)),
     )
     _, duration_s, energy_j = CLOCKS[key].run(segment, 0.0)
     expected = costed(*key, segment, 1)

@@ -32,6 +32,7 @@ SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 Weights = Literal["checkpoint", "random"]
 Stored = Literal["model", "fp8"]
+GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 
 MAX_GPUS = 8
 """As many share a model at most: what one node's NVLink switch joins."""
@@ -229,7 +230,23 @@ class Measure(Section):
         )
 
 
-class Simulator(Section):
+class Traits(Section):
+    """What engines do differently; the defaults are those of the paper's TensorRT engines."""
+
+    sliding_windows: bool = Field(
+        default=False,
+        description="Whether sliding layers attend to, and keep in the KV cache, their window only "
+        "(vLLM does; `trtllm-bench` sets no window). Nothing changes for models without such "
+        "layers.",
+    )
+    cuda_graphs: GraphSizes = Field(
+        default="none",
+        description="Whose CUDA graphs replay the steps, which pads them to the next captured "
+        "size: `vllm` 0.24 or `tensorrt-llm`, its PyTorch backend, each with its default sizes.",
+    )
+
+
+class Simulator(Traits):
     """The simulated engine."""
 
     calibration: Path | None = Field(
@@ -237,6 +254,11 @@ class Simulator(Section):
         description="Calibration file. Left out: the one that ships for the GPU, else the "
         "efficiencies of `h100-sxm` on the GPU's data sheet.",
     )
+
+    @property
+    def traits(self) -> Traits:
+        """What of it the engine does."""
+        return Traits(sliding_windows=self.sliding_windows, cuda_graphs=self.cuda_graphs)
 
 
 class TensorRtLlm(Section):

@@ -149,7 +149,7 @@ def _measure_cell(
 
 
 def _calibration(settings: Settings) -> str:
-    """Return whose constants a row rests on, and what they were used for beyond one 16-bit GPU."""
+    """Return whose constants a row rests on, and for what other than the paper's engines."""
     name = settings.calibration.name if settings.calibration else ""
     return "; ".join(filter(None, (name, settings.deployment)))
 

@@ -12,10 +12,11 @@ from pydantic import JsonValue, TypeAdapter, ValidationError
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Dataset, Experiment, Limits, Metering, Precision, Sweep
+from sweetspot.config import Dataset, Experiment, Limits, Metering, Precision, Sweep, Traits
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import Calibration, load_calibration
+from sweetspot.simulator.deployment import honoured, in_words
 from sweetspot.simulator.memory import require_fit
 from sweetspot.simulator.shard import shard
 from sweetspot.workload import Cell
@@ -25,6 +26,9 @@ PROTOCOL = 2
 
 MODEL_PRECISION = Precision()
 """Weights and KV cache in the checkpoint's 16 bits."""
+
+PAPER_TRAITS = Traits()
+"""What a TensorRT engine does, as `trtllm-bench` runs it."""
 
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
@@ -36,7 +40,7 @@ class Settings:
     `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
     the simulator's constants; None for engines that measure. Theirs alone are `engine_version`,
     `options` (the rest of their section of the experiment) and `metering`; `precision` other than
-    the model's is the simulator's.
+    the model's, and `traits` other than the paper's, are the simulator's.
     """
 
     engine: str
@@ -49,6 +53,7 @@ class Settings:
     options: Mapping[str, JsonValue] = field(default_factory=dict)
     metering: Metering | None = None
     precision: Precision = MODEL_PRECISION
+    traits: Traits = PAPER_TRAITS
     protocol: int = PROTOCOL
 
     @property
@@ -58,25 +63,24 @@ class Settings:
 
     @property
     def deployment(self) -> str:
-        """What is other than one GPU and 16 bits, in words; empty if nothing is."""
-        gpus, stored = self.limits.tensor_parallel, self.precision
-        words = [f"{gpus} GPUs"] if gpus > 1 else []
-        words += ["FP8 weights"] if stored.weights == "fp8" else []
-        words += ["FP8 KV cache"] if stored.kv_cache == "fp8" else []
-        return ", ".join(words)
+        """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
+        return in_words(self.limits.tensor_parallel, self.precision, self.traits)
 
     @cached_property
     def json(self) -> str:
         """The settings as one line; what decides nothing is left out.
 
-        That is where a GPU's numbers were read, its links where it runs alone, and the precision
-        where it is the model's: records from before these could be chosen keep their keys.
+        That is where a GPU's numbers were read, its links where it runs alone, and precision and
+        traits where they are the model's and the paper's: records from before these could be chosen
+        keep their keys.
         """
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         left_out: dict[str, Any] = {"gpu": {"source"} | links}
         if self.precision == MODEL_PRECISION:
             left_out["precision"] = True
+        if self.traits == PAPER_TRAITS:
+            left_out["traits"] = True
         return _adapter().dump_json(self, exclude=left_out).decode()
 
 
@@ -201,6 +205,7 @@ def plan(experiment: Experiment) -> Plan:
             options=section.model_dump(mode="json", exclude={"version"}) if section else {},
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
+            traits=PAPER_TRAITS if section else honoured(experiment.simulator.traits, architecture),
         )
         blocks.append(
             Block(

@@ -13,6 +13,7 @@ from sweetspot.config import MAX_GPUS, Limits, Precision, Stored
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import Constants
+from sweetspot.simulator.deployment import chosen_traits, honoured
 from sweetspot.simulator.scheduler import SchedulerLimits
 from sweetspot.simulator.shard import shard
 from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
@@ -43,6 +44,8 @@ class Prediction:
         calibration, calibration_level: which constants, and what they rest on.
         tensor_parallel: GPUs that share the model.
         weights, kv_cache: what they are stored in, `model` (the checkpoint's 16 bits) or `fp8`.
+        sliding_windows: whether the model has sliding layers and they attend to their window only.
+        cuda_graphs: whose graphs pad steps: `none`, `vllm` or `tensorrt-llm`.
     """
 
     model: str
@@ -66,6 +69,8 @@ class Prediction:
     tensor_parallel: int
     weights: str
     kv_cache: str
+    sliding_windows: bool
+    cuda_graphs: str
     simulated: bool = True
 
 
@@ -81,6 +86,8 @@ def predict(
     tensor_parallel: int = 1,
     weights: str = "model",
     kv_cache: str = "model",
+    sliding_windows: bool = False,
+    cuda_graphs: str = "none",
 ) -> Prediction:
     """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
 
@@ -95,11 +102,15 @@ def predict(
         tensor_parallel: GPUs that share each layer, 1 to 8; energy is that of all of them.
         weights: `model` for the checkpoint's 16 bits, `fp8` for the layers' matrices in FP8.
         kv_cache: `model` or `fp8`.
+        sliding_windows: whether sliding layers attend to, and keep, their window only, as with
+            vLLM; trtllm-bench sets no window.
+        cuda_graphs: whose CUDA graphs pad steps to their captured sizes: `none`, `vllm` or
+            `tensorrt-llm` (its PyTorch backend).
 
     Raises:
         InputError: an unknown model or GPU, a number that is not a positive integer, a sequence
             beyond the model's context, a model that does not fit in the GPU's memory or that so
-            many GPUs cannot share, or FP8 on a GPU without it.
+            many GPUs cannot share, FP8 on a GPU without it, or a word that is none of those above.
         EngineError: the KV cache cannot hold one request.
     """
     input_tokens = _positive("input_tokens", input_tokens)
@@ -121,7 +132,9 @@ def predict(
         weights=_stored("weights", weights), kv_cache=_stored("kv_cache", kv_cache)
     )
     board = catalog_gpu(gpu)
-    architecture = shard(load_model(model), tensor_parallel, precision)
+    whole = load_model(model)
+    traits = honoured(chosen_traits(sliding_windows, cuda_graphs), whole)
+    architecture = shard(whole, tensor_parallel, precision, sliding_windows=traits.sliding_windows)
     sequence = input_tokens + output_tokens
     longest = max(Limits().max_seq_len, architecture.max_positions)
     if sequence > longest:
@@ -136,7 +149,7 @@ def predict(
         tensor_parallel=tensor_parallel,
     )
     chosen = load_calibration(board, None if calibration is None else Path(calibration))
-    bounds = scheduler_limits(architecture, board, limits, max_batch_size)
+    bounds = scheduler_limits(architecture, board, limits, max_batch_size, traits.cuda_graphs)
     run = _Workload(architecture, board, chosen.constants, bounds, requests, input_tokens)
     asked = run.simulate(output_tokens)
     energy_j = asked.energy_j
@@ -163,6 +176,8 @@ def predict(
         tensor_parallel=tensor_parallel,
         weights=weights,
         kv_cache=kv_cache,
+        sliding_windows=traits.sliding_windows,
+        cuda_graphs=traits.cuda_graphs,
     )
 
 

@@ -137,8 +137,8 @@ class CellRecord(BaseModel):
     )
     calibration: str = Field(
         default="",
-        description="The simulator's constants, and GPUs and precision where these are other than"
-        " one and the model's; empty for measured cells.",
+        description="The simulator's constants, and what is other than one GPU, the model's"
+        " precision and a TensorRT engine; empty for measured cells.",
     )
     calibration_level: str = Field(default="", description="What they rest on.")
     calibration_seen: str = Field(

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import load_model
-from sweetspot.config import Limits, Precision
+from sweetspot.config import Limits, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.simulator.account import Served
 from sweetspot.simulator.batching import InFlightBatching, Policy
 from sweetspot.simulator.calibration import load_calibration
+from sweetspot.simulator.deployment import honoured
 from sweetspot.simulator.events import Scheduler
 from sweetspot.simulator.requests import Request
 from sweetspot.simulator.serving import serve
@@ -34,6 +35,7 @@ class Simulated:
         chunked_prefill: whether prompts could be cut.
         limits: of the engine; energy and power are those of all GPUs that share the model.
         precision: what weights and KV cache are stored in.
+        traits: what the engine does; windows are honoured only where the model has any.
         served: energy, time and latencies.
         beyond_native_context: some I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
@@ -45,6 +47,7 @@ class Simulated:
     chunked_prefill: bool
     limits: Limits
     precision: Precision
+    traits: Traits
     served: Served
     beyond_native_context: bool
     calibration: str
@@ -59,6 +62,7 @@ def simulate_load(
     *,
     limits: Limits | None = None,
     precision: Precision | None = None,
+    traits: Traits | None = None,
     scheduling: Scheduling = "guaranteed-no-evict",
     chunked_prefill: bool = True,
     calibration: str | os.PathLike[str] | None = None,
@@ -73,6 +77,8 @@ def simulate_load(
         requests: in the order of arrival; read one at a time.
         limits: of the engine; None for the defaults of the configuration.
         precision: what weights and KV cache are stored in; None for the checkpoint's 16 bits.
+        traits: whether the engine honours sliding windows, and whose CUDA graphs pad its steps;
+            None for TensorRT engines as trtllm-bench runs them.
         scheduling: who runs when.
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
         calibration: the simulator's constants; None for those that ship.
@@ -87,7 +93,11 @@ def simulate_load(
     """
     limits = Limits() if limits is None else limits
     board = catalog_gpu(gpu)
-    architecture = shard(load_model(model), limits.tensor_parallel, precision)
+    whole = load_model(model)
+    traits = honoured(traits or Traits(), whole)
+    architecture = shard(
+        whole, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+    )
     longest = max(Limits().max_seq_len, architecture.max_positions)
     if limits.max_seq_len > longest:
         raise InputError(
@@ -95,7 +105,9 @@ def simulate_load(
             f" {architecture.id} is simulated for; lower it"
         )
     chosen = load_calibration(board, None if calibration is None else Path(calibration))
-    bounds = scheduler_limits(architecture, board, limits, limits.max_batch_size)
+    bounds = scheduler_limits(
+        architecture, board, limits, limits.max_batch_size, traits.cuda_graphs
+    )
     scheduler: Scheduler
     requests = _within(requests, limits.max_seq_len)
     if scheduling == "static":
@@ -113,6 +125,7 @@ def simulate_load(
         chunked_prefill=chunked_prefill and scheduling != "static",
         limits=limits,
         precision=precision or Precision(),
+        traits=traits,
         served=served,
         beyond_native_context=served.max_sequence_tokens > architecture.max_positions,
         calibration=chosen.name,

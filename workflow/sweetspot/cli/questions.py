@@ -6,6 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from sweetspot.cli.traits import add_traits
+
 Commands = Any  # argparse names the type only in private
 
 _PREDICT = """\
@@ -77,6 +79,7 @@ def add_commands(commands: Commands) -> None:
             metavar="TYPE",
             help=f"{what}: `model` (the checkpoint's 16 bits, the default) or `fp8`",
         )
+    add_traits(predict.add_argument)
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
@@ -93,7 +96,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from sweetspot.config import Precision, Traits
     from sweetspot.prediction import predict
+    from sweetspot.simulator.deployment import in_words
 
     answer = predict(
         arguments.model,
@@ -106,6 +111,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         tensor_parallel=arguments.tp,
         weights=arguments.weights,
         kv_cache=arguments.kv_cache,
+        sliding_windows=arguments.sliding_windows,
+        cuda_graphs=arguments.cuda_graphs,
     )
     values = asdict(answer)
     if arguments.json:
@@ -115,14 +122,18 @@ def _predict(arguments: argparse.Namespace) -> None:
         f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
         f" and {answer.output_tokens} output tokens, max_batch_size {answer.max_batch_size}"
     )
-    if answer.tensor_parallel > 1:
-        print(f"  shared by {answer.tensor_parallel} GPUs; energy and power are those of all")
-    stored = {"weights": answer.weights, "KV cache": answer.kv_cache}
-    if fp8 := [name for name, stored_in in stored.items() if stored_in == "fp8"]:
-        print(f"  {' and '.join(fp8)} in FP8")
+    deployment = in_words(
+        answer.tensor_parallel,
+        Precision.model_validate({name: values[name] for name in Precision.model_fields}),
+        Traits.model_validate({name: values[name] for name in Traits.model_fields}),
+    )
+    if deployment:
+        print(f"  {deployment}")
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
     print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
+    if answer.tensor_parallel > 1:
+        print("note: energy and power are those of all GPUs")
     if answer.beyond_native_context:
         print("note: I + O is beyond the context this model was published for")
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.simulation_answer import Progress, print_answer
+from sweetspot.cli.traits import add_traits
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
@@ -108,6 +109,8 @@ def add_commands(commands: Commands) -> None:
             help=f"{what} in the checkpoint's 16 bits, or in FP8; default: %(default)s",
         )
 
+    add_traits(add)
+
     add = simulate.add_argument_group("generated requests, where no trace is given").add_argument
     add("--requests", type=int, metavar="N", help="how many")
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
@@ -131,6 +134,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
     from sweetspot.simulation import simulate_load
+    from sweetspot.simulator.deployment import chosen_traits
 
     limits = _limits(arguments)
     scheduling = _scheduling(arguments)
@@ -141,6 +145,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
             _requests(arguments, limits),
             limits=limits,
             precision=Precision(weights=arguments.weights, kv_cache=arguments.kv_cache),
+            traits=chosen_traits(arguments.sliding_windows, arguments.cuda_graphs),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,

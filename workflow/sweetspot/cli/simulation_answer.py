@@ -48,6 +48,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         "chunked_prefill": answer.chunked_prefill,
         "limits": answer.limits.model_dump(),
         "precision": answer.precision.model_dump(),
+        **answer.traits.model_dump(),
         **served,
         **rates,
         "beyond_native_context": answer.beyond_native_context,
@@ -58,15 +59,18 @@ def _values(answer: "Simulated") -> dict[str, Any]:
 
 
 def _print(answer: "Simulated") -> None:
+    from sweetspot.simulator.deployment import in_words
+
     served, limits = answer.served, answer.limits
     print(
         f"{answer.model} on {answer.gpu}: {served.requests} requests, {served.input_tokens} input"
         f" and {served.output_tokens} output tokens"
     )
     chunked = ", chunked prefill" if answer.chunked_prefill else ""
+    deployment = in_words(limits.tensor_parallel, answer.precision, answer.traits)
     print(
         f"{answer.scheduling}{chunked}, max_batch_size {limits.max_batch_size}, max_num_tokens"
-        f" {limits.max_num_tokens}{_deployment(answer)}"
+        f" {limits.max_num_tokens}{deployment and f', {deployment}'}"
     )
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{getattr(served, name):>12{spec}}  {unit}")
@@ -77,17 +81,10 @@ def _print(answer: "Simulated") -> None:
             cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
             print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
     print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
+    if limits.tensor_parallel > 1:
+        print("note: energy and power are those of all GPUs")
     if answer.beyond_native_context:
         print("note: some I + O is beyond the context this model was published for")
-
-
-def _deployment(answer: "Simulated") -> str:
-    """Return what is other than one GPU and 16 bits, for the end of a line."""
-    gpus, stored = answer.limits.tensor_parallel, answer.precision
-    words = [f"{gpus} GPUs (energy and power are those of all)"] if gpus > 1 else []
-    words += ["FP8 weights"] if stored.weights == "fp8" else []
-    words += ["FP8 KV cache"] if stored.kv_cache == "fp8" else []
-    return "".join(f", {word}" for word in words)
 
 
 class Progress:

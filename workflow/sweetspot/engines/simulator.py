@@ -54,8 +54,16 @@ class SimulatorSession:
         self._settings = settings
         self._constants = settings.calibration.constants
         limits = settings.limits
-        self._model = shard(settings.model, limits.tensor_parallel, settings.precision)
-        self._bounds = scheduler_limits(self._model, settings.gpu, limits, settings.max_batch_size)
+        traits = settings.traits
+        self._model = shard(
+            settings.model,
+            limits.tensor_parallel,
+            settings.precision,
+            sliding_windows=traits.sliding_windows,
+        )
+        self._bounds = scheduler_limits(
+            self._model, settings.gpu, limits, settings.max_batch_size, traits.cuda_graphs
+        )
 
     def run(self, cell: Cell) -> Run:
         """Simulate a cell; its clock starts at 0 s with the first request."""

@@ -64,12 +64,10 @@ class InFlightBatching:
         self.pauses = 0
         self._limits, self._policy, self._chunked = limits, policy, chunked_prefill
         blocks = GrowingBlocks if policy is Policy.MAX_UTILIZATION else PromisedBlocks
-        self._blocks: GrowingBlocks | PromisedBlocks = blocks(
-            limits.kv_blocks, limits.tokens_per_block
-        )
+        self._blocks: GrowingBlocks | PromisedBlocks = blocks(limits)
         self._queue = Queue(requests, self._require_possible)
         self._in_flight: dict[int, Running] = {}  # in the order of admission
-        self._decoding = Decoding()
+        self._decoding = Decoding(limits.windows)
         self._cut: Running | None = None  # the one prompt of which a part is processed
         self._prompts_ending: list[Running] = []
 
@@ -77,15 +75,18 @@ class InFlightBatching:
         """Return what runs next; None when every request has ended."""
         while self._blocks.short:
             self._pause_last()
-        decoding = self._decoding
+        decoding, sliding, windows = self._decoding, self._decoding.sliding, self._limits.windows
         decodes, context = decoding.count, decoding.context
         budget = self._limits.max_num_tokens - decodes
-        tokens = pairs = earlier = prompts = 0
+        tokens = pairs = earlier = prompts = sliding_pairs = sliding_earlier = 0
         while chunk := self._next_chunk(now_s, budget):
             running = self._cut or self._admit_head()
             done = running.prompt_done
             pairs += chunk * done + chunk * (chunk + 1) // 2
             earlier += done
+            if sliding is not None:
+                sliding_pairs += windows.pairs(done, chunk)
+                sliding_earlier += windows.seen_before(done)
             tokens += chunk
             prompts += 1
             budget -= chunk
@@ -97,19 +98,28 @@ class InFlightBatching:
             self._prompts_ending.append(running)
         if tokens:
             ending = len(self._prompts_ending)
-            return Segment(1, inf, decodes, context, tokens, pairs, earlier, prompts, ending)
-        if decodes:
-            most = decoding.next_end() - decoding.iteration
-            steps = self._blocks.steps(most, decodes, decoding.iteration)
-            return Segment(steps, self._wake_s(now_s), decodes, context)
-        following = self._queue.next
-        return None if following is None else Segment(0, following.request.arrival_s)
+            planned = Segment(1, inf, decodes, context, tokens, pairs, earlier, prompts, ending)
+        elif decodes:
+            steps = self._blocks.steps(decoding.even_steps(), decoding.iteration)
+            planned = Segment(steps, self._wake_s(now_s), decodes, context)
+        else:
+            following = self._queue.next
+            return None if following is None else Segment(0, following.request.arrival_s)
+        if sliding is None:
+            return planned
+        return planned._replace(
+            sliding_context=sliding.context,
+            sliding_decodes=sliding.filling,
+            sliding_pairs=sliding_pairs,
+            sliding_prompt_context=sliding_earlier,
+        )
 
     def advance(self, iterations: int, now_s: float) -> list[Finished]:
         """Take note that this many iterations of the plan ran until `now_s`."""
         decoding = self._decoding
-        self._blocks.advance(iterations, decoding.count, decoding.iteration)
-        decoding.advance(iterations)
+        self._blocks.advance(iterations, decoding.iteration)
+        if filled := decoding.advance(iterations):
+            self._blocks.fill_windows(filled, decoding.iteration)
         finished = []
         for running in self._prompts_ending:
             if running.first_token_s is None:

@@ -14,7 +14,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config_errors import first_error
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants import REFERENCE_GPU, Constants, stated_constants, transfer
+from sweetspot.simulator.constants import REFERENCE_GPU, Constants, transfer
 
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
@@ -93,16 +93,6 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
         level="data sheet",
         seen=tuple(base.seen),
         constants=transfer(base.to_constants(), catalog_gpu(base.gpu), gpu),
-    )
-
-
-def data_sheet_calibration(gpu: Gpu) -> Calibration:
-    """Return what a GPU's data sheet and H100's kernel tables state: nothing is fitted."""
-    return Calibration(
-        name=f"data sheet of {gpu.id}",
-        level="data sheet",
-        seen=(),
-        constants=transfer(stated_constants(), catalog_gpu(REFERENCE_GPU), gpu),
     )
 
 

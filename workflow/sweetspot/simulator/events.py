@@ -13,8 +13,9 @@ from sweetspot.simulator.requests import Request
 class Segment(NamedTuple):
     """Iterations that differ only in the KV cache that decode reads, as in `scheduler.Schedule`.
 
-    The j-th (j = 0, 1, ...) reads `decode_context + j * decodes` tokens. One with prompts has one
-    iteration. One of no iterations is a wait: nothing is in flight until `wake_s`.
+    The j-th (j = 0, 1, ...) reads `decode_context + j * decodes` tokens, in a sliding layer
+    `sliding_context + j * sliding_decodes`. One with prompts has one iteration. One of no
+    iterations is a wait: nothing is in flight until `wake_s`.
 
     Attributes:
         iterations: how many at most.
@@ -31,6 +32,10 @@ class Segment(NamedTuple):
     prompt_context: int = 0
     prompts: int = 0
     prompts_finished: int = 0
+    sliding_context: int = 0
+    sliding_decodes: int = 0
+    sliding_pairs: int = 0
+    sliding_prompt_context: int = 0
 
 
 class Ran(NamedTuple):

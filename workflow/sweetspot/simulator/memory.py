@@ -70,8 +70,8 @@ def kv_cache_blocks(
 ) -> int:
     """Return how many KV-cache blocks fit in `memory_fraction` of the free memory; 0 if none.
 
-    Sliding layers keep the whole context: `trtllm-bench` sets no attention window, so the engine
-    sizes its cache for the full sequence in every layer.
+    A block is one of every layer. Where layers slide, a long sequence takes fewer of theirs
+    (`windows.py`).
     """
     free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
     block_bytes = architecture.kv_bytes_per_token * tokens_per_block

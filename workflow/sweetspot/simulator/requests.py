@@ -9,7 +9,6 @@ import numpy as np
 from sweetspot.errors import InputError
 
 Shape = Literal["normal", "lognormal", "exponential"]
-SHAPES: tuple[Shape, ...] = ("normal", "lognormal", "exponential")
 
 # Numbers drawn in one call: few enough to take no memory, many enough to hide the call.
 CHUNK = 4096

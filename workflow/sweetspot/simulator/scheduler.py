@@ -13,7 +13,8 @@ context on). In every iteration
 
 All requests are alike and there from the start, so the running set changes only when a prompt is
 processed or a request ends. Between two such events n requests decode, and the KV cache that an
-iteration reads grows by n tokens each time: one segment stands for all these iterations.
+iteration reads grows by n tokens each time: one segment stands for all these iterations. What
+sliding layers read of it is added by `sliding_schedule.py`.
 """
 
 from collections import deque
@@ -22,22 +23,47 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
+from sweetspot.simulator.cuda_graphs import NO_GRAPHS, CudaGraphs
+from sweetspot.simulator.sliding_schedule import with_sliding_layers
+from sweetspot.simulator.windows import NO_WINDOWS, Windows
+
 IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchedulerLimits:
-    """What bounds the batch. `kv_blocks` is the KV cache's size in blocks of tokens_per_block."""
+    """What bounds the batch, and how the engine runs it.
+
+    Attributes:
+        kv_blocks: size of the KV cache in blocks of tokens_per_block, each of them in all layers.
+        windows: what sliding layers see and keep of a sequence.
+        graphs: which steps are padded.
+    """
 
     max_batch_size: int
     max_num_tokens: int
     kv_blocks: int
     tokens_per_block: int
+    windows: Windows = NO_WINDOWS
+    graphs: CudaGraphs = NO_GRAPHS
+
+    @property
+    def layer_blocks(self) -> int:
+        """Size of the KV cache in blocks of single layers, or of all where none slides."""
+        return self.kv_blocks * self.windows.layers
+
+    def layer_blocks_of(self, tokens: int) -> int:
+        """Return the blocks that a sequence of so many tokens takes, counted in the same way."""
+        windows, blocks = self.windows, -(-tokens // self.tokens_per_block)
+        if not windows.sliding_layers:
+            return blocks
+        kept = -(-windows.seen(tokens) // self.tokens_per_block)
+        return windows.full_layers * blocks + windows.sliding_layers * kept
 
     def max_concurrency(self, sequence_tokens: int) -> int:
         """Return how many sequences of that final length may be in flight; 0 if not even one."""
-        blocks_per_request = -(-sequence_tokens // self.tokens_per_block)
-        return min(self.max_batch_size, self.kv_blocks // blocks_per_request)
+        blocks_per_request = self.layer_blocks_of(sequence_tokens)
+        return min(self.max_batch_size, self.layer_blocks // blocks_per_request)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,7 +71,8 @@ class Schedule:
     """The iterations of one run as segments; every field is an array of shape (segments,).
 
     Within a segment, iterations differ only in the KV-cache tokens that decode reads: the j-th
-    (j = 0, 1, ...) reads `decode_context + j * decodes`. A segment with prompts has one iteration.
+    (j = 0, 1, ...) reads `decode_context + j * decodes`, in a sliding layer `sliding_context + j *
+    sliding_decodes`. A segment with prompts has one iteration.
 
     Attributes:
         iterations: how many iterations the segment stands for.
@@ -56,6 +83,9 @@ class Schedule:
         prompt_context: KV-cache tokens that prompt chunks read from earlier chunks.
         prompts: prompts, or chunks of one, in the iteration.
         prompts_finished: prompts that end here and so generate their first token.
+        sliding_context, sliding_pairs, sliding_prompt_context: context and pairs of decode and of
+            prompts as a sliding layer has them; 0 where none slides.
+        sliding_decodes: requests in decode whose window is not full.
     """
 
     iterations: IntArray
@@ -66,6 +96,10 @@ class Schedule:
     prompt_context: IntArray
     prompts: IntArray
     prompts_finished: IntArray
+    sliding_context: IntArray
+    sliding_decodes: IntArray
+    sliding_pairs: IntArray
+    sliding_prompt_context: IntArray
 
     @property
     def output_tokens(self) -> int:
@@ -135,8 +169,12 @@ def schedule(
             ended = decoding.popleft()[1]
             decodes -= ended
             context -= ended * (input_tokens + output_tokens)
-    columns = np.array(segments, dtype=np.int64).T
-    return Schedule(**{f.name: columns[i] for i, f in enumerate(fields(Schedule))})
+    names = [f.name for f in fields(Schedule)]
+    columns = dict(zip(names, np.array(segments, dtype=np.int64).T, strict=False))
+    if limits.windows.sliding_layers:
+        columns = with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
+    nothing = np.zeros_like(columns["iterations"])
+    return Schedule(**{name: columns.get(name, nothing) for name in names})
 
 
 def _chunk(remaining: int, budget: int, unit: int) -> int:

@@ -2,7 +2,8 @@
 
 A part is an architecture too, of fewer heads, a narrower FFN and less vocabulary, so whatever
 counts the work or the memory of a model counts that of a part. What every GPU holds or does in full
-(norms, residuals, sampling) is the part's as well, as it is with TensorRT-LLM.
+(norms, residuals, sampling) is the part's as well, as it is with TensorRT-LLM. Its layers slide
+only where the engine honours that.
 """
 
 from dataclasses import dataclass, fields
@@ -11,6 +12,7 @@ from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config import Precision
 from sweetspot.errors import InputError
+from sweetspot.simulator.windows import NO_WINDOWS, Windows
 
 FP8_BYTES = 1
 
@@ -54,6 +56,17 @@ class Shard(Architecture):
         return 2 * self.layers * self.kv_size * size
 
     @property
+    def windows(self) -> Windows:
+        """How far its layers look back."""
+        if self.sliding_window is None:
+            return NO_WINDOWS
+        return Windows(
+            tokens=self.sliding_window,
+            full_layers=self.layers - self.sliding_layers,
+            sliding_layers=self.sliding_layers,
+        )
+
+    @property
     def fp8_input_bytes(self) -> int:
         """Bytes per token that FP8 inputs of all layers' GEMMs save; outputs keep 16 bits.
 
@@ -76,9 +89,16 @@ class Shard(Architecture):
 
 
 def shard(
-    architecture: Architecture, tensor_parallel: int = 1, precision: Precision | None = None
+    architecture: Architecture,
+    tensor_parallel: int = 1,
+    precision: Precision | None = None,
+    *,
+    sliding_windows: bool = False,
 ) -> Shard:
     """Return one GPU's part of a model that `tensor_parallel` GPUs share.
+
+    Without `sliding_windows` all its layers attend to everything: `trtllm-bench` sets no attention
+    window, so that TensorRT-LLM's engines size and read their KV cache for the whole sequence.
 
     Query heads, FFN and vocabulary are split; KV heads are, too, and lie on several GPUs each where
     they are fewer. Embeddings and output head are split along the vocabulary. Source: TensorRT-LLM
@@ -100,12 +120,14 @@ def shard(
                 f" cannot be split evenly; possible are {', '.join(map(str, possible(a)))}"
             )
     whole = {f.name: getattr(a, f.name) for f in fields(Architecture)}
-    part = {
+    part: dict[str, int | None] = {
         "heads": a.heads // gpus,
         "kv_heads": max(1, a.kv_heads // gpus),
         "ffn": a.ffn // gpus,
         "vocab": -(-a.vocab // gpus),
     }
+    if not sliding_windows:
+        part |= {"sliding_window": None, "sliding_layers": 0}
     return Shard(
         **(whole | part),
         gpus=gpus,

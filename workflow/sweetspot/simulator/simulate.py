@@ -6,10 +6,11 @@ import numpy as np
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.config import Limits
+from sweetspot.config import GraphSizes, Limits
 from sweetspot.errors import EngineError
 from sweetspot.metering.trace import PowerTrace, window_energy_j
 from sweetspot.simulator.constants import Constants
+from sweetspot.simulator.cuda_graphs import cuda_graphs
 from sweetspot.simulator.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import SchedulerLimits, schedule
@@ -45,9 +46,15 @@ class Simulation:
 
 
 def scheduler_limits(
-    architecture: Architecture, gpu: Gpu, limits: Limits, max_batch_size: int
+    architecture: Architecture,
+    gpu: Gpu,
+    limits: Limits,
+    max_batch_size: int,
+    graphs: GraphSizes = "none",
 ) -> SchedulerLimits:
     """Return what bounds the batch of this model on this GPU, or of its part on each of several.
+
+    Windows are honoured where the part honours them (`shard`).
 
     Raises:
         InputError: if the model does not fit in the GPU's memory, or the GPU has no FP8.
@@ -65,6 +72,8 @@ def scheduler_limits(
             memory_fraction=limits.kv_cache_memory_fraction,
             tokens_per_block=limits.tokens_per_block,
         ),
+        windows=as_shard(architecture).windows,
+        graphs=cuda_graphs(graphs, max_batch_size, limits.max_num_tokens),
     )
 
 
@@ -93,7 +102,7 @@ def simulate(
     plan = schedule(
         requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds
     )
-    segments = cost(work(architecture, plan), gpu, constants)
+    segments = cost(work(architecture, plan, bounds.graphs), gpu, constants)
     duration_s = np.append(segments.duration_s, constants.run_overhead_s)
     power_w = np.append(segments.energy_j / segments.duration_s, constants.run_overhead_w)
     edges_s = np.concatenate([[0.0], np.cumsum(duration_s)])

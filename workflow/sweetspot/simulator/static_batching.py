@@ -3,7 +3,8 @@
 A batch is taken from what has arrived when the one before it has ended, first come first served,
 as many as `max_batch_size`, the KV cache and, with their prompts, `max_num_tokens` hold. Prompts
 are padded to the longest and processed in one iteration; then all decode, ended or not, until
-the request with the most output tokens has got its last. Answers are returned together.
+the request with the most output tokens has got its last. Answers are returned together. Padded,
+all are alike, so that the windows of sliding layers fill at once.
 
 Source: transformers, GenerationMixin.generate (padding on the left; finished sequences are fed
 the padding token until all are finished).
@@ -35,14 +36,22 @@ class StaticBatching:
         self._queue = Queue(requests, self._require_possible)
         self._batch: list[Request] = []
         self._prompt_tokens = self._decode_steps = 0
+        self._context = 0  # tokens that each request reads next
         self._first_token_s: float | None = None
 
     def plan(self, now_s: float) -> Segment | None:
         """Return what runs next; None when every request has ended."""
+        windows = self._limits.windows
         if self._batch:
-            sequences = len(self._batch)
+            sequences, seen = len(self._batch), windows.seen(self._context)
+            filling = windows.tokens - seen  # iterations until the window is full
             return Segment(
-                self._decode_steps, inf, sequences, sequences * (self._prompt_tokens + 1)
+                min(self._decode_steps, filling) if filling else self._decode_steps,
+                inf,
+                sequences,
+                sequences * self._context,
+                sliding_context=sequences * seen,
+                sliding_decodes=sequences if filling else 0,
             )
         self._fill(now_s)
         if not self._batch:
@@ -56,6 +65,7 @@ class StaticBatching:
             prompt_pairs=sequences * (length * (length + 1) // 2),
             prompts=sequences,
             prompts_finished=sequences,
+            sliding_pairs=sequences * windows.pairs(0, length),
         )
 
     def advance(self, iterations: int, now_s: float) -> list[Finished]:
@@ -64,8 +74,12 @@ class StaticBatching:
             return []
         if self._first_token_s is None:
             self._first_token_s = now_s
-            if self._decode_steps:
-                return []
+            self._context = self._prompt_tokens + 1
+        else:
+            self._decode_steps -= iterations
+            self._context += iterations
+        if self._decode_steps:
+            return []
         finished = [Finished(request, self._first_token_s, now_s) for request in self._batch]
         self._batch = []
         self._first_token_s = None

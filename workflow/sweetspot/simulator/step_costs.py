@@ -4,7 +4,7 @@
 time in numpy. But before the power limit an iteration's time and energy are sums of a term of its
 tokens, one of its output rows, and products with counts, so all of them can be asked for once.
 Nothing of the physics is repeated here: the terms are differences of `cost`'s answers, and a test
-holds that the sums are its answers again.
+holds that the sums are its answers again. What full and sliding layers read goes in as their mean.
 """
 
 from dataclasses import replace
@@ -43,9 +43,11 @@ class _Terms(NamedTuple):
     per_prompt_context: float
     per_prompt: float
 
-    def with_prompts(self, segment: Segment) -> float:
-        """Return what an iteration with prompts takes."""
-        _, _, decodes, context, tokens, pairs, prompt_context, prompts, ending = segment
+    def with_prompts(
+        self, segment: Segment, context: float, pairs: float, prompt_context: float
+    ) -> float:
+        """Return what an iteration with prompts takes, with attention as a layer has it."""
+        _, _, decodes, _, tokens, _, _, prompts, ending = segment[:9]
         return (
             self.tokens[decodes + tokens]
             + self.rows[decodes + ending]
@@ -67,32 +69,46 @@ class StepCosts:
         self, architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
     ) -> None:
         """Ask `cost` for every term that iterations within the limits have."""
+        part = as_shard(architecture)
         self._active_w = constants.active_power_w
-        self._gpus = as_shard(architecture).gpus
+        self._gpus = part.gpus
+        self._sliding_share = part.sliding_layers / part.layers
         self._headroom_w = headroom_w(gpu, constants)
-        self._time_s, self._dynamic_j = _probed(architecture, gpu, constants, limits)
+        full = replace(part, sliding_window=None, sliding_layers=0)
+        self._time_s, self._dynamic_j = _probed(full, gpu, constants, limits)
 
     def run(self, segment: Segment, now_s: float) -> Ran:
         """Return what the segment takes if it begins at `now_s`; a wait draws active power."""
-        if segment.prompt_tokens:
-            dynamic_j = self._dynamic_j.with_prompts(segment)
-            duration_s = max(self._time_s.with_prompts(segment), dynamic_j / self._headroom_w)
-            return self._ran(1, duration_s, dynamic_j)
-        most, wake_s, decodes, context = segment[:4]
+        most, wake_s, decodes, full_context, tokens, full_pairs, full_earlier = segment[:7]
+        read: tuple[float, ...] = (full_context, decodes, full_pairs, full_earlier)
+        if self._sliding_share:
+            read = self._mean_of_layers(read, segment[-len(read) :])
+        context, growth, pairs, earlier = read
+        if tokens:
+            dynamic_j = self._dynamic_j.with_prompts(segment, context, pairs, earlier)
+            time_s = self._time_s.with_prompts(segment, context, pairs, earlier)
+            return self._ran(1, max(time_s, dynamic_j / self._headroom_w), dynamic_j)
         if not most:
             return self._ran(0, wake_s - now_s, 0.0)
         per_context_s = self._time_s.decode_per_context[decodes]
         per_context_j = self._dynamic_j.decode_per_context[decodes]
         first_j = self._dynamic_j.decode[decodes] + per_context_j * context
-        growth_j = per_context_j * decodes
+        growth_j = per_context_j * growth
         count, duration_s = DecodeSteps(
             self._time_s.decode[decodes] + per_context_s * context,
-            per_context_s * decodes,
+            per_context_s * growth,
             first_j / self._headroom_w,
             growth_j / self._headroom_w,
         ).until(wake_s - now_s, most)
         dynamic_j = count * first_j + growth_j * (count * (count - 1) / 2)
         return self._ran(count, duration_s, dynamic_j)
+
+    def _mean_of_layers(
+        self, full: tuple[float, ...], sliding: tuple[float, ...]
+    ) -> tuple[float, ...]:
+        """Return the mean over layers of what full and what sliding ones read."""
+        share = self._sliding_share
+        return tuple(f + share * (s - f) for f, s in zip(full, sliding, strict=True))
 
     def _ran(self, iterations: int, duration_s: float, dynamic_j: float) -> Ran:
         """Return what came of a segment, from the dynamic energy of one GPU."""
@@ -109,7 +125,9 @@ def _probed(
 
     def probe(size: int = 1, **columns: int | IntArray) -> FloatArray:
         """Return time and energy, (2, size), of iterations that have these counts and no other."""
-        found = cost(work(architecture, _iterations(size, columns)), unlimited, dynamic)
+        found = cost(
+            work(architecture, _iterations(size, columns), limits.graphs), unlimited, dynamic
+        )
         return np.stack([found.duration_s, found.energy_j])
 
     batch = limits.max_batch_size

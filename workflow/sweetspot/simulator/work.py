@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from sweetspot.catalog.architecture import Architecture
-from sweetspot.simulator.scheduler import Schedule
+from sweetspot.simulator.cuda_graphs import NO_GRAPHS, CudaGraphs
+from sweetspot.simulator.scheduler import IntArray, Schedule
 from sweetspot.simulator.shard import as_shard
 
 FloatArray = npt.NDArray[np.float64]
@@ -92,10 +93,11 @@ def concatenate(parts: list[Work]) -> Work:
     )
 
 
-def work(architecture: Architecture, schedule: Schedule) -> Work:
+def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO_GRAPHS) -> Work:
     """Return FLOPs (a multiply-add counts 2) and bytes of each segment's iterations.
 
-    Of a part of a model (`shard`) it is the work of one GPU.
+    Of a part of a model (`shard`) it is the work of one GPU. Attention is that of the layers in the
+    mean: sliding ones look back less far. Steps that are replayed as graphs are padded.
 
     Source: the counting of section 4 of the paper (arXiv 2602.05695), with the architecture's own
     KV heads, FFN and vocabulary, causal masks, and weights that are read once per iteration.
@@ -104,7 +106,7 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
     size = a.bytes_per_element
     decodes = schedule.decodes.astype(np.float64)
     prompt_tokens = schedule.prompt_tokens.astype(np.float64)
-    tokens = decodes + prompt_tokens
+    tokens = graphs.padded(decodes + prompt_tokens, prompt_tokens)
     padding = -(-a.head_dim // HEAD_TILE) * HEAD_TILE / a.head_dim
     wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads)
     # One query against one key and value: 2 + 2 FLOPs per element of each query head.
@@ -112,9 +114,14 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
     token_layer_bytes = tokens * a.layers * size
     gemm_io = 4 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
     elementwise_io = 8 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
-    context = schedule.decode_context.astype(np.float64)
-    pairs = schedule.prompt_pairs.astype(np.float64)
+    context = _mean(a, schedule.decode_context, schedule.sliding_context)
+    growth = _mean(a, schedule.decodes, schedule.sliding_decodes)
+    pairs = _mean(a, schedule.prompt_pairs, schedule.sliding_pairs)
+    prompt_context = _mean(a, schedule.prompt_context, schedule.sliding_prompt_context)
     rows = decodes + schedule.prompts_finished
+    head_rows = rows
+    if graphs.with_head:
+        head_rows = np.maximum(rows, np.where(prompt_tokens > 0, 0.0, tokens))
     head_weights = a.vocab * a.hidden
     # what FP8 inputs of GEMMs save: one write and one read
     saved_bytes = tokens * a.fp8_input_bytes
@@ -132,16 +139,16 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
         gemm_bytes=token_layer_bytes * gemm_io - saved_bytes,
         elementwise_bytes=token_layer_bytes * elementwise_io - saved_bytes,
         prompt_flops=pairs * pair_flops,
-        prompt_bytes=(schedule.prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
+        prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
         prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * pair_flops,
         prompts_finished=schedule.prompts_finished.astype(np.float64),
         decode_flops=context * pair_flops,
-        decode_flops_growth=decodes * pair_flops,
+        decode_flops_growth=growth * pair_flops,
         kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding,
-        kv_bytes_growth=decodes * a.kv_bytes_per_token * padding,
+        kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
         queries_per_kv_head=np.full(tokens.shape, a.heads / a.kv_heads),
         wide_heads=np.full(tokens.shape, wide),
-        logit_flops=2.0 * rows * head_weights,
+        logit_flops=2.0 * head_rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),
         logits=rows * a.full_vocab,
         fp8_gemms=throughout(a.fp8_weights),
@@ -149,5 +156,14 @@ def work(architecture: Architecture, schedule: Schedule) -> Work:
         gpus=throughout(a.gpus),
         all_reduces=throughout(2 * a.layers + 1 if shared else 0),
         message_bytes=tokens * (a.hidden * size if shared else 0),
-        gather_bytes=rows * (a.vocab * size * (a.gpus - 1)),
+        gather_bytes=head_rows * (a.vocab * size * (a.gpus - 1)),
     )
+
+
+def _mean(a: Architecture, full: IntArray, sliding: IntArray) -> FloatArray:
+    """Return the mean over layers of what a full and what a sliding layer has."""
+    if not a.sliding_layers:
+        return full.astype(np.float64)
+    summed = (a.layers - a.sliding_layers) * full + a.sliding_layers * sliding
+    mean: FloatArray = summed / a.layers
+    return mean
