@@ -12,6 +12,7 @@ from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import load_calibration
+from sweetspot.simulator.deployment import TRAITS
 from sweetspot.simulator.measured_check import (
     as_it_ships,
     from_other_cells,
@@ -34,7 +35,8 @@ def write(folder, *, energy=1.0, time=1.0, **changes):
     ).assign(max_batch_size=256, gpu=BOARD.id, status="ok", simulated=False, engine="vllm")
     constants = replace(load_calibration(BOARD).constants, run_overhead_s=0.0)
     limits = Limits(max_batch_size=256)
-    energy_j, duration_s = lay_out(cells, BOARD, limits).energy_and_duration(BOARD, constants)
+    runs = lay_out(cells, BOARD, limits, traits=TRAITS["vllm"])
+    energy_j, duration_s = runs.energy_and_duration(BOARD, constants)
     cells = cells.assign(energy_j=energy * energy_j, duration_s=time * duration_s)
     folder.mkdir(exist_ok=True)
     cells.assign(**changes).to_json(folder / "records.jsonl", orient="records", lines=True)

@@ -9,6 +9,12 @@ from sweetspot.errors import InputError
 
 _ENGINES = {"vllm": "vLLM", "tensorrt-llm": "TensorRT-LLM"}
 
+TRAITS = {
+    "tensorrt-llm": Traits(),
+    "vllm": Traits(sliding_windows=True, cuda_graphs="vllm"),
+}
+"""By engine that measures: what it does as sweetspot runs it."""
+
 
 def chosen_traits(sliding_windows: object, cuda_graphs: object) -> Traits:
     """Return what an engine does, as a user asks for it.

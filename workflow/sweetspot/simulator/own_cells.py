@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.catalog import Gpu, load_model
-from sweetspot.config import Experiment, Limits, parse_experiment
+from sweetspot.config import Experiment, Limits, Traits, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants import FITTED
+from sweetspot.simulator.deployment import TRAITS
 
 MIN_CELLS = 10
 # Whose batching the simulator lays cells out with; `simulator` stands for TensorRT-LLM's.
-ENGINES = ("tensorrt-llm", "vllm", "simulator")
+ENGINES = (*TRAITS, "simulator")
 _WORDS = ("model", "gpu", "engine", "status", "simulated")
 _NUMBERS = (
     "requests",
@@ -36,12 +37,14 @@ class OwnCells:
         simulated: whether a simulator gave the numbers.
         limits: those that the engine was built with: of the manifest beside the file, or the
             paper's.
+        traits: what the engine does; of simulated cells what the manifest says.
     """
 
     cells: pd.DataFrame
     engine: str
     simulated: bool
     limits: Limits
+    traits: Traits
 
 
 def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> OwnCells:
@@ -83,7 +86,14 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
     experiment = _experiment(path)
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
-    return OwnCells(cells.reset_index(drop=True), engines[0], only_simulated, experiment.limits)
+    (engine,) = engines
+    return OwnCells(
+        cells=cells.reset_index(drop=True),
+        engine=engine,
+        simulated=only_simulated,
+        limits=experiment.limits,
+        traits=TRAITS.get(engine, experiment.simulator.traits),
+    )
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -73,7 +73,7 @@ def calibrate_to_cells(
 
 def own_targets(own: OwnCells, board: Gpu) -> list[Target]:
     """Return energy per token and throughput of these cells, as a fit is to meet them."""
-    runs = lay_out(own.cells, board, own.limits)
+    runs = lay_out(own.cells, board, own.limits, traits=own.traits)
     energy_j, duration_s = (
         own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
     )

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweetspot.catalog import Architecture, Gpu, load_model
-from sweetspot.config import Limits, Precision
+from sweetspot.config import Limits, Precision, Traits
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.roofline import cost
 from sweetspot.simulator.scheduler import schedule
@@ -64,27 +64,35 @@ class Runs:
 
 
 def lay_out(
-    cells: pd.DataFrame, board: Gpu, limits: Limits, precision: Precision | None = None
+    cells: pd.DataFrame,
+    board: Gpu,
+    limits: Limits,
+    precision: Precision | None = None,
+    traits: Traits | None = None,
 ) -> Runs:
     """Return the runs of cells with columns model, requests, input_tokens and output_tokens.
 
     A model may be named, or be an Architecture. A column max_batch_size takes the place of the
-    limits' own.
+    limits' own. Without traits the engine is as the paper's.
     """
+    traits = traits or Traits()
     parts: list[Work] = []
     own_batch = "max_batch_size" in cells
     for row in cells.to_dict("records"):
         model = row["model"]
         named = model if isinstance(model, Architecture) else load_model(str(model))
-        architecture = shard(named, limits.tensor_parallel, precision)
+        architecture = shard(
+            named, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+        )
         batch = int(row["max_batch_size"]) if own_batch else limits.max_batch_size
+        bounds = scheduler_limits(architecture, board, limits, batch, traits.cuda_graphs)
         segments = schedule(
             requests=int(row["requests"]),
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),
-            limits=scheduler_limits(architecture, board, limits, batch),
+            limits=bounds,
         )
-        parts.append(work(architecture, segments))
+        parts.append(work(architecture, segments, bounds.graphs))
     lengths = [part.iterations.size for part in parts]
     gpus = limits.tensor_parallel
     tokens = (cells["requests"] * cells["output_tokens"]).to_numpy(np.float64)
