@@ -84,7 +84,7 @@ calibration: env
 	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/calibrations/h100-sxm.json
 
 accuracy: env
-	$(BIN)/sweetspot evaluate --page docs/accuracy.md
+	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md
 
 sensor: env
 	$(BIN)/sweetspot protocol --page docs/sensor.md --figure docs/images/sensor

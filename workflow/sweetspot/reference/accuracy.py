@@ -16,6 +16,8 @@ _BY_MODEL = {
     "leave-one-model-out": "the other 12 fitted: its own error",
     "from-each-model": "it alone fitted: error on the other 12",
 }
+# Beyond this, how far a constant can move hangs on the processor that rounds the fit.
+LOOSE = 0.75
 # Fits whose constants are looked into, and the heading of their column.
 _FITS = {
     "from-one-model": "one model",
@@ -40,8 +42,9 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " cells of the surfaces that the paper's Table 5 defines (they are fits to"
             " measurements, not measurements), efficiencies that the paper's text states (named as"
             " in `published/headline_figures.csv`), and NVIDIA's throughput of Llama 3.1 8B (FP16,"
-            " TensorRT-LLM 0.15). Errors are absolute and relative to the"
-            " published number.",
+            " TensorRT-LLM 0.15); with `--measured` also against cells that campaigns measured"
+            " ([data](../data/README.md)). Errors are absolute and relative to the published or"
+            " measured number.",
             "",
             "## Predictions",
             "",
@@ -63,10 +66,16 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " cells that are in none of these files are the test that is still to come.",
             "- Every model alone, and every set of three, are there because one choice of models"
             " can be lucky. They have no target.",
-            "- Energy is covered for FP16 and BF16 on one H100 SXM, identical requests that all"
-            " arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds. Compared"
-            " with nothing: energy of FP8, of several GPUs and of other GPUs, and arrivals over"
-            " time.",
+            "- `measured-…` is the one test on another GPU and with another engine. What is"
+            " shipped for that GPU is scaled by data sheet, and was fitted to TensorRT-LLM on"
+            " another one. A fit to the cells of other models is no better than that: host time per"
+            " step, which differs from engine to engine, is not told from the rest by two models,"
+            " and Gemma 2 ran with norms that vLLM does not fuse without compilation, which no law"
+            " here knows of.",
+            "- Energy is covered for FP16 and BF16 on one H100 SXM and one H200, identical requests"
+            " that all arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds."
+            " Compared with nothing: energy of FP8, of several GPUs and of GPUs other than these"
+            " two, and arrivals over time.",
             "",
             "## By model",
             "",
@@ -79,8 +88,8 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "The condition number is that of the Jacobian at the end of a fit, constants in shares"
             " of their bounds' width. Below it: how far a constant can move, all others following,"
             f" until the misfit has grown by {MISFIT_SHARE:.0%}, as a share of its bounds' width"
-            " (a profile in second order). Near 0 the data determine it; at 1 or more they do not,"
-            " and it stays near the [stated value](simulator-constants.md). \\*: at a bound, where"
+            f" (a profile in second order). Near 0 the data determine it; from {LOOSE} on they do"
+            " not, and it stays near the [stated value](simulator-constants.md). \\*: at a bound, where"
             " the fit would go further.".replace("1%", "1 %"),
             "",
             *_constants({name: rows[name].identifiability for name in _FITS}),
@@ -131,4 +140,4 @@ def _power_of_ten(number: float) -> str:
 def _play(fit: Identifiability, constant: str) -> str:
     play = fit.play[constant]
     mark = r"\*" if constant in fit.at_bound else ""
-    return (f"{play:.2f}" if play < 1 else "1 or more") + mark
+    return (f"{play:.2f}" if play < LOOSE else f"{LOOSE} or more") + mark
