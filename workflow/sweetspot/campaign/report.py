@@ -9,7 +9,7 @@ from sweetspot.analysis.cells import read_cells
 from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report_load import write_load
-from sweetspot.campaign.report_simulated import simulated_text
+from sweetspot.campaign.report_simulated import write_beside
 from sweetspot.campaign.report_tables import grid_records
 from sweetspot.campaign.report_text import report_text
 from sweetspot.cells_table import write_table
@@ -47,7 +47,7 @@ def write_report(data: Path, out: Path) -> None:
             of_load, planned.grid_sweep, experiment.models, experiment.figures, folder
         )
     cells = read_cells(out / "cells.csv")
-    beside = "" if manifest.simulated else simulated_text(data)
+    beside = "" if manifest.simulated else write_beside(data, experiment.figures, out)
     text = report_text(manifest, planned, records, cells, loads, _sensor(data), beside, out)
     write_text_atomic(out / "report.md", text)
     log.info("%s: %d cells", out / "report.md", len(records))

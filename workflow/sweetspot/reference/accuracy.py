@@ -89,8 +89,8 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " of their bounds' width. Below it: how far a constant can move, all others following,"
             f" until the misfit has grown by {MISFIT_SHARE:.0%}, as a share of its bounds' width"
             f" (a profile in second order). Near 0 the data determine it; from {LOOSE} on they do"
-            " not, and it stays near the [stated value](simulator-constants.md). \\*: at a bound, where"
-            " the fit would go further.".replace("1%", "1 %"),
+            " not, and it stays near the [stated value](simulator-constants.md). \\*: at a bound,"
+            " where the fit would go further.".replace("1%", "1 %"),
             "",
             *_constants({name: rows[name].identifiability for name in _FITS}),
             "",

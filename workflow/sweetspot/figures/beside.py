@@ -1,0 +1,69 @@
+"""Measured cells beside the simulator's, one dot a cell."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.curves import categorical_looks
+from sweetspot.figures.labels import ModelLabel, label_of
+
+_HEIGHT_IN = 2.9
+_ROOM = 1.15  # beyond the outermost dot, as a factor
+
+
+def beside_figure(
+    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel], provenance: str
+) -> Figure:
+    """Draw simulated against measured energy per output token and mean power.
+
+    Args:
+        cells: with model, energy_per_token_j, mean_power_w, and both with `simulated_` before.
+        style: of all figures.
+        labels: names of models.
+        provenance: where the cells and the constants come from.
+    """
+    with journal_look(style):
+        per_row = 2 if style.columns == 2 else 1
+        figure = empty_figure(style.panels_width_in, _HEIGHT_IN * (3 - per_row))
+        left, right = panels(figure, 2, per_row)
+        _draw(left, cells, "energy_per_token_j", style, labels)
+        left.set_xscale("log")
+        left.set_yscale("log")
+        left.set_title("Energy per output token (J)")
+        left.legend(loc="upper left", frameon=False)
+        _draw(right, cells, "mean_power_w", style, labels)
+        right.set_title("Mean power (W)")
+        return finish(figure, ["Line: simulated as measured. One dot a cell.", provenance])
+
+
+def _draw(
+    ax: Axes,
+    cells: pd.DataFrame,
+    quantity: str,
+    style: FigureStyle,
+    labels: Mapping[str, ModelLabel],
+) -> None:
+    simulated = f"simulated_{quantity}"
+    values = cells[[quantity, simulated]].to_numpy()
+    edges = (values.min() / _ROOM, values.max() * _ROOM)
+    ax.plot(edges, edges, color="0.4", linewidth=0.6)
+    models = cells["model"].unique()
+    for model, look in zip(models, categorical_looks(style.palette, len(models)), strict=True):
+        of_model = cells[cells["model"] == model]
+        ax.plot(
+            of_model[quantity],
+            of_model[simulated],
+            linestyle="none",
+            marker=look.marker,
+            markersize=3.5,
+            color=look.color,
+            label=label_of(str(model), labels).name,
+        )
+    ax.set(xlim=edges, ylim=edges, xlabel="measured", ylabel="simulated", aspect="equal")
+    ax.grid(color="0.9", linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
