@@ -116,6 +116,13 @@ def test_evidence_depends_on_where_the_cells_come_from(noisy, changes, seen, evi
     assert found.str.startswith(evidence).all()
 
 
+def test_what_was_not_the_paper_s_deployment_is_said(noisy):
+    cells = noisy.assign(calibration="h100-sxm-published; 2 GPUs, FP8 weights")
+    found = compare(cells, fit_forms(cells))
+    assert set(found["calibration"]) == {"h100-sxm-published; 2 GPUs, FP8 weights"}
+    assert set(compare(noisy, fit_forms(noisy))["calibration"]) == {""}
+
+
 def test_headline_figures_that_were_seen_are_not_independent(loads):
     found = compare(loads, fit_forms(loads), seen=["published-headline"])
     dependent = found["evidence"] != "independent"

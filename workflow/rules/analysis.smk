@@ -33,6 +33,6 @@ rule compare:
     log:
         f"{RUN}/logs/compare.log",
     params:
-        protocol=1,
+        protocol=2,
     shell:
         "{SWEETSPOT} compare {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"

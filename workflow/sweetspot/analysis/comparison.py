@@ -31,7 +31,7 @@ IS_TABLE5 = "not independent: these cells are Table 5's surface, not data"
 COLUMNS = (
     *("where", "quantity", "model", "condition", "unit", "published", "ours"),
     *("difference", "relative_difference_percent", "cells", "simulated", "engine", "gpu"),
-    "evidence",
+    *("calibration", "evidence"),
 )
 
 
@@ -42,9 +42,10 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     "published-headline", each possibly with more behind it (such as one model's id). It decides
     `evidence`: what derives from the paper's grid (N = 1000, max_batch_size 1024) is no evidence
     for simulated cells whose constants saw Table 5; other loads stay independent. `cells` counts
-    our cells behind a number, `engine` and `gpu` name what they ran on. What this run has no
-    cells or fits for has no row; an average over the 13 models needs all of them. Rows without a
-    published number (errors against the surfaces) have NaN in `published`.
+    our cells behind a number, `engine` and `gpu` name what they ran on, `calibration` the
+    constants of simulated ones and what is other than the paper's one GPU in 16 bits. What this run
+    has no cells or fits for has no row; an average over the 13 models needs all of them. Rows
+    without a published number (errors against the surfaces) have NaN in `published`.
 
     Raises:
         InputError: a row of the cells cannot be used (`ok_cells`).
@@ -67,8 +68,9 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
         IS_TABLE5 if is_surface else _evidence(simulated, sources, seen)
         for simulated, sources in zip(table["simulated"], table["sources"], strict=True)
     ]
-    for column in ("engine", "gpu"):
-        table[column] = " and ".join(ok[column].astype(str).unique())
+    for column in ("engine", "gpu", "calibration"):
+        named = ok.get(column, pd.Series(dtype=str)).fillna("").astype(str).unique()
+        table[column] = " and ".join(filter(None, named))
     return table[list(COLUMNS)]
 
 

@@ -29,8 +29,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     frame = frame.sort_values("where", kind="stable", ignore_index=True)
     dependent = [words for words in frame["evidence"].unique() if words != INDEPENDENT]
     kind = "simulated" if frame["simulated"].any() else "from this run's cells"
-    machines = " and ".join(f"{engine} on {gpu}" for engine, gpu in _machines(frame))
-    origin = f" Ours is {kind}: {machines}." if len(frame) else ""
+    origin = f" Ours is {kind}: {' and '.join(_machines(frame))}." if len(frame) else ""
     return Table(
         frame=frame,
         columns=(
@@ -72,8 +71,13 @@ def _summed(rows: pd.DataFrame) -> dict[Any, Any]:
     }
 
 
-def _machines(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(frame[["engine", "gpu"]].drop_duplicates().itertuples(index=False, name=None))
+def _machines(frame: pd.DataFrame) -> list[str]:
+    """Return what our numbers ran on, with the constants of those that are simulated."""
+    named = frame[["engine", "gpu", "calibration"]].fillna("").drop_duplicates()
+    return [
+        f"{engine} on {gpu}" + (f" (calibration {calibration})" if calibration else "")
+        for engine, gpu, calibration in named.itertuples(index=False, name=None)
+    ]
 
 
 def _relative_difference(row: Any) -> str:
