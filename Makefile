@@ -18,7 +18,7 @@ help:
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
-	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a minute or two)"
+	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make bench        cost of the simulator against size"
 	@echo "make lock         resolve the dependencies again (needs uv)"
@@ -85,6 +85,8 @@ calibration: env
 
 accuracy: env
 	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md
+	$(BIN)/sweetspot campaign-report data/h200-vllm --out results/h200-vllm
+	@cp results/h200-vllm/beside_simulator.png docs/images/measured_h200.png
 
 sensor: env
 	$(BIN)/sweetspot protocol --page docs/sensor.md --figure docs/images/sensor
