@@ -18,7 +18,7 @@ from sweetspot.plan import Block
 from sweetspot.records import CellRecord
 from sweetspot.workload import Cell
 
-LOAD_S = 90.0  # of an engine, before one was loaded
+LOAD_S = 60.0  # of an engine, before one was loaded; vLLM on an H200, not compiled: 27 to 32
 CELL_MARGIN = 1.15  # by how much a cell may take longer than expected
 CLOSING_S = 15.0  # kept for closing the engine, and for packing
 GRACE_S = 60.0  # a cell that goes on for longer than this after the end is cut off
