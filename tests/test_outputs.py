@@ -5,8 +5,9 @@ from itertools import product
 import pytest
 
 from sweetspot.config import Experiment
+from sweetspot.energy_models import FORMS
 from sweetspot.figures.by_name import FIGURES
-from sweetspot.outputs import TABLES_OF_FITS, figures_of, has_grid, tables_of
+from sweetspot.outputs import FIT_CELLS, FIT_LENGTHS, TABLES_OF_FITS, can_fit, figures_of, tables_of
 from sweetspot.plan import plan
 from sweetspot.workload import Cell
 
@@ -39,16 +40,19 @@ def test_papers_cells_give_every_table_and_figure():
 
 
 @pytest.mark.parametrize(
-    ("cells", "grid", "figures"),
+    ("cells", "fits", "figures"),
     [
         (cells_of(), False, []),
         (cells_of(repeats=(0, 1, 2)), False, []),
         (cells_of((64, 128)), False, []),
         (cells_of((64,), (8, 16)), False, ["figure2_output_length"]),
-        (cells_of((64, 128), (8, 16)), True, ["figure2_output_length", *SURFACE]),
+        (cells_of((64, 128), (8, 16)), False, ["figure2_output_length", *SURFACE]),
+        (cells_of((64, 128), (8, 16, 32, 64)), False, ["figure2_output_length", *SURFACE]),
+        (cells_of((64, 128, 256), (8, 16, 32)), True, ["figure2_output_length", *SURFACE]),
+        # seven cells, but never of one load
         (
             cells_of((64, 128), (8, 16), requests=(1, 2)),
-            True,
+            False,
             ["figure1_requests", "figure2_output_length", *SURFACE],
         ),
         (cells_of(batches=(8, 16)), False, ["figure4_batch"]),
@@ -62,12 +66,17 @@ def test_papers_cells_give_every_table_and_figure():
         ),
         (cells_of((64,)) + cells_of((128,), (8,), models=("b",)), False, []),
     ],
-    ids=range(10),
+    ids=range(12),
 )
-def test_outputs_follow_from_what_varies_at_one_load(cells, grid, figures):
-    assert has_grid(cells) is grid
+def test_outputs_follow_from_what_varies_at_one_load(cells, fits, figures):
+    assert can_fit(cells) is fits
     assert figures_of(cells) == figures
-    assert (len(tables_of(cells)) > 1) is grid
+    assert (len(tables_of(cells)) > 1) is fits
+
+
+def test_fits_are_planned_where_the_form_with_most_terms_can_be_fitted():
+    assert max(form.min_cells for form in FORMS) == FIT_CELLS
+    assert max(max(form.input_lengths, form.output_lengths) for form in FORMS) == FIT_LENGTHS
 
 
 def test_no_cells_give_no_figures():

@@ -19,7 +19,7 @@ try:
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
-    from sweetspot.outputs import figures_of, has_grid, tables_of
+    from sweetspot.outputs import can_fit, figures_of, tables_of
     from sweetspot.plan import plan
     from sweetspot.records import is_failed, record_path
 except ImportError as error:

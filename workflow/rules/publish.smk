@@ -75,8 +75,8 @@ rule manifest:
     """List all files of the run with their hashes, its experiment, code and machine."""
     input:
         rules.cells.output,
-        FITS if has_grid(CELLS) else [],
-        rules.compare.output if has_grid(CELLS) else [],
+        FITS if can_fit(CELLS) else [],
+        rules.compare.output if can_fit(CELLS) else [],
         expand(
             f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
         ),

@@ -13,15 +13,19 @@ TABLES_OF_FITS = (
 )
 TABLE_OF_MODELS = "table2_models"
 
+# What Eq. 5, the form with the most terms, needs of one model at one load. It says so itself, in
+# `energy_models.py`, which the planning of a workflow does not load.
+FIT_CELLS, FIT_LENGTHS = 7, 3
 
-def has_grid(cells: Iterable[Cell]) -> bool:
-    """Return whether a model varies both lengths at one load: what fits and Figure 3 need."""
-    return any(map(_is_grid, _groups(cells, lambda c: (c.model, c.max_batch_size, c.requests))))
+
+def can_fit(cells: Iterable[Cell]) -> bool:
+    """Return whether a model has enough lengths at one load for all energy models."""
+    return any(map(_carries_fits, _loads(cells)))
 
 
 def tables_of(cells: Iterable[Cell]) -> list[str]:
     """Return the names of the tables, as their files are called."""
-    return [TABLE_OF_MODELS, *(TABLES_OF_FITS if has_grid(cells) else ())]
+    return [TABLE_OF_MODELS, *(TABLES_OF_FITS if can_fit(cells) else ())]
 
 
 def figures_of(cells: Iterable[Cell]) -> list[str]:
@@ -34,7 +38,7 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
             break
     if any(len({c.output_tokens for c in curve}) > 1 for curve in _curves(cells)):
         names.append("figure2_output_length")
-    if has_grid(cells):
+    if any(map(_is_grid, _loads(cells))):
         names += ["figure3_surface", "figure3_heatmap"]
     for of_load in _groups(cells, lambda c: (c.model, c.requests)):
         shortest = min(c.input_tokens for c in of_load)
@@ -44,6 +48,10 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
     return names
 
 
+def _loads(cells: Iterable[Cell]) -> list[list[Cell]]:
+    return _groups(cells, lambda c: (c.model, c.max_batch_size, c.requests))
+
+
 def _curves(cells: Iterable[Cell]) -> list[list[Cell]]:
     return _groups(cells, lambda c: (c.model, c.max_batch_size, c.requests, c.input_tokens))
 
@@ -51,6 +59,12 @@ def _curves(cells: Iterable[Cell]) -> list[list[Cell]]:
 def _is_grid(cells: list[Cell]) -> bool:
     inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
     return len(inputs) > 1 and len(outputs) > 1
+
+
+def _carries_fits(cells: list[Cell]) -> bool:
+    lengths = {(c.input_tokens, c.output_tokens) for c in cells}
+    inputs, outputs = (len(set(axis)) for axis in zip(*lengths, strict=True))
+    return len(lengths) >= FIT_CELLS and min(inputs, outputs) >= FIT_LENGTHS
 
 
 def _groups(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:
