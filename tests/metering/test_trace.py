@@ -194,7 +194,7 @@ def test_torn_last_line_is_left_out(tmp_path):
         ("p.csv", b"t_s,power_w\n0.0,100.0\n1.0,x\n"),
         ("p.csv", b"t_s,power_w\n1.0,100.0\n0.0,100.0\n"),
         ("p.csv.gz", b"t_s,power_w\n0.0,100.0\n1.0,100.0\n"),
-        ("p.csv.gz", gzip.compress(b"t_s,power_w\n0.0,100.0\n1.0,100.0\n")[:-12]),
+        ("p.csv.gz", gzip.compress(b"t_s,power_w\n0.0,100.0\n1.0,100.0\n", mtime=0)[:-12]),
         ("nowhere/p.csv", None),
     ],
 )
