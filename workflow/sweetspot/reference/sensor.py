@@ -51,7 +51,8 @@ def sensor_page(readings: Readings, calibration: str) -> str:
             f" {100 * share.min():.0f} to {100 * share.max():.0f} % of the published value. No"
             " other coefficient changes.",
             "- **Without a tail the end of each run is lost**: half a second of what is above idle,"
-            f" {lost:.2f} J of alpha5 in the mean.",
+            f" {lost:.2f} J of alpha5 in the mean. An H200 has shown the same, in windows that end"
+            " with their work ([measured](measuring.md#what-one-h200-has-shown)).",
             f"- Of the {len(cells)} cells, {beyond[TAIL]} are off by more than 2 % with the tail"
             f" and {beyond[NONE]} without it. At worst it is"
             f" {errors[TAIL].max():+.0f} % and −{-errors[NONE].min():.0f} %, in the shortest run"
