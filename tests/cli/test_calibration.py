@@ -18,7 +18,8 @@ from sweetspot.simulator.constants import stated_constants
 from sweetspot.simulator.runs import lay_out
 
 LENGTHS = (64, 512, 2048)
-PAGE = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture
@@ -64,6 +65,22 @@ def test_calibration_to_cells_is_one_that_predict_takes_and_names(capsys, cells,
     question = "predict --model opt-1.3b --gpu h100-sxm --input 64 --output 64 --calibration"
     assert main([*question.split(), str(out)]) == 0
     assert "constants: h100-sxm-own (own measurements)" in capsys.readouterr().out
+
+
+def test_records_of_a_campaign_are_fitted_and_its_engine_is_told_to_predict(capsys, tmp_path):
+    records = ROOT / "data" / "h200-vllm" / "records.jsonl"
+    out = tmp_path / "h200.json"
+    options = ["--cells", str(records), "--gpu", "h200-sxm", "--out", str(out)]
+    assert main(["calibrate", *options]) == 0
+    said = capsys.readouterr().out
+    assert f"h200-sxm-own (own measurements), fitted to {records}: 34 of 42 cells" in said
+    last = said.splitlines()[-1]
+    command = last.removeprefix("use it: sweetspot ").removesuffix(" ...")
+    flags = "--sliding-windows --cuda-graphs vllm"
+    assert command == f"predict --calibration {out} {flags}"
+    question = "--model gemma-2-2b --gpu h200-sxm --input 7168 --output 512"
+    assert main([*command.split(), *question.split()]) == 0
+    assert "  sliding windows, CUDA graphs of vLLM\n" in capsys.readouterr().out
 
 
 def test_json_is_the_file(capsys, cells, tmp_path):

@@ -43,7 +43,12 @@ def add_commands(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = calibrate.add_argument
-    add("--cells", type=Path, metavar="FILE", help="cells.csv of a run")
+    add(
+        "--cells",
+        type=Path,
+        metavar="FILE",
+        help="cells.csv of a run, or records.jsonl of a campaign",
+    )
     add("--gpu", metavar="NAME", help="catalog id; whose cells")
     add("--out", type=Path, required=True, metavar="FILE", help="calibration file (JSON)")
     add(
@@ -104,4 +109,15 @@ def _print(found: "CalibrationFile", out: Path) -> None:
         print(f"mean error on what it was fitted to, no evidence, {name}: {error:.2f} %")
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
-    print(f"use it: sweetspot predict --calibration {shlex.quote(str(out))} ...")
+    flags = "".join(f" {flag}" for flag in _flags(found.engine))
+    print(f"use it: sweetspot predict --calibration {shlex.quote(str(out))}{flags} ...")
+
+
+def _flags(engine: str) -> list[str]:
+    """Return what tells `predict` and `simulate` to work as the engine of the cells does."""
+    from sweetspot.simulator.deployment import TRAITS
+
+    traits = TRAITS[engine]
+    windows = ["--sliding-windows"] if traits.sliding_windows else []
+    graphs = [] if traits.cuda_graphs == "none" else ["--cuda-graphs", traits.cuda_graphs]
+    return windows + graphs
