@@ -1,5 +1,7 @@
 """The state of a board in a window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -86,6 +88,25 @@ def test_idle_power_is_the_median_of_the_samples(readings_of):
     ],
 )
 def test_clocks_that_were_set_are_told(readings_of, sm_mhz, reasons, meter, expected):
-    readings = readings_of(300, sm_mhz=sm_mhz, event_reasons=reasons, meter=meter)
+    readings = readings_of(300, sm_mhz=sm_mhz, event_reasons=reasons, temperature_c=50, meter=meter)
     text = "a lock or application clocks held the SM clock at 1410 MHz of 1980 MHz, in 100% of the"
-    assert remarks(readings, 5, 15) == ((f"{text} samples",) if expected else ())
+    said = [remark for remark in remarks(readings, 5, 15) if "clocks held" in remark]
+    assert said == ([f"{text} samples"] if expected else [])
+
+
+@pytest.mark.parametrize(
+    ("told", "lacking"),
+    [
+        ({"temperature_c": 50, "event_reasons": 0x4}, None),
+        ({"temperature_c": 50}, "why its clocks are low"),
+        ({"event_reasons": 0x4}, "its temperature"),
+        ({}, "its temperature and why its clocks are low"),
+    ],
+)
+def test_what_no_gate_could_ask_for_is_said(readings_of, told, lacking):
+    said = f"this GPU does not tell {lacking}, so that was not checked"
+    assert remarks(readings_of(300, **told), 5, 15) == ((said,) if lacking else ())
+
+
+def test_meter_of_power_only_has_no_gates_to_speak_of(readings_of):
+    assert remarks(replace(readings_of(300), samples=None), 5, 15) == ()

@@ -1,5 +1,6 @@
 """In what state a board was during a window."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,9 @@ from sweetspot.metering.samples import Samples
 # Bits of NVML's clocks event reasons (nvml.h, nvmlClocksEventReason...)
 CLOCKS_SET = 0x2  # by application clocks or a lock
 POWER_CAP = 0x4
+
+# Channels of samples that gates of validity ask for, in words.
+GATED = {"temperature_c": "its temperature", "event_reasons": "why its clocks are low"}
 
 FULL_CLOCK = 0.99  # of the highest: at that, a setting that says "the highest" holds nothing down
 
@@ -66,21 +70,38 @@ def conditions(readings: Readings, start_s: float, end_s: float) -> Conditions:
 
 
 def remarks(readings: Readings, start_s: float, end_s: float) -> tuple[str, ...]:
-    """Return what a reader should know of the board's state in [start_s, end_s].
-
-    NVML does not tell whether clocks are locked; but it says that a setting holds them down.
-    """
+    """Return what a reader should know of the board's state in [start_s, end_s]."""
     samples = readings.samples
-    share = None if samples is None else share_with(samples, CLOCKS_SET, start_s, end_s)
-    if samples is None or not share:
-        return ()
-    sm_mhz, max_mhz = samples.inside("sm_mhz", start_s, end_s), readings.max_sm_mhz
-    if not sm_mhz.size or max_mhz is None or np.median(sm_mhz) >= FULL_CLOCK * max_mhz:
+    if samples is None:
         return ()
     return (
-        f"a lock or application clocks held the SM clock at {np.median(sm_mhz):.0f} MHz of"
-        f" {max_mhz:.0f} MHz, in {share:.0%} of the samples",
+        *_unchecked(samples, start_s, end_s),
+        *_clocks_held(samples, readings.max_sm_mhz, start_s, end_s),
     )
+
+
+def _unchecked(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
+    """Yield what a board does not tell, so that no gate can ask for it."""
+    lacking = [
+        words for name, words in GATED.items() if not samples.inside(name, start_s, end_s).size
+    ]
+    if lacking:
+        yield f"this GPU does not tell {' and '.join(lacking)}, so that was not checked"
+
+
+def _clocks_held(
+    samples: Samples, max_mhz: float | None, start_s: float, end_s: float
+) -> Iterator[str]:
+    """Yield how a setting held clocks down; NVML does not tell whether they are locked."""
+    share = share_with(samples, CLOCKS_SET, start_s, end_s)
+    sm_mhz = samples.inside("sm_mhz", start_s, end_s)
+    if not share or not sm_mhz.size or max_mhz is None:
+        return
+    if np.median(sm_mhz) < FULL_CLOCK * max_mhz:
+        yield (
+            f"a lock or application clocks held the SM clock at {np.median(sm_mhz):.0f} MHz of"
+            f" {max_mhz:.0f} MHz, in {share:.0%} of the samples"
+        )
 
 
 def idle_power_w(readings: Readings, start_s: float, end_s: float) -> float | None:
