@@ -133,11 +133,26 @@ def at(input_tokens: int, output_tokens: int) -> tuple[int, int]:
 def test_figure_writing_is_large_enough_and_inside_the_page(
     figures: dict[str, Figure], name: str
 ) -> None:
-    figure = figures[name]
-    written = texts(figure)
-    assert min(float(text.get_fontsize()) for text in written) >= MIN_FONT_PT
+    assert min(float(text.get_fontsize()) for text in texts(figures[name])) >= MIN_FONT_PT
+    assert_inside_the_page(figures[name])
+
+
+@pytest.mark.parametrize("columns", [1, 2])
+@pytest.mark.parametrize("name", FIGURES)
+def test_figure_of_two_lengths_keeps_its_writing_inside_the_page(
+    cells: pd.DataFrame, name: str, columns: int
+) -> None:
+    two = [64, 512]
+    few = cells[cells["input_tokens"].isin(two) & cells["output_tokens"].isin(two)]
+    assert_inside_the_page(
+        FIGURES[name](few, FigureStyle.model_validate({"columns": columns}), LABELS)
+    )
+
+
+def assert_inside_the_page(figure: Figure) -> None:
+    """Assert that nothing written is cut off."""
     page = figure.bbox
-    for text in written:
+    for text in texts(figure):
         box = text.get_window_extent()
         assert box.x0 >= page.x0 - 1, text.get_text()
         assert box.x1 <= page.x1 + 1, text.get_text()

@@ -63,7 +63,7 @@ rule figure:
     log:
         f"{RUN}/logs/figures/{{figure}}.log",
     params:
-        protocol=1,
+        protocol=2,
         stem=f"{RUN}/figures/{{figure}}",
         style=EXPERIMENT.figures.model_dump_json(),
     shell:

@@ -30,6 +30,7 @@ from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, ga
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1
+_LEAST_LENGTHS = 6  # a panel of fewer is drawn as large: its title and labels need the room
 _ABOVE_AND_BELOW_IN = 0.62
 
 
@@ -53,11 +54,12 @@ def figure1(
     rows, columns = drawn["input_tokens"].nunique(), drawn["output_tokens"].nunique()
 
     width_in = style.panels_width_in
-    panel_in = columns * CELL_WIDTH_IN + _PANEL_GAP_IN
+    panel_in = max(columns, _LEAST_LENGTHS) * CELL_WIDTH_IN + _PANEL_GAP_IN
     per_row = min(len(subjects), max(1, int((width_in - _AXIS_IN) / panel_in)))
     panel_rows = -(-len(subjects) // per_row)
     cell_in = ((width_in - _AXIS_IN) / per_row - _PANEL_GAP_IN) / columns
-    height_in = panel_rows * (rows * CELL_HEIGHT_IN + _ABOVE_AND_BELOW_IN) + _ABOVE_AND_BELOW_IN
+    grid_in = max(rows, _LEAST_LENGTHS) * CELL_HEIGHT_IN
+    height_in = panel_rows * (grid_in + _ABOVE_AND_BELOW_IN) + _ABOVE_AND_BELOW_IN
     with journal_look(style):
         figure = empty_figure(width_in, height_in)
         axes = panels(figure, len(subjects), per_row)

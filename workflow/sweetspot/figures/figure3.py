@@ -24,6 +24,7 @@ from sweetspot.figures.selection import common_setting, efficiency_grid, grids
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
+_LEAST_LENGTHS = 7  # the label of the colour bar is as long
 _AXIS_IN = 0.45
 _SURFACE_HEIGHT_IN = 2.75
 
@@ -70,7 +71,7 @@ def figure3_heatmap(
     partial = models < models.to_numpy(int).max()
     annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
     with journal_look(style):
-        height_in = len(mean) * _CELL_HEIGHT_IN + _AXIS_IN
+        height_in = max(len(mean), _LEAST_LENGTHS) * _CELL_HEIGHT_IN + _AXIS_IN
         figure = empty_figure(style.single_width_in, height_in)
         ax = figure.add_subplot()
         norm = Normalize(0.0, 1.0)
