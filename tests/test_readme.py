@@ -264,3 +264,16 @@ def test_figures_of_left_out_models_are_those_of_the_accuracy_page():
     rows = page.partition("`leave-one-model-out`")[2].splitlines()[:2]
     mean, worst = (re.search(r"(\d+\.\d\d) %", row)[1] for row in rows)
     assert f"| {mean} % in the mean, {worst} % for the worst model |" in README
+
+
+def test_figures_of_measured_cells_are_those_of_the_accuracy_page():
+    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    of_test = page.partition("`measured-h200-vllm`")[2].partition("`measured-")[0]
+    for model, name in (
+        *(("llama-3.1-8b", "Llama 3.1 8B"), ("llama-3.2-1b", "Llama 3.2 1B")),
+        ("gemma-2-2b", "Gemma 2 2B"),
+    ):
+        errors = re.findall(rf", {re.escape(model)} (\d+\.\d\d) %", of_test)
+        (shown,) = re.findall(rf"^\| {re.escape(name)}, 14 cells.*$", README, re.MULTILINE)
+        told = re.findall(r"(\d+\.\d) %", shown)
+        assert [float(e) for e in errors] == pytest.approx([float(t) for t in told], abs=0.06)

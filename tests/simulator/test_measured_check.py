@@ -20,6 +20,7 @@ from sweetspot.simulator.measured_check import (
     measured_tests,
     read_measured,
 )
+from sweetspot.simulator.own_fit import own_targets
 from sweetspot.simulator.runs import lay_out
 
 DATA = Path(__file__).parents[2] / "data" / "h200-vllm"
@@ -91,8 +92,11 @@ def test_cells_of_a_model_have_no_part_in_its_prediction(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"gpu": "no-such-gpu"}, "has cells of no GPU that is known"),
-        ({"gpu": ["h200-sxm", "h100-sxm"] * 12}, "has cells of h100-sxm and h200-sxm"),
+        ({"gpu": "no-such-gpu"}, "unknown GPU 'no-such-gpu'"),
+        (
+            {"gpu": ["h200-sxm", "h100-sxm"] * 12},
+            "has cells of h100-sxm and h200-sxm, not",
+        ),
         ({"engine": "transformers"}, "has cells of transformers"),
     ],
 )
@@ -114,3 +118,25 @@ def test_data_of_the_project_can_be_used_as_they_are():
     measured = read_measured(DATA)
     assert len(measured.own.cells) == 42
     assert measured.own.limits.max_batch_size == 512
+
+
+def test_page_tells_what_windows_do_to_the_one_cell_beyond_them():
+    """Simulated over measured energy per token of Gemma 2 2B, with windows and without."""
+    own = read_measured(DATA).own
+    constants = replace(load_calibration(BOARD).constants, run_overhead_s=0.0)
+
+    def too_low_percent(traits):
+        (energy, _) = own_targets(replace(own, traits=traits))
+        ratios = energy.ratios(BOARD, constants)
+        return {
+            (cell.model, cell.input_tokens): 100 * (1 - ratio)
+            for cell, ratio in zip(own.cells.itertuples(), ratios, strict=True)
+        }
+
+    place = ("gemma-2-2b", 7168)
+    with_windows, without = (
+        too_low_percent(TRAITS[engine])[place] for engine in ("vllm", "tensorrt-llm")
+    )
+    page = " ".join((DATA.parents[1] / "docs" / "simulator.md").read_text().split())
+    assert f"energy is {with_windows:.0f} % too low" in page
+    assert f"without them {without:.0f} %." in page

@@ -62,10 +62,10 @@ class BlockRun:
 
     def _grid(self) -> list[Cell]:
         """Return the grid at the N that was chosen, or else at the smallest."""
-        of_grid = self.campaign.design
-        steps = of_grid.ladder(self.block)
+        design = self.campaign.design
+        steps = design.ladder(self.block)
         chosen = self.campaign.logbook.requests.get(self.block.id)
-        return of_grid.grid(self.block, chosen or steps[0]) if steps else []
+        return design.grid(self.block, chosen or steps[0]) if steps else []
 
     def _climb(self, at: Turn) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.
@@ -74,16 +74,16 @@ class BlockRun:
         engine is depends on N, too: so the centre is measured again at the N that then seems to
         fit, until that is one whose centre was.
         """
-        of_grid = self.campaign.design
-        steps = of_grid.ladder(self.block)
+        design = self.campaign.design
+        steps = design.ladder(self.block)
         requests = steps[0] if steps else 0
         tested: list[int] = []
 
         def grid_s(n: int) -> float:
-            return sum(at.expected_s(self._missing(of_grid.grid(self.block, n))).values())
+            return sum(at.expected_s(self._missing(design.grid(self.block, n))).values())
 
         while steps and requests not in tested:
-            centre = of_grid.grid(self.block, requests)[0]
+            centre = design.grid(self.block, requests)[0]
             if self._missing([centre]):
                 if at.first_that_fits([centre]) is None:
                     break

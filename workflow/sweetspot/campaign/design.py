@@ -36,12 +36,18 @@ class Design:
 
     def stated(self, block: Block) -> list[Cell]:
         """Return a block's cells of the other sweeps, most informative first."""
-        return most_informative_first(
-            cell for cell in block.cells if set(self.sweeps[cell.id]) - {self.grid_sweep}
-        )
+        return most_informative_first(cell for cell in block.cells if self.stated_in(cell))
+
+    def in_grid(self, cell_id: str) -> bool:
+        """Return whether the grid names a cell."""
+        return self.grid_sweep in self.sweeps.get(cell_id, ())
+
+    def stated_in(self, cell: Cell) -> list[str]:
+        """Return the sweeps beside the grid that name a cell."""
+        return [sweep for sweep in self.sweeps[cell.id] if sweep != self.grid_sweep]
 
     def _grid(self, block: Block) -> Iterator[Cell]:
-        return (cell for cell in block.cells if self.grid_sweep in self.sweeps[cell.id])
+        return (cell for cell in block.cells if self.in_grid(cell.id))
 
 
 def design(experiment: Experiment) -> Design:

@@ -10,7 +10,7 @@ from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report_load import write_load
 from sweetspot.campaign.report_simulated import write_beside
-from sweetspot.campaign.report_tables import grid_records
+from sweetspot.campaign.report_tables import chosen_requests, grid_records
 from sweetspot.campaign.report_text import report_text
 from sweetspot.cells_table import write_table
 from sweetspot.config import parse_experiment
@@ -38,7 +38,8 @@ def write_report(data: Path, out: Path) -> None:
     write_table(
         ((record, planned.sweeps.get(record.cell, ())) for record in records), out / "cells.csv"
     )
-    grids = grid_records(manifest, planned, records)
+    chosen = chosen_requests(manifest, planned, records)
+    grids = grid_records(chosen, planned, records)
     loads = {}
     for requests in sorted({record.requests for record in grids}, reverse=True):
         folder = out / f"n{requests}"
@@ -48,7 +49,7 @@ def write_report(data: Path, out: Path) -> None:
         )
     cells = read_cells(out / "cells.csv")
     beside = "" if manifest.simulated else write_beside(data, experiment.figures, out)
-    text = report_text(manifest, planned, records, cells, loads, _sensor(data), beside, out)
+    text = report_text(manifest, planned, chosen, records, cells, loads, _sensor(data), beside, out)
     write_text_atomic(out / "report.md", text)
     log.info("%s: %d cells", out / "report.md", len(records))
 

@@ -29,11 +29,11 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
         measured = read_measured(data)
     except InputError as error:
         return f"Not compared: {error}."
-    cells = simulated_beside(measured)
-    calibration = load_calibration(measured.board)
+    own, cells = measured.own, simulated_beside(measured)
+    calibration = load_calibration(own.board)
     provenance = (
-        f"measured · {measured.own.engine} · {measured.board.id} · {len(cells)} cells · simulated"
-        f" with constants: {calibration.name} ({calibration.level})"
+        f"measured · {own.engine} · {own.board.id} · {len(cells)} cells · simulated with"
+        f" constants: {calibration.name} ({calibration.level})"
     )
     models = catalog_labels(cells["model"].unique())
     save(beside_figure(cells, style, models, provenance), out / _FIGURE, style.dpi)
@@ -50,8 +50,8 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
 
 def simulated_beside(measured: Measured) -> pd.DataFrame:
     """Return the cells with the simulator's numbers beside them, `simulated_` in front."""
-    constants = shipped_constants(measured.own, measured.board)
-    energy, throughput = (t.ratios(measured.board, constants) for t in measured.targets)
+    constants = shipped_constants(measured.own)
+    energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets)
     cells = measured.own.cells
     return cells.assign(
         simulated_energy_per_token_j=cells["energy_per_token_j"] * energy,

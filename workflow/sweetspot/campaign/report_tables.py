@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from sweetspot.analysis.fits import read_fits
 from sweetspot.campaign.compact import Manifest
 from sweetspot.campaign.design import Design
 from sweetspot.records import CellRecord
+from sweetspot.workload import Cell
 
 Rows = Sequence[tuple[str, ...]]
 Errors = dict[Any, float]
@@ -34,7 +35,7 @@ def chosen_requests(
 ) -> dict[str, int]:
     """Return the N of each block that has cells of the grid: the chosen one, else of most cells."""
     chosen = {}
-    of_grid = [r for r in records if planned.grid_sweep in planned.sweeps.get(r.cell, ())]
+    of_grid = [record for record in records if planned.in_grid(record.cell)]
     for block in dict.fromkeys(map(block_of, of_grid)):
         counts = Counter(record.requests for record in of_grid if block_of(record) == block)
         chosen[block] = manifest.requests.get(block) or counts.most_common(1)[0][0]
@@ -42,31 +43,23 @@ def chosen_requests(
 
 
 def grid_records(
-    manifest: Manifest, planned: Design, records: Sequence[CellRecord]
+    chosen: Mapping[str, int], planned: Design, records: Sequence[CellRecord]
 ) -> list[CellRecord]:
     """Return the grid's cells of each block's N, without those that only helped choose it."""
-    chosen = chosen_requests(manifest, planned, records)
-    return [
-        r
-        for r in records
-        if planned.grid_sweep in planned.sweeps.get(r.cell, ())
-        and r.requests == chosen[block_of(r)]
-    ]
+    return [r for r in records if planned.in_grid(r.cell) and r.requests == chosen[block_of(r)]]
 
 
-def status_rows(manifest: Manifest, planned: Design, records: Sequence[CellRecord]) -> Rows:
+def status_rows(chosen: Mapping[str, int], planned: Design, records: Sequence[CellRecord]) -> Rows:
     """Return per block and sweep: N, how many cells are in which state, how many are missing."""
-    chosen = chosen_requests(manifest, planned, records)
     status = {record.cell: record.status for record in records}
     rows = []
     for block in planned.blocks:
-        of_sweeps = {}
+        of_sweeps: dict[str, list[Cell]] = {}
         if block.id in chosen:
             of_sweeps[planned.grid_sweep] = planned.grid(block, chosen[block.id])
         for cell in planned.stated(block):
-            for sweep in planned.sweeps[cell.id]:
-                if sweep != planned.grid_sweep:
-                    of_sweeps.setdefault(sweep, []).append(cell)
+            for sweep in planned.stated_in(cell):
+                of_sweeps.setdefault(sweep, []).append(cell)
         for sweep, cells in of_sweeps.items():
             found = [status.get(cell.id, "missing") for cell in cells]
             loads = ", ".join(map(str, sorted({cell.requests for cell in cells})))
@@ -94,7 +87,7 @@ def energy_rows(cells: pd.DataFrame) -> Rows:
         (f"cells with energy by {source}", str(count))
         for source, count in ok["energy_source"].value_counts().items()
     ]
-    gaps = pd.to_numeric(ok["energy_gap"]).dropna() * 100
+    gaps = _numbers(ok, "energy_gap").dropna() * 100
     if len(gaps):
         rows += [
             ("(counter − integration) / integration, median", f"{gaps.median():+.2f} %"),
@@ -137,17 +130,22 @@ def _numbers(cells: pd.DataFrame, column: str) -> pd.Series:
 def condition_rows(cells: pd.DataFrame) -> Rows:
     """Return the range over cells of what the board was like."""
     ok = cells[cells["status"] == "ok"]
+    ok = ok.assign(
+        warming_c=_numbers(ok, "temperature_end_c") - _numbers(ok, "temperature_start_c")
+    )
     rows = []
     for column, title, unit, digits in (
         ("idle_before_w", "idle power before a run", "W", 0),
         ("mean_power_w", "mean power of a run", "W", 0),
         ("mean_sm_mhz", "mean SM clock", "MHz", 0),
         ("temperature_start_c", "temperature at the start", "°C", 0),
+        ("warming_c", "by how much it rose in the window", "°C", 0),
         ("power_cap_share", "share of time at the power limit", "", 2),
         ("largest_gap_s", "longest time between power samples", "s", 2),
+        ("sampler_cpu_share", "share of a CPU core that sampling took", "", 2),
         ("window_s", "measured window", "s", 1),
     ):
-        values = pd.to_numeric(ok[column]).dropna()
+        values = _numbers(ok, column).dropna()
         if len(values):
             low, middle, high = (f"{v:.{digits}f}" for v in values.quantile([0, 0.5, 1]))
             rows.append((title, f"{low} to {high} {unit}".strip(), f"{middle} {unit}".strip()))

@@ -12,7 +12,6 @@ from sweetspot.campaign.design import Design
 from sweetspot.campaign.report_sensor import sensor_text
 from sweetspot.campaign.report_tables import (
     Rows,
-    chosen_requests,
     condition_rows,
     energy_rows,
     markdown,
@@ -38,6 +37,7 @@ _SPOT_HEADER = (
 def report_text(
     manifest: Manifest,
     planned: Design,
+    chosen: Mapping[str, int],
     records: Sequence[CellRecord],
     cells: pd.DataFrame,
     loads: Mapping[Path, str],
@@ -50,6 +50,7 @@ def report_text(
     Args:
         manifest: of the data.
         planned: the cells that were to be measured.
+        chosen: N of the grid, by block.
         records: those that were.
         cells: the same, as cells.csv has them.
         loads: the folders of each N, and what is missing there.
@@ -67,12 +68,12 @@ def report_text(
         "## What was measured",
         markdown(
             ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured"),
-            status_rows(manifest, planned, records),
+            status_rows(chosen, planned, records),
         ),
         f"N of `{planned.grid_sweep}` was chosen by the time there was; cells come most informative"
         " first.",
         "## What differs from the paper",
-        "\n".join(f"- {line}" for line in differences(manifest, planned, records)),
+        "\n".join(f"- {line}" for line in differences(manifest, chosen, records)),
         *_results(loads, out),
         *(["## Beside the simulator", beside] if beside else []),
         "## Energy",
@@ -88,7 +89,9 @@ def report_text(
     return "\n\n".join(parts) + "\n"
 
 
-def differences(manifest: Manifest, planned: Design, records: Sequence[CellRecord]) -> list[str]:
+def differences(
+    manifest: Manifest, requests: Mapping[str, int], records: Sequence[CellRecord]
+) -> list[str]:
     """Return in what the measurement is another than the paper's, a line each."""
     experiment = manifest.experiment
     section = experiment.get(experiment["engine"].replace("-", "_"), {})
@@ -98,7 +101,6 @@ def differences(manifest: Manifest, planned: Design, records: Sequence[CellRecor
         for name, value in experiment["limits"].items()
         if value != Limits().model_dump()[name]
     }
-    requests = chosen_requests(manifest, planned, records)
     chosen = ", ".join(f"{n} for {block}" for block, n in requests.items())
     models = {record.model for record in records}
     lines = [

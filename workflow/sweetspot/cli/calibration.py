@@ -6,6 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.cli.traits import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without
@@ -102,6 +103,8 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
 
 
 def _print(found: "CalibrationFile", out: Path) -> None:
+    from sweetspot.simulator.deployment import TRAITS
+
     print(f"{found.name} ({found.level}), fitted to {', '.join(found.seen)}")
     for name, error in found.held_out_errors_percent.items():
         print(f"mean error on cells held out, {name}: {error:.2f} %")
@@ -109,15 +112,5 @@ def _print(found: "CalibrationFile", out: Path) -> None:
         print(f"mean error on what it was fitted to, no evidence, {name}: {error:.2f} %")
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
-    flags = "".join(f" {flag}" for flag in _flags(found.engine))
-    print(f"use it: sweetspot predict --calibration {shlex.quote(str(out))}{flags} ...")
-
-
-def _flags(engine: str) -> list[str]:
-    """Return what tells `predict` and `simulate` to work as the engine of the cells does."""
-    from sweetspot.simulator.deployment import TRAITS
-
-    traits = TRAITS[engine]
-    windows = ["--sliding-windows"] if traits.sliding_windows else []
-    graphs = [] if traits.cuda_graphs == "none" else ["--cuda-graphs", traits.cuda_graphs]
-    return windows + graphs
+    command = ["predict", "--calibration", str(out), *flags_of(TRAITS[found.engine])]
+    print(f"use it: sweetspot {shlex.join(command)} ...")

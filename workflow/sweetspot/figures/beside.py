@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels, plain_look
 from sweetspot.figures.curves import categorical_looks
 from sweetspot.figures.labels import ModelLabel, label_of
 
@@ -64,6 +64,4 @@ def _draw(
             label=label_of(str(model), labels).name,
         )
     ax.set(xlim=edges, ylim=edges, xlabel="measured", ylabel="simulated", aspect="equal")
-    ax.grid(color="0.9", linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    plain_look(ax)

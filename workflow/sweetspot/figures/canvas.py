@@ -62,6 +62,13 @@ def panels(figure: Figure, count: int, per_row: int) -> list[Axes]:
     return axes[:count]
 
 
+def plain_look(ax: Axes) -> None:
+    """Give axes a pale grid behind the data, and no frame at the top and on the right."""
+    ax.grid(color="0.9", linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
 def length_ticks(axis: Axis, lengths: Sequence[int]) -> None:
     """Tick an axis of token counts at the lengths that were run, written in full."""
     axis.set_major_locator(FixedLocator(list(lengths)))

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 
-from sweetspot.figures.canvas import length_ticks
+from sweetspot.figures.canvas import length_ticks, plain_look
 from sweetspot.figures.evidence import is_true
 from sweetspot.figures.heat import OUTPUT_LABEL
 from sweetspot.figures.legend import LegendRoom
@@ -139,9 +139,7 @@ def dress(
     ax.set_xlabel(OUTPUT_LABEL)
     ax.set_ylabel(EFFICIENCY_LABEL)
     ax.set_title(title)
-    ax.grid(color="0.9", linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+    plain_look(ax)
     ax.legend(
         title=legend_title,
         loc="upper left",

@@ -7,7 +7,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from sweetspot.catalog import catalog_entry
 from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels, plain_look
 from sweetspot.figures.curves import LineLook, categorical_looks
 
 SHORT_S = 20.0
@@ -78,7 +78,7 @@ def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) 
     ax.set_xlabel("Duration of the run (s)")
     ax.set_ylabel("Energy read against true energy (%)")
     ax.set_title("Error of the protocol")
-    _plain(ax)
+    plain_look(ax)
     ax.legend(loc="upper right", frameon=False, markerscale=2.0)
 
 
@@ -106,11 +106,5 @@ def _draw_alpha5(
     ax.set_xlim(left=0.0)
     ax.set_xlabel("alpha5 of Eq. 5 (J per request)")
     ax.set_title("alpha5, true and read")
-    _plain(ax)
+    plain_look(ax)
     ax.legend(loc="upper right", frameon=False, handletextpad=0.2)
-
-
-def _plain(ax: Axes) -> None:
-    ax.grid(color="0.9", linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)

@@ -6,19 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sweetspot.catalog import Gpu, gpu, gpu_ids
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import load_calibration
 from sweetspot.simulator.constants import Constants
 from sweetspot.simulator.evaluation import Figure, Row
 from sweetspot.simulator.fitting import Target
 from sweetspot.simulator.own_cells import OwnCells, read_own_cells
-from sweetspot.simulator.own_fit import (
-    fit_own,
-    held_out_cells,
-    own_targets,
-    shipped_constants,
-)
+from sweetspot.simulator.own_fit import fit_own, held_out_cells, own_targets, shipped_constants
 from sweetspot.simulator.runs import BoolArray
 from sweetspot.simulator.work import FloatArray
 
@@ -31,18 +25,17 @@ class Measured:
     """The cells of one campaign: energy per token and throughput, one of each per cell."""
 
     name: str
-    board: Gpu
     own: OwnCells
     targets: list[Target]
 
     def errors_percent(self, constants: Constants) -> list[FloatArray]:
         """Return absolute relative errors of each target, in %, one per cell."""
-        return [target.errors_percent(self.board, constants) for target in self.targets]
+        return [target.errors_percent(self.own.board, constants) for target in self.targets]
 
     def fitted_without(self, left_out: BoolArray) -> Constants:
         """Return the constants of a fit to the other cells."""
         kept = [target.only(~left_out) for target in self.targets]
-        return fit_own(self.own, self.board, kept).constants
+        return fit_own(self.own, kept).constants
 
 
 def read_measured(folder: Path) -> Measured:
@@ -55,13 +48,8 @@ def read_measured(folder: Path) -> Measured:
     records = folder / RECORDS
     if not records.is_file():
         raise InputError(f"{folder} holds no {RECORDS}; name a folder such as data/h200-vllm")
-    text = records.read_text(encoding="utf-8", errors="replace")
-    boards = [name for name in gpu_ids() if f'"gpu":"{name}"' in text]
-    if len(boards) != 1:
-        raise InputError(f"{records} has cells of {' and '.join(boards) or 'no GPU that is known'}")
-    board = gpu(boards[0])
-    own = read_own_cells(records, board)
-    return Measured(folder.name, board, own, own_targets(own, board))
+    own = read_own_cells(records)
+    return Measured(folder.name, own, own_targets(own))
 
 
 def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
@@ -78,8 +66,8 @@ def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 def as_it_ships(measured: Measured) -> Row:
     """The shipped calibration of the GPU, which has seen none of these cells."""
-    shipped = load_calibration(measured.board)
-    errors = measured.errors_percent(shipped_constants(measured.own, measured.board))
+    shipped = load_calibration(measured.own.board)
+    errors = measured.errors_percent(shipped_constants(measured.own))
     return Row(
         f"{_what(measured)}: nothing fitted to them",
         shipped.level,
@@ -120,7 +108,7 @@ def _held_out(measured: Measured, turns: list[BoolArray], words: str, seen: str)
 
 def _what(measured: Measured) -> str:
     cells = len(measured.own.cells)
-    return f"{cells} cells measured with {measured.own.engine} on {measured.board.id}"
+    return f"{cells} cells measured with {measured.own.engine} on {measured.own.board.id}"
 
 
 def _figures(measured: Measured, errors: list[FloatArray]) -> tuple[Figure, ...]:

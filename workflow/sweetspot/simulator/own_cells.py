@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweetspot.catalog import Gpu, load_model
+from sweetspot.catalog import Gpu, gpu, load_model
 from sweetspot.config import Experiment, Limits, Traits, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants import FITTED
@@ -32,6 +32,7 @@ class OwnCells:
     """The cells of one run on one GPU with one engine.
 
     Attributes:
+        board: the GPU.
         cells: rows that a fit can take; models are what `load_model` takes.
         engine: what ran them.
         simulated: whether a simulator gave the numbers.
@@ -40,6 +41,7 @@ class OwnCells:
         traits: what the engine does; of simulated cells what the manifest says.
     """
 
+    board: Gpu
     cells: pd.DataFrame
     engine: str
     simulated: bool
@@ -47,16 +49,20 @@ class OwnCells:
     traits: Traits
 
 
-def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> OwnCells:
-    """Return the measured cells of a run on this GPU, or with leave also simulated ones.
+def read_own_cells(
+    path: Path, board: Gpu | None = None, *, allow_simulated: bool = False
+) -> OwnCells:
+    """Return the measured cells of a run on a GPU, or with leave also simulated ones.
 
-    Measured and simulated cells are never taken together.
+    Measured and simulated cells are never taken together. Without `board` the GPU is the one that
+    all cells are of.
 
     Raises:
         InputError: the file cannot be read, lacks a column or a number, has too few measured
-            cells on this GPU, or several engines'.
+            cells on this GPU, cells of several GPUs where none is named, or several engines'.
     """
     cells = _read(path)
+    board = _only_board(cells, path) if board is None else board
     simulated = cells["simulated"].astype(str).str.lower() == "true"
     only_simulated = bool(len(cells) and simulated.all())
     if only_simulated and not allow_simulated:
@@ -73,7 +79,7 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
             f" of in-flight batching: {' or '.join(ENGINES)}"
         )
     if int(kept.sum()) < MIN_CELLS:
-        others = sorted({str(gpu) for gpu in cells["gpu"].dropna()} - {board.id})
+        others = sorted({str(name) for name in cells["gpu"].dropna()} - {board.id})
         met = f" (other cells: {', '.join(others)})" if others else ""
         raise InputError(
             f"{path} has {int(kept.sum())} {kind} cells on {board.id}{met}; a fit of"
@@ -88,6 +94,7 @@ def read_own_cells(path: Path, board: Gpu, *, allow_simulated: bool = False) -> 
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
     (engine,) = engines
     return OwnCells(
+        board=board,
         cells=cells.reset_index(drop=True),
         engine=engine,
         simulated=only_simulated,
@@ -106,6 +113,14 @@ def _read(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(f"{path} holds no cells: it lacks the column {missing[0]}")
     return cells
+
+
+def _only_board(cells: pd.DataFrame, path: Path) -> Gpu:
+    """Return the GPU of all cells."""
+    names = sorted(cells["gpu"].astype(str).unique())
+    if len(names) != 1:
+        raise InputError(f"{path} has cells of {' and '.join(names) or 'no GPU'}, not of one GPU")
+    return gpu(names[0])
 
 
 def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:

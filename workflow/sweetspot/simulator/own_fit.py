@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweetspot.catalog import Gpu, gpu
+from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration import CalibrationFile, load_calibration
 from sweetspot.simulator.constants import Constants
@@ -51,8 +51,8 @@ def calibrate_to_cells(
         raise InputError(
             f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
         )
-    targets = own_targets(own, board)
-    fit = fit_own(own, board, [target.only(~held_out) for target in targets])
+    targets = own_targets(own)
+    fit = fit_own(own, [target.only(~held_out) for target in targets])
     errors = {
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
         for which, kept in (("seen", ~held_out), ("held out", held_out))
@@ -71,9 +71,9 @@ def calibrate_to_cells(
     )
 
 
-def own_targets(own: OwnCells, board: Gpu) -> list[Target]:
+def own_targets(own: OwnCells) -> list[Target]:
     """Return energy per token and throughput of these cells, as a fit is to meet them."""
-    runs = lay_out(own.cells, board, own.limits, traits=own.traits)
+    runs = lay_out(own.cells, own.board, own.limits, traits=own.traits)
     energy_j, duration_s = (
         own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
     )
@@ -84,16 +84,16 @@ def own_targets(own: OwnCells, board: Gpu) -> list[Target]:
     ]
 
 
-def shipped_constants(own: OwnCells, board: Gpu) -> Constants:
-    """Return the constants that ship for a board, for windows as these cells have them."""
-    constants = load_calibration(board).constants
+def shipped_constants(own: OwnCells) -> Constants:
+    """Return the constants that ship for the board, for windows as these cells have them."""
+    constants = load_calibration(own.board).constants
     return constants if own.simulated else replace(constants, run_overhead_s=0.0)
 
 
-def fit_own(own: OwnCells, board: Gpu, targets: Sequence[Target]) -> Fit:
+def fit_own(own: OwnCells, targets: Sequence[Target]) -> Fit:
     """Return the fit to these targets, which are some of those that the cells give."""
-    start = shipped_constants(own, board)
-    return fit_constants(board, [t.condensed() for t in targets], held=start, start=start)
+    start = shipped_constants(own)
+    return fit_constants(own.board, [t.condensed() for t in targets], held=start, start=start)
 
 
 def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:
