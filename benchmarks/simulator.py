@@ -15,15 +15,15 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from time import perf_counter
 
+from sweetspot.ask.load import Scheduling, simulate_load
 from sweetspot.catalog import Architecture, gpu, load_model
 from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
 from sweetspot.figures.canvas import empty_figure, finish, journal_look
 from sweetspot.figures.canvas import panels as axes_of
 from sweetspot.figures.curves import categorical_looks
-from sweetspot.simulation import Scheduling, simulate_load
-from sweetspot.simulator.calibration import load_calibration
-from sweetspot.simulator.requests import Lengths, generated
-from sweetspot.simulator.simulate import Simulation, scheduler_limits, simulate
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
+from sweetspot.simulator.schedule.requests import Lengths, generated
 
 BOARD = gpu("h100-sxm")
 CONSTANTS = load_calibration(BOARD).constants

@@ -15,6 +15,6 @@ def test_listed_folders_and_files_exist():
         for line in listed.splitlines()
         for name in line[:26].split()
     ]
-    assert "workflow/sweetspot/plan.py" in names
+    assert "workflow/sweetspot/plan/" in names
     made_by_runs = {"results/"}
     assert [n for n in names if n not in made_by_runs and not (ROOT / n).exists()] == []

@@ -22,7 +22,7 @@ ENTRANCES = {"", "__main__"}
 
 # What is drawn, fitted and tabulated is a table of cells, whatever made it.
 READERS = ("analysis", "tables", "figures", "energy_models")
-MAKERS = ("simulator", "engines", "metering", "measure", "plan", "prediction", "records")
+MAKERS = ("simulator", "engines", "metering", "measure", "plan", "ask")
 
 
 def modules():
@@ -104,9 +104,17 @@ for module in {modules}:
 
 
 def test_planning_loads_nothing_heavy():
-    planning = ["config", "plan", "outputs", "records", "files", "engines.preflight", "cli"]
+    planning = [
+        "config",
+        "plan.plan",
+        "outputs",
+        "measure.record",
+        "files",
+        "engines.preflight",
+        "cli",
+    ]
     heavy = ["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn", "snakemake"]
-    modules = ["sweetspot", *(f"sweetspot.{name}" for name in planning)]
+    modules = ["sweetspot", "sweetspot.cli", *(f"sweetspot.{name}" for name in planning)]
     code = PLANNING.format(modules=modules, heavy=[*heavy, "pynvml"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -4,12 +4,12 @@ from itertools import product
 
 import pytest
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.energy_models import FORMS
 from sweetspot.figures.by_name import FIGURES
 from sweetspot.outputs import FIT_CELLS, FIT_LENGTHS, TABLES_OF_FITS, can_fit, figures_of, tables_of
-from sweetspot.plan import plan
-from sweetspot.workload import Cell
+from sweetspot.plan.plan import plan
 
 SURFACE = ["figure3_surface", "figure3_heatmap"]
 

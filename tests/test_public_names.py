@@ -34,4 +34,4 @@ def test_star_import_gives_the_promised_names():
     names = {}
     exec("from sweetspot import *", names)  # noqa: S102 - the statement is the test
     assert set(sweetspot.__all__) <= set(names)
-    assert names["predict"] is sys.modules["sweetspot.prediction"].predict
+    assert names["predict"] is sys.modules["sweetspot.ask.predict"].predict

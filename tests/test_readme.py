@@ -16,12 +16,12 @@ from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits, Sweep
-from sweetspot.engines.simulator import SimulatorEngine
-from sweetspot.estimate import busy_s, run_s
+from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.metering.trace import window_energy_j
-from sweetspot.plan import plan
-from sweetspot.simulator.calibration import load_calibration, shipped_calibrations
-from sweetspot.simulator.runs import lay_out
+from sweetspot.plan.busy import busy_s, run_s
+from sweetspot.plan.plan import plan
+from sweetspot.simulator.calibration.file import load_calibration, shipped_calibrations
+from sweetspot.simulator.calibration.runs import lay_out
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

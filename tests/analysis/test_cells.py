@@ -1,8 +1,8 @@
 """Reading cells.csv as the workflow writes it."""
 
 from sweetspot.analysis import cells
-from sweetspot.cells_table import HEADER
-from sweetspot.records import CellRecord
+from sweetspot.measure.cells_table import HEADER
+from sweetspot.measure.record import CellRecord
 
 
 def test_texts_that_may_be_empty_are_those_of_the_records():

@@ -10,10 +10,10 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import open_logbook
 from sweetspot.config import parse_experiment
 from sweetspot.engines.base import Run
-from sweetspot.estimate import run_s
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace
+from sweetspot.plan.busy import run_s
 
 LENGTHS = [64, 256, 512, 1024, 4096]
 

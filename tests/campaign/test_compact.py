@@ -12,7 +12,7 @@ from sweetspot.campaign.logbook import Call
 from sweetspot.campaign.run import measure_in
 from sweetspot.campaign.turn import Progress
 from sweetspot.errors import EngineError, InputError
-from sweetspot.records import read_block
+from sweetspot.measure.record import read_block
 
 SMALL = {"grid": {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50, 100]}}
 FAILED = (50, 512, 64)

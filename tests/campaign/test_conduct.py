@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from sweetspot.campaign.compact import read_manifest
-from sweetspot.campaign.sensor import PROGRAM
+from sweetspot.campaign.sensor.square_wave import PROGRAM
 from sweetspot.cli import main
 from sweetspot.errors import MeterError
-from sweetspot.records import read_block
+from sweetspot.measure.record import read_block
 
 TINY = {
     "architectures": ["LlamaForCausalLM"],

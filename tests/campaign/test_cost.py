@@ -5,7 +5,7 @@ import pytest
 from sweetspot.campaign.cost import OVERHEAD_S, Seen, costs, largest_that_fits
 from sweetspot.campaign.design import design
 from sweetspot.config import parse_experiment
-from sweetspot.estimate import run_s
+from sweetspot.plan.busy import run_s
 
 LENGTHS = [64, 512, 4096]
 

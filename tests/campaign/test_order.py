@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.campaign.order import most_informative_first
+from sweetspot.cells.cell import Cell
 from sweetspot.config import PAPER_LENGTHS
 from sweetspot.energy_models import form
-from sweetspot.workload import Cell
 
 LENGTHS = st.lists(st.integers(1, 8192), min_size=1, max_size=7, unique=True)
 

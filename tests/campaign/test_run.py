@@ -9,7 +9,7 @@ from sweetspot.campaign.box import OutOfTimeError
 from sweetspot.campaign.run import measure_in
 from sweetspot.campaign.turn import GRACE_S, Progress
 from sweetspot.errors import EngineError
-from sweetspot.estimate import run_s
+from sweetspot.plan.busy import run_s
 
 CELLS = 25
 FULL = "no other cell fits into the time that is left"

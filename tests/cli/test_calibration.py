@@ -12,10 +12,10 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
-from sweetspot.plan import plan
-from sweetspot.simulator.calibration import load_calibration
-from sweetspot.simulator.constants import stated_constants
-from sweetspot.simulator.runs import lay_out
+from sweetspot.plan.plan import plan
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.cost.constants import stated_constants
 
 LENGTHS = (64, 512, 2048)
 ROOT = Path(__file__).parents[2]
@@ -145,7 +145,7 @@ def test_bad_question_is_answered_in_one_line(
 
 
 def test_place_that_cannot_be_written_is_refused_before_the_fit(capsys, monkeypatch, tmp_path):
-    fit = "sweetspot.simulator.published_fit.calibrate_to_published"
+    fit = "sweetspot.simulator.calibration.to_published.calibrate_to_published"
     monkeypatch.setattr(fit, lambda: pytest.fail("fitted first"))
     (tmp_path / "file").touch()
     assert "cannot write" in refused(capsys, "--out", tmp_path / "file" / "x")

@@ -91,7 +91,7 @@ from sweetspot.campaign.compact import PACKAGES
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
 import sweetspot.campaign.conduct
-import sweetspot.engines.transformers_engine, sweetspot.engines.vllm_engine
+import sweetspot.engines.transformers, sweetspot.engines.vllm
 from sweetspot.campaign.box import Box
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.campaign import Campaign
@@ -99,7 +99,7 @@ from sweetspot.campaign.logbook import open_logbook
 from sweetspot.campaign.run import measure_in
 from sweetspot.campaign.turn import Progress
 from sweetspot.config import parse_experiment
-from sweetspot.engines.simulator import SimulatorEngine
+from sweetspot.engines.simulated import SimulatorEngine
 from pathlib import Path
 grid = {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50, 10]}
 experiment = parse_experiment(

@@ -8,8 +8,8 @@ import pytest
 
 from sweetspot.cli import main
 from sweetspot.cli.evaluation import _EXAMPLES
-from sweetspot.simulator.accuracy import TESTS, name_of
-from sweetspot.simulator.evaluation import Figure, Row
+from sweetspot.simulator.accuracy.checks import TESTS, name_of
+from sweetspot.simulator.accuracy.evaluation import Figure, Row
 
 DATA = Path(__file__).parents[2] / "data" / "h200-vllm"
 QUICK = ("throughput-from-data-sheet", "energy-from-data-sheet")
@@ -58,7 +58,9 @@ def test_folder_that_holds_no_cells_is_refused(capsys, tmp_path):
 
 def test_missed_target_is_said(capsys, monkeypatch):
     row = Row("a test", "data sheet", (), True, (Figure("mean", 11.0, at_most=10.0),))
-    monkeypatch.setattr("sweetspot.simulator.accuracy.evaluate", lambda *_: iter([("one", row)]))
+    monkeypatch.setattr(
+        "sweetspot.simulator.accuracy.checks.evaluate", lambda *_: iter([("one", row)])
+    )
     assert main(["evaluate"]) == 0
     out = capsys.readouterr().out
     assert "NOT MET" in out
@@ -87,7 +89,7 @@ def test_terminal_is_told_which_test_runs(capsys, monkeypatch):
 def test_bad_question_is_answered_in_one_line_before_any_fit(
     capsys, monkeypatch, arguments, message
 ):
-    fit = "sweetspot.simulator.evaluation.fit_constants"
+    fit = "sweetspot.simulator.accuracy.evaluation.fit_constants"
     monkeypatch.setattr(fit, lambda *_, **__: pytest.fail("fitted first"))
     assert message in refused(capsys, *arguments)
 

@@ -5,9 +5,9 @@ from dataclasses import fields
 
 import pytest
 
+from sweetspot.ask.predict import Prediction, predict
 from sweetspot.catalog import gpu_ids, model_ids
 from sweetspot.cli import main
-from sweetspot.prediction import Prediction, predict
 
 QUESTION = [
     "predict",
@@ -173,6 +173,6 @@ def test_interrupt_says_that_cells_are_kept(capsys, monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("sweetspot.prediction.predict", interrupted)
+    monkeypatch.setattr("sweetspot.ask.predict.predict", interrupted)
     assert main(QUESTION) == 130
     assert "finished cells are kept" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 
 from sweetspot.cli import main
 from sweetspot.config import Experiment
-from sweetspot.plan import plan
+from sweetspot.plan.plan import plan
 
 LENGTHS = [64, 256, 1024]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from sweetspot.config import Container, parse_experiment
-from sweetspot.dataset import RequestSpec, dataset_name, write_dataset
 from sweetspot.engines.base import Node
-from sweetspot.measure import measure_block
-from sweetspot.plan import plan
-from sweetspot.records import read_block
+from sweetspot.measure.measure import measure_block
+from sweetspot.measure.record import read_block
+from sweetspot.plan.dataset import RequestSpec, dataset_name, write_dataset
+from sweetspot.plan.plan import plan
 
 SYNTHETIC = Path(__file__).parent / "synthetic"
 SITE = SYNTHETIC / "trtllm_site"

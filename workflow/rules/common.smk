@@ -14,14 +14,14 @@ def stop(message):
 
 try:
     from sweetspot.config import parse_experiment
-    from sweetspot.dataset import dataset_name
-    from sweetspot.engines.checkpoint import checkpoint_folder
+    from sweetspot.plan.dataset import dataset_name
+    from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
     from sweetspot.outputs import can_fit, figures_of, tables_of
-    from sweetspot.plan import plan
-    from sweetspot.records import is_failed, record_path
+    from sweetspot.plan.plan import plan
+    from sweetspot.measure.record import is_failed, record_path
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
 

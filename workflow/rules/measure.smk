@@ -1,7 +1,7 @@
 """Stage "measure": one job per block of cells, then the table of all cells.
 
 Needs:   nothing but the configuration; results/<run>/datasets/ for engines that measure
-Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/sweetspot/records.py)
+Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/sweetspot/measure/record.py)
          results/<run>/cells.csv              one row per cell
          beside them, outside Snakemake's hands: records/ (a file per finished cell, adopted by
          later runs) with the power trace of each; engine/, the logs and reports of an engine that
@@ -21,7 +21,7 @@ def gpu_hours(*blocks):
 
     Text, as no scheduler is to count with it.
     """
-    from sweetspot.estimate import busy_s
+    from sweetspot.plan.busy import busy_s
 
     seconds = sum(
         busy_s(block, [cell for cell in block.cells if to_measure(block, cell)]) for block in blocks

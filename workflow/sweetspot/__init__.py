@@ -6,7 +6,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweetspot.prediction import Prediction, predict
+    from sweetspot.ask.predict import Prediction, predict
 
 __version__ = "0.1.0"
 __all__ = ["Prediction", "__version__", "predict"]
@@ -17,5 +17,5 @@ def __getattr__(name: str) -> Any:
     if name in ("Prediction", "predict"):
         from importlib import import_module
 
-        return getattr(import_module("sweetspot.prediction"), name)
+        return getattr(import_module("sweetspot.ask.predict"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

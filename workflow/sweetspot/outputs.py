@@ -3,7 +3,7 @@
 from collections.abc import Callable, Hashable, Iterable
 from itertools import groupby
 
-from sweetspot.workload import Cell
+from sweetspot.cells.cell import Cell
 
 TABLES_OF_FITS = (
     "table3_mape",

@@ -8,9 +8,9 @@ from sweetspot.campaign.box import Box
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.cost import largest_that_fits
 from sweetspot.campaign.turn import Progress, Turn, turn
-from sweetspot.measure import Remeasure, adopted_record
-from sweetspot.plan import Block
-from sweetspot.workload import Cell
+from sweetspot.cells.cell import Cell
+from sweetspot.measure.measure import Remeasure, adopted_record
+from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)
 

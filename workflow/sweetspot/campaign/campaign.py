@@ -8,12 +8,12 @@ from pathlib import Path
 from sweetspot.campaign.cost import Seen
 from sweetspot.campaign.design import Design, design
 from sweetspot.campaign.logbook import Logbook
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering
 from sweetspot.engines.base import Engine
-from sweetspot.measure import adopted_record
-from sweetspot.plan import Block
-from sweetspot.records import CellRecord
-from sweetspot.workload import Cell
+from sweetspot.measure.measure import adopted_record
+from sweetspot.measure.record import CellRecord
+from sweetspot.plan.block import Block
 
 
 @dataclass(frozen=True)

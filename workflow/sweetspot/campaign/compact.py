@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
 from sweetspot.campaign.traces import HEADER, CellTrace, pack_traces
-from sweetspot.config_errors import first_error
+from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
+from sweetspot.measure.provenance import provenance
+from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.trace import PowerTrace, read_trace
-from sweetspot.provenance import provenance
-from sweetspot.records import CellRecord, trace_path
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
 SENSOR = ("sensor.json", "sensor.csv.gz")

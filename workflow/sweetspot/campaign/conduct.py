@@ -12,12 +12,12 @@ from sweetspot.campaign.design import design
 from sweetspot.campaign.logbook import Call, open_logbook
 from sweetspot.campaign.node import dataset_writer, engines_here, require_node
 from sweetspot.campaign.run import measure_in
-from sweetspot.campaign.sensor import look_at_sensor
+from sweetspot.campaign.sensor.square_wave import look_at_sensor
 from sweetspot.campaign.turn import GRACE_S, Progress
 from sweetspot.config import Experiment
 from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
-from sweetspot.measure import Remeasure
+from sweetspot.measure.measure import Remeasure
 
 log = logging.getLogger(__name__)
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
-from sweetspot.estimate import run_s
-from sweetspot.plan import Block
-from sweetspot.workload import Cell
+from sweetspot.plan.block import Block
+from sweetspot.plan.busy import run_s
 
 WARM_UP_TOKENS = 16  # as in engines/workers/
 OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell has told

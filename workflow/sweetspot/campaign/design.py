@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from sweetspot.campaign.order import most_informative_first
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
-from sweetspot.plan import Block, plan
-from sweetspot.workload import Cell
+from sweetspot.plan.block import Block
+from sweetspot.plan.plan import plan
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweetspot.config import Experiment
-from sweetspot.config_errors import first_error
+from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 

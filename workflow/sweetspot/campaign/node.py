@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
-from sweetspot.dataset import RequestSpec, dataset_name, write_dataset
 from sweetspot.engines import engine
 from sweetspot.engines.base import Engine, Node
-from sweetspot.engines.checkpoint import checkpoint_folder
 from sweetspot.engines.preflight import require
-from sweetspot.plan import Block
-from sweetspot.workload import Cell
+from sweetspot.engines.weights.checkpoint import checkpoint_folder
+from sweetspot.plan.block import Block
+from sweetspot.plan.dataset import RequestSpec, dataset_name, write_dataset
 
 
 def require_node(experiment: Experiment, blocks: tuple[Block, ...]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from math import inf, log2
 
-from sweetspot.workload import Cell
+from sweetspot.cells.cell import Cell
 
 Point = tuple[float, ...]
 

@@ -7,7 +7,7 @@ from sweetspot.campaign.box import Box
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.turn import Progress
 from sweetspot.errors import EngineError, MeterError
-from sweetspot.measure import Remeasure
+from sweetspot.measure.measure import Remeasure
 
 log = logging.getLogger(__name__)
 

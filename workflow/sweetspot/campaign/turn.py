@@ -11,12 +11,12 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.cost import Costs, costs
 from sweetspot.campaign.watch import WatchedEngine
+from sweetspot.cells.cell import Cell
 from sweetspot.engines.base import Run
 from sweetspot.errors import EngineError
-from sweetspot.measure import measuring
-from sweetspot.plan import Block
-from sweetspot.records import CellRecord
-from sweetspot.workload import Cell
+from sweetspot.measure.measure import measuring
+from sweetspot.measure.record import CellRecord
+from sweetspot.plan.block import Block
 
 LOAD_S = 60.0  # of an engine, before one was loaded; vLLM on an H200, not compiled: 27 to 32
 CELL_MARGIN = 1.15  # by how much a cell may take longer than expected

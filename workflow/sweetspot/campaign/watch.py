@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
+from sweetspot.cells.cell import Cell
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.metering.meter import Meter
-from sweetspot.plan import Settings
-from sweetspot.workload import Cell
+from sweetspot.plan.block import Settings
 
 
 @dataclass(slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from sweetspot import __version__
-from sweetspot.cli import calibration, campaigns, evaluation, protocol, questions, simulation, steps
+from sweetspot.cli import calibration, campaigns, evaluation, questions, sensor, simulate, steps
 from sweetspot.errors import SweetspotError
 
 
@@ -31,10 +31,10 @@ def parser() -> argparse.ArgumentParser:
         title="commands", metavar="COMMAND", required=True, parser_class=_Parser
     )
     questions.add_commands(commands)
-    simulation.add_commands(commands)
+    simulate.add_commands(commands)
     calibration.add_commands(commands)
     evaluation.add_commands(commands)
-    protocol.add_commands(commands)
+    sensor.add_commands(commands)
     campaigns.add_commands(commands)
     steps.add_commands(commands)
     return top

@@ -10,7 +10,7 @@ from sweetspot.cli.traits import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without
-    from sweetspot.simulator.calibration import CalibrationFile
+    from sweetspot.simulator.calibration.file import CalibrationFile
 
 Commands = Any  # argparse names the type only in private
 
@@ -89,10 +89,10 @@ def _calibrate(arguments: argparse.Namespace) -> None:
 
 def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
     if arguments.cells is None:
-        from sweetspot.simulator.published_fit import calibrate_to_published
+        from sweetspot.simulator.calibration.to_published import calibrate_to_published
 
         return calibrate_to_published()
-    from sweetspot.simulator.own_fit import calibrate_to_cells
+    from sweetspot.simulator.calibration.to_cells import calibrate_to_cells
 
     return calibrate_to_cells(
         arguments.cells,
@@ -103,7 +103,7 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
 
 
 def _print(found: "CalibrationFile", out: Path) -> None:
-    from sweetspot.simulator.deployment import TRAITS
+    from sweetspot.simulator.deployment.deployment import TRAITS
 
     print(f"{found.name} ({found.level}), fitted to {', '.join(found.seen)}")
     for name, error in found.held_out_errors_percent.items():

@@ -70,7 +70,7 @@ def _campaign(arguments: argparse.Namespace) -> None:
 
 def _report(arguments: argparse.Namespace) -> None:
     """Check a campaign's data against its manifest, and make all that its cells can give."""
-    from sweetspot.campaign.report import write_report
+    from sweetspot.campaign.report.write import write_report
 
     within = arguments.data / "compact"
     write_report(within if within.is_dir() else arguments.data, arguments.out)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads numpy, which other commands do without
-    from sweetspot.simulator.evaluation import Row
+    from sweetspot.simulator.accuracy.evaluation import Row
 
 Commands = Any  # argparse names the type only in private
 
@@ -68,7 +68,7 @@ def add_commands(commands: Commands) -> None:
 def _evaluate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder, write_text_atomic
     from sweetspot.reference.accuracy import accuracy_page
-    from sweetspot.simulator.accuracy import evaluate
+    from sweetspot.simulator.accuracy.checks import evaluate
 
     if arguments.page is not None:
         if arguments.only:

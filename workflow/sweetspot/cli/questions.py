@@ -96,9 +96,9 @@ def add_commands(commands: Commands) -> None:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from sweetspot.ask.predict import predict
     from sweetspot.config import Precision, Traits
-    from sweetspot.prediction import predict
-    from sweetspot.simulator.deployment import in_words
+    from sweetspot.simulator.deployment.deployment import in_words
 
     answer = predict(
         arguments.model,

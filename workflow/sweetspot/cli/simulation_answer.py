@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # it loads numpy, which other commands do without
-    from sweetspot.simulation import Simulated
+    from sweetspot.ask.load import Simulated
 
 # How the printed answer names and rounds what was added up.
 _LINES = (
@@ -59,7 +59,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
 
 
 def _print(answer: "Simulated") -> None:
-    from sweetspot.simulator.deployment import in_words
+    from sweetspot.simulator.deployment.deployment import in_words
 
     served, limits = answer.served, answer.limits
     print(

@@ -90,8 +90,8 @@ def _measure(arguments: argparse.Namespace) -> None:
     """Run one block of cells with one engine load; cells with a record are adopted."""
     from sweetspot.engines import engine
     from sweetspot.engines.base import parse_node
-    from sweetspot.measure import measure_block
-    from sweetspot.plan import parse_block
+    from sweetspot.measure.measure import measure_block
+    from sweetspot.plan.block import parse_block
 
     block = parse_block(arguments.block, arguments.settings, arguments.cells)
     node = parse_node(arguments.node) if arguments.node else None
@@ -106,7 +106,7 @@ def _measure(arguments: argparse.Namespace) -> None:
 
 def _cells(arguments: argparse.Namespace) -> None:
     """Write one row per cell of the experiment, from the records of its blocks."""
-    from sweetspot.cells_table import write_cells
+    from sweetspot.measure.cells_table import write_cells
 
     write_cells(_experiment(arguments.experiment), arguments.blocks, arguments.out)
 
@@ -156,7 +156,7 @@ def _figure(arguments: argparse.Namespace) -> None:
 
 
 def _manifest(arguments: argparse.Namespace) -> None:
-    from sweetspot.manifest import write_manifest
+    from sweetspot.measure.manifest import write_manifest
 
     write_manifest(_experiment(arguments.experiment), arguments.files, arguments.out)
 
@@ -164,7 +164,7 @@ def _manifest(arguments: argparse.Namespace) -> None:
 def _dataset(arguments: argparse.Namespace) -> None:
     """Write requests by the rules of prepare_dataset.py token-norm-dist, lengths fixed."""
     from sweetspot.config import Dataset
-    from sweetspot.dataset import RequestSpec, write_dataset
+    from sweetspot.plan.dataset import RequestSpec, write_dataset
 
     given = {field.name: getattr(arguments, field.name) for field in fields(RequestSpec)}
     spec = {name: value for name, value in given.items() if value is not None}

@@ -8,7 +8,7 @@ from sweetspot.errors import InputError, unknown_name
 
 if TYPE_CHECKING:  # a workflow is planned without numpy, which meters need
     from sweetspot.engines.base import Engine, Node
-    from sweetspot.plan import Settings
+    from sweetspot.plan.block import Settings
 
 
 def engine(settings: Settings, node: Node | None = None) -> Engine:
@@ -18,7 +18,7 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         InputError: there is no such engine, or the node is missing.
     """
     if settings.engine == "simulator":
-        from sweetspot.engines.simulator import SimulatorEngine
+        from sweetspot.engines.simulated import SimulatorEngine
 
         return SimulatorEngine()
     if settings.engine not in ("tensorrt-llm", "vllm", "transformers"):
@@ -27,13 +27,13 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
     if node is None:
         raise InputError(f"engine {settings.engine} measures: give --node")
     if settings.engine == "tensorrt-llm":
-        from sweetspot.engines.trtllm_engine import tensorrt_llm_engine
+        from sweetspot.engines.trtllm.engine import tensorrt_llm_engine
 
         return tensorrt_llm_engine(settings, node)
     if settings.engine == "vllm":
-        from sweetspot.engines.vllm_engine import vllm_engine
+        from sweetspot.engines.vllm import vllm_engine
 
         return vllm_engine(settings, node)
-    from sweetspot.engines.transformers_engine import transformers_engine
+    from sweetspot.engines.transformers import transformers_engine
 
     return transformers_engine(settings, node)

@@ -7,12 +7,12 @@ from typing import Protocol
 
 from pydantic import TypeAdapter, ValidationError
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Container
-from sweetspot.config_errors import first_error
+from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.metering.meter import Meter
-from sweetspot.plan import Settings
-from sweetspot.workload import Cell
+from sweetspot.plan.block import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

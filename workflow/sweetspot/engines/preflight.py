@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu, gpu_ids
 from sweetspot.config import Container
-from sweetspot.engines.checkpoint import what_is_missing
+from sweetspot.engines.weights.checkpoint import what_is_missing
 from sweetspot.errors import EngineError, MeterError, unknown_name
 
 # How people come by each engine that measures; the simulator needs neither program nor GPU.

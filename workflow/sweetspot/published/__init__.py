@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from sweetspot.cells.cell import Cell
 from sweetspot.errors import unknown_name
-from sweetspot.workload import Cell
 
 if TYPE_CHECKING:
     import pandas as pd

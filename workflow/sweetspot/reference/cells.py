@@ -1,7 +1,7 @@
 """The columns of cells.csv, as a page."""
 
-from sweetspot.cells_table import HEADER, SWEEPS
-from sweetspot.records import CellRecord
+from sweetspot.measure.cells_table import HEADER, SWEEPS
+from sweetspot.measure.record import CellRecord
 from sweetspot.reference.words import notice, table, type_in_words
 
 
@@ -15,7 +15,7 @@ def cells_page() -> str:
     )
     return "\n".join(
         [
-            notice("records.py"),
+            notice("measure/record.py"),
             "# Columns of cells.csv",
             "",
             "One row per cell of the experiment, in its order; failed and invalid cells are rows"

@@ -24,7 +24,7 @@ def configuration_page() -> str:
     sections = [("sweeps.<name>", "Sweep"), *_sections("", schema["properties"], schema["$defs"])]
     return "\n".join(
         [
-            notice("config.py"),
+            notice("config/"),
             "# Configuration",
             "",
             f"{schema['description']} `config.yaml` holds the paper's experiment. A file given with"

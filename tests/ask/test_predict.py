@@ -1,0 +1,275 @@
+"""Predictions: every model on every board, one model by three names, and the sweet spot."""
+
+import json
+import math
+from dataclasses import asdict, replace
+from itertools import product
+
+import numpy as np
+import pytest
+
+import sweetspot
+from sweetspot.ask.predict import Prediction, predict
+from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
+from sweetspot.errors import EngineError, InputError
+from sweetspot.simulator.deployment import memory
+
+PROMISED = (
+    "energy_per_token_j",
+    "tokens_per_j",
+    "throughput_tokens_per_s",
+    "duration_s",
+    "mean_power_w",
+    "max_concurrency",
+)
+TINY = {
+    "model_type": "llama",
+    "vocab_size": 32000,
+    "hidden_size": 256,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 1024,
+    "max_position_embeddings": 4096,
+}
+
+
+def test_promised_attributes_are_there_and_agree():
+    found = predict("llama-3.1-8b", "h100-sxm", 512, 256)
+    assert found.simulated is True
+    assert (found.model, found.gpu) == ("llama-3.1-8b", "h100-sxm")
+    assert (found.requests, found.max_batch_size) == (1000, 1024)
+    assert all(getattr(found, name) > 0 for name in PROMISED)
+    assert found.tokens_per_j == pytest.approx(1 / found.energy_per_token_j)
+    energy_j = found.energy_per_token_j * 1000 * 256
+    assert found.mean_power_w == pytest.approx(energy_j / found.duration_s)
+    assert found.throughput_tokens_per_s == pytest.approx(1000 * 256 / found.duration_s)
+    assert (found.calibration, found.calibration_level) == (
+        "h100-sxm-published",
+        "published numbers",
+    )
+
+
+def test_public_function_is_this_one():
+    assert sweetspot.predict is predict
+    assert sweetspot.Prediction is Prediction
+
+
+@pytest.mark.parametrize("model_id", model_ids())
+def test_every_board_answers_for_every_model_of_the_catalog(model_id):
+    for gpu_id in gpu_ids():
+        values = asdict(predict(model_id, gpu_id, 512, 128, 50))
+        numbers = [value for value in values.values() if isinstance(value, float)]
+        assert len(numbers) >= 6
+        assert all(math.isfinite(number) and number > 0 for number in numbers)
+        assert 1 <= values["max_concurrency"] <= 1024
+
+
+def test_catalog_id_file_folder_and_parsed_file_agree(tmp_path):
+    folder = tmp_path / "tiny"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(TINY), encoding="utf-8")
+    answers = {
+        predict(model, "l40s", 64, 32, 20)
+        for model in (folder, str(folder), folder / "config.json", TINY | {"_name_or_path": "tiny"})
+    }
+    assert len(answers) == 1
+    unnamed = predict(TINY, "l40s", 64, 32, 20)
+    assert replace(unnamed, model="tiny") in answers
+
+
+@pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "requests", "max_batch_size"])
+@pytest.mark.parametrize("value", [0, -1, 1.0, 64.5, "64", True, None, float("nan")])
+def test_number_that_is_no_positive_integer_is_refused_by_name(name, value):
+    numbers = {"input_tokens": 64, "output_tokens": 64, "requests": 10, "max_batch_size": 8}
+    with pytest.raises(InputError) as caught:
+        predict("opt-1.3b", "h100-sxm", **numbers | {name: value})
+    assert str(caught.value) == f"{name} must be a positive integer, not {value!r}"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("lama-3.1-8b", "h100-sxm", 64, 64), r"unknown model 'lama-3\.1-8b'; did you mean 'llama"),
+        (("llama-3.1-8b", "h100", 64, 64), "unknown GPU 'h100'; did you mean"),
+        (("./nowhere/config.json", "h100-sxm", 64, 64), "no such file or folder"),
+        (({}, "h100-sxm", 64, 64), "model config: "),
+        (
+            ("opt-1.3b", "h100-sxm", 8000, 193),
+            r"8000 \+ output_tokens 193 = 8193 is more than the 8",
+        ),
+        (("opt-1.3b", "h100-sxm", 64, 64, 10, 10**7), "model opt-1.3b does not fit h100-sxm"),
+    ],
+)
+def test_bad_question_is_an_input_error(arguments, message):
+    with pytest.raises(InputError, match=message):
+        predict(*arguments)
+
+
+def test_model_that_does_not_fit_is_refused(write_model, tmp_path):
+    model = write_model(tmp_path / "big")
+    with pytest.raises(InputError, match="model big does not fit l40s"):
+        predict(model, "l40s", 64, 64)
+    assert predict(model, "h200-sxm", 64, 64, 10, 8).model == "big"
+
+
+def test_cache_that_holds_no_request_is_an_engine_error(monkeypatch, board):
+    opt = catalog_entry("opt-6.7b").architecture
+    free = memory.free_bytes(opt, board, 8192, 1024)
+    # leave 200 tokens of KV cache
+    spare = free - int(200 * opt.kv_bytes_per_token / 0.9)
+    monkeypatch.setattr(memory, "RUNTIME_BYTES", memory.RUNTIME_BYTES + spare)
+    with pytest.raises(EngineError, match=r"does not fit in the KV cache of opt-6\.7b"):
+        predict("opt-6.7b", "h100-sxm", 64, 200)
+    short = predict("opt-6.7b", "h100-sxm", 64, 64, 4)
+    assert short.max_concurrency == 1
+    assert short.sweet_spot_output_tokens <= 128  # longer ones have no place, and are passed over
+
+
+def test_sequence_up_to_the_models_context_is_answered_and_marked():
+    assert predict("opt-1.3b", "h100-sxm", 1024, 1024, 2).beyond_native_context is False
+    beyond = predict("opt-1.3b", "h100-sxm", 1024, 1025, 2)
+    assert beyond.beyond_native_context is True
+    long = predict("llama-3.1-8b", "h100-sxm", 100_000, 16, 2)
+    assert (long.max_seq_len, long.beyond_native_context) == (100_016, False)
+
+
+@pytest.mark.parametrize(
+    ("model", "gpu_id", "input_tokens", "requests", "batch"),
+    [
+        ("llama-3.2-1b", "h100-sxm", 64, 1000, 1024),
+        ("llama-3.1-8b", "a100-80gb", 2048, 200, 64),
+        ("opt-6.7b", "l40s", 512, 100, 1024),
+        ("gemma-2-9b", "h100-pcie", 4096, 10, 8),
+        ("qwen2-1.5b", "b200", 64, 1, 1),  # the longer the better: the run's overhead spreads
+        ("llama-3.2-1b", "h100-sxm", 8000, 1, 1),
+        ("llama-3.2-1b", "h100-sxm", 8191, 3, 4),  # one length to choose from
+    ],
+)
+def test_sweet_spot_beats_every_length_of_a_coarse_grid(
+    model, gpu_id, input_tokens, requests, batch
+):
+    longest = 8192 - input_tokens
+    found = predict(model, gpu_id, input_tokens, 1, requests, batch)
+    lengths = {int(o) for o in np.geomspace(1, longest, 25)} | {longest}
+    for output_tokens in lengths:
+        other = predict(model, gpu_id, input_tokens, output_tokens, requests, batch)
+        assert other.sweet_spot_output_tokens == found.sweet_spot_output_tokens
+        assert found.sweet_spot_tokens_per_j >= other.tokens_per_j * (1 - 1e-12)
+    assert 1 <= found.sweet_spot_output_tokens <= longest
+    there = predict(model, gpu_id, input_tokens, found.sweet_spot_output_tokens, requests, batch)
+    assert there.tokens_per_j == pytest.approx(found.sweet_spot_tokens_per_j, rel=1e-12)
+
+
+def test_one_request_is_best_as_long_as_can_be(write_calibration, tmp_path):
+    """Alone, and with a small KV cache, a request spreads a long end of the run over its tokens."""
+    path = write_calibration(tmp_path, run_overhead_s=3.0)["calibration"]
+    found = predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1, calibration=path)
+    assert found.sweet_spot_output_tokens == 8192 - 64
+
+
+def test_own_calibration_is_used_and_named(write_calibration, constants, tmp_path):
+    shipped = predict("opt-1.3b", "h100-sxm", 64, 64, 10)
+    path = write_calibration(tmp_path, run_overhead_s=0.0)["calibration"]
+    found = predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=tmp_path / "calibration.json")
+    assert path == str(tmp_path / "calibration.json")
+    assert found == predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=path)
+    assert shipped.duration_s - found.duration_s == pytest.approx(constants.run_overhead_s)
+
+
+def test_faster_board_is_faster():
+    order = ["l40s", "a100-80gb", "h100-sxm", "h200-sxm", "b200"]
+    durations = [predict("llama-3.1-8b", g, 512, 512, 500).duration_s for g in order]
+    assert durations == sorted(durations, reverse=True)
+    assert all(b < a for a, b in product(durations[:1], durations[1:]))
+
+
+def test_counts_of_numpy_are_counts():
+    """A row of a data frame holds numpy's integers."""
+    asked = predict("opt-1.3b", "h100-sxm", np.int64(64), np.int32(128), np.int64(10))
+    assert asked == predict("opt-1.3b", "h100-sxm", 64, 128, 10)
+    assert json.loads(json.dumps(asdict(asked)))["output_tokens"] == 128
+
+
+def test_more_requests_than_change_anything_are_refused():
+    with pytest.raises(InputError, match="requests 1000001 is more than 1000000"):
+        predict("opt-1.3b", "h100-sxm", 64, 64, 1_000_001)
+
+
+@pytest.mark.parametrize("model", [None, 5, ["llama-3.2-1b"], b"llama-3.2-1b"])
+def test_model_that_is_no_name_path_or_config_is_refused(model):
+    with pytest.raises(InputError, match="model must be a catalog id, a path or a parsed"):
+        predict(model, "h100-sxm", 64, 64)
+
+
+@pytest.mark.parametrize("gpu", [None, 5, ["h100-sxm"]])
+def test_gpu_that_is_no_name_is_refused(gpu):
+    with pytest.raises(InputError, match="unknown GPU"):
+        predict("llama-3.2-1b", gpu, 64, 64)
+
+
+def test_default_is_one_gpu_and_16_bits():
+    found = predict("llama-3.1-8b", "h100-sxm", 512, 256, 50)
+    assert (found.tensor_parallel, found.weights, found.kv_cache) == (1, "model", "model")
+    said = predict(
+        *("llama-3.1-8b", "h100-sxm", 512, 256, 50),
+        tensor_parallel=np.int64(1),
+        weights="model",
+        kv_cache="model",
+    )
+    assert said == found
+
+
+def test_fp8_and_more_gpus_change_the_answer_as_they_should():
+    first = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200)
+    fp8 = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200, weights="fp8", kv_cache="fp8")
+    two = predict("llama-3.1-8b", "h100-sxm", 512, 256, 200, tensor_parallel=2)
+    assert fp8.energy_per_token_j < first.energy_per_token_j
+    assert fp8.duration_s < first.duration_s
+    assert two.duration_s < first.duration_s
+    assert 700 < two.mean_power_w < 1400
+    assert (fp8.weights, fp8.kv_cache, two.tensor_parallel) == ("fp8", "fp8", 2)
+
+
+def test_windows_change_long_sequences_of_models_that_have_them():
+    workload = ("h100-sxm", 6000, 512, 100, 64)
+    plain, windows = (predict("gemma-2-2b", *workload, sliding_windows=w) for w in (False, True))
+    assert windows.energy_per_token_j < plain.energy_per_token_j
+    assert windows.max_concurrency >= plain.max_concurrency
+    assert (plain.sliding_windows, windows.sliding_windows) == (False, True)
+    short = ("h100-sxm", 2048, 2048, 100, 64)
+    plain, windows = (predict("gemma-2-2b", *short, sliding_windows=w) for w in (False, True))
+    assert windows.energy_per_token_j == pytest.approx(plain.energy_per_token_j, rel=1e-12)
+    # a model without windows answers as if nobody had asked
+    asked = predict("opt-1.3b", "h100-sxm", 512, 64, 20, sliding_windows=True)
+    assert asked == predict("opt-1.3b", "h100-sxm", 512, 64, 20)
+
+
+def test_graphs_make_a_batch_between_sizes_dearer():
+    of = {
+        graphs: predict("opt-1.3b", "h100-sxm", 64, 256, 130, cuda_graphs=graphs)
+        for graphs in ("none", "vllm", "tensorrt-llm")
+    }
+    # 130 requests decode as 136, and as 256
+    energies = [of[graphs].energy_per_token_j for graphs in ("none", "vllm", "tensorrt-llm")]
+    assert energies[0] < energies[1] < energies[2]
+    assert [found.cuda_graphs for found in of.values()] == list(of)
+
+
+@pytest.mark.parametrize(
+    ("gpu_id", "change", "message"),
+    [
+        ("h100-sxm", {"tensor_parallel": 0}, "tensor_parallel must be a positive integer, not 0"),
+        ("h100-sxm", {"tensor_parallel": 16}, "tensor_parallel 16 is more than 8"),
+        ("h100-sxm", {"tensor_parallel": 3}, "its 32 attention heads cannot be split evenly"),
+        ("h100-sxm", {"weights": "int4"}, "weights must be 'model' or 'fp8', not 'int4'"),
+        ("h100-sxm", {"kv_cache": None}, "kv_cache must be 'model' or 'fp8', not None"),
+        ("h100-sxm", {"cuda_graphs": "on"}, "cuda_graphs must be 'none', 'vllm' or 'tensorrt-llm'"),
+        ("h100-sxm", {"sliding_windows": 4096}, "sliding_windows must be true or false, not 4096"),
+        ("a100-80gb", {"weights": "fp8"}, "a100-80gb has no FP8"),
+    ],
+)
+def test_impossible_deployment_is_refused(gpu_id, change, message):
+    with pytest.raises(InputError) as caught:
+        predict("llama-3.1-8b", gpu_id, 64, 8, 5, **change)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,195 @@
+"""The command `simulate`, in one process: answers, JSON, refusals."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from sweetspot.ask.load import simulate_load
+from sweetspot.cli import main, simulation_answer
+from sweetspot.config import Limits
+from sweetspot.simulator.schedule.request_trace import read_trace
+from sweetspot.simulator.schedule.requests import Shape
+
+LLAMA = ["--model", "llama-3.1-8b", "--gpu", "h100-sxm"]
+GENERATED = ["--requests", "50", "--rate", "5", "--input-tokens", "64", "--output-tokens", "32"]
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """Return the path of a trace of two requests."""
+    path = tmp_path / "trace.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n0,512,128\n9,1840,12\n", "utf-8")
+    return str(path)
+
+
+def refused(capsys, *arguments):
+    """Return the one line that a command with bad input prints."""
+    assert main(["simulate", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sweetspot: error: ")
+    assert err.count("\n") == 1
+    return err
+
+
+def answer(capsys, *arguments):
+    """Return what a command prints on standard output; nothing goes to standard error."""
+    assert main(["simulate", *arguments]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    return out
+
+
+def test_answer_to_a_trace_names_every_number(capsys, trace):
+    out = answer(capsys, trace, *LLAMA)
+    assert "2 requests, 2352 input and 140 output tokens" in out
+    assert "guaranteed-no-evict, chunked prefill, max_batch_size 1024, max_num_tokens 8192" in out
+    assert "simulated; constants: h100-sxm-published (published numbers)" in out
+    names = [name for name, _, _ in simulation_answer._LINES]
+    for name in (*names, "first_token", "per_output_token", "end_to_end", "p99"):
+        assert name in out
+
+
+def test_json_is_the_python_answer(capsys, trace):
+    found = json.loads(answer(capsys, trace, *LLAMA, "--json"))
+    limits = Limits()
+    expected = simulate_load(
+        "llama-3.1-8b", "h100-sxm", read_trace(Path(trace), max_seq_len=limits.max_seq_len)
+    )
+    served = expected.served
+    assert found["energy_j"] == served.energy_j
+    assert found["tokens_per_j"] == served.tokens_per_j
+    assert found["idle_share"] == served.idle_share > 0.5
+    assert found["end_to_end"]["p99_s"] == served.end_to_end.p99_s
+    assert found["limits"] == limits.model_dump()
+    assert found["calibration_level"] == "published numbers"
+    assert found["simulated"] is True
+
+
+def test_options_reach_the_scheduler(capsys):
+    options = ["--policy", "max-utilization", "--no-chunked-prefill", "--max-batch-size", "3"]
+    found = json.loads(answer(capsys, *GENERATED, *LLAMA, *options, "--json"))
+    assert (found["scheduling"], found["chunked_prefill"]) == ("max-utilization", False)
+    assert found["limits"]["max_batch_size"] == 3
+    assert found["max_batch"] <= 3
+    assert found["requests"] == 50
+
+
+def test_static_batching_is_said(capsys):
+    at_once = [*GENERATED[:2], "--at-once", *GENERATED[4:]]
+    options = ["--static-batching", "--max-batch-size", "20"]
+    out = answer(capsys, *at_once, *LLAMA, *options)
+    assert "static, max_batch_size 20" in out
+
+
+def test_deployment_is_said_and_reaches_the_answer(capsys):
+    gemma = ["--model", "gemma-2-2b", "--gpu", "h100-sxm", "--tp", "2", "--kv-cache", "fp8"]
+    traits = ["--sliding-windows", "--cuda-graphs", "tensorrt-llm"]
+    out = answer(capsys, *GENERATED, *gemma, *traits)
+    deployment = "2 GPUs, FP8 KV cache, sliding windows, CUDA graphs of TensorRT-LLM"
+    assert f"max_num_tokens 8192, {deployment}\n" in out
+    assert "note: energy and power are those of all GPUs" in out
+    found = json.loads(answer(capsys, *GENERATED, *gemma, *traits, "--json"))
+    assert (found["sliding_windows"], found["cuda_graphs"]) == (True, "tensorrt-llm")
+    plain = json.loads(answer(capsys, *GENERATED, *gemma, "--json"))
+    assert (plain["sliding_windows"], plain["cuda_graphs"]) == (False, "none")
+    assert found["energy_j"] > plain["energy_j"]  # padded; all requests are within the window
+
+
+@pytest.mark.parametrize("shape", get_args(Shape))
+def test_every_shape_of_lengths_can_be_asked_for(capsys, shape):
+    drawn = [*GENERATED, *LLAMA, "--input-stdev", "30", "--lengths", shape, "--json"]
+    assert json.loads(answer(capsys, *drawn))["requests"] == 50
+
+
+def test_same_seed_gives_the_same_answer(capsys):
+    drawn = [*GENERATED, *LLAMA, "--input-stdev", "30", "--lengths", "lognormal", "--json"]
+    first, again, other = (answer(capsys, *drawn, "--seed", seed) for seed in ("1", "1", "2"))
+    assert first == again != other
+
+
+def test_large_batch_raises_the_token_budget(capsys):
+    found = json.loads(answer(capsys, *GENERATED, *LLAMA, "--max-batch-size", "10000", "--json"))
+    assert found["limits"]["max_num_tokens"] == 10000
+
+
+def test_power_trace_is_written(capsys, trace, tmp_path):
+    path = tmp_path / "power.csv.gz"
+    answer(capsys, trace, *LLAMA, "--power-trace", str(path))
+    lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    assert lines[0] == "t_s,power_w"
+    assert float(lines[-1].split(",")[0]) > 9
+
+
+def test_sequence_beyond_the_context_is_said(capsys):
+    lengths = ["--input-tokens", "2040", "--output-tokens", "64"]
+    out = answer(capsys, *GENERATED[:4], *lengths, "--model", "opt-1.3b", "--gpu", "h100-sxm")
+    assert "beyond the context this model was published for" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "name a trace, or say with --requests how many to generate"),
+        (["none.csv"], "cannot read trace none.csv: No such file"),
+        (["none.csv", "--rate", "4"], "a trace says what requests there are; leave out --rate"),
+        (GENERATED[:4], "--requests needs --input-tokens and --output-tokens"),
+        ([*GENERATED, "--at-once"], "--requests needs either --rate or --at-once"),
+        ([*GENERATED[:2], *GENERATED[4:]], "--requests needs either --rate or --at-once"),
+        ([*GENERATED, "--requests", "0"], "requests must be a positive integer, not 0"),
+        ([*GENERATED, "--rate", "-1"], "rate must be a number of requests per second above 0"),
+        ([*GENERATED, "--rate", "nan"], "rate must be a number of requests per second above 0"),
+        ([*GENERATED, "--input-tokens", "nan"], "mean length must be at least 1 token, not nan"),
+        ([*GENERATED, "--output-stdev", "-2"], "stdev of lengths must be 0 or more"),
+        ([*GENERATED, "--seed", "-2"], "seed must be 0 or more, not -2"),
+        ([*GENERATED, "--input-tokens", "9000"], "do not fit in max_seq_len 8192"),
+        ([*GENERATED, "--max-batch-size", "0"], "max_batch_size must be a positive integer"),
+        ([*GENERATED, "--max-num-tokens", "9"], "max_num_tokens 9 is smaller than"),
+        ([*GENERATED, "--max-seq-len", "200000"], "max_seq_len 200000 is more than the 131072"),
+        ([*GENERATED, "--kv-cache-memory-fraction", "nan"], "kv_cache_memory_fraction"),
+        ([*GENERATED, "--kv-cache-memory-fraction", "1e-6"], "does not fit in the KV cache"),
+        ([*GENERATED, "--static-batching", "--no-chunked-prefill"], "--static-batching admits"),
+        ([*GENERATED, "--cuda-graphs", "yes"], "cuda_graphs must be 'none', 'vllm' or"),
+        ([*GENERATED, "--model", "lama"], "unknown model 'lama'"),
+        ([*GENERATED, "--gpu", "h100"], "unknown GPU 'h100'"),
+    ],
+)
+def test_bad_question_is_answered_in_one_line(capsys, arguments, message):
+    assert message in refused(capsys, *LLAMA, *arguments)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("8,1,1", "line 4: arrival_s 8 is before the 9"),
+        ("10,0,1", "line 4: input_tokens 0"),
+        ("10,9000,1", "line 4: 9000 + 1 tokens are more than max_seq_len 8192"),
+    ],
+)
+def test_bad_line_is_refused_also_when_others_have_run(capsys, trace, line, message):
+    with Path(trace).open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    assert message in refused(capsys, trace, *LLAMA)
+
+
+def test_help_teaches_with_examples(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["simulate", "--help"])
+    assert caught.value.code == 0
+    out = capsys.readouterr().out
+    assert "arrival_s,input_tokens,output_tokens" in out
+    assert "sweetspot simulate trace.csv --model llama-3.1-8b --gpu h100-sxm" in out
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
+    monkeypatch.setattr(simulation_answer, "PROGRESS_EVERY_S", 0.0)
+    assert main(["simulate", *GENERATED, *LLAMA]) == 0
+    err = capsys.readouterr().err
+    assert ("50 requests have ended" in err) == terminal
+    if terminal:
+        assert err.endswith("\r")

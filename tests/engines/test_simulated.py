@@ -1,0 +1,135 @@
+"""The simulated engine behind the interface of all engines."""
+
+from dataclasses import replace
+
+import pytest
+
+from sweetspot.engines import engine
+from sweetspot.engines.simulated import SimulatorEngine, VirtualMeter
+from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.metering.trace import window_energy_j
+from sweetspot.plan.plan import plan
+
+
+@pytest.fixture
+def block(small_experiment):
+    [block] = plan(small_experiment()).blocks
+    return block
+
+
+def test_simulator_is_found_by_name(block):
+    found = engine(block.settings)
+    assert isinstance(found, SimulatorEngine)
+    assert (found.name, found.simulated) == ("simulator", True)
+
+
+def test_unknown_engine_is_refused(block):
+    with pytest.raises(InputError, match=r"unknown engine 'tgi'.* known: simulator, tensorrt-llm"):
+        engine(replace(block.settings, engine="tgi"))
+
+
+@pytest.mark.parametrize("name", ["tensorrt-llm", "vllm", "transformers"])
+def test_nothing_falls_back_to_the_simulator(block, name):
+    with pytest.raises(InputError, match=f"engine {name} measures: give --node"):
+        engine(replace(block.settings, engine=name))
+
+
+def test_session_runs_cells_and_its_meter_saw_them(block):
+    session = SimulatorEngine().load(block.settings)
+    for cell in block.cells:
+        session.meter.start()
+        run = session.run(cell)
+        trace = session.meter.stop().trace
+        assert run.start_s == trace.t_s[0] == 0
+        assert run.end_s == trace.t_s[-1]
+        assert window_energy_j(trace, run.start_s, run.end_s) > 0
+        assert run.requests == cell.requests
+        assert run.input_tokens == cell.requests * cell.input_tokens
+        assert run.output_tokens == cell.total_output_tokens
+        assert run.max_concurrency == 1024
+    session.close()
+
+
+@pytest.mark.parametrize(
+    ("model", "traits", "words", "dearer"),
+    [
+        ("gemma-2-2b", {"sliding_windows": True}, "sliding windows", False),
+        ("llama-3.2-1b", {"cuda_graphs": "vllm"}, "CUDA graphs of vLLM", True),
+        ("llama-3.2-1b", {"cuda_graphs": "tensorrt-llm"}, "CUDA graphs of TensorRT-LLM", True),
+    ],
+)
+def test_session_runs_as_the_experiment_says(small_experiment, model, traits, words, dearer):
+    sweep = {"input_tokens": [5000], "output_tokens": [64], "requests": [21]}
+    energies_j = []
+    for simulator in ({}, traits):
+        experiment = small_experiment(models=[model], sweeps={"one": sweep}, simulator=simulator)
+        [block] = plan(experiment).blocks
+        session = SimulatorEngine().load(block.settings)
+        session.run(block.cells[0])
+        trace = session.meter.stop().trace
+        energies_j.append(window_energy_j(trace, 0.0, float(trace.t_s[-1])))
+        assert block.settings.deployment == (words if simulator else "")
+    assert (energies_j[1] > energies_j[0]) == dearer
+    assert energies_j[1] != energies_j[0]
+
+
+def test_same_cell_gives_the_same_numbers_whatever_ran_before(block):
+    first, second = (SimulatorEngine().load(block.settings) for _ in range(2))
+    for cell in block.cells:
+        first.run(cell)
+    assert first.run(block.cells[0]).end_s == second.run(block.cells[0]).end_s
+
+
+def test_meter_without_a_run_is_an_error(block):
+    with pytest.raises(MeterError, match="nothing was simulated"):
+        VirtualMeter().stop()
+    session = SimulatorEngine().load(block.settings)
+    session.meter.start()
+    session.run(block.cells[0])
+    session.meter.start()  # what ran before the start does not count
+    with pytest.raises(MeterError, match="nothing was simulated"):
+        session.meter.stop()
+
+
+def test_block_without_constants_is_refused(block):
+    with pytest.raises(EngineError, match="the simulator needs a calibration"):
+        SimulatorEngine().load(replace(block.settings, calibration=None))
+
+
+def test_several_gpus_and_fp8_reach_the_engine(small_experiment):
+    def run_of(**changes):
+        [block] = plan(small_experiment(**changes)).blocks
+        session = SimulatorEngine().load(block.settings)
+        session.meter.start()
+        run = session.run(block.cells[-1])
+        energy_j = window_energy_j(session.meter.stop().trace, run.start_s, run.end_s)
+        return energy_j, run.end_s
+
+    alone_j, alone_s = run_of()
+    for changes, dearer in (
+        ({"limits": {"tensor_parallel": 4}}, True),
+        ({"precision": {"weights": "fp8", "kv_cache": "fp8"}}, False),
+    ):
+        energy_j, duration_s = run_of(**changes)
+        assert duration_s < alone_s
+        assert (energy_j > alone_j) == dearer
+
+
+def test_model_that_does_not_fit_is_refused(block):
+    small = replace(block.settings.gpu, memory_bytes=10**9)
+    with pytest.raises(InputError, match="does not fit"):
+        SimulatorEngine().load(replace(block.settings, gpu=small))
+
+
+def test_request_that_the_cache_cannot_hold_fails_its_cell_only(small_experiment):
+    experiment = small_experiment(
+        limits={"kv_cache_memory_fraction": 0.001},  # about 80 MB: 2400 tokens
+        sweeps={"grid": {"input_tokens": [64], "output_tokens": [8, 4096], "requests": [2]}},
+    )
+    [block] = plan(experiment).blocks
+    session = SimulatorEngine().load(block.settings)
+    short, long = block.cells
+    assert session.run(short).output_tokens == 16
+    with pytest.raises(EngineError, match=r"64 \+ 4096 tokens does not fit in the KV cache of"):
+        session.run(long)
+    assert session.run(short).output_tokens == 16

@@ -1,0 +1,152 @@
+"""The engine transformers for real, on the CPU: job, meter and record around real PyTorch."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from sweetspot.engines.transformers import transformers_engine
+from sweetspot.errors import InputError
+
+pytestmark = pytest.mark.slow
+
+MODEL = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "vocab_size": 320,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": True,
+    "dtype": "bfloat16",
+}
+EXPERIMENT = {
+    "engine": "transformers",
+    "sweeps": {"grid": {"input_tokens": [8, 60], "output_tokens": [3, 9], "requests": [5]}},
+    "limits": {"max_seq_len": 128, "max_batch_size": 2, "max_num_tokens": 32},
+    "dataset": {"vocab_size": 300, "eos_id": 2},
+    "measure": {"idle_s": 0, "min_window_s": 0.5, "interval_s": 0.05},
+}
+ON_THE_CPU = "the model ran on the CPU while the GPU was metered"
+
+# Runs in the Python that has PyTorch: makes two checkpoints in which every id ends a request.
+SAVE = """
+import sys
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig
+config, whole, part, without = sys.argv[1:]
+model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(config))
+model.generation_config = GenerationConfig(eos_token_id=list(range(320)), pad_token_id=0)
+model.save_pretrained(whole)
+weights = model.state_dict()
+del weights[without]
+model.save_pretrained(part, state_dict=weights)
+"""
+MISSING = "model.layers.1.mlp.up_proj.weight"
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """Return the folder of a tiny model's config.json."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(MODEL))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoints(model, torch_python, tmp_path_factory):
+    """Return two checkpoints of the tiny model: the whole one, and one that lacks a weight."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    whole, part = folder / "whole", folder / "part"
+    command = [torch_python, "-c", SAVE, str(model), str(whole), str(part), MISSING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return whole, part
+
+
+@pytest.fixture
+def measured(measure_with, model, torch_python, monkeypatch):
+    """Return a function that measures the tiny model and gives its records."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # more would wait for each other on a busy machine
+
+    def measure(checkpoint=None, *, python=torch_python, **options):
+        section = {"weights": "random", "device": "cpu"} | options
+        experiment = EXPERIMENT | {"models": [str(model)], "transformers": section}
+        return measure_with(transformers_engine, experiment, checkpoint=checkpoint, python=python)
+
+    return measure
+
+
+def test_cells_of_one_load_are_measured_but_never_pass_for_a_gpus(measured, tmp_path):
+    records = measured()
+    assert [(r.status, r.reason) for r in records] == [("invalid", ON_THE_CPU)] * 4
+    for record in records:
+        assert (record.engine, record.engine_version) == ("transformers", "5.17.0")
+        assert (record.simulated, record.max_concurrency) == (False, 2)
+        assert record.window_s >= 0.5
+        assert record.mean_power_w == pytest.approx(300)  # the synthetic GPU's
+        assert record.energy_per_token_j == pytest.approx(
+            record.energy_j / (5 * record.output_tokens)
+        )
+        assert record.beyond_native_context == (record.input_tokens + record.output_tokens > 64)
+        assert record.remarks == "random weights: N(0, 0.02), norms 1, seed 420"
+        facts = record.provenance
+        assert (facts["device"], facts["gpu_name"]) == ("cpu", "NVIDIA H100 80GB HBM3")
+        assert (facts["transformers"], facts["torch"][:5]) == ("5.17.0", "2.13.")
+        assert (facts["model_class"], facts["dtype"]) == ("LlamaForCausalLM", "bfloat16")
+        assert (facts["attention"], facts["cache"]) == ("sdpa", "dynamic")
+        assert facts["weights"] == "random: N(0, 0.02), norms 1, seed 420"
+        assert int(facts["parameters"]) == 320 * 64 + 2 * (2 * 64 * 96 + 3 * 64 * 128) + 5 * 64
+    assert records[0].passes > 1  # the shortest cell
+    logs = list((tmp_path / "reports").rglob("*.log"))
+    assert [path.name for path in logs] == ["b2-GPU-0.log"]
+
+
+def test_checkpoint_is_loaded_and_ids_that_end_requests_are_not_heeded(measured, checkpoints):
+    folder, _ = checkpoints
+    records = measured(folder, weights="checkpoint", attention="eager", cache="static")
+    assert [(r.status, r.reason) for r in records] == [("invalid", ON_THE_CPU)] * 4
+    facts = records[0].provenance
+    assert (facts["weights"], facts["checkpoint"]) == ("checkpoint", str(folder))
+    assert (facts["attention"], facts["cache"]) == ("eager", "static")
+    assert {record.remarks for record in records} == {""}
+
+
+def test_checkpoint_that_lacks_weights_is_not_filled_up_at_random(measured, checkpoints):
+    _, folder = checkpoints
+    records = measured(folder, weights="checkpoint")
+    assert {record.status for record in records} == {"failed"}
+    lacking = f"the checkpoint lacks 1 weights, {MISSING} among them"
+    assert records[0].reason.startswith(f"ValueError: {lacking}")
+
+
+def test_checkpoint_of_another_model_is_refused(measured, tmp_path):
+    (tmp_path / "config.json").write_text(json.dumps(MODEL | {"num_hidden_layers": 3}))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match="is not tiny: layers is 3, not 2"):
+        measured(tmp_path, weights="checkpoint")
+
+
+def test_without_a_checkpoint_only_random_weights_will_do(measured):
+    with pytest.raises(InputError, match=r"needs the checkpoint of tiny: node\.checkpoints"):
+        measured(weights="checkpoint")
+
+
+def test_another_version_is_the_users_to_repair(measured):
+    with pytest.raises(
+        InputError, match=r"^transformers is 5\.17\.0, not 5\.16\.0, in .*; install"
+    ):
+        measured(version="5.16.0")
+
+
+def test_python_without_the_engine_is_told_what_to_install(measured):
+    with pytest.raises(InputError) as error:
+        measured(python=sys.executable)
+    assert str(error.value) == (
+        f"transformers is not installed, in {sys.executable};"
+        " install transformers==5.17.0 and torch there, or set transformers.version"
+    )

@@ -1,0 +1,268 @@
+"""Cells by a synthetic trtllm-bench of both lines of versions, and the window of each."""
+
+import json
+import os
+import sys
+import time
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Container, Limits
+from sweetspot.engines.process import run as process
+from sweetspot.engines.trtllm.bench import Benchmark, run_benchmark
+from sweetspot.engines.trtllm.build import Build
+from sweetspot.engines.trtllm.programs import Programs
+from sweetspot.engines.trtllm.versions import trtllm_version
+from sweetspot.engines.worker.client import WORKERS
+from sweetspot.errors import EngineError, InputError
+
+LIMITS = Limits(max_seq_len=64, max_batch_size=32, max_num_tokens=128)
+CELL = Cell(
+    model="llama-3.2-1b",
+    engine="tensorrt-llm",
+    max_batch_size=32,
+    requests=4,
+    input_tokens=16,
+    output_tokens=8,
+)
+RUN_S, TAIL_S = 0.1, 0.2  # of the synthetic engine
+
+
+@pytest.fixture
+def programs():
+    return Programs(
+        container=Container(),
+        gpu_uuid="GPU-52a3a85d",
+        folders=(),
+        python=sys.executable,
+        timeout_s=30,
+    )
+
+
+@pytest.fixture
+def benchmark(tmp_path, tensorrt_llm):
+    """A benchmark of four requests with an engine, in version 0.21.0."""
+    dataset = tmp_path / "set.jsonl"
+    line = {"task_id": 0, "input_ids": [5] * 16, "output_tokens": 8}
+    dataset.write_text((json.dumps(line) + "\n") * 5)
+    checkpoint = tmp_path / "checkpoint"
+    checkpoint.mkdir()
+    (checkpoint / "model.safetensors").touch()
+    build = Build(
+        name="meta-llama/Llama-3.2-1B",
+        checkpoint=checkpoint,
+        dtype="bfloat16",
+        trtllm=trtllm_version("0.21.0"),
+        limits=LIMITS,
+        place=tmp_path / "engines",
+    )
+    build.engine_dir.mkdir(parents=True)
+    config = {
+        "pretrained_config": {"dtype": "bfloat16"},
+        "build_config": {
+            "max_input_len": 1024,
+            "max_seq_len": 64,
+            "max_batch_size": 32,
+            "max_num_tokens": 128,
+        },
+    }
+    (build.engine_dir / "config.json").write_text(json.dumps(config))
+    return Benchmark(
+        build=build,
+        cell=CELL,
+        dataset=dataset,
+        report=tmp_path / "report.json",
+        warmup=2,
+        min_window_s=0,
+    )
+
+
+def in_version(benchmark, version, tensorrt_llm):
+    tensorrt_llm.set_version(version)
+    return replace(benchmark, build=replace(benchmark.build, trtllm=trtllm_version(version)))
+
+
+def test_versions_that_can_be_driven_are_those_of_the_configuration():
+    from sweetspot.config import TensorRtLlm
+
+    for version in TensorRtLlm.model_fields["version"].annotation.__args__:
+        assert trtllm_version(version).version == version
+    with pytest.raises(InputError, match=r"unknown version of TensorRT-LLM '1\.3\.0'; did"):
+        trtllm_version("1.3.0")
+
+
+@pytest.mark.parametrize(
+    ("version", "warmup"), [("0.21.0", 0), ("0.21.0", 2), ("1.2.0", 2), ("1.2.1", 2)]
+)
+def test_window_is_one_pass_from_first_request_to_last_response(
+    benchmark, programs, tensorrt_llm, version, warmup
+):
+    benchmark = replace(in_version(benchmark, version, tensorrt_llm), warmup=warmup)
+    before_s = time.monotonic()
+    window, report = run_benchmark(benchmark, programs)
+    assert before_s < window.start_s < window.end_s < time.monotonic()
+    assert window.end_s - window.start_s == pytest.approx(RUN_S, abs=0.05)
+    assert (len(window.passes), window.untrusted, window.remarks) == (1, "", ())
+    assert window.source == "stamps in the engine's process"
+    assert report.request_info.num_requests == 4
+    log = benchmark.report.with_suffix(".log").read_text()
+    assert log.count("Starting benchmark...") == (2 if warmup else 1)
+
+
+@pytest.mark.parametrize("version", ["0.21.0", "1.2.1"])
+def test_pass_is_repeated_back_to_back_until_the_window_is_long_enough(
+    benchmark, programs, tensorrt_llm, version
+):
+    benchmark = replace(in_version(benchmark, version, tensorrt_llm), min_window_s=0.45)
+    window, _ = run_benchmark(benchmark, programs)
+    assert 0.45 <= window.end_s - window.start_s < 0.45 + 2 * RUN_S
+    assert len(window.passes) in (4, 5)
+    gaps_s = [later[0] - earlier[1] for earlier, later in pairwise(window.passes)]
+    assert max(gaps_s) < TAIL_S / 4  # none waits for answers that cannot come
+    assert window.untrusted == ""
+
+
+def test_waits_between_passes_are_not_taken_for_work(benchmark, programs, monkeypatch):
+    # as if the loop that waits could no longer be made not to
+    monkeypatch.setenv("FAULT", "other loop@loop")
+    window, _ = run_benchmark(replace(benchmark, min_window_s=0.35), programs)
+    assert len(window.passes) == 2
+    assert "the engine waited" in window.untrusted
+
+
+@pytest.fixture
+def gpu_list(tmp_path, monkeypatch):
+    """An nvidia-smi that knows the GPU as the second of two."""
+    program = tmp_path / "tensorrt_llm" / "bin" / "nvidia-smi"
+    program.write_text("#!/bin/sh\nprintf 'GPU-other\\nGPU-52a3a85d\\n'\n")
+    program.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    ("version", "source"), [("0.21.0", "log lines"), ("1.2.1", "--request_json")]
+)
+def test_without_stamps_the_window_is_one_pass_all_the_same(
+    benchmark, programs, tensorrt_llm, gpu_list, version, source
+):
+    benchmark = replace(in_version(benchmark, version, tensorrt_llm), min_window_s=5)
+    # a Python without TensorRT-LLM, while trtllm-bench is on PATH and has its own
+    programs = replace(programs, python=f"{sys.executable} -I")
+    before_s = time.monotonic()
+    window, _ = run_benchmark(benchmark, programs)
+    assert window.source == source
+    assert len(window.passes) == 1
+    assert window.end_s - window.start_s == pytest.approx(RUN_S, abs=0.05)
+    # warm-up and its tail come first, the tail of the measured pass after
+    assert window.start_s - before_s > RUN_S
+    assert time.monotonic() - window.end_s > (TAIL_S - 0.1 if version == "0.21.0" else 0)
+    assert "one pass only" in window.remarks[0]
+    log = benchmark.report.with_suffix(".log").read_text()
+    assert "no exact window, as ModuleNotFoundError" in log
+
+
+@pytest.mark.parametrize(
+    ("version", "source"), [("0.21.0", "log lines"), ("1.2.1", "--request_json")]
+)
+def test_changed_tensorrt_llm_is_run_without_stamps(
+    benchmark, programs, tensorrt_llm, monkeypatch, version, source
+):
+    monkeypatch.setenv("FAULT", "other names@throughput")
+    window, _ = run_benchmark(in_version(benchmark, version, tensorrt_llm), programs)
+    assert window.source == source
+    assert "no exact window, as AttributeError" in benchmark.report.with_suffix(".log").read_text()
+
+
+@pytest.mark.parametrize("runtime", ["apptainer", "docker"])
+def test_cell_runs_in_a_container_that_sees_only_what_it_needs(
+    benchmark, programs, container_runtimes, tmp_path, runtime
+):
+    container_runtimes.write_text(f"export PYTHONPATH={os.environ['PYTHONPATH']}\n")
+    container = Container(runtime=runtime, image="an-image")
+    programs = replace(programs, container=container, folders=(tmp_path, WORKERS))
+    window, _ = run_benchmark(benchmark, programs)
+    assert window.source == "stamps in the engine's process"
+    assert window.end_s - window.start_s == pytest.approx(RUN_S, abs=0.05)
+
+
+def test_clock_that_is_not_ours_is_found_out(benchmark, programs, monkeypatch):
+    monkeypatch.setenv("FAULT", "other clock@clock")
+    window, _ = run_benchmark(replace(benchmark, min_window_s=5), programs)
+    assert window.source == "log lines"
+    assert "no exact window" in benchmark.report.with_suffix(".log").read_text()
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("exit", r"^trtllm-bench failed with exit code 1: RuntimeError: engine .*report\.log"),
+        ("die", r"^trtllm-bench failed with signal 9: .*Setting up for warmup"),
+        ("out of memory", r"^out of memory: .*cudaMallocAsync: out of memory \(log of"),
+        ("drop", "ran something else: 3 instead of 4 as requests"),
+        ("short@answer", r"ran something else: 7\.0 instead of 8 as mean output tokens"),
+        ("other limits", "ran something else: 2048 instead of 32 as max_batch_size"),
+        ("no report", r"report .*report\.json cannot be read"),
+        ("cut report", r"report .*report\.json cannot be read"),
+        ("other report", r"report .*report\.json cannot be used: engine: Field required"),
+        ("no time", "cannot be used: performance.total_latency_ms"),
+        ("too long", r"last pass took 0\.\d+ s by its requests, and 5\.000 s by the report"),
+    ],
+)
+def test_faulty_run_is_an_engine_error(benchmark, programs, monkeypatch, fault, message):
+    monkeypatch.setenv("FAULT", fault if "@" in fault else f"{fault}@set")
+    with pytest.raises(EngineError, match=message) as caught:
+        run_benchmark(replace(benchmark, warmup=0), programs)
+    assert "\n" not in str(caught.value)
+
+
+def test_engine_that_is_ignored_is_found_out(benchmark, programs, tensorrt_llm):
+    # as 1.x does where nobody says --backend tensorrt
+    benchmark = in_version(benchmark, "1.2.1", tensorrt_llm)
+    forgetful = replace(benchmark.build.trtllm, throughput_flags=())
+    benchmark = replace(benchmark, build=replace(benchmark.build, trtllm=forgetful))
+    with pytest.raises(EngineError, match="ran something else: Pytorch instead of TRT as backend"):
+        run_benchmark(benchmark, programs)
+
+
+def test_flags_of_one_line_are_refused_by_the_other(benchmark, programs, tensorrt_llm):
+    newer = replace(benchmark.build, trtllm=trtllm_version("1.2.1"))
+    with pytest.raises(EngineError, match=r"trtllm-bench failed with exit code 2: .*--backend"):
+        run_benchmark(replace(benchmark, build=newer), programs)
+
+
+def test_run_by_another_version_is_no_result(benchmark, programs, tensorrt_llm):
+    benchmark = in_version(benchmark, "1.2.0", tensorrt_llm)
+    tensorrt_llm.set_version("1.2.1")
+    with pytest.raises(EngineError, match=r"1\.2\.1 instead of 1\.2\.0 as version"):
+        run_benchmark(benchmark, programs)
+
+
+def test_old_files_do_not_pass_for_new_ones(benchmark, programs, monkeypatch):
+    run_benchmark(benchmark, programs)
+    assert benchmark.stamps.exists()
+    monkeypatch.setenv("FAULT", "no report@set")
+    with pytest.raises(EngineError, match="cannot be read"):
+        run_benchmark(benchmark, programs)
+    monkeypatch.setenv("FAULT", "other clock@clock")
+    window, _ = run_benchmark(benchmark, programs)
+    assert window.source == "log lines"
+
+
+def test_hang_is_ended_with_its_workers(
+    benchmark, programs, monkeypatch, tmp_path, is_alive, wait_until
+):
+    monkeypatch.setenv("FAULT", "hang@set")
+    with pytest.raises(EngineError, match=r"ended after 1\.5 s without finishing.*Setting up for"):
+        run_benchmark(benchmark, replace(programs, timeout_s=1.5))
+    worker = (tmp_path / "worker").read_text()  # in a session of its own, as MPI's are
+    wait_until(lambda: not is_alive(worker))
+
+
+def test_flood_of_log_lines_does_no_harm(benchmark, programs, monkeypatch):
+    monkeypatch.setenv("FAULT", "flood@set")
+    monkeypatch.setattr(process, "MAX_LOG_BYTES", 1_000_000)
+    window, _ = run_benchmark(replace(benchmark, warmup=0), programs)
+    assert window.untrusted == ""
+    assert benchmark.report.with_suffix(".log").stat().st_size < 1_200_000

@@ -1,0 +1,177 @@
+"""Workers as this side sees them: good answers, and every way in which one can let us down."""
+
+import os
+import sys
+import time
+
+import pytest
+
+from sweetspot.engines.worker import client as worker_module
+from sweetspot.engines.worker.client import Worker, worker_command
+from sweetspot.errors import EngineError, InputError
+
+# A program that says something, then answers each order as the test wants it.
+PROGRAM = """
+import json, os, signal, subprocess, sys, time
+print("its last words", file=sys.stderr, flush=True)
+def answer(line):
+    print(line, flush=True)
+def ran(**changes):
+    start_s = time.monotonic()
+    time.sleep(0.001)
+    done = dict(ok=True, start_s=start_s, end_s=time.monotonic(), passes=1, requests=4,
+                input_tokens=64, output_tokens=32, max_concurrency=4, remarks=[])
+    answer(json.dumps(done | changes))
+for line in sys.stdin:
+    order = json.loads(line)
+    if order["op"] == "close":
+        break
+    FAULT
+"""
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """Return a function that starts a worker with a fault; all are ended after the test."""
+    workers = []
+
+    def start(fault, timeout_s=20.0):
+        program = tmp_path / "worker.py"
+        program.write_text(PROGRAM.replace("FAULT", fault))
+        workers.append(
+            Worker(
+                [sys.executable, str(program)],
+                environment={"GREETING": "hello"},
+                log_path=tmp_path / "logs" / "worker.log",
+                timeout_s=timeout_s,
+            )
+        )
+        return workers[-1]
+
+    yield start
+    for each in workers:
+        each.close()
+
+
+def test_orders_are_answered_until_the_worker_is_closed(worker):
+    loaded = 'answer(json.dumps({"ok": True, "facts": {"said": os.environ["GREETING"]}}))'
+    both = worker(f'{loaded} if order["op"] == "load" else ran(requests=order["requests"])')
+    assert both.load({"model": "tiny"}).facts == {"said": "hello"}
+    assert [both.run({"requests": n}).requests for n in (3, 5)] == [3, 5]
+    both.close()
+    assert both.ended
+
+
+def test_log_keeps_what_all_workers_of_a_board_print(worker, tmp_path):
+    for _ in range(2):
+        each = worker("ran()")
+        each.run({})
+        each.close()
+    assert (tmp_path / "logs" / "worker.log").read_text() == "its last words\n" * 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("sys.exit(3)", "the worker ended without an answer, with exit code 3"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "ended without an answer, with signal 9"),
+        ("answer('not json')", r"answered 'not json', which is no answer \(Expecting value"),
+        ("answer('[' * 9999)", r"which is no answer \("),
+        ("answer('{}')", r"answered '\{\}', which is no answer \(.*ok"),
+        ("answer('[]')", "which is no answer"),
+        ("ran(start_s=float('nan'))", "start_s"),
+        ("ran(end_s=float('inf'))", "end_s"),
+        ("ran(requests='4')", "requests"),
+        ("ran(requests=4.0)", "requests"),
+        ("ran(output_tokens=-1)", "output_tokens"),
+        ("ran(passes=0)", "passes"),
+        ("ran(remarks='none')", "remarks"),
+        ("ran(colour='blue')", "colour"),
+        ("ran(start_s=1.0)", "ran from 1.0 s to .* on the monotonic clock"),
+        ("ran(end_s=time.monotonic() + 60)", "on the monotonic clock"),
+        ("ran(end_s=time.monotonic())", "on the monotonic clock"),  # before it begins
+    ],
+)
+def test_worker_that_dies_or_answers_nonsense_is_ended(worker, fault, message):
+    bad = worker(fault)
+    with pytest.raises(EngineError, match=message) as error:
+        bad.run({})
+    assert "its last words: its last words (its log: " in str(error.value)
+    assert bad.ended
+
+
+def test_dead_worker_answers_no_further_order(worker):
+    dead = worker("sys.exit()")
+    for _ in range(2):
+        with pytest.raises(EngineError, match="ended without an answer, with exit code 0"):
+            dead.run({})
+
+
+def test_worker_that_hangs_is_ended_with_all_that_it_started(worker, tmp_path):
+    child = tmp_path / "child"
+    hanging = worker(
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"    open({str(child)!r}, 'w').write(str(child.pid)); time.sleep(60)",
+        timeout_s=1.0,
+    )
+    asked_s = time.monotonic()
+    with pytest.raises(EngineError, match="was ended after 1 s without an answer"):
+        hanging.run({})
+    assert time.monotonic() - asked_s < 5
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(child.read_text()), 0)
+
+
+def test_endless_answer_is_cut_off(worker):
+    endless = worker("[sys.stdout.write('x' * 65536) for _ in range(10**9)]")
+    with pytest.raises(EngineError, match="answered more than 1048576 bytes"):
+        endless.run({})
+
+
+@pytest.mark.parametrize("text", ["'x' * 65536", "'a line' + chr(10)"])
+def test_endless_log_ends_the_worker(worker, monkeypatch, tmp_path, text):
+    monkeypatch.setattr(worker_module, "MAX_LOG_BYTES", 300_000)
+    flooding = worker(f"[sys.stderr.write({text}) for _ in range(10**9)]")
+    with pytest.raises(EngineError, match="was ended as it printed more than 300000 bytes"):
+        flooding.run({})
+    assert (tmp_path / "logs" / "worker.log").stat().st_size <= 300_000
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_worker_out_of_memory_is_used_on_only_if_it_says_so(worker, usable):
+    refusal = {"ok": False, "kind": "out of memory", "error": "CUDA, 9 GiB", "usable": usable}
+    full = worker(f"ran() if 'small' in order else answer(json.dumps({refusal}))")
+    with pytest.raises(EngineError, match=r"^out of memory: CUDA, 9 GiB \(the worker's log: "):
+        full.run({})
+    assert full.ended is not usable
+    if usable:
+        assert full.run({"small": True}).requests == 4
+
+
+def test_engine_error_ends_the_worker_and_a_missing_package_is_the_users(worker):
+    refusal = {"ok": False, "kind": "error", "error": "RuntimeError: no", "usable": False}
+    broken = worker(f"answer(json.dumps({refusal}))")
+    with pytest.raises(EngineError, match=r"^RuntimeError: no"):
+        broken.load({})
+    assert broken.ended
+    lacking = worker(f"answer(json.dumps({refusal | {'kind': 'setup', 'error': 'no torch'}}))")
+    with pytest.raises(InputError, match=r"^no torch$"):
+        lacking.load({})
+
+
+def test_program_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(EngineError, match="cannot start no-such-python"):
+        Worker(["no-such-python"], environment={}, log_path=tmp_path / "log", timeout_s=1)
+
+
+def test_log_that_cannot_be_written_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot write"):
+        Worker(["true"], environment={}, log_path=tmp_path / "file" / "log", timeout_s=1)
+
+
+def test_python_of_a_worker_may_be_a_command_of_several_words():
+    [*python, program, module] = worker_command("conda run -n 'my engine' python", "some_worker")
+    assert python == ["conda", "run", "-n", "my engine", "python"]
+    assert program.endswith("/engines/workers/worker_main.py")
+    assert module == "some_worker"

@@ -1,0 +1,390 @@
+"""A block of cells: adoption, failures as rows, wrong work, and energies in closed form."""
+
+import json
+import logging
+
+import numpy as np
+import pytest
+
+from sweetspot.engines.base import Run
+from sweetspot.engines.simulated import SimulatorEngine
+from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.files import write_text_atomic
+from sweetspot.measure.measure import energy_of_run, measure_block
+from sweetspot.measure.record import read_block, record_path, trace_path
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import CHANNELS, Samples
+from sweetspot.metering.trace import PowerTrace, window_energy_j
+from sweetspot.plan.plan import plan
+
+WATTS = 300.0
+SECONDS = 2.0
+
+
+class FakeMeter:
+    """Reads a constant power from -1 s to 1 s after the run; must be stopped to start again."""
+
+    def __init__(self, power_w=WATTS):
+        self.power_w = power_w
+        self.running = False
+
+    def start(self, spool=None):
+        assert not self.running, "this meter is already running"
+        self.running = True
+        self.spool = spool
+        write_text_atomic(spool, "t_s,power_w")
+
+    def stop(self):
+        assert self.running, "this meter is not running"
+        self.running = False
+        trace = PowerTrace(np.array([-1.0, SECONDS + 1]), np.full(2, self.power_w))
+        return Readings(trace=trace)
+
+
+class FakeEngine:
+    """An engine, session and log in one; `faults` maps a cell's id to what goes wrong with it."""
+
+    name = "simulator"
+    version = "fake 1"
+    simulated = False
+
+    def __init__(self, faults=None, meter=None):
+        self.faults = faults or {}
+        self.meter = meter or FakeMeter()
+        self.loads = 0
+        self.closed = 0
+        self.ran = []
+
+    def load(self, settings):
+        self.loads += 1
+        return self
+
+    def run(self, cell):
+        self.ran.append(cell.id)
+        fault = self.faults.get(cell.id, {})
+        if isinstance(fault, BaseException):
+            raise fault
+        done = {
+            "start_s": 0.0,
+            "end_s": SECONDS,
+            "requests": cell.requests,
+            "input_tokens": cell.requests * cell.input_tokens,
+            "output_tokens": cell.total_output_tokens,
+        }
+        return Run(**done | fault)
+
+    def close(self):
+        self.closed += 1
+
+
+@pytest.fixture
+def block(small_experiment):
+    [block] = plan(small_experiment()).blocks
+    return block
+
+
+@pytest.fixture
+def measured(block, tmp_path):
+    """Return a function that measures the block and gives back its records."""
+
+    def run(engine, **options):
+        out = tmp_path / "blocks" / "block.jsonl"
+        measure_block(block, engine, tmp_path / "records", out, **options)
+        return read_block(out)
+
+    return run
+
+
+def test_simulated_block_is_one_record_a_cell_with_its_trace(block, measured, tmp_path):
+    records = measured(SimulatorEngine())
+    assert [r.cell for r in records] == [cell.id for cell in block.cells]
+    for cell, record in zip(block.cells, records, strict=True):
+        assert (record.status, record.reason, record.simulated) == ("ok", "", True)
+        assert record.key == block.key(cell)
+        assert record.energy_per_token_j * record.tokens_per_j == pytest.approx(1)
+        assert record.energy_j == pytest.approx(record.mean_power_w * record.duration_s)
+        assert record.calibration == "h100-sxm-published"
+        assert "published-table5" in record.calibration_seen.split(";")
+        path = trace_path(tmp_path / "records", cell, record.key)
+        trace = PowerTrace(*np.loadtxt(path, delimiter=",", skiprows=1, unpack=True))
+        assert window_energy_j(trace, 0, record.duration_s) == pytest.approx(record.energy_j)
+
+
+def test_engine_is_loaded_once_and_closed(block, measured):
+    engine = FakeEngine()
+    records = measured(engine)
+    assert (engine.loads, engine.closed) == (1, 1)
+    assert engine.ran == [cell.id for cell in block.cells]
+    assert not any(record.simulated for record in records)
+
+
+def test_second_run_adopts_everything_and_loads_nothing(measured, caplog):
+    first = measured(FakeEngine())
+    again = FakeEngine()
+    with caplog.at_level(logging.INFO):
+        assert measured(again) == first
+    assert (again.loads, again.closed, again.ran) == (0, 0, [])
+    assert caplog.messages[-1] == "llama-3.2-1b/b1024: 4 cells, 4 of them adopted"
+
+
+def test_remeasure_adopts_nothing(measured):
+    measured(FakeEngine())
+    again = FakeEngine(meter=FakeMeter(2 * WATTS))
+    records = measured(again, remeasure="all")
+    assert len(again.ran) == 4
+    assert {record.mean_power_w for record in records} == {2 * WATTS}
+    assert {record.mean_power_w for record in measured(FakeEngine())} == {2 * WATTS}
+
+
+def test_remeasure_failed_adopts_what_is_ok(block, measured):
+    bad, wrong = block.cells[1].id, block.cells[3].id
+    measured(FakeEngine({bad: EngineError("out of memory"), wrong: {"requests": 9}}))
+    adopted = FakeEngine()
+    assert [r.status for r in measured(adopted)] == ["ok", "failed", "ok", "invalid"]
+    assert adopted.ran == []
+    again = FakeEngine()
+    assert [r.status for r in measured(again, remeasure="failed")] == ["ok"] * 4
+    assert again.ran == [bad, wrong]
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"{}", b"not a record"])
+def test_damaged_record_costs_its_own_cell(block, measured, tmp_path, damage, caplog):
+    first = measured(FakeEngine())
+    hit = block.cells[2]
+    path = record_path(tmp_path / "records", hit, block.key(hit))
+    path.write_bytes(damage)
+    again = FakeEngine()
+    with caplog.at_level(logging.WARNING):
+        records = measured(again)
+    assert again.ran == [hit.id]
+    assert f"{path}.corrupt" in caplog.text
+    assert [r.energy_j for r in records] == [r.energy_j for r in first]
+    assert json.loads(path.read_bytes())["cell"] == hit.id
+
+
+def test_record_under_a_wrong_name_is_not_taken_for_another_cells(block, measured, tmp_path):
+    measured(FakeEngine())
+    paths = [record_path(tmp_path / "records", cell, block.key(cell)) for cell in block.cells]
+    paths[1].write_bytes(paths[0].read_bytes())
+    again = FakeEngine()
+    records = measured(again)
+    assert again.ran == [block.cells[1].id]
+    assert [r.cell for r in records] == [cell.id for cell in block.cells]
+
+
+def test_failed_cell_is_a_row_and_the_session_goes_on(block, measured, caplog):
+    engine = FakeEngine({block.cells[1].id: EngineError("out of memory")})
+    with caplog.at_level(logging.INFO):
+        records = measured(engine)
+    assert [r.status for r in records] == ["ok", "failed", "ok", "ok"]
+    failed = records[1]
+    assert failed.reason == "out of memory"
+    assert failed.energy_j is failed.duration_s is failed.tokens_per_j is None
+    assert (engine.loads, engine.closed, len(engine.ran)) == (1, 1, 4)
+    assert not engine.meter.running
+    assert "1 NOT ok" in caplog.text
+
+
+def test_meter_that_breaks_off_fails_its_cell(block, measured):
+    class Breaking(FakeMeter):
+        def stop(self):
+            super().stop()
+            raise MeterError("power sampling broke off")
+
+    # the engine's own failure says more than the meter's that follows from it
+    records = measured(FakeEngine({block.cells[0].id: EngineError("crashed")}, Breaking()))
+    assert {r.status for r in records} == {"failed"}
+    assert [r.reason for r in records] == ["crashed"] + ["power sampling broke off"] * 3
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"requests": 9}, "the engine did 9 requests instead of 10"),
+        ({"input_tokens": 639}, "the engine did 639 input tokens instead of 640"),
+        ({"output_tokens": 81}, "the engine did 81 output tokens instead of 80"),
+        ({"output_tokens": 0}, "the engine did 0 output tokens instead of 80"),
+    ],
+)
+def test_wrong_work_makes_the_cell_invalid(block, measured, fault, reason):
+    cell = block.cells[0]
+    assert (cell.requests, cell.input_tokens, cell.output_tokens) == (10, 64, 8)
+    records = measured(FakeEngine({cell.id: fault}))
+    assert [r.status for r in records] == ["invalid", "ok", "ok", "ok"]
+    assert records[0].reason == reason
+    assert records[0].energy_j == pytest.approx(WATTS * SECONDS)  # what was seen stays seen
+
+
+def test_engine_that_distrusts_its_run_makes_the_cell_invalid(block, measured):
+    fault = {"untrusted": "it ran on the CPU", "remarks": ("weights are random", "no graphs")}
+    [record, *others] = measured(FakeEngine({block.cells[0].id: fault}))
+    assert (record.status, record.reason) == ("invalid", "it ran on the CPU")
+    assert record.remarks == "weights are random; no graphs"
+    assert {(r.status, r.remarks) for r in others} == {("ok", "")}
+
+
+def test_repeated_run_counts_for_one(block, measured):
+    cell = block.cells[0]
+    passes = {
+        "passes": 4,
+        "requests": 4 * cell.requests,
+        "input_tokens": 4 * cell.requests * cell.input_tokens,
+        "output_tokens": 4 * cell.total_output_tokens,
+    }
+    [record, *_] = measured(FakeEngine({cell.id: passes}))
+    assert record.status == "ok"
+    assert (record.passes, record.window_s, record.duration_s) == (4, SECONDS, SECONDS / 4)
+    assert record.energy_j == pytest.approx(WATTS * SECONDS / 4)
+    assert record.energy_per_token_j == pytest.approx(record.energy_j / cell.total_output_tokens)
+    assert record.mean_power_w == pytest.approx(WATTS)
+    assert record.throughput_tokens_per_s == pytest.approx(4 * cell.total_output_tokens / SECONDS)
+
+
+def test_samples_of_a_cut_run_stay_and_those_of_a_whole_one_go(block, measured, tmp_path):
+    engine = FakeEngine({block.cells[2].id: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        measured(engine)
+    left = list((tmp_path / "records").rglob("*.samples.csv"))
+    assert left == [engine.meter.spool]
+    measured(FakeEngine())
+    assert not list((tmp_path / "records").rglob("*.samples.csv"))
+
+
+def test_window_outside_the_trace_fails_the_cell(block, measured):
+    records = measured(FakeEngine({block.cells[0].id: {"end_s": SECONDS + 2}}))
+    assert records[0].status == "failed"
+    assert records[0].reason.startswith("the power trace does not cover the run: window")
+
+
+def test_board_that_shows_no_power_fails_the_cell(measured):
+    records = measured(FakeEngine(meter=FakeMeter(0.0)))
+    assert {r.reason for r in records} == {"the power trace shows 0 W over the whole run"}
+
+
+def test_interrupted_block_keeps_its_finished_cells(block, measured):
+    engine = FakeEngine({block.cells[2].id: KeyboardInterrupt()})
+    with pytest.raises(KeyboardInterrupt):
+        measured(engine)
+    assert engine.closed == 1
+    assert not engine.meter.running
+    again = FakeEngine()
+    assert len(measured(again)) == 4
+    assert again.ran == [cell.id for cell in block.cells[2:]]
+
+
+def test_cell_beyond_the_models_context_is_marked(small_experiment, tmp_path):
+    sweeps = {"grid": {"input_tokens": [1024, 2048], "output_tokens": [1024], "requests": [2]}}
+    [block] = plan(small_experiment(models=["opt-1.3b"], sweeps=sweeps)).blocks
+    measure_block(block, SimulatorEngine(), tmp_path, tmp_path / "block.jsonl")
+    marks = [r.beyond_native_context for r in read_block(tmp_path / "block.jsonl")]
+    assert marks == [False, True]  # OPT's context is 2048
+
+
+def test_folder_that_cannot_be_written_is_an_input_error(block, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    engine = FakeEngine()
+    records, out = tmp_path / "file" / "records", tmp_path / "out.jsonl"
+    with pytest.raises(InputError, match="Not a directory"):
+        measure_block(block, engine, records, out)
+    with pytest.raises(InputError, match="cannot write"):
+        measure_block(block, engine, records, out, remeasure="all")
+    assert engine.loads == engine.closed == 1
+
+
+class FakeBoardMeter(FakeMeter):
+    """Also reads what a board says of itself, ten times a second, `changes` over that."""
+
+    def __init__(self, **changes):
+        super().__init__()
+        self.changes = changes
+
+    def stop(self):
+        trace = super().stop().trace
+        t_s = np.linspace(trace.t_s[0], trace.t_s[-1], 41)
+        watts = np.full(t_s.size, WATTS)
+        channels = dict.fromkeys(CHANNELS, np.full(t_s.size, np.nan)) | {
+            "t_s": t_s,
+            "power_instant_w": watts,
+            "power_average_w": watts,
+            "power_usage_w": watts,
+            "sm_mhz": np.full(t_s.size, 1980.0),
+            "temperature_c": 40 + t_s,
+            "event_reasons": np.zeros(t_s.size),
+        }
+        samples = Samples(**channels | self.changes)
+        return Readings(
+            trace=PowerTrace(t_s, watts), samples=samples, interval_s=0.1, sampler_cpu_share=0.01
+        )
+
+
+@pytest.fixture
+def measured_block(small_experiment):
+    """A block of an engine that measures, with nothing to wait for."""
+    measure = {"idle_s": 0, "min_window_s": 0}
+    [block] = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    return block
+
+
+def test_state_of_the_board_is_recorded(measured_block, tmp_path):
+    out = tmp_path / "block.jsonl"
+    measure_block(measured_block, FakeEngine(meter=FakeBoardMeter()), tmp_path, out)
+    record = read_block(out)[0]
+    assert (record.status, record.reason) == ("ok", "")
+    assert (record.mean_sm_mhz, record.mean_memory_mhz) == (1980, None)
+    assert record.temperature_end_c - record.temperature_start_c == pytest.approx(SECONDS)
+    assert record.power_samples == 21
+    assert record.sampler_cpu_share == 0.01
+    assert record.energy_source == "integration"
+    assert record.energy_counter_j is record.energy_gap is None
+    assert record.energy_sum_500ms_j == pytest.approx(WATTS * SECONDS, rel=0.3)
+
+
+def test_broken_gate_makes_the_cell_invalid_and_keeps_its_numbers(measured_block, tmp_path):
+    out = tmp_path / "block.jsonl"
+    meter = FakeBoardMeter(event_reasons=np.full(41, 0x40))
+    measure_block(measured_block, FakeEngine(meter=meter), tmp_path, out)
+    for record in read_block(out):
+        assert record.status == "invalid"
+        assert "thermal slowdown" in record.reason
+        assert record.energy_j == pytest.approx(WATTS * SECONDS)
+
+
+def test_temperature_may_drift_as_far_as_the_configuration_says(small_experiment, tmp_path):
+    measure = {"idle_s": 0, "min_window_s": 0, "max_temperature_drift_c": 1}
+    [block] = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    measure_block(block, FakeEngine(meter=FakeBoardMeter()), tmp_path, tmp_path / "block.jsonl")
+    records = read_block(tmp_path / "block.jsonl")
+    assert {record.status for record in records} == {"invalid"}
+
+
+def test_energies_of_a_ramp_in_closed_form():
+    """Power 3t W: E(1, 5) = 1.5 (25 - 1) J."""
+    t_s = np.array([0.0, 0.5, 2.0, 7.0])
+    found = energy_of_run(
+        Run(
+            start_s=1.0,
+            end_s=5.0,
+            requests=2,
+            input_tokens=20,
+            output_tokens=12,
+            max_concurrency=2,
+        ),
+        Readings(trace=PowerTrace(t_s, 3 * t_s)),
+        None,
+    ).fields
+    assert found["energy_j"] == pytest.approx(36)
+    assert found["energy_per_token_j"] == pytest.approx(3)
+    assert found["tokens_per_j"] == pytest.approx(1 / 3)
+    assert found["duration_s"] == pytest.approx(4)
+    assert found["mean_power_w"] == pytest.approx(9)
+    assert found["throughput_tokens_per_s"] == pytest.approx(3)
+    assert (found["max_concurrency"], found["energy_source"]) == (2, "integration")
+
+
+def test_row_says_several_gpus_and_fp8(small_experiment, tmp_path):
+    changes = {"limits": {"tensor_parallel": 2}, "precision": {"weights": "fp8"}}
+    [block] = plan(small_experiment(**changes)).blocks
+    out = tmp_path / "block.jsonl"
+    measure_block(block, SimulatorEngine(), tmp_path / "records", out)
+    said = {record.calibration for record in read_block(out)}
+    assert said == {"h100-sxm-published; 2 GPUs, FP8 weights"}

@@ -1,0 +1,169 @@
+"""Cell records: round trips, adoption, and what is set aside."""
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from sweetspot.cells.cell import Cell
+from sweetspot.errors import InputError
+from sweetspot.measure.record import (
+    COLUMNS,
+    CellRecord,
+    adopt_record,
+    read_block,
+    record_path,
+    trace_path,
+    write_record,
+)
+
+CELL = Cell(
+    model="opt-1.3b",
+    engine="simulator",
+    max_batch_size=8,
+    requests=10,
+    input_tokens=64,
+    output_tokens=16,
+)
+RECORD = CellRecord(
+    key="0123456789abcdef",
+    cell=CELL.id,
+    model=CELL.model,
+    engine=CELL.engine,
+    engine_version="1",
+    gpu="h100-sxm",
+    input_tokens=64,
+    output_tokens=16,
+    requests=10,
+    max_batch_size=8,
+    repeat=0,
+    status="ok",
+    simulated=True,
+    energy_j=123.456,
+    duration_s=0.1 + 0.2,
+    beyond_native_context=False,
+    provenance={"host": "here"},
+)
+FAILED = RECORD.model_copy(update={"status": "failed", "energy_j": None, "duration_s": None})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return record_path(tmp_path, CELL, RECORD.key)
+
+
+def test_record_lies_under_its_cell_and_key(tmp_path):
+    assert record_path(tmp_path, CELL, "abc") == Path(
+        f"{tmp_path}/opt-1.3b/b8/n10/i64_o16/r0.abc.json"
+    )
+    assert trace_path(tmp_path, CELL, "abc").name == "r0.abc.trace.csv.gz"
+
+
+@pytest.mark.parametrize("record", [RECORD, FAILED], ids=["ok", "failed"])
+def test_written_record_is_adopted_whole(path, record):
+    write_record(path, record)
+    assert adopt_record(path, RECORD.key) == record
+    assert [p.name for p in path.parent.iterdir()] == [path.name]
+
+
+def test_absent_record_is_none(path):
+    assert adopt_record(path, RECORD.key) is None
+
+
+TEXT = RECORD.model_dump_json()
+DATA = json.loads(TEXT)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x00\x01\xff",
+        TEXT[: len(TEXT) // 2].encode(),
+        TEXT[:-1].encode(),
+        b"{}",
+        b"[]",
+        b"null",
+        b"7",
+        json.dumps(DATA | {"schema_version": 1}).encode(),
+        json.dumps(DATA | {"status": "fine"}).encode(),
+        json.dumps(DATA | {"energy_j": "much"}).encode(),
+        json.dumps(DATA | {"energy_j": float("nan")}).encode(),
+        json.dumps(DATA | {"colour": "blue"}).encode(),
+        json.dumps({k: v for k, v in DATA.items() if k != "gpu"}).encode(),
+    ],
+    ids=range(14),
+)
+def test_corrupt_record_is_set_aside_and_named(path, content, caplog):
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with caplog.at_level(logging.WARNING):
+        assert adopt_record(path, RECORD.key) is None
+    aside = path.with_name(f"{path.name}.corrupt")
+    assert caplog.messages == [f"corrupt cell record set aside as {aside}; its cell is done again"]
+    assert aside.read_bytes() == content
+    assert not path.exists()
+
+
+def test_record_of_another_key_is_set_aside_and_named(path, caplog):
+    write_record(path, RECORD.model_copy(update={"key": "fedcba9876543210"}))
+    with caplog.at_level(logging.WARNING):
+        assert adopt_record(path, RECORD.key) is None
+    assert "misplaced cell record set aside as" in caplog.text
+    assert not path.exists()
+    assert path.with_name(f"{path.name}.misplaced").exists()
+
+
+def test_record_that_cannot_be_read_is_an_input_error(path):
+    path.mkdir(parents=True)
+    with pytest.raises(InputError, match=r"cannot read cell record .*Is a directory"):
+        adopt_record(path, RECORD.key)
+
+
+@pytest.mark.parametrize("name", ["energy_j", "duration_s", "tokens_per_j", "mean_power_w"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_number_that_is_not_finite_is_no_record(name, value):
+    with pytest.raises(ValidationError, match=name):
+        CellRecord.model_validate(RECORD.model_dump() | {name: value})
+
+
+# With every line separator that Unicode has; JSON leaves the last three as they are.
+REASONS = st.text(alphabet='a"\\é\r\n\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029')
+
+
+@given(reasons=st.lists(REASONS, max_size=4))
+def test_block_file_gives_back_its_records_whatever_their_reasons(tmp_path_factory, reasons):
+    records = [FAILED.model_copy(update={"reason": reason}) for reason in reasons]
+    path = tmp_path_factory.mktemp("block") / "block.jsonl"
+    path.write_text("".join(f"{r.model_dump_json()}\n" for r in records), encoding="utf-8")
+    assert read_block(path) == records
+
+
+def test_line_that_is_no_record_is_named(tmp_path):
+    path = tmp_path / "block.jsonl"
+    path.write_text(f"{TEXT}\n{TEXT[:50]}\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"block\.jsonl line 2 is no cell record; delete the file"):
+        read_block(path)
+
+
+def test_block_file_that_cannot_be_read_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*missing"):
+        read_block(tmp_path / "missing.jsonl")
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"cannot read .*binary"):
+        read_block(tmp_path / "binary")
+
+
+def test_columns_are_those_that_users_read():
+    assert set(COLUMNS) >= {
+        *("cell", "model", "engine", "gpu", "input_tokens", "output_tokens", "requests"),
+        *("max_batch_size", "repeat", "status", "reason", "simulated", "energy_j", "duration_s"),
+        *("energy_per_token_j", "tokens_per_j", "mean_power_w", "energy_source"),
+        *("throughput_tokens_per_s", "max_concurrency", "beyond_native_context", "calibration"),
+        "key",
+    }
+    assert not set(COLUMNS) & {"provenance", "schema_version"}

@@ -1,0 +1,48 @@
+"""The time that a measurement will take."""
+
+import pytest
+
+from sweetspot.config import parse_experiment
+from sweetspot.plan.busy import busy_s, run_s
+from sweetspot.plan.plan import plan
+
+
+def block(**keys):
+    grid = {"input_tokens": [64], "output_tokens": [64, 4096], "requests": [1000]}
+    experiment = {"models": ["llama-3.2-1b"], "sweeps": {"grid": grid}} | keys
+    (found,) = plan(parse_experiment(experiment)).blocks
+    return found
+
+
+def test_short_run_is_repeated_to_fill_its_window_and_long_one_is_not():
+    found = block(measure={"idle_s": 1, "min_window_s": 10})
+    short, long = found.cells
+    one_run_s = run_s(found, found.cells)
+    assert one_run_s[short] < 5
+    assert one_run_s[long] > 20
+    assert 10 + 2 <= busy_s(found, [short]) < 10 + 2 + one_run_s[short]
+    assert busy_s(found, [long]) == pytest.approx(one_run_s[long] + 2)
+
+
+def test_paper_protocol_repeats_nothing():
+    found = block(measure={"protocol": "paper", "idle_s": 0})
+    assert busy_s(found, found.cells) == pytest.approx(sum(run_s(found, found.cells).values()))
+
+
+def test_simulation_keeps_no_gpu_busy():
+    found = block(engine="simulator")
+    assert busy_s(found, found.cells) == 0
+
+
+def test_cell_that_cannot_run_takes_its_idle_time_only():
+    found = block(models=["opt-6.7b"], gpu="a100-40gb", measure={"idle_s": 0.5})
+    assert busy_s(found, found.cells) > 0
+    grid = {"input_tokens": [100000], "output_tokens": [64], "requests": [1]}
+    too_long = block(
+        models=["falcon-rw-7b"],
+        gpu="a100-40gb",
+        sweeps={"grid": grid},
+        limits={"max_seq_len": 200000},
+        measure={"idle_s": 0.5},
+    )
+    assert busy_s(too_long, too_long.cells) == pytest.approx(1.0)

@@ -1,0 +1,207 @@
+"""What changes the key of a cell's record: all that decides its value, and nothing else."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from sweetspot.plan import plan as plan_module
+from sweetspot.plan.block import PROTOCOL
+from sweetspot.plan.plan import plan
+from sweetspot.simulator.calibration.file import shipped_calibrations
+
+
+@pytest.fixture
+def keys(small_experiment):
+    """Return a function that gives the keys of a small experiment's cells, with changes."""
+
+    def found(**changes):
+        blocks = plan(small_experiment(**changes)).blocks
+        return {cell.id: block.key(cell) for block in blocks for cell in block.cells}
+
+    return found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"limits": {"max_num_tokens": 4096}},
+        {"limits": {"max_seq_len": 4096}},
+        {"limits": {"kv_cache_memory_fraction": 0.8}},
+        {"limits": {"tokens_per_block": 64}},
+        {"dataset": {"seed": 421}},
+        {"dataset": {"vocab_size": 32000}},
+        {"gpu": "a100-80gb"},
+        {"limits": {"tensor_parallel": 2}},
+        {"precision": {"weights": "fp8"}},
+        {"precision": {"kv_cache": "fp8"}},
+        {"simulator": {"cuda_graphs": "vllm"}},
+        {"simulator": {"cuda_graphs": "tensorrt-llm"}},
+    ],
+    ids=str,
+)
+def test_key_changes_with_what_decides_the_value(keys, change):
+    before, after = keys(), keys(**change)
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+
+
+def test_key_changes_with_the_batch_limit_and_the_engine(keys):
+    before = set(keys().values())
+    assert not before & set(keys(limits={"max_batch_size": 512}).values())
+    assert not before & set(keys(engine="tensorrt-llm").values())
+
+
+@pytest.mark.parametrize(
+    ("engine", "change"),
+    [
+        ("tensorrt-llm", {"tensorrt_llm": {"version": "1.2.1"}}),
+        ("tensorrt-llm", {"tensorrt_llm": {"mode": "llm-api"}}),
+        ("vllm", {"vllm": {"weights": "random"}}),
+        ("transformers", {"transformers": {"cache": "static"}}),
+        ("vllm", {"measure": {"protocol": "paper"}}),
+        ("vllm", {"measure": {"min_window_s": 20}}),
+    ],
+    ids=str,
+)
+def test_key_of_a_measured_cell_changes_with_how_it_is_measured(keys, engine, change):
+    assert not set(keys(engine=engine, **change).values()) & set(keys(engine=engine).values())
+
+
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm", "transformers"])
+def test_key_of_a_measured_cell_stays_with_other_engines_and_the_node(keys, engine):
+    others = {"tensorrt_llm": {"warmup": 7}, "vllm": {"warmup": 7}, "transformers": {"warmup": 7}}
+    del others[engine.replace("-", "_")]
+    node = {"workspace": "elsewhere", "timeout_s": 60, "python": "/opt/python"}
+    assert keys(engine=engine, node=node, **others) == keys(engine=engine)
+
+
+def test_key_changes_with_a_constant_and_not_with_where_it_is_read(
+    keys, tmp_path, write_calibration
+):
+    shipped = shipped_calibrations()["h100-sxm"].constants["logit_bytes"]
+    assert keys(simulator=write_calibration(tmp_path)) == keys()
+    changed = keys(simulator=write_calibration(tmp_path, logit_bytes=shipped * 1.001))
+    assert not set(changed.values()) & set(keys().values())
+
+
+def test_key_changes_with_the_architecture_and_not_with_its_path(keys, tmp_path, write_model):
+    small = {"num_hidden_layers": 4}
+    first = keys(models=[write_model(tmp_path / "a" / "mine", **small)])
+    same = keys(models=[write_model(tmp_path / "b" / "mine", **small)])
+    other = keys(models=[write_model(tmp_path / "c" / "mine", num_hidden_layers=5)])
+    assert first == same
+    assert first.keys() == other.keys()
+    assert not set(first.values()) & set(other.values())
+
+
+def test_key_changes_with_the_protocol(small_experiment):
+    block = plan(small_experiment()).blocks[0]
+    newer = replace(block, settings=replace(block.settings, protocol=PROTOCOL + 1))
+    assert all(newer.key(cell) != block.key(cell) for cell in block.cells)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run": "other"},
+        {"figures": {"palette": "okabe_ito", "dpi": 600}},
+        {"measure": {"block": "cell"}},
+        {"measure": {"remeasure": "all"}},
+        {"measure": {"idle_s": 0}},
+        {"vllm": {"warmup": 7}},
+        {"node": {"workspace": "elsewhere", "timeout_s": 60}},
+    ],
+    ids=str,
+)
+def test_key_stays_with_what_decides_no_value(keys, change):
+    assert keys(**change) == keys()
+
+
+def test_key_stays_when_cells_join(keys, small_experiment):
+    before = keys()
+    grid = small_experiment().sweeps["grid"].model_dump()
+    more = keys(
+        models=["llama-3.2-1b", "opt-1.3b"],
+        measure={"repeats": 2},
+        sweeps={
+            "more": {"input_tokens": [256], "output_tokens": [8]},
+            "grid": grid | {"input_tokens": [32, 64, 128]},
+        },
+    )
+    assert before.items() <= more.items()
+    assert len(set(more.values())) == len(more) == (6 * 2 + 2) * 2
+
+
+def test_key_stays_when_only_the_source_of_a_gpus_numbers_changes(keys, monkeypatch):
+    before = keys()
+    known = plan_module.catalog_gpu
+    monkeypatch.setattr(
+        plan_module, "catalog_gpu", lambda gpu_id: replace(known(gpu_id), source="another page")
+    )
+    assert keys() == before
+
+
+def test_links_decide_values_of_several_gpus_only(small_experiment, monkeypatch):
+    def settings_json(gpus):
+        return plan(small_experiment(limits={"tensor_parallel": gpus})).blocks[0].settings.json
+
+    before = {gpus: settings_json(gpus) for gpus in (1, 2)}
+    known = plan_module.catalog_gpu
+    monkeypatch.setattr(
+        plan_module, "catalog_gpu", lambda name: replace(known(name), nvlink_bytes_per_s=1e9)
+    )
+    assert settings_json(1) == before[1]
+    assert settings_json(2) != before[2]
+
+
+def test_records_from_before_precision_and_traits_could_be_chosen_keep_their_keys(
+    small_experiment,
+):
+    said = plan(small_experiment()).blocks[0].settings.json
+    assert "precision" not in said
+    assert "traits" not in said
+    assert "sliding_windows" not in said
+    assert "nvlink" not in said
+    assert "pcie" not in said
+
+
+def test_windows_decide_values_of_models_that_have_them_only(keys):
+    windows = {"simulator": {"sliding_windows": True}}
+    assert keys(**windows) == keys()
+    before, after = keys(models=["gemma-2-2b"]), keys(models=["gemma-2-2b"], **windows)
+    assert before.keys() == after.keys()
+    assert not set(before.values()) & set(after.values())
+
+
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm", "transformers"])
+def test_key_of_a_measured_cell_stays_with_what_is_simulated(keys, engine):
+    simulated = {"sliding_windows": True, "cuda_graphs": "vllm"}
+    assert keys(engine=engine, models=["gemma-2-2b"], simulator=simulated) == keys(
+        engine=engine, models=["gemma-2-2b"]
+    )
+
+
+def test_batch_limit_that_a_sweep_states_itself_does_not_change_its_cells(keys):
+    sweep = {"input_tokens": [64], "output_tokens": [8], "max_batch_size": [32]}
+    before = keys(sweeps={"batch": sweep})
+    assert keys(sweeps={"batch": sweep}, limits={"max_batch_size": 512}) == before
+
+
+def test_key_is_the_same_in_another_process(keys):
+    code = (
+        "from sweetspot.plan import plan; from sweetspot.config import Experiment\n"
+        "e = Experiment(engine='simulator', models=['llama-3.2-1b'], sweeps={'grid':"
+        " {'input_tokens': [64, 128], 'output_tokens': [8, 16], 'requests': [10]}})\n"
+        "print(*(b.key(c) for b in plan(e).blocks for c in b.cells))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.split() == list(keys().values())

@@ -1,0 +1,153 @@
+"""Fits to measured cells: planted constants are met on held-out cells, bad tables are refused."""
+
+import json
+from dataclasses import replace
+from itertools import product
+
+import pandas as pd
+import pytest
+
+from sweetspot.catalog import gpu
+from sweetspot.config import Limits
+from sweetspot.errors import InputError
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.calibration.own_cells import read_own_cells
+from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.to_cells import _SETTING, calibrate_to_cells, held_out_cells
+from sweetspot.simulator.cost.constants import stated_constants, transfer
+
+LENGTHS = (64, 512, 2048)
+
+
+def measured(gpu_id, **changes):
+    """Return cells as a board with other constants than the calibration's would give them."""
+    board = gpu(gpu_id)
+    cells = pd.DataFrame(
+        product(("llama-3.2-1b", "qwen2-7b"), (64, 1024), LENGTHS, LENGTHS),
+        columns=["model", "max_batch_size", "input_tokens", "output_tokens"],
+    ).assign(requests=200, gpu=gpu_id, status="ok", simulated=False, engine="tensorrt-llm")
+    truth = transfer(
+        replace(
+            stated_constants(), run_overhead_s=0.0, flop_energy_j=0.9e-12, step_overhead_s=3e-3
+        ),
+        gpu("h100-sxm"),
+        board,
+    )
+    energy_j, duration_s = lay_out(cells, board, Limits()).energy_and_duration(board, truth)
+    return cells.assign(**{"energy_j": energy_j, "duration_s": duration_s} | changes)
+
+
+@pytest.mark.parametrize("gpu_id", ["h100-sxm", "a100-80gb"])
+def test_planted_constants_are_met_on_cells_that_wereheld_out_cells(tmp_path, gpu_id):
+    path = tmp_path / "cells.csv"
+    measured(gpu_id).to_csv(path, index=False)
+    found = calibrate_to_cells(path, gpu_id, hold_out=4)
+    assert found.level == "own measurements"
+    assert found.seen == [f"{path}: 27 of 36 cells"]
+    assert found.held_out_errors_percent["energy_per_token"] < 1
+    assert found.held_out_errors_percent["throughput"] < 1
+    assert found.constants["run_overhead_s"] == 0
+    file = tmp_path / "calibration.json"
+    file.write_text(found.model_dump_json(), encoding="utf-8")
+    assert load_calibration(gpu(gpu_id), file).level == "own measurements"
+
+
+def test_cells_of_other_boards_failed_and_simulated_ones_have_no_part(tmp_path):
+    path = tmp_path / "cells.csv"
+    good = measured("h100-sxm")
+    others = [
+        good.assign(gpu="a100-80gb", energy_j=1.0),
+        good.assign(status="failed", energy_j=float("nan")),
+        good.assign(simulated=True, energy_j=1.0),
+    ]
+    pd.concat([good, *others]).to_csv(path, index=False)
+    assert calibrate_to_cells(path, "h100-sxm").held_out_errors_percent["energy_per_token"] < 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"energy_j": float("nan")}, "line 2: energy_j must be a positive number"),
+        ({"duration_s": -1.0}, "line 2: duration_s must be a positive number"),
+        ({"requests": "many"}, "line 2: requests must be a positive number"),
+        ({"simulated": True}, "holds simulated cells only"),
+        ({"gpu": "l40s"}, r"has 0 measured cells on h100-sxm \(other cells: l40s\)"),
+        ({"engine": "transformers"}, "has cells of transformers"),
+        ({"engine": ["vllm", "tensorrt-llm"] * 18}, "has cells of tensorrt-llm, vllm"),
+        ({"model": "no-such-model"}, "unknown model 'no-such-model'"),
+    ],
+)
+def test_cells_that_cannot_be_fitted_are_refused_with_their_place(tmp_path, changes, message):
+    path = tmp_path / "cells.csv"
+    measured("h100-sxm", **changes).to_csv(path, index=False)
+    with pytest.raises(InputError, match=message):
+        calibrate_to_cells(path, "h100-sxm")
+
+
+def test_repeats_of_a_cell_are_held_out_together(tmp_path):
+    """A repeat in the fit would tell the one that is held out."""
+    path = tmp_path / "cells.csv"
+    cells = measured("h100-sxm")
+    noise = cells["energy_j"] * (1 + 0.2 * (-1.0) ** cells.index)
+    pd.concat([cells.assign(repeat=r, energy_j=noise) for r in range(3)]).to_csv(path, index=False)
+    found = calibrate_to_cells(path, "h100-sxm", hold_out=4)
+    assert found.seen == [f"{path}: 81 of 108 cells"]
+    own = read_own_cells(path, gpu("h100-sxm")).cells
+    held_out = own.assign(held_out=held_out_cells(own, 4)).groupby(_SETTING)["held_out"]
+    assert (held_out.nunique() == 1).all()
+
+
+@pytest.mark.parametrize("one_in", [2, 3, 7, 9])
+def test_held_out_cells_are_of_several_lengths(one_in):
+    """Every ninth cell of this grid, for one, has the same lengths."""
+    cells = measured("h100-sxm")
+    held_out = cells[held_out_cells(cells, one_in)]
+    assert len(held_out) == len(cells) // one_in
+    assert held_out["output_tokens"].nunique() > 1
+    assert held_out["model"].nunique() > 1
+
+
+def test_fit_to_simulated_cells_is_marked_wherever_it_is_named(tmp_path):
+    path = tmp_path / "cells.csv"
+    measured("h100-sxm", simulated=True, engine="simulator").to_csv(path, index=False)
+    found = calibrate_to_cells(path, "h100-sxm", allow_simulated=True)
+    assert (found.name, found.level) == ("h100-sxm-simulated-cells", "data sheet")
+    assert found.seen[0].startswith("SIMULATED, no measurement: ")
+
+
+def test_leave_for_simulated_cells_never_mixes_them_with_measured_ones(tmp_path):
+    path = tmp_path / "cells.csv"
+    good = measured("h100-sxm")
+    pd.concat([good, good.assign(simulated=True, energy_j=1.0)]).to_csv(path, index=False)
+    found = calibrate_to_cells(path, "h100-sxm", allow_simulated=True)
+    assert found.level == "own measurements"
+    assert found.held_out_errors_percent["energy_per_token"] < 1
+
+
+def test_manifest_beside_the_cells_says_limits_and_where_models_are(tmp_path, write_model):
+    path = tmp_path / "cells.csv"
+    model = write_model(tmp_path / "mine", num_hidden_layers=2)
+    measured("h100-sxm").assign(model="mine").to_csv(path, index=False)
+    limits = {"max_seq_len": 9000}
+    manifest = {"experiment": {"models": [model], "limits": limits}}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    own = read_own_cells(path, gpu("h100-sxm"))
+    assert own.limits.max_seq_len == 9000
+    assert set(own.cells["model"]) == {model}
+    (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(InputError, match="is no manifest of a run"):
+        read_own_cells(path, gpu("h100-sxm"))
+
+
+def test_files_that_are_no_cells_are_refused(tmp_path):
+    path = tmp_path / "cells.csv"
+    with pytest.raises(InputError, match="cannot read cells"):
+        calibrate_to_cells(path, "h100-sxm")
+    path.write_text("model,gpu\n", encoding="utf-8")
+    with pytest.raises(InputError, match="lacks the column engine"):
+        calibrate_to_cells(path, "h100-sxm")
+    with pytest.raises(InputError, match="hold_out must be 2 or more"):
+        calibrate_to_cells(path, "h100-sxm", hold_out=1)
+    measured("h100-sxm").to_csv(path, index=False)
+    with pytest.raises(InputError, match="hold_out 50 keeps none of 36 cells out"):
+        calibrate_to_cells(path, "h100-sxm", hold_out=50)

@@ -1,0 +1,234 @@
+"""Parts of a model: what is split and what is not, memory, and what is refused."""
+
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.config import Limits, Precision
+from sweetspot.errors import InputError
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.cost.work import Work, work
+from sweetspot.simulator.deployment.memory import free_bytes
+from sweetspot.simulator.deployment.shard import Shard, as_shard, possible, shard
+from sweetspot.simulator.deployment.windows import NO_WINDOWS
+from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+
+FP8 = Precision(weights="fp8", kv_cache="fp8")
+LLAMA = catalog_entry("llama-3.1-8b").architecture
+LARGE = replace(LLAMA, id="llama-70b", layers=80, hidden=8192, heads=64, ffn=28672)
+SPLIT = (
+    *("gemm_flops", "weight_bytes", "prompt_flops", "decode_flops", "decode_flops_growth"),
+    *("prompt_bytes", "kv_bytes", "kv_bytes_growth"),
+)
+WHOLE = ("iterations", "layers", "sequences", "prompts_finished", "logits")
+
+architectures = st.sampled_from([*model_ids(), "llama-70b"]).map(
+    lambda model: LARGE if model == "llama-70b" else catalog_entry(model).architecture
+)
+precisions = st.builds(
+    Precision, weights=st.sampled_from(["model", "fp8"]), kv_cache=st.sampled_from(["model", "fp8"])
+)
+plans = st.builds(
+    schedule,
+    requests=st.integers(1, 40),
+    input_tokens=st.integers(1, 3000),
+    output_tokens=st.integers(1, 60),
+    limits=st.builds(
+        SchedulerLimits,
+        max_batch_size=st.integers(1, 64),
+        max_num_tokens=st.just(8192),
+        kv_blocks=st.integers(100, 10_000),
+        tokens_per_block=st.just(32),
+    ),
+)
+
+
+@given(architecture=architectures, plan=plans, precision=precisions, data=st.data())
+def test_parts_together_do_the_work_of_the_whole(architecture, plan, precision, data):
+    gpus = data.draw(st.sampled_from(possible(architecture)))
+    copies = max(1, gpus // architecture.kv_heads)  # of each KV head, and of what projects to it
+    held = replace(architecture, kv_heads=copies * architecture.kv_heads)
+    whole = work(shard(held, 1, precision), plan)
+    part = work(shard(architecture, gpus, precision), plan)
+    for name in SPLIT:
+        np.testing.assert_allclose(gpus * getattr(part, name), getattr(whole, name), rtol=1e-13)
+    for name in WHOLE:
+        np.testing.assert_array_equal(getattr(part, name), getattr(whole, name))
+    padding = gpus * -(-architecture.vocab // gpus) / architecture.vocab
+    np.testing.assert_allclose(gpus * part.logit_flops, padding * whole.logit_flops, rtol=1e-13)
+    assert (part.gemm_bytes <= whole.gemm_bytes).all()
+
+
+@given(architecture=architectures, plan=plans)
+def test_whole_model_on_one_gpu_is_the_architecture_itself(architecture, plan):
+    plain, part = work(architecture, plan), work(shard(architecture), plan)
+    for field in fields(Work):
+        np.testing.assert_array_equal(getattr(plain, field.name), getattr(part, field.name))
+    only = as_shard(architecture)
+    assert only.weight_bytes == architecture.weight_bytes
+    assert only.kv_bytes_per_token == architecture.kv_bytes_per_token
+    assert not plain.all_reduces.any()
+    assert not plain.message_bytes.any()
+    assert not plain.fp8_gemms.any()
+    size = architecture.bytes_per_element
+    assert (plain.weight_bytes == architecture.layer_weights * architecture.layers * size).all()
+
+
+def test_windows_are_forgotten_unless_the_engine_honours_them():
+    for model in model_ids():
+        architecture = catalog_entry(model).architecture
+        for gpus in possible(architecture):
+            ignored = shard(architecture, gpus, FP8)
+            kept = shard(architecture, gpus, FP8, sliding_windows=True)
+            assert (ignored.sliding_window, ignored.sliding_layers) == (None, 0)
+            assert ignored.windows == NO_WINDOWS
+            assert kept.sliding_window == architecture.sliding_window
+            assert kept.windows.sliding_layers == architecture.sliding_layers
+            assert (kept.windows == NO_WINDOWS) == (architecture.sliding_layers == 0)
+            assert replace(kept, sliding_window=None, sliding_layers=0) == ignored
+
+
+def test_fp8_halves_layers_and_cache_and_nothing_else():
+    part = shard(LLAMA, 1, FP8)
+    assert part.weight_bytes == LLAMA.weight_bytes - LLAMA.layers * LLAMA.layer_weights
+    embeddings = 2 * LLAMA.vocab * LLAMA.hidden
+    assert part.weight_bytes == 32 * LLAMA.layer_weights + 2 * embeddings
+    assert 2 * part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
+    assert shard(LLAMA, 1, Precision(kv_cache="fp8")).weight_bytes == LLAMA.weight_bytes
+    assert shard(LLAMA, 1, Precision(weights="fp8")).kv_bytes_per_token == LLAMA.kv_bytes_per_token
+
+
+def test_fp8_work_by_hand():
+    plan = schedule(
+        requests=4,
+        input_tokens=100,
+        output_tokens=2,
+        limits=SchedulerLimits(
+            max_batch_size=4, max_num_tokens=8192, kv_blocks=1000, tokens_per_block=32
+        ),
+    )
+    whole, part = work(LLAMA, plan), work(shard(LLAMA, 1, FP8), plan)
+    np.testing.assert_array_equal(part.gemm_flops, whole.gemm_flops)
+    np.testing.assert_array_equal(2 * part.weight_bytes, whole.weight_bytes)
+    np.testing.assert_array_equal(2 * part.kv_bytes, whole.kv_bytes)
+    np.testing.assert_array_equal(part.logit_weight_bytes, whole.logit_weight_bytes)
+    # inputs of QKV and FFN 4096 each, of the output projection 4096, of the down projection 14336
+    saved = np.array([400, 4]) * 32 * (3 * 4096 + 14336)
+    np.testing.assert_array_equal(whole.gemm_bytes - part.gemm_bytes, saved)
+    np.testing.assert_array_equal(whole.elementwise_bytes - part.elementwise_bytes, saved)
+
+
+@pytest.mark.parametrize(("weights", "kv_cache"), [("fp8", "model"), ("model", "fp8")])
+def test_prompt_attention_is_fp8_where_both_are(weights, kv_cache):
+    assert shard(LLAMA, 1, FP8).fp8_attention
+    assert not shard(LLAMA, 1, Precision(weights=weights, kv_cache=kv_cache)).fp8_attention
+
+
+@given(architecture=architectures, precision=precisions, data=st.data())
+def test_more_gpus_leave_more_memory_on_each(architecture, precision, data):
+    board = gpu(data.draw(st.sampled_from(gpu_ids())))
+    free = [
+        free_bytes(shard(architecture, gpus, precision), board, 8192, 1024)
+        for gpus in possible(architecture)
+    ]
+    assert free == sorted(free)
+    fp8 = free_bytes(shard(architecture, 1, FP8), board, 8192, 1024)
+    assert fp8 > free_bytes(architecture, board, 8192, 1024)
+
+
+def test_large_model_fits_two_boards_in_fp8_and_not_one_in_16_bits(board):
+    limits = Limits(tensor_parallel=2)
+    bounds = scheduler_limits(shard(LARGE, 2, FP8), board, limits, 1024)
+    assert bounds.kv_blocks * bounds.tokens_per_block > 100_000
+    with pytest.raises(InputError, match="llama-70b does not fit h100-sxm: its weights take 141"):
+        scheduler_limits(LARGE, board, Limits(), 1024)
+    with pytest.raises(InputError, match="does not fit any of 2 x a100-40gb: its weights take 70"):
+        scheduler_limits(shard(LARGE, 2), gpu("a100-40gb"), limits, 1024)
+
+
+def test_kv_cache_of_all_boards_holds_as_many_tokens_as_one(board):
+    """Two boards share the heads, so that a token needs half as much on each."""
+    one, two = (
+        scheduler_limits(shard(LLAMA, gpus), board, Limits(), 1024).kv_blocks for gpus in (1, 2)
+    )
+    assert two > 2 * one  # twice the memory for the same weights
+
+
+@pytest.mark.parametrize(
+    ("change", "gpus", "message"),
+    [
+        ({}, 3, "its 32 attention heads cannot be split evenly; possible are 1, 2, 4, 8"),
+        ({"heads": 12, "kv_heads": 2}, 3, "its 2 KV heads cannot be split evenly"),
+        ({"ffn": 14340}, 8, "its 14340 FFN columns cannot be split evenly; possible are 1, 2, 4"),
+    ],
+)
+def test_model_that_cannot_be_split_is_refused_with_what_can(change, gpus, message):
+    with pytest.raises(InputError, match=r"model llama-3\.1-8b cannot be shared by") as caught:
+        shard(replace(LLAMA, **change), gpus)
+    assert message in str(caught.value)
+
+
+def test_few_kv_heads_lie_on_several_gpus_each():
+    part = shard(catalog_entry("qwen2-1.5b").architecture, 4)
+    assert (part.heads, part.kv_heads) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("precision", "what"),
+    [(FP8, "weights"), (Precision(weights="fp8"), "weights"), (Precision(kv_cache="fp8"), "kv")],
+)
+def test_gpu_without_fp8_refuses_it(precision, what):
+    with pytest.raises(InputError, match=f"a100-80gb has no FP8 .*: set {what}"):
+        scheduler_limits(shard(LLAMA, 1, precision), gpu("a100-80gb"), Limits(), 64)
+
+
+def run_of(architecture, board, constants, gpus=1, precision=None, **sizes):
+    part = shard(architecture, gpus, precision)
+    bounds = scheduler_limits(part, board, Limits(tensor_parallel=gpus), 1024)
+    return simulate(part, board, constants, bounds, **sizes)
+
+
+@pytest.mark.parametrize("model_id", ["llama-3.2-1b", "qwen2-1.5b", "llama-3.1-8b", "gemma-2-9b"])
+def test_more_gpus_are_quicker_and_small_models_pay_for_them(model_id, board, constants):
+    architecture = catalog_entry(model_id).architecture
+    sizes = {"requests": 300, "input_tokens": 128, "output_tokens": 128}
+    runs = [run_of(architecture, board, constants, n, **sizes) for n in possible(architecture)]
+    durations_s = [run.duration_s for run in runs]
+    energies_j = [run.energy_j for run in runs]
+    assert durations_s == sorted(durations_s, reverse=True)
+    assert energies_j == sorted(energies_j)
+
+
+@given(
+    architecture=st.sampled_from(model_ids()).map(lambda m: catalog_entry(m).architecture),
+    requests=st.integers(1, 200),
+    input_tokens=st.integers(1, 2000),
+    output_tokens=st.integers(1, 300),
+    first=precisions,
+)
+def test_fp8_is_neither_slower_nor_dearer(
+    architecture, requests, input_tokens, output_tokens, first
+):
+    board = gpu("h100-sxm")
+    sizes = {"requests": requests, "input_tokens": input_tokens, "output_tokens": output_tokens}
+    constants = load_calibration(board).constants
+    whole = run_of(architecture, board, constants, 1, first, **sizes)
+    fp8 = run_of(architecture, board, constants, 1, FP8, **sizes)
+    assert fp8.duration_s <= whole.duration_s * (1 + 1e-9)
+    assert fp8.energy_j <= whole.energy_j * (1 + 1e-9)
+
+
+def test_power_of_all_boards_is_within_their_limits(board, constants):
+    found = run_of(LARGE, board, constants, 4, requests=64, input_tokens=900, output_tokens=60)
+    assert found.trace.power_w.max() <= 4 * board.power_limit_w
+    assert found.trace.power_w.min() >= 4 * min(constants.active_power_w, constants.run_overhead_w)
+
+
+def test_part_is_told_from_the_whole():
+    assert isinstance(shard(LLAMA, 2), Shard)
+    assert as_shard(part := shard(LLAMA, 2)) is part

@@ -1,0 +1,144 @@
+"""A server's load, answered by the simulator: any requests, at any times, under any policy."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.catalog import load_model
+from sweetspot.config import Limits, Precision, Traits
+from sweetspot.errors import InputError
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.cost.step_costs import StepCosts
+from sweetspot.simulator.deployment.deployment import honoured
+from sweetspot.simulator.deployment.shard import shard
+from sweetspot.simulator.run import scheduler_limits
+from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
+from sweetspot.simulator.schedule.requests import Request
+from sweetspot.simulator.schedule.segments import Scheduler
+from sweetspot.simulator.schedule.static import StaticBatching
+from sweetspot.simulator.serve import serve
+from sweetspot.simulator.served import Served
+
+Scheduling = Literal["guaranteed-no-evict", "max-utilization", "static"]
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Simulated:
+    """What the simulator says of one load. All of it is simulated.
+
+    Attributes:
+        model, gpu: catalog ids.
+        scheduling: policy of in-flight batching, or static batching.
+        chunked_prefill: whether prompts could be cut.
+        limits: of the engine; energy and power are those of all GPUs that share the model.
+        precision: what weights and KV cache are stored in.
+        traits: what the engine does; windows are honoured only where the model has any.
+        served: energy, time and latencies.
+        beyond_native_context: some I + O is more than the model was published for.
+        calibration, calibration_level: which constants, and what they rest on.
+    """
+
+    model: str
+    gpu: str
+    scheduling: Scheduling
+    chunked_prefill: bool
+    limits: Limits
+    precision: Precision
+    traits: Traits
+    served: Served
+    beyond_native_context: bool
+    calibration: str
+    calibration_level: str
+    simulated: bool = True
+
+
+def simulate_load(
+    model: str | os.PathLike[str] | Mapping[str, Any],
+    gpu: str,
+    requests: Iterable[Request],
+    *,
+    limits: Limits | None = None,
+    precision: Precision | None = None,
+    traits: Traits | None = None,
+    scheduling: Scheduling = "guaranteed-no-evict",
+    chunked_prefill: bool = True,
+    calibration: str | os.PathLike[str] | None = None,
+    power_grid: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Simulated:
+    """Simulate a server that gets these requests, such as those of `read_trace` or `generated`.
+
+    Args:
+        model: catalog id, path of a Hugging Face `config.json` or its folder, or the parsed file.
+        gpu: catalog id.
+        requests: in the order of arrival; read one at a time.
+        limits: of the engine; None for the defaults of the configuration.
+        precision: what weights and KV cache are stored in; None for the checkpoint's 16 bits.
+        traits: whether the engine honours sliding windows, and whose CUDA graphs pad its steps;
+            None for TensorRT engines as trtllm-bench runs them.
+        scheduling: who runs when.
+        chunked_prefill: whether prompts may be cut; static batching never cuts any.
+        calibration: the simulator's constants; None for those that ship.
+        power_grid: whether to keep power over time.
+        progress: told now and then how many requests have ended.
+
+    Raises:
+        InputError: an unknown model or GPU, a model that does not fit, max_seq_len beyond what the
+            model is simulated for, or a request beyond max_seq_len; and what reading them raises.
+        EngineError: a request does not fit in the KV cache or in max_num_tokens.
+        ValueError: there are no requests, or they are out of order.
+    """
+    limits = Limits() if limits is None else limits
+    board = catalog_gpu(gpu)
+    whole = load_model(model)
+    traits = honoured(traits or Traits(), whole)
+    architecture = shard(
+        whole, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+    )
+    longest = max(Limits().max_seq_len, architecture.max_positions)
+    if limits.max_seq_len > longest:
+        raise InputError(
+            f"max_seq_len {limits.max_seq_len} is more than the {longest} tokens that"
+            f" {architecture.id} is simulated for; lower it"
+        )
+    chosen = load_calibration(board, None if calibration is None else Path(calibration))
+    bounds = scheduler_limits(
+        architecture, board, limits, limits.max_batch_size, traits.cuda_graphs
+    )
+    scheduler: Scheduler
+    requests = _within(requests, limits.max_seq_len)
+    if scheduling == "static":
+        scheduler = StaticBatching(requests, bounds)
+    else:
+        scheduler = InFlightBatching(
+            requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
+        )
+    clock = StepCosts(architecture, board, chosen.constants, bounds)
+    served = serve(scheduler, clock, power_grid=power_grid, progress=progress)
+    return Simulated(
+        model=architecture.id,
+        gpu=board.id,
+        scheduling=scheduling,
+        chunked_prefill=chunked_prefill and scheduling != "static",
+        limits=limits,
+        precision=precision or Precision(),
+        traits=traits,
+        served=served,
+        beyond_native_context=served.max_sequence_tokens > architecture.max_positions,
+        calibration=chosen.name,
+        calibration_level=chosen.level,
+    )
+
+
+def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
+    """Yield the requests up to one that is too long."""
+    for number, request in enumerate(requests, 1):
+        if request.input_tokens + request.output_tokens > max_seq_len:
+            raise InputError(
+                f"request {number} of {request.input_tokens} + {request.output_tokens} tokens is"
+                f" longer than max_seq_len {max_seq_len}; shorten it or raise max_seq_len"
+            )
+        yield request

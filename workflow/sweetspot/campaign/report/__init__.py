@@ -1,0 +1,1 @@
+"""What a campaign left: tables, figures and one page of it."""

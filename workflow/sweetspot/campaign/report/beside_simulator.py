@@ -1,0 +1,89 @@
+"""A campaign's cells beside the simulator's, with constants that have seen none of them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sweetspot.campaign.report.tables import markdown
+from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
+from sweetspot.figures.beside import beside_figure
+from sweetspot.figures.canvas import save
+from sweetspot.figures.labels import catalog_labels
+from sweetspot.simulator.accuracy.measured import Measured, read_measured
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.calibration.to_cells import shipped_constants
+
+_FIGURE = "beside_simulator"
+_HEADER = (
+    *("Model", "N", "I", "O", "tokens/J", "simulated", "difference"),
+    *("tokens/s", "simulated", "difference", "W", "simulated"),
+)
+
+
+def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
+    """Draw the cells beside the simulator's into `out`, and return what to say, as Markdown."""
+    try:
+        measured = read_measured(data)
+    except InputError as error:
+        return f"Not compared: {error}."
+    own, cells = measured.own, simulated_beside(measured)
+    calibration = load_calibration(own.board)
+    provenance = (
+        f"measured · {own.engine} · {own.board.id} · {len(cells)} cells · simulated with"
+        f" constants: {calibration.name} ({calibration.level})"
+    )
+    models = catalog_labels(cells["model"].unique())
+    save(beside_figure(cells, style, models, provenance), out / _FIGURE, style.dpi)
+    return "\n\n".join(
+        [
+            f"Constants: {calibration.name} ({calibration.level}); none of them was fitted to these"
+            " cells. What they were fitted to is of TensorRT-LLM.",
+            f"Mean error of energy per token and of throughput: {_mean_errors(cells)}.",
+            f"![Simulated against measured]({_FIGURE}.png)",
+            markdown(_HEADER, [_row(row) for row in cells.to_dict("records")]),
+        ]
+    )
+
+
+def simulated_beside(measured: Measured) -> pd.DataFrame:
+    """Return the cells with the simulator's numbers beside them, `simulated_` in front."""
+    constants = shipped_constants(measured.own)
+    energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets)
+    cells = measured.own.cells
+    return cells.assign(
+        simulated_energy_per_token_j=cells["energy_per_token_j"] * energy,
+        simulated_throughput_tokens_per_s=cells["throughput_tokens_per_s"] * throughput,
+        simulated_mean_power_w=cells["mean_power_w"] * energy * throughput,
+    )
+
+
+def _mean_errors(cells: pd.DataFrame) -> str:
+    """Return the mean errors of each model's energy and throughput, in words."""
+    errors = pd.DataFrame(
+        {
+            name: (cells[f"simulated_{name}"] / cells[name] - 1).abs()
+            for name in ("energy_per_token_j", "throughput_tokens_per_s")
+        }
+    )
+    by_model = 100 * errors.groupby(cells["model"], sort=False).mean()
+    return "; ".join(
+        f"{model} {energy:.1f} % and {throughput:.1f} %"
+        for model, energy, throughput in by_model.itertuples()
+    )
+
+
+def _row(cell: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Return a cell's line."""
+    per_j, of_simulated = (1 / cell[f"{of}energy_per_token_j"] for of in ("", "simulated_"))
+    per_s, simulated_per_s = (cell[f"{of}throughput_tokens_per_s"] for of in ("", "simulated_"))
+    return (
+        *(str(cell["model"]), f"{cell['requests']:.0f}"),
+        *(f"{cell['input_tokens']:.0f}", f"{cell['output_tokens']:.0f}"),
+        *(f"{per_j:.4g}", f"{of_simulated:.4g}", f"{100 * (of_simulated / per_j - 1):+.1f} %"),
+        *(f"{per_s:.0f}", f"{simulated_per_s:.0f}"),
+        f"{100 * (simulated_per_s / per_s - 1):+.1f} %",
+        *(f"{cell['mean_power_w']:.0f}", f"{cell['simulated_mean_power_w']:.0f}"),
+    )

@@ -1,0 +1,87 @@
+"""All that the cells of one N can give: fits, comparison, tables and figures."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from sweetspot.analysis.cells import read_cells
+from sweetspot.analysis.comparison import compare, seen_by
+from sweetspot.analysis.fits import read_fits, write_fits
+from sweetspot.catalog import load_model
+from sweetspot.cells.cell import Cell
+from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
+from sweetspot.figures.by_name import FIGURES
+from sweetspot.figures.canvas import save
+from sweetspot.figures.labels import catalog_labels
+from sweetspot.files import write_text_atomic
+from sweetspot.measure.cells_table import write_table
+from sweetspot.measure.record import CellRecord
+from sweetspot.outputs import TABLE_OF_MODELS, figures_of, tables_of
+from sweetspot.tables import make_table, table_models
+from sweetspot.tables import write_table as write_paper_table
+
+SURFACE = "figure3_surface"
+
+log = logging.getLogger(__name__)
+
+
+def write_load(
+    records: Sequence[CellRecord], sweep: str, models: Sequence[str], style: FigureStyle, out: Path
+) -> str:
+    """Write everything into `out` that is made from cells.csv; return what could not be, and why.
+
+    Raises:
+        InputError: the cells are of no use to any table or figure, or a model is not known.
+    """
+    cells_csv, fits, comparison = out / "cells.csv", out / "fits", out / "comparison.csv"
+    write_table(((record, [sweep]) for record in records), cells_csv)
+    ok = [_cell(record) for record in records if record.status == "ok"]
+    tables, missing = [TABLE_OF_MODELS], ""
+    try:
+        write_fits(cells_csv, fits)
+    except InputError as error:
+        missing = f"no fits: {error}"
+        log.warning("%s", missing)
+    else:
+        tables = tables_of(ok)
+        cells = read_cells(cells_csv)
+        rows = compare(cells, read_fits(fits), seen=seen_by(cells))
+        write_text_atomic(comparison, rows.to_csv(index=False))
+    present = {record.model for record in records}
+    described = table_models(each for each in map(load_model, models) if each.id in present)
+    for name in tables:
+        write_paper_table(make_table(name, described, fits, comparison), out / "tables" / name)
+    figures = [name for name in figures_of(ok) if name != SURFACE or _is_whole(ok)]
+    _write_figures(read_cells(cells_csv), figures, style, out / "figures")
+    return missing
+
+
+def _write_figures(
+    cells: pd.DataFrame, names: Sequence[str], style: FigureStyle, out: Path
+) -> None:
+    labels = catalog_labels(cells["model"].unique())
+    for name in names:
+        save(FIGURES[name](cells, style, labels), out / name, style.dpi)
+
+
+def _is_whole(cells: Sequence[Cell]) -> bool:
+    """Return whether every model has every length with every other: a surface has no holes."""
+    inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
+    models = {cell.model for cell in cells}
+    points = {(cell.model, cell.input_tokens, cell.output_tokens) for cell in cells}
+    return len(points) == len(models) * len(inputs) * len(outputs)
+
+
+def _cell(record: CellRecord) -> Cell:
+    return Cell(
+        model=record.model,
+        engine=record.engine,
+        max_batch_size=record.max_batch_size,
+        requests=record.requests,
+        input_tokens=record.input_tokens,
+        output_tokens=record.output_tokens,
+        repeat=record.repeat,
+    )

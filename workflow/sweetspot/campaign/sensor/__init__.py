@@ -1,0 +1,1 @@
+"""What the power sensor of a board is like, by a square wave of load."""

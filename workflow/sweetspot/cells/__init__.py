@@ -1,0 +1,1 @@
+"""Cells: what is measured or simulated at once, and the tables of them."""

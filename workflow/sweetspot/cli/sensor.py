@@ -1,0 +1,76 @@
+"""The command `protocol`: how much of alpha5 the paper's way of reading power makes."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+Commands = Any  # argparse names the type only in private
+
+_PROTOCOL = """\
+Simulate the 13 x 49 cells of the paper's grid, read each power trace as the paper does (1-s mean,
+every 500 ms, plain sum, with and without a 1-s tail), and print alpha5 of Eq. 5 fitted to the true
+energy and to what was read, beside the published one. Takes a few seconds; every number but the
+published ones is simulated."""
+
+_EXAMPLES = """\
+examples:
+  sweetspot protocol
+  sweetspot protocol --json --calibration my-h100.json
+  sweetspot protocol --page docs/sensor.md --figure docs/images/sensor"""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add `protocol`."""
+    protocol = commands.add_parser(
+        "protocol",
+        help="what the paper's way of reading power adds to short runs",
+        description=_PROTOCOL,
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = protocol.add_argument
+    add("--calibration", type=Path, metavar="FILE", help="the simulator's constants, for h100-sxm")
+    add("--json", action="store_true", help="print one JSON object")
+    add("--page", type=Path, metavar="FILE", help="write a page (Markdown)")
+    add("--figure", type=Path, metavar="STEM", help="write a figure; name without its suffix")
+    protocol.set_defaults(run=_protocol)
+
+
+def _protocol(arguments: argparse.Namespace) -> None:
+    from sweetspot.ask.sensor_error import read_grid
+    from sweetspot.catalog import gpu
+    from sweetspot.config import FigureStyle
+    from sweetspot.figures.canvas import save
+    from sweetspot.figures.sensor_error import protocol_figure
+    from sweetspot.files import make_folder, write_text_atomic
+    from sweetspot.reference.sensor import sensor_page
+    from sweetspot.simulator.calibration.file import load_calibration
+
+    for path in (arguments.page, arguments.figure):
+        if path is not None:
+            make_folder(path.parent)
+    board = gpu("h100-sxm")
+    calibration = load_calibration(board, arguments.calibration)
+    readings = read_grid(board, calibration.constants, _progress)
+    _progress("")
+    named = f"{calibration.name} ({calibration.level})"
+    if arguments.page is not None:
+        write_text_atomic(arguments.page, sensor_page(readings, named))
+    if arguments.figure is not None:
+        source = f"simulated · {board.id} · calibration {named} · N = 1000 · max_batch_size 1024"
+        figure = protocol_figure(readings.cells, readings.alpha5, FigureStyle(), source)
+        save(figure, arguments.figure, 200)
+    if arguments.json:
+        print(readings.as_json(named))
+        return
+    print("alpha5 of Eq. 5, J per request")
+    print(readings.alpha5.drop(columns="physics").round(3).to_string())
+    print(f"simulated; constants: {named}")
+
+
+def _progress(model: str) -> None:
+    """Say on a terminal which model is simulated; an empty name wipes the line."""
+    if sys.stderr.isatty():
+        text = f"{model} ..." if model else ""
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

@@ -1,0 +1,66 @@
+"""The configuration: an experiment, its sections, and what is wrong with one, in words."""
+
+from sweetspot.config.engines import (
+    Container,
+    NodeSettings,
+    Simulator,
+    TensorRtLlm,
+    Transformers,
+    Vllm,
+    Weights,
+)
+from sweetspot.config.experiment import (
+    PAPER_BATCH_SIZES,
+    PAPER_LENGTHS,
+    PAPER_MODELS,
+    Engine,
+    Experiment,
+    Sweep,
+    paper_sweeps,
+    parse_experiment,
+    parse_style,
+)
+from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
+from sweetspot.config.sections import (
+    MAX_GPUS,
+    Dataset,
+    GraphSizes,
+    Limits,
+    Measure,
+    Metering,
+    Precision,
+    Section,
+    Stored,
+    Traits,
+)
+
+__all__ = [
+    "MAX_GPUS",
+    "MIN_FONT_PT",
+    "PAPER_BATCH_SIZES",
+    "PAPER_LENGTHS",
+    "PAPER_MODELS",
+    "Container",
+    "Dataset",
+    "Engine",
+    "Experiment",
+    "FigureStyle",
+    "GraphSizes",
+    "Limits",
+    "Measure",
+    "Metering",
+    "NodeSettings",
+    "Precision",
+    "Section",
+    "Simulator",
+    "Stored",
+    "Sweep",
+    "TensorRtLlm",
+    "Traits",
+    "Transformers",
+    "Vllm",
+    "Weights",
+    "paper_sweeps",
+    "parse_experiment",
+    "parse_style",
+]

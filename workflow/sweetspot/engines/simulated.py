@@ -1,0 +1,102 @@
+"""The simulated engine: same sessions, same meter, on a virtual clock."""
+
+from pathlib import Path
+
+from sweetspot import __version__
+from sweetspot.cells.cell import Cell
+from sweetspot.engines.base import Run
+from sweetspot.errors import EngineError, MeterError
+from sweetspot.metering.meter import Readings
+from sweetspot.plan.block import Settings
+from sweetspot.simulator.deployment.shard import shard
+from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
+
+
+class VirtualMeter:
+    """Hands out the power trace that the simulated run has drawn."""
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._last: Simulation | None = None
+
+    def start(self, spool: Path | None = None) -> None:
+        """Forget the last run; a simulated trace needs no spool."""
+        self._last = None
+
+    def record(self, simulation: Simulation) -> None:
+        """Take over the trace of a run; called by the session."""
+        self._last = simulation
+
+    def stop(self) -> Readings:
+        """Return the trace of the run since start.
+
+        Raises:
+            MeterError: nothing ran in between.
+        """
+        if self._last is None:
+            raise MeterError("nothing was simulated between start and stop of the meter")
+        return Readings(trace=self._last.trace)
+
+
+class SimulatorSession:
+    """One model on one GPU or shared by several, as the simulator sees them."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Work out what bounds the batch.
+
+        Raises:
+            InputError: the model does not fit in the GPU's memory, so many GPUs cannot share it,
+                or the GPU has no FP8.
+        """
+        if settings.calibration is None:
+            raise EngineError("the simulator needs a calibration; plan the block with one")
+        self.meter = VirtualMeter()
+        self._settings = settings
+        self._constants = settings.calibration.constants
+        limits = settings.limits
+        traits = settings.traits
+        self._model = shard(
+            settings.model,
+            limits.tensor_parallel,
+            settings.precision,
+            sliding_windows=traits.sliding_windows,
+        )
+        self._bounds = scheduler_limits(
+            self._model, settings.gpu, limits, settings.max_batch_size, traits.cuda_graphs
+        )
+
+    def run(self, cell: Cell) -> Run:
+        """Simulate a cell; its clock starts at 0 s with the first request."""
+        simulation = simulate(
+            self._model,
+            self._settings.gpu,
+            self._constants,
+            self._bounds,
+            requests=cell.requests,
+            input_tokens=cell.input_tokens,
+            output_tokens=cell.output_tokens,
+        )
+        self.meter.record(simulation)
+        return Run(
+            start_s=0.0,
+            end_s=simulation.duration_s,
+            requests=cell.requests,
+            input_tokens=cell.requests * cell.input_tokens,
+            output_tokens=simulation.output_tokens,
+            max_concurrency=simulation.max_concurrency,
+        )
+
+    def close(self) -> None:
+        """Nothing to free."""
+
+
+class SimulatorEngine:
+    """TensorRT-LLM's in-flight batching on a roofline model of the GPU."""
+
+    name = "simulator"
+    version = __version__
+    simulated = True
+
+    def load(self, settings: Settings) -> SimulatorSession:
+        """Return a session for a model on a GPU."""
+        return SimulatorSession(settings)

@@ -1,0 +1,1 @@
+"""TensorRT-LLM: engines built, `trtllm-bench` run, its reports and windows read."""

@@ -1,0 +1,107 @@
+"""The report that `trtllm-bench throughput --report_json` writes, read and checked.
+
+Source: TensorRT-LLM, tensorrt_llm/bench/dataclasses/reporting.py.
+"""
+
+import json
+import math
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Limits
+from sweetspot.config.wording import first_error
+from sweetspot.engines.trtllm.versions import TrtLlmVersion
+from sweetspot.errors import EngineError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class _Engine(_Section):
+    backend: str
+    version: str = ""
+    dtype: str | None = None
+    max_sequence_length: int | None = None  # only of the TensorRT backend
+
+
+class _WorldInfo(_Section):
+    max_batch_size: int
+    max_num_tokens: int
+    kv_cache_percentage: float | None = None
+    scheduling_policy: str = ""
+
+
+class _RequestInfo(_Section):
+    num_requests: int
+    avg_input_length: float
+    avg_output_length: float
+
+
+class _Performance(_Section):
+    total_latency_ms: float = Field(gt=0, allow_inf_nan=False)
+
+
+class Report(_Section):
+    """What is used of a report; all else in it is ignored, as versions differ there."""
+
+    engine: _Engine
+    world_info: _WorldInfo
+    request_info: _RequestInfo
+    performance: _Performance
+
+    @property
+    def total_latency_s(self) -> float:
+        """From the first request sent to the last response."""
+        return self.performance.total_latency_ms / 1e3
+
+    def require(self, trtllm: TrtLlmVersion, limits: Limits, cell: Cell) -> None:
+        """Check that what was asked for was run, on the TensorRT engine, within its limits.
+
+        Raises:
+            EngineError: it was not; version 0.21.0 drops failed requests without a word.
+        """
+        world, asked = self.world_info, self.request_info
+        asked_and_met: dict[str, tuple[object, object]] = {
+            "backend": ("TRT", self.engine.backend),
+            "version": (trtllm.version, self.engine.version or trtllm.version),
+            "requests": (cell.requests, asked.num_requests),
+            "mean input tokens": (cell.input_tokens, asked.avg_input_length),
+            "mean output tokens": (cell.output_tokens, asked.avg_output_length),
+            "max_batch_size": (limits.max_batch_size, world.max_batch_size),
+            "max_num_tokens": (limits.max_num_tokens, world.max_num_tokens),
+            "max_seq_len": (
+                limits.max_seq_len,
+                self.engine.max_sequence_length or limits.max_seq_len,
+            ),
+        }
+        wrong = [
+            f"{met} instead of {wanted} as {name}"
+            for name, (wanted, met) in asked_and_met.items()
+            if met != wanted
+        ]
+        fraction, found = limits.kv_cache_memory_fraction, world.kv_cache_percentage
+        if found is not None and not any(
+            math.isclose(found, fraction * scale, rel_tol=1e-6) for scale in trtllm.kv_cache_scales
+        ):
+            wrong.append(f"{found} instead of {fraction} as share of the KV cache")
+        if wrong:
+            raise EngineError(f"trtllm-bench ran something else: {', '.join(wrong)}")
+
+
+def read_report(path: Path) -> Report:
+    """Read a report.
+
+    Raises:
+        EngineError: there is none, or it is not a report of trtllm-bench.
+    """
+    try:
+        return Report.model_validate(json.loads(path.read_text()))
+    except ValidationError as error:
+        raise EngineError(
+            f"the trtllm-bench report {path} cannot be used: {first_error(error)}"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise EngineError(f"the trtllm-bench report {path} cannot be read: {error}") from error

@@ -1,0 +1,181 @@
+"""The measured window of a run of trtllm-bench: the best of what there is to tell it by.
+
+First what workers/trtllm_bench_window.py has stamped inside of the engine's process; else the
+requests' own times, where the version writes them; else when a line of the log arrived.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from sweetspot.cells.cell import Cell
+from sweetspot.config.wording import first_error
+from sweetspot.engines.trtllm.report import Report
+from sweetspot.errors import EngineError
+
+START_LINE = "Starting benchmark..."
+END_LINE = "Benchmark complete."
+STAMP_TOLERANCE_S = 0.5  # by which a log line may arrive late
+LATENCY_TOLERANCE_S = 1e-3  # between the report and the times that it was made from
+MAX_GAP_SHARE = 0.05  # of a window in which the engine may wait for its next pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """A measured window on the monotonic clock: its passes, and what is to be said of it.
+
+    Attributes:
+        passes: (start, end) of each pass, in s, one after the other.
+        source: what told it.
+        remarks: what a reader should know.
+    """
+
+    passes: tuple[tuple[float, float], ...]
+    source: str
+    remarks: tuple[str, ...] = ()
+
+    @property
+    def start_s(self) -> float:
+        """First request sent."""
+        return self.passes[0][0]
+
+    @property
+    def end_s(self) -> float:
+        """Last response."""
+        return self.passes[-1][1]
+
+    @property
+    def untrusted(self) -> str:
+        """Why its power is not that of the cell's requests; empty if it is."""
+        window_s = self.end_s - self.start_s
+        gaps_s = window_s - sum(end_s - start_s for start_s, end_s in self.passes)
+        if gaps_s <= MAX_GAP_SHARE * window_s:
+            return ""
+        return (
+            f"the engine waited {gaps_s / window_s:.0%} of the window between its"
+            f" {len(self.passes)} passes"
+        )
+
+
+class _Pass(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start_ns: int
+    end_ns: int
+    requests: int
+    input_tokens: int
+    output_tokens: int
+
+    @model_validator(mode="after")
+    def _lasts(self) -> "_Pass":
+        if self.start_ns >= self.end_ns:
+            raise ValueError(f"a pass of {self.start_ns} to {self.end_ns} ns")
+        return self
+
+
+class _Stamps(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    passes: tuple[_Pass, ...] = Field(min_length=1)
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    start_timestamp: int
+    end_timestamp: int
+
+
+def stamped_window(path: Path, cell: Cell) -> Window | None:
+    """Return the window that was stamped in the engine's process; None if none was.
+
+    Raises:
+        EngineError: the file is no such thing, or a pass did other work than the cell's.
+    """
+    if not path.exists():
+        return None
+    try:
+        stamps = _Stamps.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise _unusable(path, error) from error
+    work = (cell.requests, cell.requests * cell.input_tokens, cell.total_output_tokens)
+    for number, each in enumerate(stamps.passes, start=1):
+        done = (each.requests, each.input_tokens, each.output_tokens)
+        if done != work:
+            raise EngineError(
+                f"pass {number} of {len(stamps.passes)} did {done} instead of {work} requests,"
+                " input and output tokens"
+            )
+    seconds = tuple((each.start_ns / 1e9, each.end_ns / 1e9) for each in stamps.passes)
+    return Window(passes=seconds, source="stamps in the engine's process")
+
+
+def requested_window(path: Path) -> Window | None:
+    """Return the window that the requests' own times span (`--request_json`); None without them.
+
+    Raises:
+        EngineError: the file is no such thing.
+    """
+    if not path.exists():
+        return None
+    try:
+        records = TypeAdapter(list[_Request]).validate_python(json.loads(path.read_text()))
+        start_ns = min(record.start_timestamp for record in records)
+        end_ns = max(record.end_timestamp for record in records)
+    except (OSError, ValueError) as error:
+        raise _unusable(path, error) from error
+    remark = "one pass only: TensorRT-LLM could not be stamped from within; its log says why"
+    return Window(
+        passes=((start_ns / 1e9, end_ns / 1e9),), source="--request_json", remarks=(remark,)
+    )
+
+
+def logged_window(stamps_s: Mapping[str, Sequence[float]], report: Report, warmup: int) -> Window:
+    """Return the window from the measured pass's first line on, as long as the report says.
+
+    The last line comes up to 1 s after the last response and does not end it.
+
+    Raises:
+        EngineError: the log does not show the passes that there should be, or contradicts the
+            report.
+    """
+    passes = 2 if warmup else 1
+    starts_s, ends_s = stamps_s[START_LINE], stamps_s[END_LINE]
+    if not len(starts_s) == len(ends_s) == passes:
+        raise EngineError(
+            f"trtllm-bench logged {len(starts_s)} times {START_LINE!r} and {len(ends_s)} times"
+            f" {END_LINE!r} instead of {passes}; is it of another version?"
+        )
+    end_s = starts_s[-1] + report.total_latency_s
+    if end_s > ends_s[-1] + STAMP_TOLERANCE_S:
+        raise EngineError(
+            f"trtllm-bench reports {report.total_latency_s:.3f} s, but its log shows a pass of"
+            f" {ends_s[-1] - starts_s[-1]:.3f} s"
+        )
+    remark = (
+        "window by log line and reported latency, some ms late, and one pass only: TensorRT-LLM"
+        " could not be stamped from within; its log says why"
+    )
+    return Window(passes=((starts_s[-1], end_s),), source="log lines", remarks=(remark,))
+
+
+def require_latency(window: Window, report: Report) -> None:
+    """Check that the report's latency is that of the window's last pass, which it covers.
+
+    Raises:
+        EngineError: it is not, so that one of them was misread.
+    """
+    start_s, end_s = window.passes[-1]
+    if abs(end_s - start_s - report.total_latency_s) > LATENCY_TOLERANCE_S:
+        raise EngineError(
+            f"the last pass took {end_s - start_s:.3f} s by its requests, and"
+            f" {report.total_latency_s:.3f} s by the report"
+        )
+
+
+def _unusable(path: Path, error: Exception) -> EngineError:
+    what = first_error(error) if isinstance(error, ValidationError) else str(error)
+    return EngineError(f"the times in {path} cannot be used: {what}")

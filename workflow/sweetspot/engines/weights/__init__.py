@@ -1,0 +1,1 @@
+"""Where weights come from: a checkpoint, or random ones for an architecture."""

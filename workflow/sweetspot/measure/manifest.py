@@ -1,0 +1,42 @@
+"""The manifest of a run: its experiment, its code, and a hash of every file that it made."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib import metadata
+from pathlib import Path
+
+from sweetspot.config import Experiment
+from sweetspot.errors import InputError
+from sweetspot.files import write_text_atomic
+from sweetspot.measure.provenance import provenance
+
+SCHEMA = 1
+PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn")
+
+
+def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> None:
+    """Write manifest.json; file names are relative to its folder.
+
+    Raises:
+        InputError: a file cannot be read, or is not of this run.
+    """
+    listed, folder = {}, out.parent.resolve()
+    for path in sorted(files):
+        try:
+            data = path.read_bytes()
+        except OSError as e:
+            raise InputError(f"cannot read {path}: {e.strerror}") from e
+        if not path.resolve().is_relative_to(folder):
+            raise InputError(f"{path} is not in {folder}, the folder of this manifest's run")
+        name = path.resolve().relative_to(folder).as_posix()
+        listed[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest = {
+        "schema_version": SCHEMA,
+        "simulated": experiment.engine == "simulator",
+        "experiment": experiment.model_dump(mode="json"),
+        "provenance": provenance(),
+        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "files": listed,
+    }
+    write_text_atomic(out, json.dumps(manifest, indent=1) + "\n")

@@ -1,0 +1,1 @@
+"""From an experiment to jobs: blocks of cells, their keys, data sets and busy time."""

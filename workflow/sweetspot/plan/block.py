@@ -1,0 +1,142 @@
+"""A block: the cells that one job measures, what decides their values, and their records' keys."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from typing import Any
+
+from pydantic import JsonValue, TypeAdapter, ValidationError
+
+from sweetspot.catalog import Architecture, Gpu
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
+from sweetspot.config.wording import first_error
+from sweetspot.errors import InputError
+from sweetspot.simulator.calibration.file import Calibration
+from sweetspot.simulator.deployment.deployment import in_words
+
+# Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
+PROTOCOL = 2
+
+MODEL_PRECISION = Precision()
+"""Weights and KV cache in the checkpoint's 16 bits."""
+
+PAPER_TRAITS = Traits()
+"""What a TensorRT engine does, as `trtllm-bench` runs it."""
+
+_CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What all cells of a block have in common and what decides their values with them.
+
+    `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
+    the simulator's constants; None for engines that measure. Theirs alone are `engine_version`,
+    `options` (the rest of their section of the experiment) and `metering`; `precision` other than
+    the model's, and `traits` other than the paper's, are the simulator's.
+    """
+
+    engine: str
+    model: Architecture
+    gpu: Gpu
+    limits: Limits
+    dataset: Dataset
+    calibration: Calibration | None
+    engine_version: str = ""
+    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    metering: Metering | None = None
+    precision: Precision = MODEL_PRECISION
+    traits: Traits = PAPER_TRAITS
+    protocol: int = PROTOCOL
+
+    @property
+    def max_batch_size(self) -> int:
+        """The engine's limit of requests in flight."""
+        return self.limits.max_batch_size
+
+    @property
+    def deployment(self) -> str:
+        """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
+        return in_words(self.limits.tensor_parallel, self.precision, self.traits)
+
+    @cached_property
+    def json(self) -> str:
+        """The settings as one line; what decides nothing is left out.
+
+        That is where a GPU's numbers were read, its links where it runs alone, and precision and
+        traits where they are the model's and the paper's: records from before these could be chosen
+        keep their keys.
+        """
+        alone = self.limits.tensor_parallel == 1
+        links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
+        left_out: dict[str, Any] = {"gpu": {"source"} | links}
+        if self.precision == MODEL_PRECISION:
+            left_out["precision"] = True
+        if self.traits == PAPER_TRAITS:
+            left_out["traits"] = True
+        return _adapter().dump_json(self, exclude=left_out).decode()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Block:
+    """The cells that one job measures with one engine load; `id` is readable and path-safe.
+
+    `model_reference` is the model as the experiment names it: where its checkpoint lies decides
+    no value.
+    """
+
+    id: str
+    settings: Settings
+    cells: tuple[Cell, ...]
+    model_reference: str = ""
+
+    def key(self, cell: Cell) -> str:
+        """Return the key of a cell's record: a hash of everything that decides its value."""
+        return hashlib.sha256(f"{self.settings.json}\n{cell.id}".encode()).hexdigest()[:16]
+
+    @property
+    def cell_names(self) -> str:
+        """The cells as a job's command line names them."""
+        return " ".join(
+            f"n{c.requests}/i{c.input_tokens}_o{c.output_tokens}/r{c.repeat}" for c in self.cells
+        )
+
+
+def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
+    """Return the block that a job's command line names.
+
+    Raises:
+        InputError: if a cell's name or the settings cannot be read.
+    """
+    try:
+        settings = _adapter().validate_json(settings_json)
+    except ValidationError as e:
+        raise InputError(
+            f"the settings of block {block_id} cannot be read: {first_error(e)}"
+        ) from e
+    cells = []
+    for name in cell_names.split():
+        match = _CELL.fullmatch(name)
+        if not match:
+            raise InputError(f"{name!r} is no cell; cells look like n1000/i64_o256/r0")
+        requests, input_tokens, output_tokens, repeat = map(int, match.groups())
+        cells.append(
+            Cell(
+                model=settings.model.id,
+                engine=settings.engine,
+                max_batch_size=settings.max_batch_size,
+                requests=requests,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                repeat=repeat,
+            )
+        )
+    return Block(id=block_id, settings=settings, cells=tuple(cells))
+
+
+@cache
+def _adapter() -> TypeAdapter[Settings]:
+    return TypeAdapter(Settings)

@@ -1,0 +1,55 @@
+"""How long the GPU will be busy with cells that are still to be measured, by the simulator."""
+
+import math
+from collections.abc import Iterable
+
+from sweetspot.cells.cell import Cell
+from sweetspot.errors import EngineError
+from sweetspot.plan.block import Block
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.run import scheduler_limits, simulate
+
+
+def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
+    """Return how long one run of each cell takes, in s, if TensorRT-LLM runs it.
+
+    A cell whose request does not fit in the KV cache takes 0 s: it fails.
+    """
+    settings = block.settings
+    constants = (settings.calibration or load_calibration(settings.gpu)).constants
+    bounds = scheduler_limits(
+        settings.model, settings.gpu, settings.limits, settings.max_batch_size
+    )
+    durations_s = {}
+    for cell in cells:
+        try:
+            simulation = simulate(
+                settings.model,
+                settings.gpu,
+                constants,
+                bounds,
+                requests=cell.requests,
+                input_tokens=cell.input_tokens,
+                output_tokens=cell.output_tokens,
+            )
+        except EngineError:
+            durations_s[cell] = 0.0
+        else:
+            durations_s[cell] = simulation.duration_s
+    return durations_s
+
+
+def busy_s(block: Block, cells: Iterable[Cell]) -> float:
+    """Return how long the GPU is busy with a block's cells, in s.
+
+    Windows with their repeated passes and the idle time around them; not in it: building and
+    loading engines, warm-up requests.
+    """
+    metering = block.settings.metering
+    if metering is None:
+        return 0.0
+    total_s = 0.0
+    for duration_s in run_s(block, cells).values():
+        passes = math.ceil(metering.min_window_s / duration_s) if duration_s else 0
+        total_s += duration_s * max(1, passes) + 2 * metering.idle_s
+    return total_s

@@ -1,0 +1,124 @@
+"""From an experiment to blocks of cells: what each job measures."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+
+from sweetspot.catalog import Architecture, load_model
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Experiment, Sweep
+from sweetspot.errors import InputError
+from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.deployment.deployment import honoured
+from sweetspot.simulator.deployment.memory import require_fit
+from sweetspot.simulator.deployment.shard import shard
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """All blocks of an experiment, and which sweeps each cell belongs to."""
+
+    blocks: tuple[Block, ...]
+    sweeps: dict[str, tuple[str, ...]]
+
+    @property
+    def cells(self) -> Iterator[Cell]:
+        """All cells, in the experiment's order."""
+        return (cell for block in self.blocks for cell in block.cells)
+
+
+def plan(experiment: Experiment) -> Plan:
+    """Return what an experiment measures.
+
+    Raises:
+        InputError: unknown model or GPU, two models of one name, one model twice in a
+            sweep, a model that does not fit or that so many GPUs cannot share, or FP8 on a GPU
+            without it.
+    """
+    gpu = catalog_gpu(experiment.gpu)
+    section = experiment.engine_section
+    calibration = None if section else load_calibration(gpu, experiment.simulator.calibration)
+    architectures: dict[str, Architecture] = {}
+    references: dict[str, str] = {}
+    members: dict[Cell, list[str]] = {}
+    for sweep_name, sweep in experiment.sweeps.items():
+        names: dict[str, str] = {}
+        for reference in sweep.models or experiment.models:
+            architecture = load_model(reference)
+            known = architectures.setdefault(architecture.id, architecture)
+            references.setdefault(architecture.id, reference)
+            if known != architecture:
+                raise InputError(
+                    f"two different models are called {architecture.id!r}; rename one's folder"
+                )
+            if architecture.id in names:
+                raise InputError(
+                    f"duplicate cell: sweeps.{sweep_name} has the model {architecture.id!r} twice,"
+                    f" as {names[architecture.id]!r} and {reference!r}; keep it once"
+                )
+            names[architecture.id] = reference
+            for cell in _cells(experiment, sweep, architecture.id):
+                members.setdefault(cell, []).append(sweep_name)
+    groups: dict[tuple[str, ...], list[Cell]] = {}
+    for cell in sorted(members, key=lambda c: (list(architectures).index(c.model), c)):
+        groups.setdefault(_block_parts(cell, experiment.measure.block), []).append(cell)
+    blocks = []
+    for parts, cells in groups.items():
+        architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
+        part = shard(architecture, experiment.limits.tensor_parallel, experiment.precision)
+        require_fit(part, gpu, experiment.limits.max_num_tokens, batch)
+        settings = Settings(
+            engine=experiment.engine,
+            model=architecture,
+            gpu=gpu,
+            limits=experiment.limits.model_copy(update={"max_batch_size": batch}),
+            dataset=experiment.dataset,
+            calibration=calibration,
+            engine_version=section.version if section else "",
+            options=section.model_dump(mode="json", exclude={"version"}) if section else {},
+            metering=experiment.measure.metering if section else None,
+            precision=experiment.precision,
+            traits=PAPER_TRAITS if section else honoured(experiment.simulator.traits, architecture),
+        )
+        blocks.append(
+            Block(
+                id="/".join(parts),
+                settings=settings,
+                cells=tuple(cells),
+                model_reference=references[architecture.id],
+            )
+        )
+    return Plan(
+        blocks=tuple(blocks), sweeps={cell.id: tuple(names) for cell, names in members.items()}
+    )
+
+
+def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell]:
+    batches = sweep.max_batch_size or [experiment.limits.max_batch_size]
+    for batch, requests, input_tokens, output_tokens, repeat in product(
+        batches,
+        sweep.requests,
+        sweep.input_tokens,
+        sweep.output_tokens,
+        range(experiment.measure.repeats),
+    ):
+        yield Cell(
+            model=model_id,
+            engine=experiment.engine,
+            max_batch_size=batch,
+            requests=requests,
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            repeat=repeat,
+        )
+
+
+def _block_parts(cell: Cell, size: str) -> tuple[str, ...]:
+    parts = [cell.model, f"b{cell.max_batch_size}"]
+    if size == "input":
+        parts.append(f"n{cell.requests}_i{cell.input_tokens}")
+    if size == "cell":
+        parts.append(f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}_r{cell.repeat}")
+    return tuple(parts)

@@ -1,0 +1,1 @@
+"""How accurate the simulator is, test by test."""

@@ -1,0 +1,132 @@
+"""What a test of accuracy gives, and the numbers and fits that tests share."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from sweetspot import published
+from sweetspot.catalog import Gpu, gpu
+from sweetspot.simulator.calibration.file import Level
+from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants
+from sweetspot.simulator.calibration.identifiability import Identifiability
+from sweetspot.simulator.calibration.runs import BoolArray
+from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
+from sweetspot.simulator.cost.constants import REFERENCE_GPU, Constants
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One number: an absolute relative error in %, or a power in W, and what it is to be."""
+
+    name: str
+    value: float
+    unit: str = "%"
+    at_most: float | None = None
+    at_least: float | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether it is within its target; True where there is none."""
+        above = self.at_least is None or self.value >= self.at_least
+        return above and (self.at_most is None or self.value <= self.at_most)
+
+    @property
+    def target(self) -> str:
+        """What it is to be, in words; empty where it has no target."""
+        if self.at_least is not None:
+            return f"{self.at_least:g} to {self.at_most:g} {self.unit}"
+        return "" if self.at_most is None else f"at most {self.at_most:g} {self.unit}"
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals are worth printing."""
+        return 2 if self.unit == "%" else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One test.
+
+    Attributes:
+        test: in a few words.
+        level: what kind of calibration it is.
+        seen: what the constants were fitted to.
+        predicted: whether the figures are of numbers that no fit of the row saw.
+        by_model: errors in %, for tests that have one per model.
+        identifiability: of the fit; None where nothing, or more than one thing, was fitted.
+    """
+
+    test: str
+    level: Level
+    seen: tuple[str, ...]
+    predicted: bool
+    figures: tuple[Figure, ...]
+    by_model: Mapping[str, float] = field(default_factory=dict)
+    identifiability: Identifiability | None = None
+
+    @property
+    def met(self) -> bool:
+        """Whether all figures are within their targets."""
+        return all(figure.met for figure in self.figures)
+
+    @property
+    def evidence(self) -> str:
+        """What the figures are worth."""
+        return "prediction" if self.predicted else "error of a fit, no evidence"
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """The tests on one GPU; runs are laid out, and the joint fit is made, once for all of them."""
+
+    board: Gpu = field(default_factory=lambda: gpu(REFERENCE_GPU))
+
+    @cached_property
+    def surfaces(self) -> Target:
+        """Energy per token of Table 5's cells."""
+        return surface_target(self.board)
+
+    @cached_property
+    def throughput(self) -> Target:
+        """Published throughput."""
+        return throughput_target(self.board)
+
+    @cached_property
+    def models(self) -> list[str]:
+        """The model of each cell of `surfaces`."""
+        return [model for model in self.names for _ in range(len(published.GRID) ** 2)]
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The models of `surfaces`, in order."""
+        return tuple(published.table5()["model"])
+
+    @cached_property
+    def joint(self) -> Fit:
+        """The fit to both; the calibration that ships is the same."""
+        return self.fit(np.full(self.surfaces.values.size, True))
+
+    def of(self, models: Iterable[str]) -> BoolArray:
+        """Return which cells of `surfaces` are of these models."""
+        chosen: BoolArray = np.isin(self.models, list(models))
+        return chosen
+
+    def fit(self, seen: BoolArray) -> Fit:
+        """Return the fit to some cells of the surfaces and to all of the throughput."""
+        targets = [self._quick_surfaces.only(seen), self._quick_throughput]
+        return fit_constants(self.board, targets)
+
+    def by_model(self, constants: Constants) -> dict[str, float]:
+        """Return each model's mean error on its surface, in %."""
+        errors = self.surfaces.errors_percent(self.board, constants)
+        return {model: float(errors[self.of([model])].mean()) for model in self.names}
+
+    @cached_property
+    def _quick_surfaces(self) -> Target:
+        return self.surfaces.condensed()
+
+    @cached_property
+    def _quick_throughput(self) -> Target:
+        return self.throughput.condensed()

@@ -1,0 +1,130 @@
+"""Cells of a campaign beside what the simulator says of them, with and without a fit to others."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from sweetspot.errors import InputError
+from sweetspot.simulator.accuracy.evaluation import Figure, Row
+from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.calibration.fit import Target
+from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
+from sweetspot.simulator.calibration.runs import BoolArray
+from sweetspot.simulator.calibration.to_cells import (
+    fit_own,
+    held_out_cells,
+    own_targets,
+    shipped_constants,
+)
+from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.cost.work import FloatArray
+
+RECORDS = "records.jsonl"
+FOLDS = 5
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Measured:
+    """The cells of one campaign: energy per token and throughput, one of each per cell."""
+
+    name: str
+    own: OwnCells
+    targets: list[Target]
+
+    def errors_percent(self, constants: Constants) -> list[FloatArray]:
+        """Return absolute relative errors of each target, in %, one per cell."""
+        return [target.errors_percent(self.own.board, constants) for target in self.targets]
+
+    def fitted_without(self, left_out: BoolArray) -> Constants:
+        """Return the constants of a fit to the other cells."""
+        kept = [target.only(~left_out) for target in self.targets]
+        return fit_own(self.own, kept).constants
+
+
+def read_measured(folder: Path) -> Measured:
+    """Return the cells of a campaign's data, such as data/h200-vllm.
+
+    Raises:
+        InputError: it has too few measured cells, those of several GPUs, or of an engine without
+            in-flight batching.
+    """
+    records = folder / RECORDS
+    if not records.is_file():
+        raise InputError(f"{folder} holds no {RECORDS}; name a folder such as data/h200-vllm")
+    own = read_own_cells(records)
+    return Measured(folder.name, own, own_targets(own))
+
+
+def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Yield the tests on a campaign's data, each with its name.
+
+    Raises:
+        InputError: as `read_measured`.
+    """
+    measured = read_measured(folder)
+    yield f"measured-{measured.name}", lambda: as_it_ships(measured)
+    yield f"measured-{measured.name}-other-cells", lambda: from_other_cells(measured)
+    yield f"measured-{measured.name}-other-models", lambda: from_other_models(measured)
+
+
+def as_it_ships(measured: Measured) -> Row:
+    """The shipped calibration of the GPU, which has seen none of these cells."""
+    shipped = load_calibration(measured.own.board)
+    errors = measured.errors_percent(shipped_constants(measured.own))
+    return Row(
+        f"{_what(measured)}: nothing fitted to them",
+        shipped.level,
+        shipped.seen,
+        True,
+        _figures(measured, errors),
+    )
+
+
+def from_other_cells(measured: Measured) -> Row:
+    """Each fifth of the cells, predicted by a fit to the rest."""
+    turns = [held_out_cells(measured.own.cells, FOLDS, turn) for turn in range(FOLDS)]
+    return _held_out(measured, turns, "a fifth at a time, by a fit to the others", "the others")
+
+
+def from_other_models(measured: Measured) -> Row:
+    """Each model's cells, predicted by a fit to those of the others."""
+    models = measured.own.cells["model"]
+    turns = [(models == model).to_numpy() for model in models.unique()]
+    words = "one model at a time, by a fit to the others"
+    return _held_out(measured, turns, words, "the other models")
+
+
+def _held_out(measured: Measured, turns: list[BoolArray], words: str, seen: str) -> Row:
+    errors = [np.full(target.values.size, np.nan) for target in measured.targets]
+    for left_out in turns:
+        found = measured.errors_percent(measured.fitted_without(left_out))
+        for every, each in zip(errors, found, strict=True):
+            every[left_out] = each[left_out]
+    return Row(
+        f"{_what(measured)}: {words}",
+        "own measurements",
+        (f"measured-{measured.name}: {seen}",),
+        True,
+        _figures(measured, errors),
+    )
+
+
+def _what(measured: Measured) -> str:
+    cells = len(measured.own.cells)
+    return f"{cells} cells measured with {measured.own.engine} on {measured.own.board.id}"
+
+
+def _figures(measured: Measured, errors: list[FloatArray]) -> tuple[Figure, ...]:
+    """Return means over all cells, and by model."""
+    models = measured.own.cells["model"]
+    figures = []
+    for target, each in zip(measured.targets, errors, strict=True):
+        name = target.name.replace("_", " ")
+        figures.append(Figure(f"{name}, mean", float(each.mean())))
+        figures += [
+            Figure(f"{name}, {model}", float(each[(models == model).to_numpy()].mean()))
+            for model in models.unique()
+        ]
+    return tuple(figures)

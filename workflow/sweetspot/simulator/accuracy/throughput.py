@@ -1,0 +1,95 @@
+"""FP8 and several GPUs against NVIDIA's published throughput, with nothing fitted to it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from sweetspot import published
+from sweetspot.catalog import Architecture, catalog_entry, gpu
+from sweetspot.config import Precision
+from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
+from sweetspot.simulator.calibration.fit import Target
+from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
+from sweetspot.simulator.cost.constants import REFERENCE_GPU, Constants, stated_constants, transfer
+
+FP8 = Precision(weights="fp8", kv_cache="fp8")
+# Weights fill these boards but for a few GB. What batch and token limits NVIDIA's tuned engines had
+# there is not known, and decides how many requests fit.
+FULL_BOARDS = (("llama-3.1-70b", "h100-sxm", 1), ("llama-3.1-70b", "a100-80gb", 2))
+# `link.PCIE_RING_SHARE` was fitted to these.
+SEEN = ("llama-3.1-70b", "l40s", 4)
+
+
+def serving_models() -> dict[str, Architecture]:
+    """Return the models of the tables. Source: config.json of meta-llama/Llama-3.1-{8,70,405}B."""
+    small = catalog_entry(THROUGHPUT_MODEL).architecture
+    middle = replace(small, id="llama-3.1-70b", layers=80, hidden=8192, heads=64, ffn=28672)
+    large = replace(small, id="llama-3.1-405b", layers=126, hidden=16384, heads=128, ffn=53248)
+    return {model.id: model for model in (small, middle, large)}
+
+
+def serving_errors() -> pd.DataFrame:
+    """Return simulated over published throughput of every cell, with stated constants.
+
+    Columns: those of the tables, and `ratio`. Cells without a request count, of full boards, or
+    with CUDA graphs off by mistake are left out; those that a constant was fitted to are `seen`.
+    """
+    cells = pd.concat([published.throughput(), published.throughput_serving()], ignore_index=True)
+    cells = cells[cells["requests"].notna() & (cells["engine_version"] != "0.20.0-nograph")]
+    models, frames = serving_models(), []
+    of_one_engine = ["model", "gpu", "tensor_parallel", "precision"]
+    for _, group in cells.groupby(of_one_engine):
+        model, gpu_id, gpus, precision = group[of_one_engine].iloc[0]
+        if (model, gpu_id, gpus) in FULL_BOARDS:
+            continue
+        board = gpu(gpu_id)
+        runs = lay_out(
+            group.assign(model=pd.Series([models[model]] * len(group), group.index, dtype=object)),
+            board,
+            THROUGHPUT_LIMITS.model_copy(update={"tensor_parallel": int(gpus)}),
+            FP8 if precision == "fp8" else None,
+        )
+        values = group["throughput_tokens_per_s"].to_numpy(np.float64)
+        target = Target(model, runs, values, "throughput_tokens_per_s")
+        frames.append(
+            group.assign(
+                ratio=target.ratios(board, _stated(board.id)), seen=(model, gpu_id, gpus) == SEEN
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def fp8_throughput(e: Evaluation) -> Row:
+    """FP8 throughput of Llama 3.1 8B on one GPU, release by release."""
+    found = _predicted(serving_errors())
+    chosen = found[(found["precision"] == "fp8") & (found["model"] == THROUGHPUT_MODEL)]
+    return _row("FP8 throughput of Llama 3.1 8B, nothing fitted", chosen, ["gpu", "engine_version"])
+
+
+def shared_throughput(e: Evaluation) -> Row:
+    """Throughput of Llama 3.1 70B and 405B on up to eight GPUs, FP8 (A100: FP16)."""
+    found = _predicted(serving_errors())
+    chosen = found[found["model"] != THROUGHPUT_MODEL]
+    return _row(
+        "throughput of Llama 3.1 70B and 405B on 1 to 8 GPUs, nothing fitted",
+        chosen,
+        ["gpu", "tensor_parallel"],
+    )
+
+
+def _stated(gpu_id: str) -> Constants:
+    return transfer(stated_constants(), gpu(REFERENCE_GPU), gpu(gpu_id))
+
+
+def _predicted(found: pd.DataFrame) -> pd.DataFrame:
+    return found[~found["seen"]]
+
+
+def _row(test: str, found: pd.DataFrame, parts: list[str]) -> Row:
+    errors = 100 * (found["ratio"] - 1).abs()
+    figures = [Figure("mean", round(float(errors.mean()), 3))]
+    for part, each in errors.groupby([found[name] for name in parts]):
+        figures.append(Figure(" x ".join(map(str, part)), round(float(each.mean()), 3)))
+    return Row(test, "data sheet", (), True, tuple(figures))

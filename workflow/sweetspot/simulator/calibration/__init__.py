@@ -1,0 +1,1 @@
+"""The constants: their files, and how they are fitted."""

@@ -1,0 +1,145 @@
+"""A user's cells, of a run or of a campaign, as a fit of constants takes them."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.catalog import Gpu, gpu, load_model
+from sweetspot.config import Experiment, Limits, Traits, parse_experiment
+from sweetspot.errors import InputError
+from sweetspot.simulator.cost.constants import FITTED
+from sweetspot.simulator.deployment.deployment import TRAITS
+
+MIN_CELLS = 10
+# Whose batching the simulator lays cells out with; `simulator` stands for TensorRT-LLM's.
+ENGINES = (*TRAITS, "simulator")
+_WORDS = ("model", "gpu", "engine", "status", "simulated")
+_NUMBERS = (
+    "requests",
+    "max_batch_size",
+    "input_tokens",
+    "output_tokens",
+    "energy_j",
+    "duration_s",
+)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OwnCells:
+    """The cells of one run on one GPU with one engine.
+
+    Attributes:
+        board: the GPU.
+        cells: rows that a fit can take; models are what `load_model` takes.
+        engine: what ran them.
+        simulated: whether a simulator gave the numbers.
+        limits: those that the engine was built with: of the manifest beside the file, or the
+            paper's.
+        traits: what the engine does; of simulated cells what the manifest says.
+    """
+
+    board: Gpu
+    cells: pd.DataFrame
+    engine: str
+    simulated: bool
+    limits: Limits
+    traits: Traits
+
+
+def read_own_cells(
+    path: Path, board: Gpu | None = None, *, allow_simulated: bool = False
+) -> OwnCells:
+    """Return the measured cells of a run on a GPU, or with leave also simulated ones.
+
+    Measured and simulated cells are never taken together. Without `board` the GPU is the one that
+    all cells are of.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column or a number, has too few measured
+            cells on this GPU, cells of several GPUs where none is named, or several engines'.
+    """
+    cells = _read(path)
+    board = _only_board(cells, path) if board is None else board
+    simulated = cells["simulated"].astype(str).str.lower() == "true"
+    only_simulated = bool(len(cells) and simulated.all())
+    if only_simulated and not allow_simulated:
+        raise InputError(
+            f"{path} holds simulated cells only; constants are fitted to measured ones"
+            " (--allow-simulated to try it all the same)"
+        )
+    kind = "simulated" if only_simulated else "measured"
+    kept = (simulated == only_simulated) & (cells["status"] == "ok") & (cells["gpu"] == board.id)
+    engines = sorted(cells.loc[kept, "engine"].astype(str).unique())
+    if len(engines) > 1 or not set(engines) <= set(ENGINES):
+        raise InputError(
+            f"{path} has cells of {', '.join(engines)}; constants go with one engine, and with one"
+            f" of in-flight batching: {' or '.join(ENGINES)}"
+        )
+    if int(kept.sum()) < MIN_CELLS:
+        others = sorted({str(name) for name in cells["gpu"].dropna()} - {board.id})
+        met = f" (other cells: {', '.join(others)})" if others else ""
+        raise InputError(
+            f"{path} has {int(kept.sum())} {kind} cells on {board.id}{met}; a fit of"
+            f" {len(FITTED)} constants needs {MIN_CELLS} or more, of several lengths and batch"
+            " sizes"
+        )
+    cells = cells[kept].copy()
+    for name in _NUMBERS:
+        _require_positive(cells, name, path)
+    experiment = _experiment(path)
+    known = {load_model(model).id: model for model in experiment.models}
+    cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
+    (engine,) = engines
+    return OwnCells(
+        board=board,
+        cells=cells.reset_index(drop=True),
+        engine=engine,
+        simulated=only_simulated,
+        limits=experiment.limits,
+        traits=TRAITS.get(engine, experiment.simulator.traits),
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    try:
+        lines = path.suffix == ".jsonl"  # records of a campaign
+        cells = pd.read_json(path, lines=True) if lines else pd.read_csv(path)
+    except (OSError, ValueError) as e:
+        raise InputError(f"cannot read cells {path}: {e}") from e
+    missing = [name for name in _WORDS + _NUMBERS if name not in cells]
+    if missing:
+        raise InputError(f"{path} holds no cells: it lacks the column {missing[0]}")
+    return cells
+
+
+def _only_board(cells: pd.DataFrame, path: Path) -> Gpu:
+    """Return the GPU of all cells."""
+    names = sorted(cells["gpu"].astype(str).unique())
+    if len(names) != 1:
+        raise InputError(f"{path} has cells of {' and '.join(names) or 'no GPU'}, not of one GPU")
+    return gpu(names[0])
+
+
+def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:
+    values = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
+    bad = ~(np.isfinite(values) & (values > 0))
+    if bad.any():
+        row = int(cells.index[int(bad.argmax())])
+        value = str(cells.loc[row, name])
+        raise InputError(f"{path}, line {row + 2}: {name} must be a positive number, not {value}")
+    cells[name] = values
+
+
+def _experiment(path: Path) -> Experiment:
+    """Return the experiment of the manifest beside the cells; without one, the paper's."""
+    manifest = path.with_name("manifest.json")
+    if not manifest.exists():
+        return Experiment()
+    try:
+        stated = json.loads(manifest.read_text(encoding="utf-8"))["experiment"]
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise InputError(f"{manifest} is no manifest of a run: {e!r}; move it away") from e
+    return parse_experiment(stated, str(manifest))

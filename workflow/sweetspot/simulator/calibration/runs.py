@@ -1,0 +1,166 @@
+"""Runs laid out so that all of them are costed in one go, and condensed so that a fit is quick."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from sweetspot.catalog import Architecture, Gpu, load_model
+from sweetspot.config import Limits, Precision, Traits
+from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.cost.roofline import cost
+from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
+from sweetspot.simulator.deployment.shard import shard
+from sweetspot.simulator.run import scheduler_limits
+from sweetspot.simulator.schedule.identical import schedule
+
+# Segments of one run whose FLOPs and bytes lie in the same bins of a logarithmic scale, this wide,
+# are condensed into one. Energies of the paper's cells change by 6e-5 at most, durations by 2e-4.
+BIN_WIDTH = 0.3
+_ALIKE = ("gemm_flops", "prompt_flops", "prompt_bytes", "kv_bytes", "logits")
+
+IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Runs:
+    """Simulated runs.
+
+    Attributes:
+        work: segments of all runs, one run behind the other.
+        run: (segments,) to which run a segment belongs.
+        total_output_tokens: (runs,) N·O.
+        gpus: how many share the model, in every run.
+    """
+
+    work: Work
+    run: IntArray
+    total_output_tokens: FloatArray
+    gpus: int = 1
+
+    def energy_and_duration(
+        self, board: Gpu, constants: Constants
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return energy in J, of all GPUs together, and duration in s of each run."""
+        segments = cost(self.work, board, constants)
+        runs = self.total_output_tokens.size
+        energy_j = _sums(self.run, segments.energy_j, runs)
+        duration_s = _sums(self.run, segments.duration_s, runs)
+        overhead_j = constants.run_overhead_s * constants.run_overhead_w
+        return self.gpus * (energy_j + overhead_j), duration_s + constants.run_overhead_s
+
+    def only(self, kept: BoolArray) -> "Runs":
+        """Return some of the runs; `kept` has one value per run."""
+        of_segments = kept[self.run]
+        return Runs(
+            _each(self.work, lambda values: values[of_segments]),
+            (np.cumsum(kept) - 1)[self.run[of_segments]],
+            self.total_output_tokens[kept],
+            self.gpus,
+        )
+
+
+def lay_out(
+    cells: pd.DataFrame,
+    board: Gpu,
+    limits: Limits,
+    precision: Precision | None = None,
+    traits: Traits | None = None,
+) -> Runs:
+    """Return the runs of cells with columns model, requests, input_tokens and output_tokens.
+
+    A model may be named, or be an Architecture. A column max_batch_size takes the place of the
+    limits' own. Without traits the engine is as the paper's.
+    """
+    traits = traits or Traits()
+    parts: list[Work] = []
+    own_batch = "max_batch_size" in cells
+    for row in cells.to_dict("records"):
+        model = row["model"]
+        named = model if isinstance(model, Architecture) else load_model(str(model))
+        architecture = shard(
+            named, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+        )
+        batch = int(row["max_batch_size"]) if own_batch else limits.max_batch_size
+        bounds = scheduler_limits(architecture, board, limits, batch, traits.cuda_graphs)
+        segments = schedule(
+            requests=int(row["requests"]),
+            input_tokens=int(row["input_tokens"]),
+            output_tokens=int(row["output_tokens"]),
+            limits=bounds,
+        )
+        parts.append(work(architecture, segments, bounds.graphs))
+    lengths = [part.iterations.size for part in parts]
+    gpus = limits.tensor_parallel
+    tokens = (cells["requests"] * cells["output_tokens"]).to_numpy(np.float64)
+    return Runs(concatenate(parts), np.repeat(np.arange(len(parts)), lengths), tokens, gpus)
+
+
+def condensed(runs: Runs) -> Runs:
+    """Return the runs with far fewer segments, and nearly the same energies and durations.
+
+    Long segments are cut where the KV cache they read has grown by a bin, each piece stands as its
+    middle iteration, and pieces of one run that are alike become their mean. For a fit only, which
+    costs the same runs a thousand times.
+    """
+    pieces, run = _cut(runs)
+    logs = [np.log1p(getattr(pieces, name)) for name in _ALIKE]
+    key = np.stack([run, *(np.rint(log / BIN_WIDTH).astype(np.int64) for log in logs)])
+    order = np.lexsort(key)
+    new = np.any(np.diff(key[:, order], axis=1) != 0, axis=0)
+    group = np.empty(run.size, dtype=np.int64)
+    group[order] = np.concatenate([[0], np.cumsum(new)])
+    groups = int(group.max()) + 1
+    iterations = _sums(group, pieces.iterations, groups)
+    means = _each(
+        pieces, lambda values: _sums(group, pieces.iterations * values, groups) / iterations
+    )
+    of_group = np.empty(iterations.size, dtype=np.int64)
+    of_group[group] = run
+    return replace(runs, work=replace(means, iterations=iterations), run=of_group)
+
+
+def _cut(runs: Runs) -> tuple[Work, IntArray]:
+    """Return pieces of segments without growth, and to which run each belongs."""
+    found = runs.work
+    count = found.iterations
+    with np.errstate(divide="ignore", invalid="ignore"):
+        grown = np.log1p(np.nan_to_num(count * found.kv_bytes_growth / found.kv_bytes))
+    pieces = np.clip(np.ceil(grown / BIN_WIDTH), 1, count).astype(np.int64)
+    segment = np.repeat(np.arange(count.size), pieces)
+    place = np.arange(segment.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+    steps, log_growth = count[segment], grown[segment]
+
+    def edge(index: IntArray) -> FloatArray:
+        share = index / pieces[segment]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            geometric = np.expm1(log_growth * share) / np.expm1(log_growth)
+        place_of_edge: FloatArray = np.rint(steps * np.where(log_growth > 0, geometric, share))
+        return place_of_edge
+
+    first, last = edge(place), edge(place + 1)
+    kept = last > first
+    segment, first, last = segment[kept], first[kept], last[kept]
+    middle = (first + last - 1) / 2
+    cut = _each(found, lambda values: values[segment])
+    none = np.zeros(segment.size)
+    whole = replace(
+        cut,
+        iterations=last - first,
+        kv_bytes=cut.kv_bytes + middle * cut.kv_bytes_growth,
+        kv_bytes_growth=none,
+        decode_flops=cut.decode_flops + middle * cut.decode_flops_growth,
+        decode_flops_growth=none,
+    )
+    return whole, runs.run[segment]
+
+
+def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
+    return np.bincount(group, values, groups).astype(np.float64)
+
+
+def _each(found: Work, change: Callable[[FloatArray], FloatArray]) -> Work:
+    return Work(**{f.name: change(getattr(found, f.name)) for f in fields(Work)})

@@ -1,0 +1,169 @@
+"""What each iteration computes and moves: FLOPs and bytes, from the architecture's shapes."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, CudaGraphs
+from sweetspot.simulator.deployment.shard import as_shard
+from sweetspot.simulator.schedule.identical import IntArray, Schedule
+
+FloatArray = npt.NDArray[np.float64]
+
+# Assumed, as the paper's surfaces of OPT 2.7B and Granite 3B ask for it: heads are loaded in tiles
+# of 32 elements, so that one of 80 costs as one of 96.
+HEAD_TILE = 32
+# Decode attention takes longer per byte with heads of 256 that several queries share: a fit to
+# H100's TensorRT-LLM 1.3.0rc20 kernel tables (NVIDIA AIConfigurator 0.12.0) above 64 MB of cache.
+# Heads of 256 that nothing shares take no longer.
+WIDE_HEAD = 256
+WIDE_HEAD_PENALTY = 1.115
+# Attention of a prompt of I tokens reaches I / (I + 540) of the efficiency of a long one: 167, 274,
+# 393, 472, 564 and 624 TFLOP/s at about 192, 384, 768, 1536, 3072 and 6144 tokens (H200 kernel
+# power tables of the AIConfigurator repository, heads of 128). As causal pairs are I / 2 a token,
+# that is the time of 270 more pairs a token.
+PROMPT_START_PAIRS = 270
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Work:
+    """Work of one iteration per segment; every field is an array of shape (segments,).
+
+    In a segment, the j-th iteration's decode attention costs `kv_bytes + j * kv_bytes_growth`
+    bytes and `decode_flops + j * decode_flops_growth` FLOPs; the rest is the same for all j.
+
+    Attributes:
+        iterations: how many iterations the segment stands for.
+        layers: layers of the model.
+        sequences: requests that take part in the iteration.
+        gemm_flops: linear layers, all layers.
+        weight_bytes: their weights, read once an iteration.
+        gemm_bytes: their inputs and outputs, each moved once.
+        elementwise_bytes: inputs and outputs of norms with residuals, positions and activation
+            function, each moved once.
+        prompt_flops, prompt_bytes: attention of prompts, and the KV cache it writes and reads.
+        prompt_start_flops: what attention of prompts takes longer for being short, as FLOPs.
+        prompts_finished: prompts that end here.
+        decode_flops, decode_flops_growth: attention of decode.
+        kv_bytes, kv_bytes_growth: KV cache that decode attention reads and writes.
+        queries_per_kv_head: how many query heads share a KV head.
+        wide_heads: 1 if shared heads are of 256 or more, else 0.
+        logit_flops, logit_weight_bytes: output head.
+        logits: entries of the logit matrix.
+        fp8_gemms, fp8_attention: 1 if linear layers, and attention of prompts, compute in FP8.
+        gpus: how many share each layer; all else is of one of them.
+        all_reduces, message_bytes: how often the GPUs add up activations, and how large they are.
+        gather_bytes: logits that each GPU sends to the others.
+    """
+
+    iterations: FloatArray
+    layers: FloatArray
+    sequences: FloatArray
+    gemm_flops: FloatArray
+    weight_bytes: FloatArray
+    gemm_bytes: FloatArray
+    elementwise_bytes: FloatArray
+    prompt_flops: FloatArray
+    prompt_bytes: FloatArray
+    prompt_start_flops: FloatArray
+    prompts_finished: FloatArray
+    decode_flops: FloatArray
+    decode_flops_growth: FloatArray
+    kv_bytes: FloatArray
+    kv_bytes_growth: FloatArray
+    queries_per_kv_head: FloatArray
+    wide_heads: FloatArray
+    logit_flops: FloatArray
+    logit_weight_bytes: FloatArray
+    logits: FloatArray
+    fp8_gemms: FloatArray
+    fp8_attention: FloatArray
+    gpus: FloatArray
+    all_reduces: FloatArray
+    message_bytes: FloatArray
+    gather_bytes: FloatArray
+
+
+def concatenate(parts: list[Work]) -> Work:
+    """Return the segments of several runs, one behind the other."""
+    return Work(
+        **{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Work)}
+    )
+
+
+def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO_GRAPHS) -> Work:
+    """Return FLOPs (a multiply-add counts 2) and bytes of each segment's iterations.
+
+    Of a part of a model (`shard`) it is the work of one GPU. Attention is that of the layers in the
+    mean: sliding ones look back less far. Steps that are replayed as graphs are padded.
+
+    Source: the counting of section 4 of the paper (arXiv 2602.05695), with the architecture's own
+    KV heads, FFN and vocabulary, causal masks, and weights that are read once per iteration.
+    """
+    a = as_shard(architecture)
+    size = a.bytes_per_element
+    decodes = schedule.decodes.astype(np.float64)
+    prompt_tokens = schedule.prompt_tokens.astype(np.float64)
+    tokens = graphs.padded(decodes + prompt_tokens, prompt_tokens)
+    padding = -(-a.head_dim // HEAD_TILE) * HEAD_TILE / a.head_dim
+    wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads)
+    # One query against one key and value: 2 + 2 FLOPs per element of each query head.
+    pair_flops = 4 * a.query_size * a.layers * padding
+    token_layer_bytes = tokens * a.layers * size
+    gemm_io = 4 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
+    elementwise_io = 8 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
+    context = _mean(a, schedule.decode_context, schedule.sliding_context)
+    growth = _mean(a, schedule.decodes, schedule.sliding_decodes)
+    pairs = _mean(a, schedule.prompt_pairs, schedule.sliding_pairs)
+    prompt_context = _mean(a, schedule.prompt_context, schedule.sliding_prompt_context)
+    rows = decodes + schedule.prompts_finished
+    head_rows = rows
+    if graphs.with_head:
+        head_rows = np.maximum(rows, np.where(prompt_tokens > 0, 0.0, tokens))
+    head_weights = a.vocab * a.hidden
+    # what FP8 inputs of GEMMs save: one write and one read
+    saved_bytes = tokens * a.fp8_input_bytes
+    shared = a.gpus > 1
+
+    def throughout(value: float) -> FloatArray:
+        return np.full(tokens.shape, float(value))
+
+    return Work(
+        iterations=schedule.iterations.astype(np.float64),
+        layers=np.full(tokens.shape, float(a.layers)),
+        sequences=decodes + schedule.prompts,
+        gemm_flops=2.0 * tokens * a.layer_weights * a.layers,
+        weight_bytes=throughout(a.gemm_weight_bytes),
+        gemm_bytes=token_layer_bytes * gemm_io - saved_bytes,
+        elementwise_bytes=token_layer_bytes * elementwise_io - saved_bytes,
+        prompt_flops=pairs * pair_flops,
+        prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
+        prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * pair_flops,
+        prompts_finished=schedule.prompts_finished.astype(np.float64),
+        decode_flops=context * pair_flops,
+        decode_flops_growth=growth * pair_flops,
+        kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding,
+        kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
+        queries_per_kv_head=np.full(tokens.shape, a.heads / a.kv_heads),
+        wide_heads=np.full(tokens.shape, wide),
+        logit_flops=2.0 * head_rows * head_weights,
+        logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),
+        logits=rows * a.full_vocab,
+        fp8_gemms=throughout(a.fp8_weights),
+        fp8_attention=throughout(a.fp8_attention),
+        gpus=throughout(a.gpus),
+        all_reduces=throughout(2 * a.layers + 1 if shared else 0),
+        message_bytes=tokens * (a.hidden * size if shared else 0),
+        gather_bytes=head_rows * (a.vocab * size * (a.gpus - 1)),
+    )
+
+
+def _mean(a: Architecture, full: IntArray, sliding: IntArray) -> FloatArray:
+    """Return the mean over layers of what a full and what a sliding layer has."""
+    if not a.sliding_layers:
+        return full.astype(np.float64)
+    summed = (a.layers - a.sliding_layers) * full + a.sliding_layers * sliding
+    mean: FloatArray = summed / a.layers
+    return mean

@@ -1,0 +1,1 @@
+"""What is served, on what, within which limits; free of numpy."""

@@ -1,0 +1,78 @@
+"""How much of the GPU's memory is left for the KV cache."""
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.gpus import Gpu
+from sweetspot.errors import InputError
+from sweetspot.simulator.deployment.shard import as_shard, require_supported
+
+# CUDA context, cuBLAS and NCCL workspaces, the engine's own buffers: about 1 GB on data-centre
+# boards (what nvidia-smi shows for an engine beyond its weights, KV cache and activations).
+RUNTIME_BYTES = 1_000_000_000
+
+
+def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_size: int) -> int:
+    """Return the bytes of the largest iteration's activations and of the logits of a full batch.
+
+    One layer's tensors are alive at a time: residual, normed input, attention and FFN output
+    (hidden each), Q, K and V, and the FFN's branches. Logits are FP32 and lie there three times:
+    the engine's output, the decoder's copy, and the log-probabilities of its sampling workspace
+    (TensorRT-LLM: DecodingLayerWorkspace, getTopKWorkspaceSizes).
+    """
+    branches = 2 if architecture.gated_ffn else 1
+    per_token = (
+        4 * architecture.hidden
+        + architecture.query_size
+        + 2 * architecture.kv_size
+        + branches * architecture.ffn
+    )
+    logits = 3 * 4 * max_batch_size * as_shard(architecture).full_vocab
+    return max_num_tokens * per_token * architecture.bytes_per_element + logits
+
+
+def free_bytes(
+    architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
+) -> int:
+    """Return the bytes left beside weights, activations and runtime; negative if none are."""
+    activations = activation_bytes(architecture, max_num_tokens, max_batch_size)
+    return gpu.memory_bytes - architecture.weight_bytes - activations - RUNTIME_BYTES
+
+
+def require_fit(
+    architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
+) -> None:
+    """Refuse a model whose weights and activations leave nothing for the KV cache.
+
+    Raises:
+        InputError: says how much memory is missing, or that the GPU has no FP8.
+    """
+    require_supported(architecture, gpu)
+    free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
+    if free <= 0:
+        gpus = as_shard(architecture).gpus
+        place = gpu.id if gpus == 1 else f"any of {gpus} x {gpu.id}"
+        raise InputError(
+            f"model {architecture.id} does not fit {place}: its weights take"
+            f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
+            f" {-free / 1e9:.1f} GB are missing for the activations of max_batch_size"
+            f" {max_batch_size} and max_num_tokens {max_num_tokens};"
+            " choose a smaller model or a GPU with more memory, or lower these limits"
+        )
+
+
+def kv_cache_blocks(
+    architecture: Architecture,
+    gpu: Gpu,
+    *,
+    max_num_tokens: int,
+    max_batch_size: int,
+    memory_fraction: float,
+    tokens_per_block: int,
+) -> int:
+    """Return how many KV-cache blocks fit in `memory_fraction` of the free memory; 0 if none.
+
+    A block is one of every layer. Where layers slide, a long sequence takes fewer of theirs
+    (`windows.py`).
+    """
+    free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
+    block_bytes = architecture.kv_bytes_per_token * tokens_per_block
+    return max(0, int(free * memory_fraction) // block_bytes)

@@ -1,0 +1,167 @@
+"""One GPU's part of a model as it is served: split over GPUs, its weights or KV cache in FP8.
+
+A part is an architecture too, of fewer heads, a narrower FFN and less vocabulary, so whatever
+counts the work or the memory of a model counts that of a part. What every GPU holds or does in full
+(norms, residuals, sampling) is the part's as well, as it is with TensorRT-LLM. Its layers slide
+only where the engine honours that.
+"""
+
+from dataclasses import dataclass, fields
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.gpus import Gpu
+from sweetspot.config import Precision
+from sweetspot.errors import InputError
+from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
+
+FP8_BYTES = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shard(Architecture):
+    """What one of `gpus` GPUs holds and computes of a model; `vocab` is its share of the entries.
+
+    FP8 weights are the matrices of all layers. Embeddings, output head and biases keep the
+    checkpoint's 16 bits, as do activations between kernels. Source: quantisation by ModelOpt as
+    TensorRT-LLM reads it (`hf_quant_config.json` of nvidia/Llama-3.1-8B-Instruct-FP8 and its like:
+    `exclude_modules: [lm_head]`; embeddings are no linear layer).
+
+    Attributes:
+        gpus: how many share each layer.
+        full_vocab: entries of the whole vocabulary; each GPU samples from all logits.
+        fp8_weights, fp8_kv_cache: whether these are in FP8.
+    """
+
+    gpus: int = 1
+    full_vocab: int
+    fp8_weights: bool = False
+    fp8_kv_cache: bool = False
+
+    @property
+    def gemm_weight_bytes(self) -> int:
+        """Bytes of all layers' matrices."""
+        size = FP8_BYTES if self.fp8_weights else self.bytes_per_element
+        return self.layer_weights * self.layers * size
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all parameters on this GPU."""
+        others = self.parameters - self.layer_weights * self.layers
+        return self.gemm_weight_bytes + others * self.bytes_per_element
+
+    @property
+    def kv_bytes_per_token(self) -> int:
+        """Bytes that one token adds to this GPU's KV cache, all layers together."""
+        size = FP8_BYTES if self.fp8_kv_cache else self.bytes_per_element
+        return 2 * self.layers * self.kv_size * size
+
+    @property
+    def windows(self) -> Windows:
+        """How far its layers look back."""
+        if self.sliding_window is None:
+            return NO_WINDOWS
+        return Windows(
+            tokens=self.sliding_window,
+            full_layers=self.layers - self.sliding_layers,
+            sliding_layers=self.sliding_layers,
+        )
+
+    @property
+    def fp8_input_bytes(self) -> int:
+        """Bytes per token that FP8 inputs of all layers' GEMMs save; outputs keep 16 bits.
+
+        Norms and activation functions write their output in FP8 (fused quantisation), so what is
+        saved is saved once in writing and once in reading.
+        """
+        if not self.fp8_weights:
+            return 0
+        inputs = 2 * self.hidden + self.query_size + self.ffn
+        return self.layers * inputs * (self.bytes_per_element - FP8_BYTES)
+
+    @property
+    def fp8_attention(self) -> bool:
+        """Whether attention of prompts computes in FP8: where weights and KV cache are in it.
+
+        Source: trtllm-bench of TensorRT-LLM builds FP8 models with `use_fp8_context_fmha`; it needs
+        an FP8 KV cache. Attention of decode computes in 16 bits; memory holds it up anyway.
+        """
+        return self.fp8_weights and self.fp8_kv_cache
+
+
+def shard(
+    architecture: Architecture,
+    tensor_parallel: int = 1,
+    precision: Precision | None = None,
+    *,
+    sliding_windows: bool = False,
+) -> Shard:
+    """Return one GPU's part of a model that `tensor_parallel` GPUs share.
+
+    Without `sliding_windows` all its layers attend to everything: `trtllm-bench` sets no attention
+    window, so that TensorRT-LLM's engines size and read their KV cache for the whole sequence.
+
+    Query heads, FFN and vocabulary are split; KV heads are, too, and lie on several GPUs each where
+    they are fewer. Embeddings and output head are split along the vocabulary. Source: TensorRT-LLM
+    (`LlmArgs.embedding_parallel_mode`: SHARDING_ALONG_VOCAB; its vocabulary is padded to fit).
+
+    Raises:
+        InputError: heads, KV heads or FFN cannot be split among so many.
+    """
+    a, gpus, precision = architecture, tensor_parallel, precision or Precision()
+    kv_fits = a.kv_heads % gpus == 0 or gpus % a.kv_heads == 0
+    for number, what, fits in (
+        (a.heads, "attention heads", a.heads % gpus == 0),
+        (a.kv_heads, "KV heads", kv_fits),
+        (a.ffn, "FFN columns", a.ffn % gpus == 0),
+    ):
+        if not fits:
+            raise InputError(
+                f"model {a.id} cannot be shared by tensor_parallel {gpus} GPUs: its {number} {what}"
+                f" cannot be split evenly; possible are {', '.join(map(str, possible(a)))}"
+            )
+    whole = {f.name: getattr(a, f.name) for f in fields(Architecture)}
+    part: dict[str, int | None] = {
+        "heads": a.heads // gpus,
+        "kv_heads": max(1, a.kv_heads // gpus),
+        "ffn": a.ffn // gpus,
+        "vocab": -(-a.vocab // gpus),
+    }
+    if not sliding_windows:
+        part |= {"sliding_window": None, "sliding_layers": 0}
+    return Shard(
+        **(whole | part),
+        gpus=gpus,
+        full_vocab=a.vocab,
+        fp8_weights=precision.weights == "fp8",
+        fp8_kv_cache=precision.kv_cache == "fp8",
+    )
+
+
+def possible(architecture: Architecture, most: int = 8) -> list[int]:
+    """Return the numbers of GPUs that can share a model."""
+    a = architecture
+    return [
+        n
+        for n in range(1, most + 1)
+        if a.heads % n == 0 and a.ffn % n == 0 and (a.kv_heads % n == 0 or n % a.kv_heads == 0)
+    ]
+
+
+def as_shard(architecture: Architecture) -> Shard:
+    """Return an architecture as a part: itself if it is one, else the whole model on one GPU."""
+    return architecture if isinstance(architecture, Shard) else shard(architecture)
+
+
+def require_supported(architecture: Architecture, gpu: Gpu) -> None:
+    """Refuse FP8 on a GPU without it.
+
+    Raises:
+        InputError: the GPU's tensor cores have no FP8.
+    """
+    part = as_shard(architecture)
+    if gpu.fp8_flops is None and (part.fp8_weights or part.fp8_kv_cache):
+        what = "weights" if part.fp8_weights else "kv_cache"
+        raise InputError(
+            f"{gpu.id} has no FP8 (NVIDIA GPUs have it from Ada and Hopper on): set {what} to"
+            " 'model', or choose another GPU"
+        )

@@ -1,0 +1,74 @@
+"""The requests in decode: how many, how much cache they read, and until when that rises evenly."""
+
+from heapq import heappop, heappush
+
+from sweetspot.simulator.deployment.windows import SlidingReads, Windows
+from sweetspot.simulator.schedule.queue import Running
+
+
+class Decoding:
+    """All of them get one token an iteration, so each has an iteration at which it will end.
+
+    Attributes:
+        iteration: the next one, counted from 0.
+        count: requests in decode.
+        context: KV-cache tokens that they read in the next iteration, all together.
+        sliding: what a sliding layer reads of it; None where none slides.
+    """
+
+    def __init__(self, windows: Windows) -> None:
+        """Begin with none."""
+        self.iteration = self.count = self.context = 0
+        self.sliding = SlidingReads(windows.tokens) if windows.sliding_layers else None
+        # (ends at, index, request); one that has left before its end leaves its entry behind
+        self._ends: list[tuple[int, int, Running]] = []
+
+    def begin(self, running: Running, output_left: int) -> None:
+        """Take in a request whose prompt has just ended and which lacks so many output tokens."""
+        running.ends_at = self.iteration + output_left
+        heappush(self._ends, (running.ends_at, running.index, running))
+        self.count += 1
+        context = running.prompt_tokens + 1
+        self.context += context
+        if self.sliding is not None:
+            self.sliding.begin(context, self.iteration, running.ends_at)
+
+    def advance(self, iterations: int) -> int:
+        """Take note that this many iterations ran, and return how many windows are now full."""
+        self.context += iterations * self.count
+        self.iteration += iterations
+        return 0 if self.sliding is None else self.sliding.advance(iterations, self.iteration)
+
+    def even_steps(self) -> int:
+        """Return how many iterations differ only in what they read, which rises evenly.
+
+        A request must be here. They last until one ends or fills its window.
+        """
+        until = self.next_end()
+        if self.sliding is not None:
+            until = min(until, self.sliding.next_full())
+        return until - self.iteration
+
+    def next_end(self) -> int:
+        """Return the iteration at which the next request ends; there must be one."""
+        while self._ends[0][2].ends_at != self._ends[0][0]:
+            heappop(self._ends)
+        return self._ends[0][0]
+
+    def pop_ended(self) -> Running | None:
+        """Return a request that has its last token, so that it is no longer here; None if none."""
+        if not self.count or self.next_end() > self.iteration:
+            return None
+        return heappop(self._ends)[2]
+
+    def leave(self, running: Running) -> int:
+        """Let a request go, at its end or before, and return what it would read next."""
+        left = running.ends_at - self.iteration
+        running.generated = running.request.output_tokens - left
+        context = running.request.input_tokens + running.generated
+        if self.sliding is not None:
+            self.sliding.leave(context, self.iteration, running.ends_at)
+        running.ends_at = -1
+        self.count -= 1
+        self.context -= context
+        return context
