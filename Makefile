@@ -81,7 +81,7 @@ docs: .venv/ready-test
 	$(BIN)/sweetspot reference --out-dir docs
 
 calibration: env
-	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/calibrations/h100-sxm.json
+	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/constants/calibrations/h100-sxm.json
 
 accuracy: env
 	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md

@@ -21,7 +21,7 @@ from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
 from sweetspot.figures.canvas import empty_figure, finish, journal_look
 from sweetspot.figures.canvas import panels as axes_of
 from sweetspot.figures.curves import categorical_looks
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
 from sweetspot.simulator.schedule.requests import Lengths, generated
 

@@ -17,8 +17,8 @@ from hypothesis import settings
 
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Experiment
-from sweetspot.simulator.calibration.file import load_calibration, shipped_calibrations
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_calibrations
+from sweetspot.simulator.constants.constants import Constants
 
 LLAMA_70B = {
     "model_type": "llama",

@@ -20,8 +20,8 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan.busy import busy_s, run_s
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.file import load_calibration, shipped_calibrations
 from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_calibrations
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

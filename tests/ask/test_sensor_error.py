@@ -8,7 +8,7 @@ import pytest
 from sweetspot.ask.sensor_error import NONE, TAIL, TRUTH, read_grid
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 
 DOCS = Path(__file__).parents[2] / "docs"
 

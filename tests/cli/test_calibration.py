@@ -13,9 +13,9 @@ from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.file import load_calibration
 from sweetspot.simulator.calibration.runs import lay_out
-from sweetspot.simulator.cost.constants import stated_constants
+from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.constants import stated_constants
 
 LENGTHS = (64, 512, 2048)
 ROOT = Path(__file__).parents[2]

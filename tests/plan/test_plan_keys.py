@@ -10,7 +10,7 @@ import pytest
 from sweetspot.plan import plan as plan_module
 from sweetspot.plan.block import PROTOCOL
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.file import shipped_calibrations
+from sweetspot.simulator.constants.calibration_file import shipped_calibrations
 
 
 @pytest.fixture

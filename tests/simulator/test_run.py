@@ -11,7 +11,7 @@ from sweetspot.catalog import catalog_entry, gpu, model_ids
 from sweetspot.config import Limits
 from sweetspot.errors import EngineError, InputError
 from sweetspot.metering.trace import window_energy_j
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.shard import shard

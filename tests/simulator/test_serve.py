@@ -7,7 +7,7 @@ import pytest
 from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.config import Limits
 from sweetspot.metering.trace import window_energy_j
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.run import scheduler_limits, simulate
 from sweetspot.simulator.schedule.identical import SchedulerLimits

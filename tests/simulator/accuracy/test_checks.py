@@ -13,7 +13,7 @@ from sweetspot.cli import main
 from sweetspot.simulator.accuracy import checks as accuracy
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure
 from sweetspot.simulator.calibration.identifiability import identifiability
-from sweetspot.simulator.cost.constants import FITTED, at_bound
+from sweetspot.simulator.constants.constants import FITTED, at_bound
 
 DOCS = Path(__file__).parents[3] / "docs"
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?")

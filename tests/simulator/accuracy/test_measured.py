@@ -18,9 +18,9 @@ from sweetspot.simulator.accuracy.measured import (
     measured_tests,
     read_measured,
 )
-from sweetspot.simulator.calibration.file import load_calibration
 from sweetspot.simulator.calibration.runs import lay_out
 from sweetspot.simulator.calibration.to_cells import own_targets
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import TRAITS
 
 DATA = Path(__file__).parents[3] / "data" / "h200-vllm"

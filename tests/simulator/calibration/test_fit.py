@@ -9,11 +9,11 @@ import pytest
 
 from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.file import shipped_calibrations
 from sweetspot.simulator.calibration.fit import Target, at_shares, fit_constants, shares_of
 from sweetspot.simulator.calibration.runs import condensed, lay_out
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
-from sweetspot.simulator.cost.constants import FITTED, Constants, stated_constants, transfer
+from sweetspot.simulator.constants.calibration_file import shipped_calibrations
+from sweetspot.simulator.constants.constants import FITTED, Constants, stated_constants, transfer
 from sweetspot.simulator.run import scheduler_limits, simulate
 
 CELLS = pd.DataFrame(

@@ -10,11 +10,11 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import load_calibration
 from sweetspot.simulator.calibration.own_cells import read_own_cells
 from sweetspot.simulator.calibration.runs import lay_out
 from sweetspot.simulator.calibration.to_cells import _SETTING, calibrate_to_cells, held_out_cells
-from sweetspot.simulator.cost.constants import stated_constants, transfer
+from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.constants import stated_constants, transfer
 
 LENGTHS = (64, 512, 2048)
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.roofline import BALANCE, LIMIT_SHARE, cost
 from sweetspot.simulator.cost.work import Work, work
 from sweetspot.simulator.schedule.identical import Schedule

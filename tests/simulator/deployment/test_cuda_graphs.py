@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import Work, work
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs

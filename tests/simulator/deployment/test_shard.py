@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.work import Work, work
 from sweetspot.simulator.deployment.memory import free_bytes
 from sweetspot.simulator.deployment.shard import Shard, as_shard, possible, shard

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.errors import EngineError
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.cost.work import work

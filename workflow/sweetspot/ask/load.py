@@ -10,7 +10,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import load_model
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.deployment.deployment import honoured
 from sweetspot.simulator.deployment.shard import shard

@@ -12,8 +12,8 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config import MAX_GPUS, Limits, Precision, Stored
 from sweetspot.errors import EngineError, InputError
-from sweetspot.simulator.calibration.file import load_calibration
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.deployment import chosen_traits, honoured
 from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.run import Simulation, scheduler_limits, simulate

@@ -17,7 +17,7 @@ from sweetspot.analysis.least_squares import fit_form
 from sweetspot.catalog import Gpu, load_model
 from sweetspot.config import Limits
 from sweetspot.energy_models import form
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
 from sweetspot.simulator.sensor import (
     PAPER_SENSOR,

@@ -10,7 +10,7 @@ from sweetspot.cli.traits import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without
-    from sweetspot.simulator.calibration.file import CalibrationFile
+    from sweetspot.simulator.constants.calibration_file import CalibrationFile
 
 Commands = Any  # argparse names the type only in private
 

@@ -45,7 +45,7 @@ def _protocol(arguments: argparse.Namespace) -> None:
     from sweetspot.figures.sensor_error import protocol_figure
     from sweetspot.files import make_folder, write_text_atomic
     from sweetspot.reference.sensor import sensor_page
-    from sweetspot.simulator.calibration.file import load_calibration
+    from sweetspot.simulator.constants.calibration_file import load_calibration
 
     for path in (arguments.page, arguments.figure):
         if path is not None:

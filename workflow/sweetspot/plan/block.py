@@ -14,7 +14,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
 from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import Calibration
+from sweetspot.simulator.constants.calibration_file import Calibration
 from sweetspot.simulator.deployment.deployment import in_words
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.

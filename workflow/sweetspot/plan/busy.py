@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import EngineError
 from sweetspot.plan.block import Block
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.run import scheduler_limits, simulate
 
 

@@ -10,7 +10,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Sweep
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
-from sweetspot.simulator.calibration.file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
 from sweetspot.simulator.deployment.memory import require_fit
 from sweetspot.simulator.deployment.shard import shard

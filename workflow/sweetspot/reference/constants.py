@@ -4,15 +4,15 @@ from collections.abc import Iterable
 from dataclasses import fields
 
 from sweetspot.reference.words import notice, table
-from sweetspot.simulator.calibration.file import CalibrationFile, shipped_calibrations
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.calibration_file import CalibrationFile, shipped_calibrations
+from sweetspot.simulator.constants.constants import Constants
 
 
 def constants_page() -> str:
     """Return docs/simulator-constants.md."""
     return "\n".join(
         [
-            notice("simulator/cost/constants.py"),
+            notice("simulator/constants/constants.py"),
             "# Constants of the simulator",
             "",
             "What they do: [simulator.md](simulator.md). A fit holds every constant between its"

@@ -9,7 +9,7 @@ from sweetspot.catalog.gpus import Gpu
 from sweetspot.config import GraphSizes, Limits
 from sweetspot.errors import EngineError
 from sweetspot.metering.trace import PowerTrace, window_energy_j
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs

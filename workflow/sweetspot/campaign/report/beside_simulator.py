@@ -13,8 +13,8 @@ from sweetspot.figures.beside import beside_figure
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.simulator.accuracy.measured import Measured, read_measured
-from sweetspot.simulator.calibration.file import load_calibration
 from sweetspot.simulator.calibration.to_cells import shipped_constants
+from sweetspot.simulator.constants.calibration_file import load_calibration
 
 _FIGURE = "beside_simulator"
 _HEADER = (

@@ -19,7 +19,7 @@ from sweetspot.simulator.accuracy.throughput import fp8_throughput, shared_throu
 from sweetspot.simulator.calibration.fit import Fit, fit_constants
 from sweetspot.simulator.calibration.identifiability import identifiability
 from sweetspot.simulator.calibration.to_published import SURFACES, THROUGHPUT, THROUGHPUT_MODEL
-from sweetspot.simulator.cost.constants import stated_constants
+from sweetspot.simulator.constants.constants import stated_constants
 
 # One of each kind of attention: heads of 80 that pad, none of them shared; shared heads of 128, and
 # the model whose throughput is known; shared heads of 256.

@@ -8,12 +8,12 @@ import numpy as np
 
 from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.simulator.calibration.file import Level
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants
 from sweetspot.simulator.calibration.identifiability import Identifiability
 from sweetspot.simulator.calibration.runs import BoolArray
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
-from sweetspot.simulator.cost.constants import REFERENCE_GPU, Constants
+from sweetspot.simulator.constants.calibration_file import Level
+from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sweetspot import published
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration.runs import lay_out
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 
 # How far off each may be, in %.
 TARGETS_PERCENT = {

@@ -8,7 +8,6 @@ import numpy as np
 
 from sweetspot.errors import InputError
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
-from sweetspot.simulator.calibration.file import load_calibration
 from sweetspot.simulator.calibration.fit import Target
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.calibration.runs import BoolArray
@@ -18,7 +17,8 @@ from sweetspot.simulator.calibration.to_cells import (
     own_targets,
     shipped_constants,
 )
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.work import FloatArray
 
 RECORDS = "records.jsonl"

@@ -12,7 +12,12 @@ from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.calibration.fit import Target
 from sweetspot.simulator.calibration.runs import lay_out
 from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
-from sweetspot.simulator.cost.constants import REFERENCE_GPU, Constants, stated_constants, transfer
+from sweetspot.simulator.constants.constants import (
+    REFERENCE_GPU,
+    Constants,
+    stated_constants,
+    transfer,
+)
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 # Weights fill these boards but for a few GB. What batch and token limits NVIDIA's tuned engines had

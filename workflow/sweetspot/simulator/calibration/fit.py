@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.simulator.calibration.runs import BoolArray, Runs, condensed
-from sweetspot.simulator.cost.constants import (
+from sweetspot.simulator.constants.constants import (
     FITTED,
     REFERENCE_GPU,
     Constants,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweetspot.simulator.calibration.fit import Fit
-from sweetspot.simulator.cost.constants import FITTED
+from sweetspot.simulator.constants.constants import FITTED
 
 # A constant may move until the misfit has grown by this share.
 MISFIT_SHARE = 0.01

@@ -10,7 +10,7 @@ import pandas as pd
 from sweetspot.catalog import Gpu, gpu, load_model
 from sweetspot.config import Experiment, Limits, Traits, parse_experiment
 from sweetspot.errors import InputError
-from sweetspot.simulator.cost.constants import FITTED
+from sweetspot.simulator.constants.constants import FITTED
 from sweetspot.simulator.deployment.deployment import TRAITS
 
 MIN_CELLS = 10

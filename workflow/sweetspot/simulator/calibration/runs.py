@@ -9,7 +9,7 @@ import pandas as pd
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.config import Limits, Precision, Traits
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
 from sweetspot.simulator.deployment.shard import shard

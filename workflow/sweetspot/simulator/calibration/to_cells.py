@@ -9,11 +9,11 @@ import pandas as pd
 
 from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import CalibrationFile, load_calibration
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.calibration.runs import BoolArray, lay_out
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.calibration_file import CalibrationFile, load_calibration
+from sweetspot.simulator.constants.constants import Constants
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
 _SEED = 0

@@ -5,10 +5,10 @@ import numpy as np
 from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.file import CalibrationFile
 from sweetspot.simulator.calibration.fit import Target, fit_constants
 from sweetspot.simulator.calibration.runs import lay_out
-from sweetspot.simulator.cost.constants import REFERENCE_GPU
+from sweetspot.simulator.constants.calibration_file import CalibrationFile
+from sweetspot.simulator.constants.constants import REFERENCE_GPU
 
 # The published tables' engines: KV-cache share 0.95, batch tuned from the data set.
 THROUGHPUT_LIMITS = Limits(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.fp8 import in_16_bit
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
 from sweetspot.simulator.cost.work import WIDE_HEAD_PENALTY, FloatArray, Work

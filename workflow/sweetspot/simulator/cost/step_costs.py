@@ -15,7 +15,7 @@ import numpy as np
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.simulator.cost.constants import Constants
+from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.decode_steps import DecodeSteps
 from sweetspot.simulator.cost.roofline import cost, headroom_w
 from sweetspot.simulator.cost.work import FloatArray, work

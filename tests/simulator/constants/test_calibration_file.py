@@ -6,11 +6,11 @@ import pytest
 
 from sweetspot.catalog import gpu, gpu_ids
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.file import (
+from sweetspot.simulator.constants.calibration_file import (
     load_calibration,
     shipped_calibrations,
 )
-from sweetspot.simulator.cost.constants import Constants, at_bound, transfer
+from sweetspot.simulator.constants.constants import Constants, at_bound, transfer
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import asdict, fields, replace
 import pytest
 
 from sweetspot.catalog import gpu, gpu_ids
-from sweetspot.simulator.cost.constants import Constants, at_bound, stated_constants, transfer
+from sweetspot.simulator.constants.constants import Constants, at_bound, stated_constants, transfer
 
 MIDDLE = Constants(
     **{f.name: (f.metadata["low"] + f.metadata["high"]) / 2 for f in fields(Constants)}

@@ -14,7 +14,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
-from sweetspot.simulator.cost.constants import REFERENCE_GPU, Constants, transfer
+from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants, transfer
 
 SCHEMA = 1
 Level = Literal["data sheet", "published numbers", "own measurements"]
@@ -125,7 +125,7 @@ def _require_possible(constants: Constants, gpu: Gpu, name: str) -> None:
 @lru_cache(maxsize=1)
 def shipped_calibrations() -> dict[str, CalibrationFile]:
     """Return the calibrations that ship with the package, by GPU."""
-    folder = resources.files("sweetspot.simulator") / "calibrations"
+    folder = resources.files("sweetspot.simulator.constants") / "calibrations"
     files = [
         _parse(json.loads(entry.read_text(encoding="utf-8")), entry.name)
         for entry in folder.iterdir()
