@@ -99,13 +99,13 @@ def test_manifest_lists_what_it_was_given(run):
     assert list(found["files"]) == ["cells.csv", "comparison.csv"]
 
 
-def test_measuring_again_adopts_and_remeasure_does_not(run, experiment, caplog):
+def test_measuring_again_reuses_and_remeasure_does_not(run, experiment, caplog):
     block = plan(experiment).blocks[0]
     with caplog.at_level("INFO"):
         assert measure(block, run) == 0
         assert measure(block, run, "--remeasure", "all") == 0
-    assert "9 cells, 9 of them adopted" in caplog.messages[-2]
-    assert "9 cells, 0 of them adopted" in caplog.messages[-1]
+    assert "9 cells, 9 of them reused" in caplog.messages[-2]
+    assert "9 cells, 0 of them reused" in caplog.messages[-1]
 
 
 def test_dataset_is_written(tmp_path):
@@ -152,7 +152,7 @@ def test_corrupt_block_file_is_named_with_the_way_out(capsys, tmp_path, experime
         *("cells", "--experiment", experiment.model_dump_json()),
         *("--out", tmp_path / "cells.csv", block),
     )
-    assert f"{block} line 1 is no cell record; delete the file and run again" in message
+    assert f"{block} line 1 is not a cell record; delete the file and run again" in message
 
 
 def test_too_few_cells_say_how_many_a_fit_needs(capsys, run, tmp_path):

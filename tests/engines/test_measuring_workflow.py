@@ -125,7 +125,7 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
     assert snakemake(node, "--unlock", experiment=experiment).returncode == 0
     again = snakemake(node, table, experiment=experiment)
     assert again.returncode == 0, again.stderr
-    assert "opt-1.3b/b32: 3 cells, 2 of them adopted" in again.stdout + again.stderr
+    assert "opt-1.3b/b32: 3 cells, 2 of them reused" in again.stdout + again.stderr
     assert "waiting for" not in again.stdout + again.stderr
     assert len(list(records.rglob("*.json"))) == 3
     assert not list(records.rglob("*.samples.csv"))

@@ -1,4 +1,4 @@
-"""A block of cells: adoption, failures as rows, wrong work, and energies in closed form."""
+"""A block of cells: reuse, failures as rows, wrong work."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from sweetspot.engines.base import Run
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.files import write_text_atomic
-from sweetspot.measure.measure import energy_of_run, measure_block
+from sweetspot.measure.measure import measure_block
 from sweetspot.measure.record import read_block, record_path, trace_path
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
@@ -118,16 +118,16 @@ def test_engine_is_loaded_once_and_closed(block, measured):
     assert not any(record.simulated for record in records)
 
 
-def test_second_run_adopts_everything_and_loads_nothing(measured, caplog):
+def test_second_run_reuses_everything_and_loads_nothing(measured, caplog):
     first = measured(FakeEngine())
     again = FakeEngine()
     with caplog.at_level(logging.INFO):
         assert measured(again) == first
     assert (again.loads, again.closed, again.ran) == (0, 0, [])
-    assert caplog.messages[-1] == "llama-3.2-1b/b1024: 4 cells, 4 of them adopted"
+    assert caplog.messages[-1] == "llama-3.2-1b/b1024: 4 cells, 4 of them reused"
 
 
-def test_remeasure_adopts_nothing(measured):
+def test_remeasure_reuses_nothing(measured):
     measured(FakeEngine())
     again = FakeEngine(meter=FakeMeter(2 * WATTS))
     records = measured(again, remeasure="all")
@@ -136,12 +136,12 @@ def test_remeasure_adopts_nothing(measured):
     assert {record.mean_power_w for record in measured(FakeEngine())} == {2 * WATTS}
 
 
-def test_remeasure_failed_adopts_what_is_ok(block, measured):
+def test_remeasure_failed_reuses_what_is_ok(block, measured):
     bad, wrong = block.cells[1].id, block.cells[3].id
     measured(FakeEngine({bad: EngineError("out of memory"), wrong: {"requests": 9}}))
-    adopted = FakeEngine()
-    assert [r.status for r in measured(adopted)] == ["ok", "failed", "ok", "invalid"]
-    assert adopted.ran == []
+    reused = FakeEngine()
+    assert [r.status for r in measured(reused)] == ["ok", "failed", "ok", "invalid"]
+    assert reused.ran == []
     again = FakeEngine()
     assert [r.status for r in measured(again, remeasure="failed")] == ["ok"] * 4
     assert again.ran == [bad, wrong]
@@ -355,30 +355,6 @@ def test_temperature_may_drift_as_far_as_the_configuration_says(small_experiment
     measure_block(block, FakeEngine(meter=FakeBoardMeter()), tmp_path, tmp_path / "block.jsonl")
     records = read_block(tmp_path / "block.jsonl")
     assert {record.status for record in records} == {"invalid"}
-
-
-def test_energies_of_a_ramp_in_closed_form():
-    """Power 3t W: E(1, 5) = 1.5 (25 - 1) J."""
-    t_s = np.array([0.0, 0.5, 2.0, 7.0])
-    found = energy_of_run(
-        Run(
-            start_s=1.0,
-            end_s=5.0,
-            requests=2,
-            input_tokens=20,
-            output_tokens=12,
-            max_concurrency=2,
-        ),
-        Readings(trace=PowerTrace(t_s, 3 * t_s)),
-        None,
-    ).fields
-    assert found["energy_j"] == pytest.approx(36)
-    assert found["energy_per_token_j"] == pytest.approx(3)
-    assert found["tokens_per_j"] == pytest.approx(1 / 3)
-    assert found["duration_s"] == pytest.approx(4)
-    assert found["mean_power_w"] == pytest.approx(9)
-    assert found["throughput_tokens_per_s"] == pytest.approx(3)
-    assert (found["max_concurrency"], found["energy_source"]) == (2, "integration")
 
 
 def test_row_says_several_gpus_and_fp8(small_experiment, tmp_path):

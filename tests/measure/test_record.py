@@ -1,4 +1,4 @@
-"""Cell records: round trips, adoption, and what is set aside."""
+"""Cell records: round trips, reuse, and what is set aside."""
 
 import json
 import logging
@@ -14,8 +14,8 @@ from sweetspot.errors import InputError
 from sweetspot.measure.record import (
     COLUMNS,
     CellRecord,
-    adopt_record,
     read_block,
+    read_record,
     record_path,
     trace_path,
     write_record,
@@ -64,14 +64,14 @@ def test_record_lies_under_its_cell_and_key(tmp_path):
 
 
 @pytest.mark.parametrize("record", [RECORD, FAILED], ids=["ok", "failed"])
-def test_written_record_is_adopted_whole(path, record):
+def test_written_record_is_reused_whole(path, record):
     write_record(path, record)
-    assert adopt_record(path, RECORD.key) == record
+    assert read_record(path, RECORD.key) == record
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
 
 def test_absent_record_is_none(path):
-    assert adopt_record(path, RECORD.key) is None
+    assert read_record(path, RECORD.key) is None
 
 
 TEXT = RECORD.model_dump_json()
@@ -102,7 +102,7 @@ def test_corrupt_record_is_set_aside_and_named(path, content, caplog):
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     with caplog.at_level(logging.WARNING):
-        assert adopt_record(path, RECORD.key) is None
+        assert read_record(path, RECORD.key) is None
     aside = path.with_name(f"{path.name}.corrupt")
     assert caplog.messages == [f"corrupt cell record set aside as {aside}; its cell is done again"]
     assert aside.read_bytes() == content
@@ -112,7 +112,7 @@ def test_corrupt_record_is_set_aside_and_named(path, content, caplog):
 def test_record_of_another_key_is_set_aside_and_named(path, caplog):
     write_record(path, RECORD.model_copy(update={"key": "fedcba9876543210"}))
     with caplog.at_level(logging.WARNING):
-        assert adopt_record(path, RECORD.key) is None
+        assert read_record(path, RECORD.key) is None
     assert "misplaced cell record set aside as" in caplog.text
     assert not path.exists()
     assert path.with_name(f"{path.name}.misplaced").exists()
@@ -121,7 +121,7 @@ def test_record_of_another_key_is_set_aside_and_named(path, caplog):
 def test_record_that_cannot_be_read_is_an_input_error(path):
     path.mkdir(parents=True)
     with pytest.raises(InputError, match=r"cannot read cell record .*Is a directory"):
-        adopt_record(path, RECORD.key)
+        read_record(path, RECORD.key)
 
 
 @pytest.mark.parametrize("name", ["energy_j", "duration_s", "tokens_per_j", "mean_power_w"])
@@ -146,7 +146,7 @@ def test_block_file_gives_back_its_records_whatever_their_reasons(tmp_path_facto
 def test_line_that_is_no_record_is_named(tmp_path):
     path = tmp_path / "block.jsonl"
     path.write_text(f"{TEXT}\n{TEXT[:50]}\n", encoding="utf-8")
-    with pytest.raises(InputError, match=r"block\.jsonl line 2 is no cell record; delete the file"):
+    with pytest.raises(InputError, match=r"block\.jsonl line 2 is not a cell record; delete"):
         read_block(path)
 
 

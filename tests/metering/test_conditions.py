@@ -87,7 +87,7 @@ def test_idle_power_is_the_median_of_the_samples(readings_of):
         (1410, np.nan, {"max_sm_mhz": 1980}, False),
     ],
 )
-def test_clocks_that_were_set_are_told(readings_of, sm_mhz, reasons, meter, expected):
+def test_clocks_that_were_set_are_said(readings_of, sm_mhz, reasons, meter, expected):
     readings = readings_of(300, sm_mhz=sm_mhz, event_reasons=reasons, temperature_c=50, meter=meter)
     text = "a lock or application clocks held the SM clock at 1410 MHz of 1980 MHz, in 100% of the"
     said = [remark for remark in remarks(readings, 5, 15) if "clocks held" in remark]
@@ -104,7 +104,7 @@ def test_clocks_that_were_set_are_told(readings_of, sm_mhz, reasons, meter, expe
     ],
 )
 def test_what_no_gate_could_ask_for_is_said(readings_of, told, lacking):
-    said = f"this GPU does not tell {lacking}, so that was not checked"
+    said = f"this GPU does not report {lacking}, so that was not checked"
     assert remarks(readings_of(300, **told), 5, 15) == ((said,) if lacking else ())
 
 

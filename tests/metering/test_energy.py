@@ -154,12 +154,6 @@ def test_readings_of_power_alone_are_integrated():
     assert (found.counter_j, found.sum_500ms_j, found.gap) == (None, None, None)
 
 
-@pytest.mark.parametrize("window", [(-0.1, 5), (5, 20.1), (5, 5)])
-def test_window_outside_the_trace_is_refused(readings_of, window):
-    with pytest.raises(ValueError, match="not inside the trace"):
-        window_energy(steady(readings_of), *window)
-
-
 PIECES = st.lists(st.tuples(st.floats(0.5, 4), st.floats(60, 700)), min_size=2, max_size=10)
 
 

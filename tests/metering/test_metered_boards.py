@@ -12,12 +12,10 @@ import numpy as np
 import pytest
 
 from sweetspot.errors import MeterError
-from sweetspot.metering.conditions import conditions, remarks
-from sweetspot.metering.energy import window_energy
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.trace import read_trace
-from sweetspot.metering.validity import broken_gates
+from sweetspot.metering.window import Window
 
 NO_COUNTER = "83,nvmlDeviceGetTotalEnergyConsumption"
 PULSE = {"low": 100, "high": 600, "delay": 1.2, "high_s": 10, "period": 1e9}
@@ -100,8 +98,8 @@ def test_known_power_is_metered_within_one_percent(fake_nvml, metered, curves):
         readings = found[name]
         # a pulse is a run between two idle times; the others have edges wherever they fall
         for start_s, end_s in ((1.2, 11.2), (1.2, 11.4)) if "pulse" in name else ((1.31, 11.31),):
-            window = (origin_s + start_s, origin_s + end_s)
-            energy = window_energy(readings, *window)
+            window = Window(readings, origin_s + start_s, origin_s + end_s)
+            energy = window.energy
             expected_j = true_j(start_s, end_s)
             assert energy.source == SOURCES.get(name, "counter"), name
             assert energy.energy_j == pytest.approx(expected_j, rel=0.01), name
@@ -112,7 +110,7 @@ def test_known_power_is_metered_within_one_percent(fake_nvml, metered, curves):
                 assert energy.gap is None
             if name in ("constant", "square"):
                 assert energy.sum_500ms_j == pytest.approx(expected_j, rel=0.01), name
-            gates = broken_gates(readings, *window, 15)
+            gates = window.broken_gates(15)
             assert [gate[:22] for gate in gates] == ["energy counter and inte"[:22]] * (gain > 1)
     shares = [readings.sampler_cpu_share for readings in found.values()]
     assert 0 < max(shares) < 0.1
@@ -124,7 +122,7 @@ def test_paper_protocol_sums_its_own_samples(fake_nvml, metered):
     constant, square = metered(2, origin_s + 3.0, interval_s=0.5)
     for readings, mean_w in ((constant, 250), (square, 500)):
         start_s = readings.trace.t_s[1] - 0.2
-        found = window_energy(readings, start_s, start_s + 2, "paper")
+        found = Window(readings, start_s, start_s + 2, "paper").energy
         assert found.source == "plain sum"
         # a second of every two is drawn high, and each reading is the mean of a second
         assert found.energy_j == pytest.approx(2 * mean_w, rel=0.01 if mean_w == 250 else 0.1)
@@ -147,15 +145,16 @@ def test_boards_that_fail_are_found_out(fake_nvml, metered):
     }
     origin_s = fake_nvml(*boards.values())
     found = dict(zip(boards, metered(len(boards), origin_s + 3.3), strict=True))
-    window = (origin_s + 0.8, origin_s + 2.8)
-
     assert "power sampling broke off: NVML cannot read" in str(found["lost"])
     assert "GPU is lost" in str(found["lost"])
     assert "this GPU reports no power" in str(found["mute"])
     assert "this GPU reports 0 W" in str(found["off"])
 
+    def window(name):
+        return Window(found[name], origin_s + 0.8, origin_s + 2.8)
+
     def gates(name):
-        return broken_gates(found[name], *window, 15)
+        return window(name).broken_gates(15)
 
     assert any("s without a power sample (1 s allowed)" in gate for gate in gates("slow"))
     assert gates("mig")[0].startswith("MIG is on")
@@ -166,9 +165,9 @@ def test_boards_that_fail_are_found_out(fake_nvml, metered):
     assert slowdown.startswith("thermal slowdown by the hardware in ")
     assert heat.startswith("clocks were held down by heat for 0.5")
     assert gates("capped") == ()
-    assert conditions(found["capped"], *window).power_cap_share == pytest.approx(0.25, abs=0.05)
+    assert window("capped").conditions.power_cap_share == pytest.approx(0.25, abs=0.05)
     assert gates("locked") == ()
-    assert "at 1410 MHz of 1980 MHz" in remarks(found["locked"], *window)[0]
+    assert "at 1410 MHz of 1980 MHz" in window("locked").remarks[-1]
     assert re.fullmatch(r"the GPU went from 5\d to 7\d °C \(15 °C allowed\)", gates("heating")[0])
 
 

@@ -6,7 +6,7 @@ import pytest
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.processes import Stranger
 from sweetspot.metering.trace import PowerTrace
-from sweetspot.metering.validity import broken_gates
+from sweetspot.metering.window import Window
 
 WINDOW = (4.0, 16.0)
 
@@ -22,7 +22,7 @@ def gates(readings_of):
             "thermal_violation_s": 3.0,
             "counter_j": lambda t: 300 * t,
         }
-        return broken_gates(readings_of(300, **(good | changes)), *window, drift_c)
+        return Window(readings_of(300, **(good | changes)), *window).broken_gates(drift_c)
 
     return broken
 
@@ -37,11 +37,11 @@ def test_good_run_breaks_none(gates):
 
 
 def test_board_that_says_little_breaks_none(readings_of):
-    assert broken_gates(readings_of(300), *WINDOW, 15) == ()
+    assert Window(readings_of(300), *WINDOW).broken_gates(15) == ()
 
 
 def test_simulated_readings_break_none():
-    assert broken_gates(Readings(PowerTrace([0, 20], [5, 5])), *WINDOW, 15) == ()
+    assert Window(Readings(PowerTrace([0, 20], [5, 5])), *WINDOW).broken_gates(15) == ()
 
 
 @pytest.mark.parametrize(

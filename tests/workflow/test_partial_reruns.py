@@ -48,7 +48,7 @@ def test_new_input_length_costs_its_own_cells(again):
     rows, records = again.cells(), again.records()
     outcome = again.snakemake("results/small/cells.csv")
     assert outcome.code == 0
-    assert "llama-3.2-1b/b1024: 12 cells, 9 of them adopted" in outcome.text
+    assert "llama-3.2-1b/b1024: 12 cells, 9 of them reused" in outcome.text
     later = again.records()
     assert len(later) == 24
     assert {path: later[path] for path in records} == records
@@ -105,13 +105,13 @@ def test_comments_and_touched_files_redo_nothing(own_tree):
 
 
 @pytest.mark.slow
-def test_remeasure_adopts_nothing_each_time_that_it_is_asked_for(again):
+def test_remeasure_reuses_nothing_each_time_that_it_is_asked_for(again):
     old = again.records()
     block = "results/small/blocks/mine/b1024.jsonl"
     remeasure = ("--config", "measure={remeasure: all}")
     outcome = again.snakemake(block, *remeasure)
     assert outcome.code == 0
-    assert "mine/b1024: 9 cells, 0 of them adopted" in outcome.text
+    assert "mine/b1024: 9 cells, 0 of them reused" in outcome.text
     new = again.records()
     assert new.keys() == old.keys()
     assert {path for path in old if new[path] > old[path]} == {p for p in old if "mine" in p.parts}

@@ -21,7 +21,7 @@ def test_truncated_files_cost_one_cell_and_say_so(again):
     outcome = again.snakemake(CELLS)
     assert outcome.code != 0
     line = (again.results / "logs/cells.log").read_text().strip()
-    assert line.startswith("sweetspot: error: results/small/blocks/mine/b1024.jsonl line 9 is no")
+    assert line.startswith("sweetspot: error: results/small/blocks/mine/b1024.jsonl line 9 is not")
     assert "delete the file and run again" in line
     assert line in outcome.err
     assert "Traceback" not in outcome.text
@@ -36,7 +36,7 @@ def test_truncated_files_cost_one_cell_and_say_so(again):
     aside = damaged.with_name(f"{damaged.name}.corrupt")
     assert f"set aside as {aside.relative_to(again.folder)}" in outcome.text
     assert aside.stat().st_size == 100
-    assert "mine/b1024: 9 cells, 8 of them adopted" in outcome.text
+    assert "mine/b1024: 9 cells, 8 of them reused" in outcome.text
     after = again.records()
     assert {path for path in before if after[path] != before[path]} == {damaged}
     assert (again.folder / CELLS).read_bytes() == table
@@ -86,7 +86,7 @@ def test_killed_run_goes_on_where_it_was(project, tmp_path):
     assert project.snakemake("--unlock").code == 0
     outcome = project.snakemake(CELLS)
     assert outcome.code == 0, outcome.text
-    assert f"{MANY_CELLS} cells, {len(done)} of them adopted" in outcome.text
+    assert f"{MANY_CELLS} cells, {len(done)} of them reused" in outcome.text
     records = project.records()
     assert len(records) == MANY_CELLS
     assert {path: records[path] for path in done} == done

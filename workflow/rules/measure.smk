@@ -3,7 +3,7 @@
 Needs:   nothing but the configuration; results/<run>/datasets/ for engines that measure
 Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/sweetspot/measure/record.py)
          results/<run>/cells.csv              one row per cell
-         beside them, outside Snakemake's hands: records/ (a file per finished cell, adopted by
+         beside them, outside Snakemake's hands: records/ (a file per finished cell, reused by
          later runs) with the power trace of each; engine/, the logs and reports of an engine that
          measures
 Config:  engine, gpu, models, sweeps, limits, precision, dataset, measure, simulator, tensorrt_llm,
@@ -71,7 +71,7 @@ rule measure:
         remeasure=EXPERIMENT.measure.remeasure,
         # Never the same twice: each command that asks to measure again does.
         asked=time.time() if EXPERIMENT.measure.remeasure != "nothing" else 0,
-        # A change here runs the job again, which then adopts every record.
+        # A change here runs the job again, which then reuses every record.
         node=node,
     shell:
         "{SWEETSPOT} measure --block {wildcards.block:q} --settings {params.settings:q}"

@@ -163,7 +163,7 @@ def test_opt_is_converted_by_what_its_config_says(node):
     assert record.provenance["engine_dtype"] == "float16"
 
 
-def test_measured_cells_are_adopted_without_a_gpu(node, monkeypatch):
+def test_measured_cells_are_reused_without_a_gpu(node, monkeypatch):
     first = node.measured(sweeps=ONE_CELL)
     monkeypatch.setenv("PATH", "")
     assert node.measured(sweeps=ONE_CELL) == first

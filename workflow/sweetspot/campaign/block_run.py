@@ -9,7 +9,7 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.cost import largest_that_fits
 from sweetspot.campaign.turn import Progress, Turn, turn
 from sweetspot.cells.cell import Cell
-from sweetspot.measure.measure import Remeasure, adopted_record
+from sweetspot.measure.measure import Remeasure, reusable_record
 from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)
@@ -102,5 +102,5 @@ class BlockRun:
             cell
             for cell in cells
             if cell not in self.progress.tried
-            and adopted_record(campaign.records, self.block, cell, self.remeasure) is None
+            and reusable_record(campaign.records, self.block, cell, self.remeasure) is None
         ]

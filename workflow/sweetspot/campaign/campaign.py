@@ -11,7 +11,7 @@ from sweetspot.campaign.logbook import Logbook
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering
 from sweetspot.engines.base import Engine
-from sweetspot.measure.measure import adopted_record
+from sweetspot.measure.measure import reusable_record
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block
 
@@ -53,7 +53,7 @@ class Campaign:
 
     def measured(self, block: Block) -> Iterator[CellRecord]:
         """Return the records that a block has, whatever their status or N."""
-        records = (adopted_record(self.records, block, cell) for cell in block.cells)
+        records = (reusable_record(self.records, block, cell) for cell in block.cells)
         return (record for record in records if record)
 
     def seen(self, block: Block) -> list[Seen]:

@@ -25,7 +25,7 @@ def add_commands(commands: Commands) -> None:
         "--remeasure",
         choices=("nothing", "failed", "all"),
         default="nothing",
-        help="which earlier records not to adopt; default: %(default)s",
+        help="which earlier records not to reuse; default: %(default)s",
     )
     measure.add_argument(
         "--node", metavar="JSON", help="for engines that measure: where this machine has things"
@@ -87,7 +87,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    """Run one block of cells with one engine load; cells with a record are adopted."""
+    """Run one block of cells with one engine load; records that are there are reused."""
     from sweetspot.engines import engine
     from sweetspot.engines.base import parse_node
     from sweetspot.measure.measure import measure_block

@@ -120,7 +120,7 @@ class Measure(Section):
     repeats: Count = Field(default=1, description="How often each cell is measured.")
     remeasure: Literal["nothing", "failed", "all"] = Field(
         default="nothing",
-        description="Which cells that have a record are measured again instead of adopting it: "
+        description="Which cells that have a record are measured again instead of reusing it: "
         "`failed` names those that are not ok.",
     )
     protocol: Literal["standard", "paper"] = Field(

@@ -1,4 +1,4 @@
-"""Cell records: one JSON file per finished cell, written durably and adopted by later runs."""
+"""Cell records: one JSON file per finished cell, written durably and reused by later runs."""
 
 import logging
 from pathlib import Path
@@ -182,7 +182,7 @@ def write_record(path: Path, record: CellRecord) -> None:
     write_text_atomic(path, record.model_dump_json(indent=1) + "\n")
 
 
-def adopt_record(path: Path, key: str) -> CellRecord | None:
+def read_record(path: Path, key: str) -> CellRecord | None:
     """Return the record of an earlier run, or None if there is none.
 
     A corrupt, truncated or misplaced one is set aside under another name and named in a warning.
@@ -226,7 +226,7 @@ def read_block(path: Path) -> list[CellRecord]:
     """Return the records of a block's file, one JSON line each.
 
     Raises:
-        InputError: names the line that is no record, and what to do.
+        InputError: names the line that is not a record, and what to do.
     """
     records = []
     try:
@@ -240,7 +240,7 @@ def read_block(path: Path) -> list[CellRecord]:
             records.append(CellRecord.model_validate_json(line))
         except ValidationError as e:
             raise InputError(
-                f"{path} line {number} is no cell record; delete the file and run again:"
-                " finished cells are adopted from their own records"
+                f"{path} line {number} is not a cell record; delete the file and run again:"
+                " finished cells are reused from their own records"
             ) from e
     return records

@@ -81,18 +81,18 @@ def remarks(readings: Readings, start_s: float, end_s: float) -> tuple[str, ...]
 
 
 def _unchecked(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
-    """Yield what a board does not tell, so that no gate can ask for it."""
+    """Yield what a board does not report, so that no gate can ask for it."""
     lacking = [
         words for name, words in GATED.items() if not samples.inside(name, start_s, end_s).size
     ]
     if lacking:
-        yield f"this GPU does not tell {' and '.join(lacking)}, so that was not checked"
+        yield f"this GPU does not report {' and '.join(lacking)}, so that was not checked"
 
 
 def _clocks_held(
     samples: Samples, max_mhz: float | None, start_s: float, end_s: float
 ) -> Iterator[str]:
-    """Yield how a setting held clocks down; NVML does not tell whether they are locked."""
+    """Yield how a setting held clocks down; NVML does not say whether they are locked."""
     share = share_with(samples, CLOCKS_SET, start_s, end_s)
     sm_mhz = samples.inside("sm_mhz", start_s, end_s)
     if not share or not sm_mhz.size or max_mhz is None:

@@ -9,7 +9,7 @@ import numpy as np
 from sweetspot.metering.counter import PERIODS, Counted, counted
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import FloatArray, Samples
-from sweetspot.metering.trace import PowerTrace, require_span, window_energy_j
+from sweetspot.metering.trace import PowerTrace, window_energy_j
 
 Source = Literal["counter", "integration", "integration of 1-s average", "plain sum"]
 ProtocolName = Literal["standard", "paper"]
@@ -46,16 +46,14 @@ def window_energy(
 ) -> WindowEnergy:
     """Return the energy of [start_s, end_s] by every way there is, and which one counts.
 
+    The trace spans the window.
+
     standard: the board's counter, if it has one that moved throughout the window (not back, and
     never still for more than a second) and at least 50 times in it; otherwise the integral of the
     instantaneous power, or of the 1-s mean on a board that has no other. paper: the plain sum at
     500 ms. What made the choice another than the first one is in `remarks`, and so is a gap of
     more than 5 % between counter and integration.
-
-    Raises:
-        ValueError: the trace does not span the window.
     """
-    require_span(readings.trace, start_s, end_s)
     integration_j = _integration_j(readings, start_s, end_s)
     sum_j = _sum_500ms_j(readings, start_s, end_s)
     counter = _counted(readings, start_s, end_s)

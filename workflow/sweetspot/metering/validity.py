@@ -2,14 +2,7 @@
 
 from collections.abc import Iterator
 
-from sweetspot.metering.conditions import (
-    Conditions,
-    conditions,
-    grown,
-    largest_gap_s,
-    share_with,
-)
-from sweetspot.metering.energy import window_energy
+from sweetspot.metering.conditions import Conditions, grown, share_with
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 
@@ -30,24 +23,27 @@ ENERGY_GAP_WINDOW_S = 10.0  # in a shorter window the counter's edges alone may 
 
 
 def broken_gates(
-    readings: Readings, start_s: float, end_s: float, max_temperature_drift_c: float
+    readings: Readings,
+    start_s: float,
+    end_s: float,
+    max_temperature_drift_c: float,
+    *,
+    seen: Conditions,
+    energy_gap: float | None,
 ) -> tuple[str, ...]:
     """Return why the energy of [start_s, end_s] must not be used, one line a reason; () if it may.
 
     Readings of a meter that has power only, such as the simulator's, break none.
-
-    Raises:
-        ValueError: the trace does not span the window.
+    `seen` and `energy_gap` are what `conditions` and `window_energy` found in the same window.
     """
     if readings.samples is None or readings.interval_s is None:
         return ()
-    seen = conditions(readings, start_s, end_s)
     return (
         *_company(readings, start_s, end_s),
         *_slowdowns(readings.samples, start_s, end_s),
-        *_sampling(readings.samples, readings.interval_s, start_s, end_s),
+        *_sampling(seen, readings.interval_s, end_s - start_s),
         *_drift(seen, max_temperature_drift_c),
-        *_disagreement(readings, start_s, end_s),
+        *_disagreement(energy_gap, end_s - start_s),
     )
 
 
@@ -73,18 +69,18 @@ def _slowdowns(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
         yield f"clocks were held down by heat for {hot_s:.2g} s"
 
 
-def _sampling(samples: Samples, interval_s: float, start_s: float, end_s: float) -> Iterator[str]:
-    found, window_s = samples.inside("t_s", start_s, end_s).size, end_s - start_s
+def _sampling(seen: Conditions, interval_s: float, window_s: float) -> Iterator[str]:
+    if seen.power_samples is None or seen.largest_gap_s is None:
+        return
     needed = max(MIN_SAMPLES, MIN_SHARE * window_s / interval_s)
-    if found < needed:
+    if seen.power_samples < needed:
         yield (
-            f"only {found} power samples in {window_s:.3f} s, {needed:.0f} needed: the run is too"
-            " short, or the host too busy, to be metered"
+            f"only {seen.power_samples} power samples in {window_s:.3f} s, {needed:.0f} needed: the"
+            " run is too short, or the host too busy, to be metered"
         )
-    gap_s = largest_gap_s(samples, start_s, end_s)
     allowed_s = max(MAX_GAP_S, MAX_GAP_INTERVALS * interval_s)
-    if gap_s > allowed_s:
-        yield f"{gap_s:.1f} s without a power sample ({allowed_s:g} s allowed)"
+    if seen.largest_gap_s > allowed_s:
+        yield f"{seen.largest_gap_s:.1f} s without a power sample ({allowed_s:g} s allowed)"
 
 
 def _drift(seen: Conditions, max_temperature_drift_c: float) -> Iterator[str]:
@@ -98,7 +94,6 @@ def _drift(seen: Conditions, max_temperature_drift_c: float) -> Iterator[str]:
         )
 
 
-def _disagreement(readings: Readings, start_s: float, end_s: float) -> Iterator[str]:
-    gap = window_energy(readings, start_s, end_s).gap
-    if gap is not None and abs(gap) > MAX_ENERGY_GAP and end_s - start_s >= ENERGY_GAP_WINDOW_S:
+def _disagreement(gap: float | None, window_s: float) -> Iterator[str]:
+    if gap is not None and abs(gap) > MAX_ENERGY_GAP and window_s >= ENERGY_GAP_WINDOW_S:
         yield f"energy counter and integrated power differ by {gap:+.0%}: neither can be trusted"

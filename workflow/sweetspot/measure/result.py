@@ -1,0 +1,81 @@
+"""What a run and its readings say of a cell: the same for every engine."""
+
+from dataclasses import asdict
+from typing import Any
+
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Metering
+from sweetspot.engines.base import Run
+from sweetspot.errors import MeterError
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.window import Window
+
+
+def result_of(
+    run: Run, cell: Cell, readings: Readings, metering: Metering | None
+) -> dict[str, Any]:
+    """Return a record's status, remarks, energies, rates, powers and conditions.
+
+    Raises:
+        MeterError: the trace does not span the run, or shows no power in it.
+    """
+    protocol = metering.protocol if metering else "standard"
+    try:
+        window = Window(readings, run.start_s, run.end_s, protocol)
+    except ValueError as e:
+        raise MeterError(f"the power trace does not cover the run: {e}") from e
+    if window.energy.energy_j <= 0:
+        raise MeterError("the power trace shows 0 W over the whole run")
+    doubts = [_wrong_work(run, cell), run.untrusted]
+    if metering:
+        doubts += window.broken_gates(metering.max_temperature_drift_c)
+    wrong = [doubt for doubt in doubts if doubt]
+    return {
+        "status": "invalid" if wrong else "ok",
+        "reason": "; ".join(wrong),
+        "remarks": "; ".join((*run.remarks, *window.remarks)),
+        **energies(run, window),
+        **asdict(window.conditions),
+    }
+
+
+def energies(run: Run, window: Window) -> dict[str, Any]:
+    """Return a record's energies, rates and mean power, from the window of a run.
+
+    Energy per token is None for a run without output.
+
+    Source: e = E / (N·O) and its reciprocal, section 5.3 of arXiv 2602.05695.
+    """
+    found, window_s = window.energy, window.end_s - window.start_s
+
+    def of_one_pass(of_the_window: float | None) -> float | None:
+        return None if of_the_window is None else of_the_window / run.passes
+
+    return {
+        "energy_j": of_one_pass(found.energy_j),
+        "energy_source": found.source,
+        "energy_counter_j": of_one_pass(found.counter_j),
+        "energy_integration_j": of_one_pass(found.integration_j),
+        "energy_sum_500ms_j": of_one_pass(found.sum_500ms_j),
+        "energy_gap": found.gap,
+        "passes": run.passes,
+        "window_s": window_s,
+        "duration_s": of_one_pass(window_s),
+        "energy_per_token_j": found.energy_j / run.output_tokens if run.output_tokens else None,
+        "tokens_per_j": run.output_tokens / found.energy_j,
+        "mean_power_w": found.energy_j / window_s,
+        "throughput_tokens_per_s": run.output_tokens / window_s,
+        "max_concurrency": run.max_concurrency,
+    }
+
+
+def _wrong_work(run: Run, cell: Cell) -> str:
+    """Return what the engine did not do of a cell; empty if all is there."""
+    for name, actual, expected in (
+        ("requests", run.requests, cell.requests),
+        ("input tokens", run.input_tokens, cell.requests * cell.input_tokens),
+        ("output tokens", run.output_tokens, cell.total_output_tokens),
+    ):
+        if actual != run.passes * expected:
+            return f"the engine did {actual} {name} instead of {run.passes * expected}"
+    return ""
