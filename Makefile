@@ -96,11 +96,11 @@ bench: env
 	@mkdir -p build
 	$(BIN)/python benchmarks/simulator.py build/benchmark.png
 
-LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet
+LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet
 lock:
-	$(LOCK) pyproject.toml -o requirements.lock
-	$(LOCK) pyproject.toml --group test -c requirements.lock -o requirements-test.lock
+	$(LOCK) --group build -o requirements.lock
+	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
 
 clean:
 	rm -rf .venv $(TORCH) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sweetspot
+from sweetspot.cli.extras import ANALYSIS
 
 PACKAGE = Path(sweetspot.__file__).parent
 
@@ -91,6 +92,28 @@ def test_readers_of_cells_know_nothing_of_what_made_them():
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_library_knows_nothing_of_snakemake(module):
     assert not {n for n in imported(MODULES[module]) if n.partition(".")[0] == "snakemake"}
+
+
+def reached(module):
+    """Return all modules that a module imports, directly or not, now or when called."""
+    found, waiting = set(), [module]
+    while waiting:
+        each = waiting.pop()
+        if each in MODULES and each not in found:
+            found.add(each)
+            waiting += [*GRAPH[each], each.rpartition(".")[0]]
+    return found
+
+
+@pytest.mark.parametrize(
+    "module", ["ask.predict", "ask.load", "campaign.conduct", "catalog", "measure.measure"]
+)
+def test_core_needs_no_package_of_an_extra(module):
+    packages = {
+        n.partition(".")[0] for m in reached(f"sweetspot.{module}") for n in imported(MODULES[m])
+    }
+    assert "pydantic" in packages
+    assert not packages & ANALYSIS
 
 
 PLANNING = """

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from sweetspot import __version__
 from sweetspot.cli import calibration, campaigns, evaluation, questions, sensor, simulate, steps
+from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError
 
 
@@ -50,6 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except SweetspotError as e:
         print(f"sweetspot: error: {' '.join(str(e).split())}", file=sys.stderr)
+        return 2
+    except ImportError as e:
+        missing = missing_package(e)
+        if missing is None:
+            raise
+        print(f"sweetspot: error: {missing}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("sweetspot: interrupted; finished cells are kept", file=sys.stderr)

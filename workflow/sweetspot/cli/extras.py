@@ -1,0 +1,25 @@
+"""Packages that a command needs and this Python lacks, in words: no traceback for a plain install.
+
+Which they are is said in pyproject.toml; a test holds both against each other.
+"""
+
+# Names to import -> names to install.
+CORE = {"numpy": "numpy", "pydantic": "pydantic", "pynvml": "nvidia-ml-py", "yaml": "pyyaml"}
+ANALYSIS = frozenset(
+    {"jinja2", "matplotlib", "pandas", "scipy", "seaborn", "statsmodels", "tabulate"}
+)
+
+
+def missing_package(error: ImportError) -> str | None:
+    """Return what to install, in one line; None where no package of ours is missing."""
+    # pandas words an import that failed anew: which one it was is in the cause
+    for each in (error, error.__cause__):
+        name = each.name if isinstance(each, ModuleNotFoundError) else None
+        if name in ANALYSIS:
+            return (
+                f"this command needs the extra `analysis` ({name} is missing):"
+                " pip install 'sweetspot-llm[analysis]', or '.[analysis]' in a clone"
+            )
+        if name in CORE:
+            return f"{name} is missing: pip install {' '.join(CORE.values())}"
+    return None
