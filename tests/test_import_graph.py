@@ -106,7 +106,7 @@ def reached(module):
 
 
 @pytest.mark.parametrize(
-    "module", ["ask.predict", "ask.load", "campaign.conduct", "catalog", "measure.measure"]
+    "module", ["ask.predict", "ask.load", "campaign.run", "catalog", "measure.measure"]
 )
 def test_core_needs_no_package_of_an_extra(module):
     packages = {

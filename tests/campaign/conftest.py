@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from sweetspot.campaign.box import Box
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import open_logbook
+from sweetspot.campaign.time_box import TimeBox
 from sweetspot.config import parse_experiment
 from sweetspot.engines.base import Run
 from sweetspot.metering.meter import Readings
@@ -149,7 +149,7 @@ def set_up(tmp_path, monkeypatch):
             campaign=campaign,
             clock=clock,
             engines=engines,
-            box=lambda minutes: Box(clock() + 60 * minutes, clock),
+            box=lambda minutes: TimeBox(clock() + 60 * minutes, clock),
         )
 
     return build

@@ -5,14 +5,25 @@ import gzip
 import io
 import json
 
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sweetspot.campaign.compact import read_manifest, write_compact
+from sweetspot.campaign.blocks import measure_blocks
+from sweetspot.campaign.compact import (
+    TRACE_HEADER,
+    CellTrace,
+    pack_traces,
+    read_manifest,
+    thinned,
+    write_compact,
+)
 from sweetspot.campaign.logbook import Call
-from sweetspot.campaign.run import measure_in
-from sweetspot.campaign.turn import Progress
+from sweetspot.campaign.slot import Progress
 from sweetspot.errors import EngineError, InputError
 from sweetspot.measure.record import read_block
+from sweetspot.metering.trace import PowerTrace, window_energy_j
 
 SMALL = {"grid": {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50, 100]}}
 FAILED = (50, 512, 64)
@@ -23,9 +34,9 @@ def case(set_up):
     found = set_up(sweeps=SMALL, faults={FAILED: EngineError("out of memory")})
     (found.campaign.folder / "sensor.json").write_text("{}")
     found.campaign.logbook.calls.append(Call(started_utc="2026-01-01T00:00:00+00:00", minutes=3))
-    measure_in(found.campaign, found.box(1.9), Progress())
+    measure_blocks(found.campaign, found.box(1.9), Progress())
     found.campaign.logbook.requests["llama-3.2-1b/b1024"] = 50
-    measure_in(found.campaign, found.box(30), Progress())
+    measure_blocks(found.campaign, found.box(30), Progress())
     return found
 
 
@@ -75,7 +86,7 @@ def test_manifest_says_what_was_measured_on_what_by_which_code(case, compact):
 
 def test_trace_of_an_earlier_attempt_is_not_taken_for_that_of_a_failure(set_up, case):
     again = set_up(sweeps=SMALL, faults={(50, 64, 64): EngineError("lost")})
-    measure_in(again.campaign, again.box(30), Progress(), "all")
+    measure_blocks(again.campaign, again.box(30), Progress(), "all")
     compact = write_compact(again.campaign)
     with gzip.open(compact / "traces.csv.gz", "rt") as file:
         assert "n50/i64_o64/" not in file.read()
@@ -101,3 +112,66 @@ def test_folder_that_is_no_campaigns_is_refused(tmp_path, content):
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError, match="no manifest of a campaign"):
         read_manifest(tmp_path)
+
+
+STEPS = st.lists(
+    st.tuples(st.floats(0, 2).map(lambda x: round(x, 3)), st.floats(0, 1000)),
+    min_size=2,
+    max_size=60,
+)
+
+
+def trace_of(steps):
+    gaps_s, power_w = np.array(steps).T
+    return PowerTrace(np.cumsum(gaps_s) - 5, power_w)
+
+
+@given(STEPS.filter(lambda steps: sum(gap for gap, _ in steps[1:]) > 0.1), st.floats(0, 3))
+def test_buckets_keep_the_energy_and_the_span(steps, bucket_s):
+    trace = trace_of(steps)
+    edges_s, power_w = thinned(trace, bucket_s)
+    assert (edges_s[0], edges_s[-1]) == (trace.t_s[0], trace.t_s[-1])
+    assert (np.diff(edges_s) > 0).all()
+    energy_j = window_energy_j(trace, trace.t_s[0], trace.t_s[-1])
+    assert power_w @ np.diff(edges_s) == pytest.approx(energy_j, rel=1e-9, abs=1e-9)
+    assert (np.diff(edges_s)[:-1] >= bucket_s).all()
+
+
+def rows_of(content):
+    return list(csv.DictReader(io.StringIO(gzip.decompress(content).decode())))
+
+
+def noisy(cell, seconds):
+    t_s = np.arange(-3, seconds, 0.1)
+    power_w = 400 + np.random.default_rng(len(cell)).normal(0, 30, t_s.size)
+    return CellTrace(cell, PowerTrace(t_s, power_w))
+
+
+def test_small_campaign_keeps_every_sample():
+    traces = [noisy("a", 20), noisy("bb", 10)]
+    content, bucket_s = pack_traces(traces)
+    rows = rows_of(content)
+    assert bucket_s == 0
+    assert tuple(rows[0]) == TRACE_HEADER
+    assert [r["cell"] for r in rows] == ["a"] * 229 + ["bb"] * 129
+    assert (rows[0]["start_s"], rows[0]["end_s"]) == ("-3.0000", "-2.9000")
+
+
+def test_large_campaign_is_thinned_until_it_fits_and_keeps_its_energy():
+    traces = [noisy("a" * n, 300) for n in range(1, 9)]
+    whole, _ = pack_traces(traces)
+    content, bucket_s = pack_traces(traces, max_bytes=len(whole) // 10)
+    assert len(content) <= len(whole) // 10
+    assert bucket_s > 0.5
+    for each in traces:
+        rows = [row for row in rows_of(content) if row["cell"] == each.cell]
+        energy_j = sum(
+            (float(r["end_s"]) - float(r["start_s"])) * float(r["mean_power_w"]) for r in rows
+        )
+        trace = each.trace
+        expected_j = window_energy_j(trace, trace.t_s[0], trace.t_s[-1])
+        assert energy_j == pytest.approx(expected_j, rel=1e-4)
+
+
+def test_equal_traces_give_equal_files():
+    assert pack_traces([noisy("a", 5)]) == pack_traces([noisy("a", 5)])

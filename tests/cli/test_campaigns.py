@@ -90,14 +90,14 @@ for name in ("snakemake", "pandas", "matplotlib", "scipy", "seaborn", "statsmode
 from sweetspot.campaign.compact import PACKAGES
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
-import sweetspot.campaign.conduct
+import sweetspot.campaign.run
 import sweetspot.engines.transformers, sweetspot.engines.vllm
-from sweetspot.campaign.box import Box
+from sweetspot.campaign.time_box import TimeBox
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import open_logbook
-from sweetspot.campaign.run import measure_in
-from sweetspot.campaign.turn import Progress
+from sweetspot.campaign.blocks import measure_blocks
+from sweetspot.campaign.slot import Progress
 from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from pathlib import Path
@@ -110,7 +110,7 @@ campaign = Campaign(
     folder, experiment, open_logbook(folder / "campaign.json", experiment),
     lambda *_: SimulatorEngine(), lambda _: None,
 )
-assert measure_in(campaign, Box(1e6, lambda: 0.0), Progress()) == "all cells are measured"
+assert measure_blocks(campaign, TimeBox(1e6, lambda: 0.0), Progress()) == "all cells are measured"
 write_compact(campaign)
 sys.exit(main(["campaign", sys.argv[2], "--minutes", "5", "--out", sys.argv[1]]))
 """

@@ -8,14 +8,14 @@ from dataclasses import fields
 
 import pytest
 
-from sweetspot.campaign.box import Box
+from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.logbook import Call, open_logbook
 from sweetspot.campaign.report.write import write_report
-from sweetspot.campaign.run import measure_in
 from sweetspot.campaign.sensor.facts import SensorFacts
-from sweetspot.campaign.turn import Progress
+from sweetspot.campaign.slot import Progress
+from sweetspot.campaign.time_box import TimeBox
 from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError
@@ -78,7 +78,7 @@ def simulated(tmp_path_factory):
     campaign.logbook.calls.append(Call(started_utc=STARTED, ended_utc=STARTED, minutes=9))
     campaign.logbook.requests["opt-1.3b/b1024"] = 50  # as if there had been less time for it
     now_s = time.monotonic()
-    measure_in(campaign, Box(now_s + 90_000, lambda: now_s), Progress())
+    measure_blocks(campaign, TimeBox(now_s + 90_000, lambda: now_s), Progress())
     write_report(write_compact(campaign), folder / "report")
     return folder / "report"
 
@@ -147,7 +147,7 @@ def measured(set_up):
     """The data of a campaign that had time for a part of its grid."""
     case = set_up(vllm={"weights": "random"}, figures={"dpi": 72})
     case.campaign.logbook.calls.append(Call(started_utc=STARTED, ended_utc=STARTED, minutes=9))
-    measure_in(case.campaign, case.box(7), Progress())
+    measure_blocks(case.campaign, case.box(7), Progress())
     (case.campaign.folder / "sensor.json").write_text(json.dumps(SENSOR))
     return write_compact(case.campaign)
 
@@ -195,7 +195,7 @@ def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, tmp_path):
     faults = {(128, 512, 512): EngineError("lost")}
     case = set_up(sweeps={"grid": grid, "batch": batch}, faults=faults, figures={"dpi": 72})
     case.campaign.logbook.calls.append(Call(started_utc=STARTED, ended_utc=STARTED, minutes=90))
-    measure_in(case.campaign, case.box(90), Progress())
+    measure_blocks(case.campaign, case.box(90), Progress())
     write_report(write_compact(case.campaign), tmp_path)
     page = (tmp_path / "report.md").read_text()
     assert "| llama-3.2-1b/b1024 | grid | 50 | 4 | 0 | 0 | 0 |" in page

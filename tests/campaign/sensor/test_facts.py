@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from sweetspot.campaign.sensor.curves import averaging, period_s
-from sweetspot.campaign.sensor.facts import Cycle, sensor_facts
+from sweetspot.campaign.sensor.facts import Cycle, averaging, period_s, sensor_facts
 from sweetspot.metering.samples import CHANNELS, Samples
 
 IDLE_W, OFF_W, ON_W = 60.0, 120.0, 600.0

@@ -1,26 +1,37 @@
 """The small folder that a campaign leaves: all that is needed to work with it, and to check it."""
 
+import csv
+import gzip
 import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
-from sweetspot.campaign.traces import HEADER, CellTrace, pack_traces
 from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import CellRecord, trace_path
+from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace, read_trace
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
 SENSOR = ("sensor.json", "sensor.csv.gz")
 PACKAGES = ("numpy", "pydantic", "pyyaml", "nvidia-ml-py")
 GPU_FACTS = ("gpu_name", "gpu_uuid", "driver", "power_limit_w")
+
+# The file of all traces
+TRACE_HEADER = ("cell", "start_s", "end_s", "mean_power_w")
+MAX_TRACES_BYTES = 5_000_000
+BUCKETS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
 class Listed(BaseModel):
@@ -57,6 +68,14 @@ class Manifest(BaseModel):
     files: dict[str, Listed]
 
 
+@dataclass(frozen=True, eq=False, slots=True)
+class CellTrace:
+    """A cell's power, on a clock that is 0 s where its measured window begins."""
+
+    cell: str
+    trace: PowerTrace
+
+
 def write_compact(campaign: Campaign) -> Path:
     """Write the folder `compact` of a campaign from its records, and return it.
 
@@ -83,7 +102,7 @@ def write_compact(campaign: Campaign) -> Path:
         gpus=_gpus(records),
         provenance=provenance(),
         packages={name: _version(name) for name in PACKAGES},
-        traces={"columns": ",".join(HEADER), "bucket_s": bucket_s},
+        traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
         files={name: _listed(out / name) for name in names},
     )
     write_text_atomic(out / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
@@ -130,6 +149,52 @@ def _traces(campaign: Campaign) -> list[CellTrace]:
                 shifted = PowerTrace(trace.t_s - start_s, trace.power_w)
                 found.append(CellTrace(record.cell, shifted))
     return found
+
+
+def thinned(trace: PowerTrace, bucket_s: float) -> tuple[FloatArray, FloatArray]:
+    """Return the edges of buckets, in s, and the mean power in each, in W.
+
+    A bucket reaches from one sample to the first that is `bucket_s` or more later: so its mean
+    times its length is exactly the energy that the trace has there. With 0 s there is one for each
+    two neighbours.
+    """
+    edges = [0]
+    for place, at_s in enumerate(trace.t_s):
+        if at_s > trace.t_s[edges[-1]] and at_s - trace.t_s[edges[-1]] >= bucket_s:
+            edges.append(place)
+    if edges[-1] != trace.t_s.size - 1 and trace.t_s[-1] > trace.t_s[edges[-1]]:
+        edges.append(trace.t_s.size - 1)
+    energy_j = np.concatenate(
+        ([0.0], np.cumsum(np.diff(trace.t_s) * (trace.power_w[1:] + trace.power_w[:-1]) / 2))
+    )
+    edges_s = trace.t_s[edges]
+    return edges_s, np.diff(energy_j[edges]) / np.diff(edges_s)
+
+
+def pack_traces(
+    traces: Iterable[CellTrace], *, max_bytes: int = MAX_TRACES_BYTES
+) -> tuple[bytes, float]:
+    """Return all traces as gzip CSV of TRACE_HEADER, and the bucket's width in s that it took.
+
+    The narrowest of BUCKETS_S is taken with which the file has at most `max_bytes`.
+    """
+    traces = list(traces)
+    for bucket_s in BUCKETS_S:
+        content = gzip.compress(_table(traces, bucket_s).encode(), mtime=0)
+        if len(content) <= max_bytes:
+            break
+    return content, bucket_s
+
+
+def _table(traces: list[CellTrace], bucket_s: float) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(TRACE_HEADER)
+    for each in traces:
+        edges_s, power_w = thinned(each.trace, bucket_s)
+        for start_s, end_s, watts in zip(edges_s, edges_s[1:], power_w, strict=False):
+            table.writerow((each.cell, f"{start_s:.4f}", f"{end_s:.4f}", f"{watts:.2f}"))
+    return text.getvalue()
 
 
 def _gpus(records: list[CellRecord]) -> list[dict[str, str]]:

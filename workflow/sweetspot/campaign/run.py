@@ -1,44 +1,94 @@
-"""Measuring inside a time box: the blocks in turn, each with its share of the time."""
+"""One call of a campaign, from the sensor to the small folder that it leaves."""
 
 import logging
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
 
-from sweetspot.campaign.block_run import BlockRun
-from sweetspot.campaign.box import Box
+from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
-from sweetspot.campaign.turn import Progress
-from sweetspot.errors import EngineError, MeterError
+from sweetspot.campaign.compact import write_compact
+from sweetspot.campaign.design import design
+from sweetspot.campaign.logbook import Call, open_logbook
+from sweetspot.campaign.node import dataset_writer, engines_here, require_node
+from sweetspot.campaign.sensor.square_wave import look_at_sensor
+from sweetspot.campaign.slot import GRACE_S, Progress
+from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interrupts
+from sweetspot.config import Experiment
+from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
+from sweetspot.files import make_folder
 from sweetspot.measure.measure import Remeasure
 
 log = logging.getLogger(__name__)
 
 
-def measure_in(
-    campaign: Campaign, box: Box, progress: Progress, remeasure: Remeasure = "nothing"
-) -> str:
-    """Measure as many cells as fit into the box, and return why there are no more.
+def run_campaign(
+    experiment: Experiment,
+    folder: Path,
+    *,
+    minutes: float,
+    sensor: bool = True,
+    remeasure: Remeasure = "nothing",
+) -> None:
+    """Measure for `minutes` what is most informative of what `folder` lacks.
 
-    The blocks come in their order, each with an equal share of the time that is left; what one
-    does not need goes to the next. Cells that found no room in the share of their block come
-    when all blocks had theirs. A block whose engine cannot be loaded is given up.
+    However this ends, what was measured is durable, and `folder`/compact holds all of it.
 
     Raises:
-        OutOfTimeError: a cell went on for long after the end, and was cut off.
-        InputError: a folder cannot be written to.
+        InputError: the experiment simulates, is not the one of the folder, or the folder cannot be
+            written to.
+        EngineError: this node cannot measure it, or none of its cells ever ran to its end.
+        KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.
     """
-    lost: dict[str, str] = {}
-    last = None  # had all of the time that was left: only the others may find more of it
-    while True:
-        runs = [BlockRun(campaign, block, box, progress, remeasure) for block in campaign.blocks]
-        waiting = [run for run in runs if run.block.id not in lost and run.missing()]
-        turns = [run for run in waiting if run.block is not last]
-        tried = len(progress.tried)
-        for place, run in enumerate(turns):
-            last = run.block
-            try:
-                run.fill(box.share(len(turns) - place))
-            except (EngineError, MeterError) as error:
-                lost[last.id] = f"{last.id} cannot be measured: {error}"
-                log.warning("%s", lost[last.id])
-        if len(progress.tried) == tried:
-            full = ["no other cell fits into the time that is left"] if waiting else []
-            return "; ".join([*lost.values(), *full]) or "all cells are measured"
+    box = TimeBox(monotonic() + 60 * minutes, monotonic)
+    if experiment.engine == "simulator":
+        raise InputError(
+            "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers)"
+        )
+    blocks = design(experiment).blocks
+    require_node(experiment, blocks)
+    make_folder(folder)
+    campaign = Campaign(
+        folder=folder,
+        experiment=experiment,
+        logbook=open_logbook(folder / "campaign.json", experiment),
+        engine_of=engines_here(experiment, folder),
+        prepare=dataset_writer(experiment, folder),
+    )
+    call = Call(started_utc=_utc(), minutes=minutes)
+    campaign.logbook.calls.append(call)
+    campaign.save()
+    progress = Progress()
+    try:
+        with sigterm_interrupts():
+            if sensor and not (folder / "sensor.json").exists():
+                _look_at_sensor(campaign)
+            call.ended = measure_blocks(campaign, box, progress, remeasure)
+    except OutOfTimeError:
+        call.ended = f"a cell went on for {GRACE_S:g} s after the end of the time and was cut off"
+    except KeyboardInterrupt:
+        call.ended = "interrupted"
+        raise
+    except SweetspotError as error:
+        call.ended = str(error)
+        raise
+    finally:
+        call.ended_utc, call.measured = _utc(), len(progress.tried)
+        campaign.save()
+        compact = write_compact(campaign)
+        log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
+    if not any(campaign.seen(block) for block in blocks):
+        raise EngineError(f"nothing could be measured: {call.ended}")
+
+
+def _look_at_sensor(campaign: Campaign) -> None:
+    """Look at the sensor; cells are worth measuring without it."""
+    log.info("looking at the power sensor under a square wave of load")
+    try:
+        look_at_sensor(campaign.folder, campaign.experiment.node)
+    except (EngineError, MeterError) as error:
+        log.warning("the power sensor was not looked at: %s", error)
+
+
+def _utc() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -53,13 +53,13 @@ def minutes(text: str) -> float:
 
 
 def _campaign(arguments: argparse.Namespace) -> None:
-    from sweetspot.campaign.conduct import conduct
+    from sweetspot.campaign.run import run_campaign
     from sweetspot.config import parse_experiment
 
     config = _yaml(arguments.file)
     if arguments.engine:
         config = {**config, "engine": arguments.engine}
-    conduct(
+    run_campaign(
         parse_experiment(config, str(arguments.file)),
         arguments.out,
         minutes=arguments.minutes,

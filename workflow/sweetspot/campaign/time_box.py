@@ -13,7 +13,7 @@ class OutOfTimeError(KeyboardInterrupt):
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class TimeBox:
     """A time to be done by, in s on the clock `now`."""
 
     end_s: float
@@ -24,9 +24,9 @@ class Box:
         """How much time is left, in s; negative after the end."""
         return self.end_s - self.now()
 
-    def share(self, parts: int) -> "Box":
+    def share(self, parts: int) -> "TimeBox":
         """Return the box of the first of `parts` equal parts of what is left."""
-        return Box(self.now() + self.left_s / parts, self.now)
+        return TimeBox(self.now() + self.left_s / parts, self.now)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.campaign.order import most_informative_first
+from sweetspot.campaign.design import most_informative_first
 from sweetspot.cells.cell import Cell
 from sweetspot.config import PAPER_LENGTHS
 from sweetspot.energy_models import form

@@ -1,4 +1,4 @@
-"""A block's turn with one engine load: what fits into its time, and running it."""
+"""A block's time slot with one engine load: what fits into it, and running that."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -6,17 +6,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
-from sweetspot.campaign.box import Box, ended_after
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.cost import Costs, costs
-from sweetspot.campaign.watch import WatchedEngine
+from sweetspot.campaign.time_box import TimeBox, ended_after
 from sweetspot.cells.cell import Cell
-from sweetspot.engines.base import Run
+from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError
 from sweetspot.measure.measure import measuring
 from sweetspot.measure.record import CellRecord
-from sweetspot.plan.block import Block
+from sweetspot.metering.meter import Meter
+from sweetspot.plan.block import Block, Settings
 
 LOAD_S = 60.0  # of an engine, before one was loaded; vLLM on an H200, not compiled: 27 to 32
 CELL_MARGIN = 1.15  # by how much a cell may take longer than expected
@@ -43,22 +43,75 @@ class Progress:
             self.compact_s = monotonic()
 
 
+@dataclass(slots=True)
+class WatchedEngine:
+    """The engine within, unchanged; `ran` is told of each run before its record is written.
+
+    `load_s` is None until the engine was loaded.
+    """
+
+    engine: Engine
+    ran: Callable[[Cell, Run], None]
+    now: Callable[[], float] = monotonic
+    load_s: float | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the engine within."""
+        return self.engine.name
+
+    @property
+    def version(self) -> str:
+        """Its version."""
+        return self.engine.version
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it simulates."""
+        return self.engine.simulated
+
+    def load(self, settings: Settings) -> Session:
+        """Load it, and see how long that takes."""
+        start_s = self.now()
+        session = self.engine.load(settings)
+        self.load_s = self.now() - start_s
+        return _WatchedSession(session, self.ran)
+
+
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """An engine that is loaded when the first cell asks for it.
+class _WatchedSession:
+    session: Session
+    ran: Callable[[Cell, Run], None]
+
+    @property
+    def meter(self) -> Meter:
+        return self.session.meter
+
+    def run(self, cell: Cell) -> Run:
+        run = self.session.run(cell)
+        self.ran(cell, run)
+        return run
+
+    def close(self) -> None:
+        self.session.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A block's time, with an engine that is loaded when the first cell asks for it.
 
     Attributes:
-        share: the time of this turn.
+        share: the time of this slot.
         box: the time of the whole call.
         timeout_s: longest that the engine lets a load or a run take: a hang costs a part of the
-            turn only.
-        records: of this turn's cells so far.
+            slot only.
+        records: of this slot's cells so far.
     """
 
     campaign: Campaign
     block: Block
-    share: Box
-    box: Box
+    share: TimeBox
+    box: TimeBox
     progress: Progress
     timeout_s: float
     costs: Costs
@@ -88,7 +141,7 @@ class Turn:
         """Measure a cell, and note how long what is beside its window took.
 
         Raises:
-            EngineError: nothing but the same failure came of this turn's first cells.
+            EngineError: nothing but the same failure came of this slot's first cells.
             OutOfTimeError: the cell went on for long after the end.
         """
         logbook, now = self.campaign.logbook, self.box.now
@@ -115,10 +168,10 @@ class Turn:
 
 
 @contextmanager
-def turn(
-    campaign: Campaign, block: Block, share: Box, box: Box, progress: Progress
-) -> Iterator[Turn]:
-    """Yield a block's turn; its engine is closed at the end."""
+def open_slot(
+    campaign: Campaign, block: Block, share: TimeBox, box: TimeBox, progress: Progress
+) -> Iterator[Slot]:
+    """Yield a block's slot; its engine is closed at the end."""
     timeout_s = min(campaign.experiment.node.timeout_s, max(MIN_TIMEOUT_S, share.left_s / 2))
 
     def ran(cell: Cell, run: Run) -> None:
@@ -128,7 +181,7 @@ def turn(
     known = costs(block, campaign.metering)
     engine = WatchedEngine(campaign.engine_of(block, timeout_s), ran, box.now)
     with measuring(block, engine, campaign.records) as measure:
-        yield Turn(campaign, block, share, box, progress, timeout_s, known, engine, measure)
+        yield Slot(campaign, block, share, box, progress, timeout_s, known, engine, measure)
 
 
 def _line(record: CellRecord) -> str:
