@@ -55,5 +55,5 @@ def test_another_experiment_is_refused(reopened, changes, named):
 def test_file_that_is_no_logbook_is_refused(tmp_path, content):
     path = tmp_path / "campaign.json"
     path.write_text(content)
-    with pytest.raises(InputError, match="no campaign of this version"):
+    with pytest.raises(InputError, match=f"^campaign {path} .*; choose another folder$"):
         open_logbook(path, parse_experiment(CONFIG))

@@ -101,12 +101,12 @@ def test_byte_order_mark_is_no_obstacle(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not valid JSON"),
-        ('{"model_type": "llama", ', "not valid JSON"),
-        ("[1, 2]", "must hold a JSON object, not a list"),
-        ("3", "must hold a JSON object, not a int"),
-        ("[" * 100_000, "not valid JSON"),
-        ('{"hidden_size": ' + "9" * 5000 + "}", "not valid JSON"),
+        ("", "is not valid JSON"),
+        ('{"model_type": "llama", ', "is not valid JSON"),
+        ("[1, 2]", "must be a mapping of keys to values, not .1, 2"),
+        ("3", "must be a mapping of keys to values, not 3"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"hidden_size": ' + "9" * 5000 + "}", "is not valid JSON"),
         ('{"model_type": "llama", "hidden_size": NaN}', "'hidden_size' must be a positive integer"),
         ('{"model_type": "mamba"}', "cannot read a model of type 'mamba'"),
     ],
@@ -114,7 +114,9 @@ def test_byte_order_mark_is_no_obstacle(tmp_path):
 )
 def test_bad_file_is_refused_in_one_line_with_its_path(tmp_path, text, message):
     path = write_config(tmp_path, text)
-    with pytest.raises(InputError, match=f"^{re.escape(str(path))}: {message}") as caught:
+    with pytest.raises(
+        InputError, match=rf"^(model config )?{re.escape(str(path))}:? {message}"
+    ) as caught:
         load_model(path)
     assert "\n" not in str(caught.value)
 

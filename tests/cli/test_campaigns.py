@@ -53,6 +53,7 @@ def test_simulator_is_no_campaign(refused):
     ("content", "message"),
     [
         ("a: [", "not valid YAML"),
+        ("[" * 50_000, "nested too deeply"),
         ("- a", "must be a mapping"),
         ("", "must be a mapping"),
         ({"engine": "vlm"}, "engine"),
@@ -78,9 +79,9 @@ def test_impossible_time_is_refused(minutes, capsys):
 def test_missing_file_or_data_is_named(capsys, tmp_path):
     missing = str(tmp_path / "missing")
     assert main(["campaign", missing, "--minutes", "5", "--out", missing]) == 2
-    assert f"cannot read {missing}" in capsys.readouterr().err
+    assert f"cannot read experiment {missing}" in capsys.readouterr().err
     assert main(["campaign-report", missing, "--out", str(tmp_path / "out")]) == 2
-    assert f"cannot read {missing}" in capsys.readouterr().err
+    assert f"cannot read manifest {missing}" in capsys.readouterr().err
 
 
 BARE = """

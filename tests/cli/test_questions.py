@@ -138,7 +138,7 @@ def test_bad_question_is_answered_in_one_line(capsys, change, message):
 
 def test_corrupt_config_is_answered_in_one_line(capsys, tmp_path):
     (tmp_path / "config.json").write_text("{", encoding="utf-8")
-    assert "config.json: not valid JSON" in refused(capsys, *QUESTION, "--model", str(tmp_path))
+    assert "config.json is not valid JSON" in refused(capsys, *QUESTION, "--model", str(tmp_path))
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_bad_block_is_refused_in_one_line(capsys, run, experiment):
     good = ["measure", "--block", block.id, *paths]
     settings = ["--settings", block.settings.json]
     assert "is no cell" in refused(capsys, *good, *settings, "--cells", "n0/i64_o64/r0")
-    assert "cannot be read" in refused(capsys, *good, "--settings", "{}", "--cells", "")
+    assert "cannot be used" in refused(capsys, *good, "--settings", "{}", "--cells", "")
     assert not (run / "blocks/bad.jsonl").exists()
 
 
@@ -152,7 +152,8 @@ def test_corrupt_block_file_is_named_with_the_way_out(capsys, tmp_path, experime
         *("cells", "--experiment", experiment.model_dump_json()),
         *("--out", tmp_path / "cells.csv", block),
     )
-    assert f"{block} line 1 is not a cell record; delete the file and run again" in message
+    assert f"{block} line 1 is not valid JSON: " in message
+    assert "; delete the file and run again: finished cells are reused" in message
 
 
 def test_too_few_cells_say_how_many_a_fit_needs(capsys, run, tmp_path):

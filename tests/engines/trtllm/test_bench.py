@@ -203,8 +203,8 @@ def test_clock_that_is_not_ours_is_found_out(benchmark, programs, monkeypatch):
         ("drop", "ran something else: 3 instead of 4 as requests"),
         ("short@answer", r"ran something else: 7\.0 instead of 8 as mean output tokens"),
         ("other limits", "ran something else: 2048 instead of 32 as max_batch_size"),
-        ("no report", r"report .*report\.json cannot be read"),
-        ("cut report", r"report .*report\.json cannot be read"),
+        ("no report", r"cannot read trtllm-bench report .*report\.json"),
+        ("cut report", r"report .*report\.json is not valid JSON"),
         ("other report", r"report .*report\.json cannot be used: engine: Field required"),
         ("no time", "cannot be used: performance.total_latency_ms"),
         ("too long", r"last pass took 0\.\d+ s by its requests, and 5\.000 s by the report"),
@@ -243,7 +243,7 @@ def test_old_files_do_not_pass_for_new_ones(benchmark, programs, monkeypatch):
     run_benchmark(benchmark, programs)
     assert benchmark.stamps.exists()
     monkeypatch.setenv("FAULT", "no report@set")
-    with pytest.raises(EngineError, match="cannot be read"):
+    with pytest.raises(EngineError, match="cannot read trtllm-bench report"):
         run_benchmark(benchmark, programs)
     monkeypatch.setenv("FAULT", "other clock@clock")
     window, _ = run_benchmark(benchmark, programs)

@@ -75,7 +75,7 @@ def test_log_keeps_what_all_workers_of_a_board_print(worker, tmp_path):
     [
         ("sys.exit(3)", "the worker ended without an answer, with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended without an answer, with signal 9"),
-        ("answer('not json')", r"answered 'not json', which is no answer \(Expecting value"),
+        ("answer('not json')", r"answered 'not json', which is no answer \(it is not valid JSON"),
         ("answer('[' * 9999)", r"which is no answer \("),
         ("answer('{}')", r"answered '\{\}', which is no answer \(.*ok"),
         ("answer('[]')", "which is no answer"),

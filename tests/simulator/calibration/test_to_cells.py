@@ -134,9 +134,14 @@ def test_manifest_beside_the_cells_says_limits_and_where_models_are(tmp_path, wr
     own = read_own_cells(path, gpu("h100-sxm"))
     assert own.limits.max_seq_len == 9000
     assert set(own.cells["model"]) == {model}
-    (tmp_path / "manifest.json").write_text("[]", encoding="utf-8")
-    with pytest.raises(InputError, match="is no manifest of a run"):
-        read_own_cells(path, gpu("h100-sxm"))
+    for text, message in (
+        ("{}", "names no experiment"),
+        ("[]", "must be a mapping"),
+        ("[" * 50_000, "nested too deeply"),
+    ):
+        (tmp_path / "manifest.json").write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=rf"^manifest .*manifest\.json.*{message}"):
+            read_own_cells(path, gpu("h100-sxm"))
 
 
 def test_files_that_are_no_cells_are_refused(tmp_path):

@@ -123,7 +123,8 @@ def test_wrong_entry_is_refused_by_name(shipped, write, change, message):
 
 @pytest.mark.parametrize("text", ["", "{", "nonsense", '{"a": 1,}', "[" * 100_000])
 def test_broken_json_is_refused(write, text):
-    assert "is not valid JSON" in refusal(write(text))
+    message = refusal(write(text))
+    assert "is not valid JSON" in message or "is nested too deeply" in message
 
 
 @pytest.mark.parametrize("text", ["[]", "7", '"h100"', "null", "{}"])

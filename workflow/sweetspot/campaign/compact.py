@@ -2,7 +2,6 @@
 
 import csv
 import gzip
-import hashlib
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,17 +10,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
-from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace, read_trace
+from sweetspot.reading import read_as, size_and_sha256
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
 SENSOR = ("sensor.json", "sensor.csv.gz")
@@ -116,17 +115,9 @@ def read_manifest(folder: Path) -> Manifest:
         InputError: there is none, or a file is missing or not the one that it lists.
     """
     path = folder / MANIFEST
-    try:
-        manifest = Manifest.model_validate_json(path.read_bytes())
-    except OSError as e:
-        raise InputError(f"cannot read {path}: {e.strerror}; is {folder} a campaign's data?") from e
-    except ValidationError as e:
-        raise InputError(f"{path} is no manifest of a campaign: {first_error(e)}") from e
+    manifest = read_as(Manifest, path, "manifest", f"is {folder} a campaign's data?")
     for name, listed in manifest.files.items():
-        try:
-            found = _listed(folder / name)
-        except OSError as e:
-            raise InputError(f"{folder / name}, which {path} lists: {e.strerror}") from e
+        found = _listed(folder / name)
         if found != listed:
             raise InputError(
                 f"{folder / name} is not the file that {path} lists: it has {found.bytes} bytes"
@@ -215,5 +206,5 @@ def _version(package: str) -> str:
 
 
 def _listed(path: Path) -> Listed:
-    content = path.read_bytes()
-    return Listed(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+    size, sha256 = size_and_sha256(path)
+    return Listed(bytes=size, sha256=sha256)

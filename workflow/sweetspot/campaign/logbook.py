@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from sweetspot.config import Experiment
-from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
+from sweetspot.reading import parse_as, read_bytes_if_there
 
 # What may change between two calls: where things lie, how they look, and more models.
 FREE = ("run", "models", "node", "figures")
@@ -61,16 +61,10 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
         InputError: it cannot be read, or is that of another experiment.
     """
     now = experiment.model_dump(mode="json")
-    try:
-        logbook = Logbook.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    content = read_bytes_if_there(path, "campaign")
+    if content is None:
         return Logbook(experiment=now)
-    except OSError as e:
-        raise InputError(f"cannot read {path}: {e.strerror}") from e
-    except ValidationError as e:
-        raise InputError(
-            f"{path} is no campaign of this version ({first_error(e)}); choose another folder"
-        ) from e
+    logbook = parse_as(Logbook, content, f"campaign {path}", "choose another folder")
     if changed := _changed(logbook.experiment, now):
         raise InputError(
             f"the campaign in {path.parent} was begun with another {changed};"

@@ -3,7 +3,7 @@
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu, gpu, gpu_ids
 from sweetspot.catalog.huggingface import architecture_from_config
-from sweetspot.catalog.loading import load_model
+from sweetspot.catalog.loading import load_model, read_model_config
 from sweetspot.catalog.models import CatalogEntry, PaperRow, catalog_entry, model_ids
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "gpu_ids",
     "load_model",
     "model_ids",
+    "read_model_config",
 ]

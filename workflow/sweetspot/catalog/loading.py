@@ -1,6 +1,5 @@
 """A model as a user names it: a catalog id, a config.json, or a parsed one."""
 
-import json
 import os
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.huggingface import architecture_from_config
 from sweetspot.catalog.models import catalog_entry, model_ids
 from sweetspot.errors import InputError, unknown_name
+from sweetspot.reading import as_mapping, read_json
 
 _MAX_ID_CHARS = 80
 _MAX_FILE_BYTES = 10 * 2**20  # no config.json comes near; a checkpoint given by mistake does
@@ -37,7 +37,18 @@ def load_model(model: str | os.PathLike[str] | Mapping[str, Any]) -> Architectur
     path = _config_path(model)
     # config.json says nothing of its model; another name, or else the folder, does.
     name = path.parent.name if path.name == "config.json" else path.stem
-    return _named(_read_json(path), str(path), name or path.stem)
+    return _named(read_model_config(path), str(path), name or path.stem)
+
+
+def read_model_config(path: Path) -> dict[str, Any]:
+    """Return what a config.json holds.
+
+    Raises:
+        InputError: it cannot be read, or is no JSON object.
+    """
+    if path.is_file() and path.stat().st_size > _MAX_FILE_BYTES:
+        raise InputError(f"{path}: too large for a config.json")
+    return as_mapping(read_json(path, "model config"), f"model config {path}")
 
 
 def _config_path(model: str | os.PathLike[str]) -> Path:
@@ -69,20 +80,6 @@ def _no_such_model(model: str | os.PathLike[str], text: str) -> InputError:
         )
     unknown = unknown_name("model", text, model_ids())
     return InputError(f"{unknown}; a path to a Hugging Face config.json works too")
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise InputError(f"{path}: too large for a config.json")
-        config = json.loads(path.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    except (ValueError, RecursionError) as error:  # ValueError: broken JSON, or not UTF-8
-        raise InputError(f"{path}: not valid JSON ({error})") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path}: must hold a JSON object, not a {type(config).__name__}")
-    return config
 
 
 def _named(config: Mapping[str, Any], where: str, fallback: str) -> Architecture:

@@ -5,7 +5,8 @@ from typing import Any
 
 import yaml
 
-# The C loader is ten times as fast; PyYAML may be built without it.
+# The C loader is ten times as fast; PyYAML may be built without it. It is for our own files only:
+# others may be nested so deeply that it ends the process.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

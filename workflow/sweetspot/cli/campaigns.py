@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from sweetspot.errors import InputError
-
 Commands = Any  # argparse names the type only in private
 
 _CAMPAIGN = """\
@@ -55,8 +53,9 @@ def minutes(text: str) -> float:
 def _campaign(arguments: argparse.Namespace) -> None:
     from sweetspot.campaign.run import run_campaign
     from sweetspot.config import parse_experiment
+    from sweetspot.reading import as_mapping, read_yaml
 
-    config = _yaml(arguments.file)
+    config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
     if arguments.engine:
         config = {**config, "engine": arguments.engine}
     run_campaign(
@@ -74,17 +73,3 @@ def _report(arguments: argparse.Namespace) -> None:
 
     within = arguments.data / "compact"
     write_report(within if within.is_dir() else arguments.data, arguments.out)
-
-
-def _yaml(path: Path) -> dict[str, Any]:
-    import yaml
-
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise InputError(f"cannot read {path}: {e.strerror}") from e
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise InputError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from e
-    if not isinstance(config, dict):
-        raise InputError(f"{path} must be a mapping of keys to values")
-    return config

@@ -1,12 +1,11 @@
 """Commands that the workflow's jobs call; each runs by hand as well."""
 
 import argparse
-import json
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from sweetspot.errors import InputError
+from sweetspot.reading import parse_json
 
 Commands = Any  # argparse names the type only in private
 
@@ -149,7 +148,7 @@ def _figure(arguments: argparse.Namespace) -> None:
 
     if arguments.name not in FIGURES:
         raise unknown_name("figure", arguments.name, FIGURES)
-    style = parse_style(_json(arguments.style, "--style"), "--style")
+    style = parse_style(parse_json(arguments.style, "--style"), "--style")
     cells = read_cells(arguments.cells)
     figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
     save(figure, arguments.out, style.dpi)
@@ -174,11 +173,4 @@ def _dataset(arguments: argparse.Namespace) -> None:
 def _experiment(text: str) -> Any:
     from sweetspot.config import parse_experiment
 
-    return parse_experiment(_json(text, "--experiment"), "--experiment")
-
-
-def _json(text: str, option: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as e:
-        raise InputError(f"{option} is not valid JSON: {e}") from e
+    return parse_experiment(parse_json(text, "--experiment"), "--experiment")

@@ -16,6 +16,7 @@ from sweetspot.config.figure_style import FigureStyle
 from sweetspot.config.sections import Counts, Dataset, Limits, Measure, Precision, Section
 from sweetspot.config.wording import explain
 from sweetspot.errors import InputError
+from sweetspot.reading import as_mapping
 
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
@@ -206,10 +207,8 @@ Parsed = TypeVar("Parsed", bound=Section)
 
 
 def _parsed(section: type[Parsed], data: Mapping[str, Any], source: str) -> Parsed:
-    if not isinstance(data, Mapping):
-        raise InputError(f"{source} must be a mapping of keys to values, not {data!r}")
     try:
-        return section.model_validate(dict(data))
+        return section.model_validate(as_mapping(data, source))
     except ValidationError as e:
         errors = e.errors()
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""

@@ -2,16 +2,9 @@
 
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from sweetspot.errors import unknown_name
-
-
-def first_error(error: ValidationError) -> str:
-    """Return the first of pydantic's errors in one line: where it is, and what it is."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole of it"
-    return f"{where}: {first['msg']}"
 
 
 def explain(error: dict[str, Any], model: type[BaseModel]) -> str:

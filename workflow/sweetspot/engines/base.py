@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from pydantic import TypeAdapter, ValidationError
-
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Container
-from sweetspot.config.wording import first_error
-from sweetspot.errors import InputError
 from sweetspot.metering.meter import Meter
 from sweetspot.plan.block import Settings
+from sweetspot.reading import parse_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,10 +75,7 @@ def parse_node(node_json: str) -> Node:
     Raises:
         InputError: it cannot be read.
     """
-    try:
-        return TypeAdapter(Node).validate_json(node_json)
-    except ValidationError as e:
-        raise InputError(f"--node cannot be read: {first_error(e)}") from e
+    return parse_as(Node, node_json, "--node")
 
 
 class Session(Protocol):

@@ -1,6 +1,5 @@
 """The manifest of a run: its experiment, its code, and a hash of every file that it made."""
 
-import hashlib
 import json
 from collections.abc import Iterable
 from importlib import metadata
@@ -10,6 +9,7 @@ from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import provenance
+from sweetspot.reading import size_and_sha256
 
 SCHEMA = 1
 PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn")
@@ -23,14 +23,11 @@ def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> 
     """
     listed, folder = {}, out.parent.resolve()
     for path in sorted(files):
-        try:
-            data = path.read_bytes()
-        except OSError as e:
-            raise InputError(f"cannot read {path}: {e.strerror}") from e
+        size, sha256 = size_and_sha256(path)
         if not path.resolve().is_relative_to(folder):
             raise InputError(f"{path} is not in {folder}, the folder of this manifest's run")
         name = path.resolve().relative_to(folder).as_posix()
-        listed[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+        listed[name] = {"bytes": size, "sha256": sha256}
     manifest = {
         "schema_version": SCHEMA,
         "simulated": experiment.engine == "simulator",

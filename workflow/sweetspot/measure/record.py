@@ -4,11 +4,12 @@ import logging
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
+from sweetspot.reading import parse_as, read_as, read_bytes_if_there, read_text
 
 log = logging.getLogger(__name__)
 
@@ -190,15 +191,14 @@ def read_record(path: Path, key: str) -> CellRecord | None:
     Raises:
         InputError: if the file cannot be read or moved.
     """
-    try:
-        record = CellRecord.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
+    content = read_bytes_if_there(path, "cell record")
+    if content is None:
         return None
-    except ValidationError:
+    try:
+        record = parse_as(CellRecord, content, str(path))
+    except InputError:
         _set_aside(path, "corrupt")
         return None
-    except OSError as e:
-        raise InputError(f"cannot read cell record {path}: {e.strerror}") from e
     if record.key != key:
         _set_aside(path, "misplaced")
         return None
@@ -208,8 +208,8 @@ def read_record(path: Path, key: str) -> CellRecord | None:
 def is_failed(path: Path) -> bool:
     """Return whether a record is there and says that its cell is not ok."""
     try:
-        return CellRecord.model_validate_json(path.read_bytes()).status != "ok"
-    except (OSError, ValidationError):
+        return read_as(CellRecord, path, "cell record").status != "ok"
+    except InputError:
         return False
 
 
@@ -228,19 +228,10 @@ def read_block(path: Path) -> list[CellRecord]:
     Raises:
         InputError: names the line that is not a record, and what to do.
     """
-    records = []
-    try:
-        # Not splitlines: a reason may hold other line separators, which JSON does not escape.
-        with path.open(encoding="utf-8", newline="\n") as file:
-            lines = file.readlines()
-    except (OSError, UnicodeDecodeError) as e:
-        raise InputError(f"cannot read {path}: {e}") from e
-    for number, line in enumerate(lines, start=1):
-        try:
-            records.append(CellRecord.model_validate_json(line))
-        except ValidationError as e:
-            raise InputError(
-                f"{path} line {number} is not a cell record; delete the file and run again:"
-                " finished cells are reused from their own records"
-            ) from e
-    return records
+    advice = "delete the file and run again: finished cells are reused from their own records"
+    # Not splitlines: a reason may hold other line separators, which JSON does not escape.
+    lines = read_text(path, "cell records").removesuffix("\n").split("\n")
+    return [
+        parse_as(CellRecord, line, f"{path} line {number}", advice)
+        for number, line in enumerate(lines if lines != [""] else [], start=1)
+    ]

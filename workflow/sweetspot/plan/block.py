@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
 
-from pydantic import JsonValue, TypeAdapter, ValidationError
+from pydantic import JsonValue, TypeAdapter
 
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
-from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
+from sweetspot.reading import parse_as
 from sweetspot.simulator.constants.calibration_file import Calibration
 from sweetspot.simulator.deployment.deployment import in_words
 
@@ -111,12 +111,7 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
     Raises:
         InputError: if a cell's name or the settings cannot be read.
     """
-    try:
-        settings = _adapter().validate_json(settings_json)
-    except ValidationError as e:
-        raise InputError(
-            f"the settings of block {block_id} cannot be read: {first_error(e)}"
-        ) from e
+    settings = parse_as(Settings, settings_json, f"the settings of block {block_id}")
     cells = []
     for name in cell_names.split():
         match = _CELL.fullmatch(name)

@@ -1,6 +1,5 @@
 """From a campaign's data to cells.csv, tables, figures and a page that says what they are worth."""
 
-import json
 import logging
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.record import read_block
+from sweetspot.reading import as_mapping, read_json
 
 log = logging.getLogger(__name__)
 
@@ -59,5 +59,4 @@ def _sensor(data: Path) -> dict[str, Any] | None:
     path = data / "sensor.json"
     if not path.exists():
         return None
-    found: dict[str, Any] = json.loads(path.read_bytes())
-    return found
+    return as_mapping(read_json(path, "sensor facts"), str(path))

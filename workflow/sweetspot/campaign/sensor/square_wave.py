@@ -15,11 +15,12 @@ from sweetspot.campaign.sensor.facts import Cycle, sensor_facts
 from sweetspot.config import NodeSettings
 from sweetspot.engines.process.container import in_container
 from sweetspot.engines.process.run import run_stamped
-from sweetspot.errors import EngineError, MeterError
+from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.files import write_text_atomic
 from sweetspot.metering.lease import leased_board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.trace import write_trace
+from sweetspot.reading import parse_json
 
 PROGRAM = Path(engines.__file__).parent / "workers" / "square_wave.py"
 WAVES = ((3.0, 3.0, 3), (0.5, 0.5, 8))  # s of load, s of pause, cycles
@@ -114,7 +115,6 @@ def _json_lines(log_path: Path) -> Iterator[dict[str, Any]]:
     for line in log_path.read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("{"):
             try:
-                found = json.loads(line)
-            except ValueError:
+                yield parse_json(line, str(log_path))
+            except InputError:
                 continue
-            yield found

@@ -19,6 +19,7 @@ from sweetspot.engines.trtllm.versions import TrtLlmVersion
 from sweetspot.engines.weights.checkpoint import folders_of
 from sweetspot.errors import EngineError, InputError
 from sweetspot.files import make_folder, write_text_atomic
+from sweetspot.reading import read_json
 
 _LIMITS = ("max_seq_len", "max_batch_size", "max_num_tokens")
 
@@ -159,7 +160,7 @@ def _require_engine(build: Build) -> None:
     """
     wanted = build.trtllm.version
     try:
-        config = json.loads((build.engine_dir / "config.json").read_text())
+        config = read_json(build.engine_dir / "config.json", "engine config")
         version = config.get("version", wanted)
         dtype = config.get("pretrained_config", {}).get("dtype", build.dtype)
         built: dict[str, Any] = config.get("build_config", {})
@@ -168,7 +169,7 @@ def _require_engine(build: Build) -> None:
             for name in _LIMITS
             if built.get(name) not in (None, getattr(build.limits, name))
         ]
-    except (ValueError, AttributeError, TypeError) as error:
+    except (InputError, AttributeError, TypeError) as error:
         raise EngineError(
             f"TensorRT-LLM left no valid config.json in {build.engine_dir}"
         ) from error

@@ -3,7 +3,6 @@
 Source: TensorRT-LLM, tensorrt_llm/bench/dataclasses/reporting.py.
 """
 
-import json
 import math
 from pathlib import Path
 
@@ -11,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Limits
-from sweetspot.config.wording import first_error
 from sweetspot.engines.trtllm.versions import TrtLlmVersion
-from sweetspot.errors import EngineError
+from sweetspot.errors import EngineError, InputError
+from sweetspot.reading import first_error, read_json
 
 
 class _Section(BaseModel):
@@ -98,10 +97,10 @@ def read_report(path: Path) -> Report:
         EngineError: there is none, or it is not a report of trtllm-bench.
     """
     try:
-        return Report.model_validate(json.loads(path.read_text()))
+        return Report.model_validate(read_json(path, "trtllm-bench report"))
     except ValidationError as error:
         raise EngineError(
             f"the trtllm-bench report {path} cannot be used: {first_error(error)}"
         ) from error
-    except (OSError, ValueError) as error:
-        raise EngineError(f"the trtllm-bench report {path} cannot be read: {error}") from error
+    except InputError as error:
+        raise EngineError(str(error)) from error

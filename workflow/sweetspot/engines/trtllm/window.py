@@ -4,17 +4,16 @@ First what workers/trtllm_bench_window.py has stamped inside of the engine's pro
 requests' own times, where the version writes them; else when a line of the log arrived.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config.wording import first_error
 from sweetspot.engines.trtllm.report import Report
-from sweetspot.errors import EngineError
+from sweetspot.errors import EngineError, InputError
+from sweetspot.reading import read_as
 
 START_LINE = "Starting benchmark..."
 END_LINE = "Benchmark complete."
@@ -98,9 +97,9 @@ def stamped_window(path: Path, cell: Cell) -> Window | None:
     if not path.exists():
         return None
     try:
-        stamps = _Stamps.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise _unusable(path, error) from error
+        stamps = read_as(_Stamps, path, "stamps of passes")
+    except InputError as error:
+        raise EngineError(str(error)) from error
     work = (cell.requests, cell.requests * cell.input_tokens, cell.total_output_tokens)
     for number, each in enumerate(stamps.passes, start=1):
         done = (each.requests, each.input_tokens, each.output_tokens)
@@ -122,11 +121,13 @@ def requested_window(path: Path) -> Window | None:
     if not path.exists():
         return None
     try:
-        records = TypeAdapter(list[_Request]).validate_python(json.loads(path.read_text()))
-        start_ns = min(record.start_timestamp for record in records)
-        end_ns = max(record.end_timestamp for record in records)
-    except (OSError, ValueError) as error:
-        raise _unusable(path, error) from error
+        records = read_as(list[_Request], path, "times of requests")
+    except InputError as error:
+        raise EngineError(str(error)) from error
+    if not records:
+        raise EngineError(f"times of requests {path} are of none")
+    start_ns = min(record.start_timestamp for record in records)
+    end_ns = max(record.end_timestamp for record in records)
     remark = "one pass only: TensorRT-LLM could not be stamped from within; its log says why"
     return Window(
         passes=((start_ns / 1e9, end_ns / 1e9),), source="--request_json", remarks=(remark,)
@@ -174,8 +175,3 @@ def require_latency(window: Window, report: Report) -> None:
             f"the last pass took {end_s - start_s:.3f} s by its requests, and"
             f" {report.total_latency_s:.3f} s by the report"
         )
-
-
-def _unusable(path: Path, error: Exception) -> EngineError:
-    what = first_error(error) if isinstance(error, ValidationError) else str(error)
-    return EngineError(f"the times in {path} cannot be used: {what}")

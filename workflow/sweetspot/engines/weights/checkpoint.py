@@ -1,10 +1,14 @@
 """Where a model's weights lie, and whether they are what a measurement needs."""
 
-import json
 from pathlib import Path
-from typing import Any
 
-from sweetspot.catalog import Architecture, catalog_entry, load_model, model_ids
+from sweetspot.catalog import (
+    Architecture,
+    catalog_entry,
+    load_model,
+    model_ids,
+    read_model_config,
+)
 from sweetspot.errors import InputError
 
 # What the time and energy of a step depend on, and what no copy of a checkpoint may differ in.
@@ -56,7 +60,7 @@ def require_dtype(folder: Path, dtype: str) -> None:
     Raises:
         InputError: it states another one or none; TensorRT-LLM takes what stands there.
     """
-    config = _config(folder)
+    config = read_model_config(folder / "config.json")
     stated = config.get("torch_dtype") or config.get("dtype")
     if stated != dtype:
         found = f"has torch_dtype {stated}" if stated else "states no torch_dtype"
@@ -68,7 +72,7 @@ def require_dtype(folder: Path, dtype: str) -> None:
 
 def is_opt(folder: Path) -> bool:
     """Return whether a checkpoint is of the family OPT, by what its config.json says."""
-    config = _config(folder)
+    config = read_model_config(folder / "config.json")
     return config.get("model_type") == "opt" or config.get("architectures") == ["OPTForCausalLM"]
 
 
@@ -76,14 +80,3 @@ def folders_of(folder: Path) -> tuple[Path, ...]:
     """Return a checkpoint's folder and those that its links lead to: what a container needs."""
     linked = (path.resolve().parent for path in sorted(folder.iterdir()) if path.is_symlink())
     return tuple(dict.fromkeys((folder, *linked)))
-
-
-def _config(folder: Path) -> dict[str, Any]:
-    path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    if not isinstance(config, dict):
-        raise InputError(f"{path} holds no mapping of keys to values")
-    return config

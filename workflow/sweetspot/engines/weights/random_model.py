@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweetspot.catalog import Architecture, load_model, model_ids
+from sweetspot.catalog import Architecture, load_model, model_ids, read_model_config
 from sweetspot.catalog.families import FAMILIES
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError
@@ -72,5 +72,4 @@ def _published(reference: str, model: Architecture) -> Mapping[str, Any]:
         raise InputError(f"{reference} is no longer the model that was planned; plan anew")
     path = Path(reference).expanduser()
     path = path / "config.json" if path.is_dir() else path
-    file: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8-sig"))
-    return file
+    return read_model_config(path)

@@ -1,11 +1,11 @@
 """What workers may answer; workers/worker_main.py says to what."""
 
-import json
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
-from sweetspot.config.wording import first_error
+from sweetspot.errors import InputError
+from sweetspot.reading import first_error, parse_json
 
 SHOWN_CHARS = 80  # of an answer that is none
 
@@ -54,12 +54,12 @@ def parse_answer(line: bytes, expected: type[Expected]) -> Expected | Refused:
         ValueError: it holds none; the message shows its beginning, and says what is wrong.
     """
     try:
-        answer: Any = json.loads(line)
+        answer = parse_json(line, "it")
         refused = isinstance(answer, dict) and answer.get("ok") is False
         return (Refused if refused else expected).model_validate(answer)
     except ValidationError as e:
         wrong = first_error(e)
-    except (ValueError, RecursionError) as e:
+    except InputError as e:
         wrong = str(e)
     shown = line.decode(errors="replace")[:SHOWN_CHARS]
     raise ValueError(f"{shown!r}, which is no answer ({wrong})")

@@ -1,6 +1,5 @@
 """A user's cells, of a run or of a campaign, as a fit of constants takes them."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import pandas as pd
 from sweetspot.catalog import Gpu, gpu, load_model
 from sweetspot.config import Experiment, Limits, Traits, parse_experiment
 from sweetspot.errors import InputError
+from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
 from sweetspot.simulator.constants.constants import FITTED
 from sweetspot.simulator.deployment.deployment import TRAITS
 
@@ -136,10 +136,11 @@ def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:
 def _experiment(path: Path) -> Experiment:
     """Return the experiment of the manifest beside the cells; without one, the paper's."""
     manifest = path.with_name("manifest.json")
-    if not manifest.exists():
+    content = read_bytes_if_there(manifest, "manifest")
+    if content is None:
         return Experiment()
-    try:
-        stated = json.loads(manifest.read_text(encoding="utf-8"))["experiment"]
-    except (OSError, ValueError, KeyError, TypeError) as e:
-        raise InputError(f"{manifest} is no manifest of a run: {e!r}; move it away") from e
+    what = f"manifest {manifest}"
+    stated = as_mapping(parse_json(content, what), what).get("experiment")
+    if stated is None:
+        raise InputError(f"{what} names no experiment, so it is not that of a run; move it away")
     return parse_experiment(stated, str(manifest))

@@ -1,6 +1,5 @@
 """Calibrations: the simulator's constants in a file that says what they were fitted to."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -12,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.config.wording import first_error
 from sweetspot.errors import InputError
+from sweetspot.reading import first_error, parse_json, read_json
 from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants, transfer
 
 SCHEMA = 1
@@ -76,7 +75,7 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
             constants that no board has.
     """
     if path is not None:
-        found = _parse(_read(path), str(path))
+        found = _parse(read_json(path, "calibration"), str(path))
         if found.gpu != gpu.id:
             raise InputError(
                 f"{path} is a calibration for {found.gpu}, not for {gpu.id};"
@@ -127,20 +126,11 @@ def shipped_calibrations() -> dict[str, CalibrationFile]:
     """Return the calibrations that ship with the package, by GPU."""
     folder = resources.files("sweetspot.simulator.constants") / "calibrations"
     files = [
-        _parse(json.loads(entry.read_text(encoding="utf-8")), entry.name)
+        _parse(parse_json(entry.read_bytes(), entry.name), entry.name)
         for entry in folder.iterdir()
         if entry.name.endswith(".json")
     ]
     return {found.gpu: found for found in files}
-
-
-def _read(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as e:
-        raise InputError(f"cannot read calibration {path}: {e.strerror}") from e
-    except (ValueError, RecursionError) as e:
-        raise InputError(f"{path} is not valid JSON: {e}") from e
 
 
 def _parse(data: Any, name: str) -> CalibrationFile:

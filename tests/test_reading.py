@@ -1,0 +1,146 @@
+"""Reading what others wrote: JSON and YAML as they are, or one line that says what is wrong."""
+
+import hashlib
+import os
+
+import pytest
+from pydantic import BaseModel, ConfigDict
+
+from sweetspot.errors import InputError
+from sweetspot.reading import (
+    MAX_DEPTH,
+    as_mapping,
+    parse_as,
+    parse_json,
+    read_as,
+    read_bytes_if_there,
+    read_json,
+    read_text,
+    read_yaml,
+    size_and_sha256,
+)
+
+READERS = {"JSON": read_json, "YAML": read_yaml}
+
+
+class Box(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    size: int
+
+
+def refusal(call, *arguments):
+    with pytest.raises(InputError) as caught:
+        call(*arguments)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Return a function that writes a file."""
+
+    def write(content):
+        path = tmp_path / "file"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+def nested(levels):
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_file_with_or_without_byte_order_mark_is_read(read, file):
+    assert read(file('{"a": [1, 2.5, "α"]}'), "box") == {"a": [1, 2.5, "α"]}
+    assert read(file('\ufeff{"a": 1}'), "box") == {"a": 1}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@pytest.mark.parametrize("text", ['{"a": [', b'"\xff"', "\0"])
+def test_broken_file_is_refused_with_its_name(kind, text, file):
+    path = file(text)
+    message = refusal(READERS[kind], path, "box")
+    assert message.startswith(f"box {path} is not valid {kind}: ")
+
+
+@pytest.mark.parametrize("text", ["a: 2020-99-99", "a: !!bool x", "!!timestamp x", "{[1]: 2}"])
+def test_yaml_value_that_cannot_be_is_refused(text, file):
+    assert "is not valid YAML: " in refusal(read_yaml, file(text), "box")
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize(
+    "text", ["[" * 50_000, nested(MAX_DEPTH + 1), nested(MAX_DEPTH)], ids=["open", "one", "none"]
+)
+def test_deep_nesting_is_refused_beyond_the_limit_only(read, text, file):
+    if text == nested(MAX_DEPTH):
+        assert read(file(text), "box")
+    else:
+        assert "is nested too deeply: at most 100 levels" in refusal(read, file(text), "box")
+
+
+def test_yaml_that_holds_itself_or_doubles_by_aliases_is_answered_at_once(file):
+    assert "nested too deeply" in refusal(read_yaml, file("&a [*a]"), "box")
+    lines = [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
+    assert len(read_yaml(file("\n".join(["a0: &a0 [1]", *lines])), "box")) == 60
+
+
+def test_text_from_the_command_line_is_named_by_its_option():
+    assert parse_json("[1]", "--style") == [1]
+    assert refusal(parse_json, "{", "--style").startswith("--style is not valid JSON: ")
+
+
+@pytest.mark.parametrize("read", [*READERS.values(), read_text])
+def test_file_that_cannot_be_read_is_refused_with_its_reason(read, tmp_path):
+    missing = tmp_path / "missing"
+    assert refusal(read, missing, "box") == f"cannot read box {missing}: No such file or directory"
+    assert refusal(read, tmp_path, "box") == f"cannot read box {tmp_path}: Is a directory"
+    assert "embedded null byte" in refusal(read, tmp_path / "a\0b", "box")
+
+
+def test_text_keeps_its_line_ends_and_is_utf8(file):
+    assert read_text(file("a\r\nb\x85\n"), "box") == "a\r\nb\x85\n"
+    assert "is not UTF-8 text: byte 3" in refusal(read_text, file(b"ab\xff"), "box")
+
+
+def test_file_that_may_be_missing_is_none_only_where_it_is_missing(tmp_path, file):
+    assert read_bytes_if_there(tmp_path / "missing", "box") is None
+    assert read_bytes_if_there(file("x"), "box") == b"x"
+    assert "Is a directory" in refusal(read_bytes_if_there, tmp_path, "box")
+
+
+@pytest.mark.parametrize("data", [[], 7, "run", None])
+def test_mapping_is_a_mapping(data):
+    assert as_mapping({"a": 1}, "box") == {"a": 1}
+    expected = f"box must be a mapping of keys to values, not {data!r}"
+    assert refusal(as_mapping, data, "box") == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("{", "is not valid JSON: EOF while parsing"),
+        ("[" * 50_000, "is not valid JSON: recursion limit exceeded"),
+        ('{"size": "large"}', "cannot be used: size: "),
+        ('{"size": 1, "colour": 2}', "cannot be used: colour: "),
+        ("[]", "cannot be used: the whole of it: "),
+    ],
+)
+def test_model_is_read_or_refused_with_what_to_do(text, wrong, file):
+    assert read_as(Box, file('{"size": 3}'), "box") == Box(size=3)
+    assert parse_as(list[Box], '[{"size": 3}]', "boxes") == [Box(size=3)]
+    path = file(text)
+    message = refusal(read_as, Box, path, "box", "take another")
+    assert message.startswith(f"box {path} {wrong}")
+    assert message.endswith("; take another")
+    path.unlink()
+    assert refusal(read_as, Box, path, "box", "take another").endswith("directory; take another")
+
+
+def test_hash_is_that_of_the_whole_file(file):
+    content = os.urandom(100_000)
+    assert size_and_sha256(file(content)) == (100_000, hashlib.sha256(content).hexdigest())

@@ -1,0 +1,191 @@
+"""Files and texts that somebody else may have written: read, or refused in one line."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sweetspot.errors import InputError
+
+if TYPE_CHECKING:  # the catalog is read without pydantic
+    from pydantic import ValidationError
+
+MAX_DEPTH = 100
+"""Nothing that is read here has lists and mappings in more levels than this."""
+
+Kind = TypeVar("Kind")
+
+
+def read_bytes_if_there(path: Path, what: str, advice: str = "") -> bytes | None:
+    """Return a file's content; None if there is no such file.
+
+    Args:
+        path: the file.
+        what: what it is to be, in words of a message: "calibration".
+        advice: what to do if it is not.
+
+    Raises:
+        InputError: it is there and cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as e:  # ValueError: a path with a null byte
+        why = getattr(e, "strerror", None) or str(e)
+        raise InputError(_unreadable(path, what, why, advice)) from e
+
+
+def read_bytes(path: Path, what: str, advice: str = "") -> bytes:
+    """Return a file's content; arguments as of `read_bytes_if_there`.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    content = read_bytes_if_there(path, what, advice)
+    if content is None:
+        raise InputError(_unreadable(path, what, "No such file or directory", advice))
+    return content
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a file's text, line ends as they are, without a byte order mark.
+
+    Raises:
+        InputError: it cannot be read, or is not UTF-8.
+    """
+    return _decoded(read_bytes(path, what), f"{what} {path}", "UTF-8 text")
+
+
+def read_json(path: Path, what: str) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        InputError: it cannot be read, or as `parse_json`.
+    """
+    return parse_json(read_bytes(path, what), f"{what} {path}")
+
+
+def parse_json(text: str | bytes, what: str) -> Any:
+    """Return what a JSON text holds; `what` it is, in words of a message: "--style".
+
+    Raises:
+        InputError: it is no JSON, or nested more than `MAX_DEPTH` deep.
+    """
+    try:
+        data = json.loads(_decoded(text, what, "valid JSON"))
+    except ValueError as e:
+        raise InputError(f"{what} is not valid JSON: {e}") from e
+    except RecursionError as e:
+        raise _too_deep(what) from e
+    return _not_too_deep(data, what)
+
+
+def read_yaml(path: Path, what: str) -> Any:
+    """Return what a YAML file holds.
+
+    Raises:
+        InputError: it cannot be read, is no YAML, or is nested more than `MAX_DEPTH` deep.
+    """
+    import yaml
+
+    where = f"{what} {path}"
+    text = _decoded(read_bytes(path, what), where, "valid YAML")
+    try:
+        # Not the loader in C: deep nesting ends the process there.
+        data = yaml.safe_load(text)
+    except RecursionError as e:
+        raise _too_deep(where) from e
+    # PyYAML lets through what its readers of tagged and of odd values stumble on, as of `!!bool x`.
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError) as e:
+        raise InputError(f"{where} is not valid YAML: {' '.join(str(e).split())}") from e
+    return _not_too_deep(data, where)
+
+
+def as_mapping(data: Any, what: str) -> dict[str, Any]:
+    """Return data that are to be a mapping.
+
+    Raises:
+        InputError: they are not.
+    """
+    if not isinstance(data, Mapping):
+        raise InputError(f"{what} must be a mapping of keys to values, not {data!r}")
+    return dict(data)
+
+
+def read_as(kind: type[Kind], path: Path, what: str, advice: str = "") -> Kind:
+    """Return a JSON file as the pydantic model or dataclass that it is to be.
+
+    Raises:
+        InputError: it cannot be read, or as `parse_as`.
+    """
+    return parse_as(kind, read_bytes(path, what, advice), f"{what} {path}", advice)
+
+
+def parse_as(kind: type[Kind], text: str | bytes, what: str, advice: str = "") -> Kind:
+    """Return a JSON text as the pydantic model or dataclass that it is to be.
+
+    Raises:
+        InputError: it is no JSON, or has other fields or values than it may have.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(kind).validate_json(text)  # has a limit of depth of its own
+    except ValidationError as e:
+        first = e.errors()[0]
+        if first["type"] == "json_invalid":
+            wrong = f"{what} is not valid JSON: {first['ctx']['error']}"
+        else:
+            wrong = f"{what} cannot be used: {first_error(e)}"
+        raise InputError(_with(advice, wrong)) from e
+
+
+def first_error(error: "ValidationError") -> str:
+    """Return the first of pydantic's errors in one line: where it is, and what it is."""
+    first = error.errors()[0]
+    where = ".".join(str(part) for part in first["loc"]) or "the whole of it"
+    return f"{where}: {first['msg']}"
+
+
+def size_and_sha256(path: Path) -> tuple[int, str]:
+    """Return how many bytes a file has, and their SHA-256 in hexadecimal.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    content = read_bytes(path, "file")
+    return len(content), hashlib.sha256(content).hexdigest()
+
+
+def _decoded(text: str | bytes, what: str, wanted: str) -> str:
+    try:
+        return text if isinstance(text, str) else text.decode("utf-8-sig")
+    except UnicodeDecodeError as e:
+        raise InputError(f"{what} is not {wanted}: byte {e.start + 1} is not UTF-8") from e
+
+
+def _not_too_deep(data: Any, what: str) -> Any:
+    """Return data, of which messages can then be made and models without another check."""
+    level = [data]
+    for _ in range(MAX_DEPTH + 1):
+        groups = [x for x in level if isinstance(x, dict | list)]
+        if not groups:
+            return data
+        inner = (x for each in groups for x in (each.values() if isinstance(each, dict) else each))
+        # By identity, as an alias of YAML may stand in a level any number of times.
+        level = list({id(x): x for x in inner}.values())
+    raise _too_deep(what)
+
+
+def _too_deep(what: str) -> InputError:
+    return InputError(f"{what} is nested too deeply: at most {MAX_DEPTH} levels are read")
+
+
+def _unreadable(path: Path, what: str, why: str, advice: str) -> str:
+    return _with(advice, f"cannot read {what} {path}: {why}")
+
+
+def _with(advice: str, message: str) -> str:
+    return f"{message}; {advice}" if advice else message
