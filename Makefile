@@ -89,7 +89,7 @@ accuracy: env
 	@cp results/h200-vllm/beside_simulator.png docs/images/measured_h200.png
 
 sensor: env
-	$(BIN)/sweetspot protocol --page docs/sensor.md --figure docs/images/sensor
+	$(BIN)/sweetspot sensor --page docs/sensor.md --figure docs/images/sensor
 	@rm docs/images/sensor.pdf
 
 bench: env

@@ -90,7 +90,7 @@ def test_number_that_is_no_positive_integer_is_refused_by_name(name, value):
     ("arguments", "message"),
     [
         (("lama-3.1-8b", "h100-sxm", 64, 64), r"unknown model 'lama-3\.1-8b'; did you mean 'llama"),
-        (("llama-3.1-8b", "h100", 64, 64), "unknown GPU 'h100'; did you mean"),
+        (("llama-3.1-8b", "h101", 64, 64), "unknown GPU 'h101'; did you mean"),
         (("./nowhere/config.json", "h100-sxm", 64, 64), "no such file or folder"),
         (({}, "h100-sxm", 64, 64), "model config: "),
         (

@@ -1,4 +1,4 @@
-"""The paper's protocol over the paper's grid: what is known by hand, the page, the command."""
+"""The paper's sensor over the paper's grid: what is known by hand, the page, the command."""
 
 import json
 from pathlib import Path
@@ -48,7 +48,7 @@ def test_end_of_a_run_is_not_in_the_truth(readings):
 
 def test_page_and_figure_are_what_the_command_gives(capsys, tmp_path):
     stem = tmp_path / "sensor"
-    assert main(["protocol", "--page", f"{stem}.md", "--figure", str(stem), "--json"]) == 0
+    assert main(["sensor", "--page", f"{stem}.md", "--figure", str(stem), "--json"]) == 0
     committed = (DOCS / "sensor.md").read_text(encoding="utf-8")
     drifted = "docs/sensor.md has drifted: run `make sensor`"
     assert (tmp_path / "sensor.md").read_text(encoding="utf-8") == committed, drifted
@@ -60,7 +60,7 @@ def test_page_and_figure_are_what_the_command_gives(capsys, tmp_path):
 
 
 def test_bad_input_is_answered_in_one_line(capsys):
-    assert main(["protocol", "--calibration", "nowhere.json"]) == 2
+    assert main(["sensor", "--calibration", "nowhere.json"]) == 2
     assert capsys.readouterr().err == (
         "sweetspot: error: cannot read calibration nowhere.json: No such file or directory\n"
     )

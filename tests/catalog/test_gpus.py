@@ -54,6 +54,32 @@ def test_nvml_names_tell_the_gpus_apart():
     assert clashes == []
 
 
+@pytest.mark.parametrize(
+    ("name", "gpu_id"),
+    [
+        ("H100", "h100-sxm"),
+        ("h200", "h200-sxm"),
+        ("H100 SXM", "h100-sxm"),
+        ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("A100-SXM4-40GB", "a100-40gb"),  # as drivers before R510 say it
+        *((gpu(gpu_id).nvml_name, gpu_id) for gpu_id in gpu_ids()),
+    ],
+)
+def test_name_that_is_of_one_board_means_it(name, gpu_id):
+    assert gpu(name).id == gpu_id
+
+
+def test_name_of_several_boards_is_refused_with_all_of_them():
+    with pytest.raises(InputError, match="'a100' can be 'a100-40gb' or 'a100-80gb'; name one"):
+        gpu("a100")
+
+
+@pytest.mark.parametrize("name", ["l40", "h20", "NVIDIA H200 NVL", "NVIDIA H100 NVL", "NVIDIA", ""])
+def test_board_that_is_not_in_the_catalog_is_never_taken_for_another(name):
+    with pytest.raises(InputError, match=f"unknown GPU {name!r}"):
+        gpu(name)
+
+
 def test_unknown_gpu_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="unknown GPU 'h100-sxn'; did you mean 'h100-sxm'"):
         gpu("h100-sxn")

@@ -158,6 +158,9 @@ def test_unknown_model_is_refused_with_both_ways_out(name):
         load_model(name)
 
 
-def test_hub_id_of_a_catalog_model_leads_to_its_catalog_id():
-    with pytest.raises(InputError, match=r"in the catalog it is 'llama-3\.2-1b'"):
-        load_model("meta-llama/Llama-3.2-1B")
+@pytest.mark.parametrize("name", ["meta-llama/Llama-3.2-1B", "meta-llama/llama-3.2-1b"])
+def test_name_on_the_hub_is_the_catalogs_model(name, tmp_path, monkeypatch):
+    write_config(tmp_path / name, TINY)
+    monkeypatch.chdir(tmp_path)
+    assert load_model(name) is catalog_entry("llama-3.2-1b").architecture
+    assert load_model(f"./{name}").layers == 2

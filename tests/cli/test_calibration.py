@@ -127,7 +127,7 @@ def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, m
     ("options", "message"),
     [
         (("--cells", "nowhere.csv", "--gpu", "h100-sxm"), "cannot read cells nowhere.csv"),
-        (("--cells", "cells.csv", "--gpu", "h100"), "unknown GPU 'h100'; did you mean"),
+        (("--cells", "cells.csv", "--gpu", "h101"), "unknown GPU 'h101'; did you mean"),
         (("--cells", "cells.csv", "--gpu", "l40s"), "0 measured cells on l40s"),
         (("--cells", "cells.csv"), "--cells needs --gpu"),
         (("--cells", "cells.csv", "--gpu", "h100-sxm", "--hold-out", "0"), "2 or more, not 0"),

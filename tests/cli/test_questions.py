@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from sweetspot.ask.predict import Prediction, predict
-from sweetspot.catalog import gpu_ids, model_ids
+from sweetspot.catalog import gpu, gpu_ids, load_model, model_ids
 from sweetspot.cli import main
 
 QUESTION = [
@@ -29,16 +29,6 @@ def refused(capsys, *arguments):
     assert out == ""
     assert err.startswith("sweetspot: error: ")
     assert err.count("\n") == 1
-    return err
-
-
-def misused(capsys, *arguments):
-    """Return the one line that a command which argparse cannot read prints."""
-    with pytest.raises(SystemExit) as caught:
-        main(list(arguments))
-    assert caught.value.code == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
     return err
 
 
@@ -113,7 +103,8 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
     [
         (("--model", "lama-3.1-8b"), "unknown model 'lama-3.1-8b'; did you mean 'llama-3.1-8b'?"),
         (("--model", "./nowhere"), "'./nowhere': no such file or folder"),
-        (("--gpu", "h100"), "unknown GPU 'h100'; did you mean"),
+        (("--gpu", "h101"), "unknown GPU 'h101'; did you mean"),
+        (("--gpu", "a100"), "GPU 'a100' can be 'a100-40gb' or 'a100-80gb'; name one of them"),
         (("--input", "0"), "input_tokens must be a positive integer, not 0"),
         (("--output", "-5"), "output_tokens must be a positive integer, not -5"),
         (("--requests", "0"), "requests must be a positive integer, not 0"),
@@ -141,38 +132,12 @@ def test_corrupt_config_is_answered_in_one_line(capsys, tmp_path):
     assert "config.json is not valid JSON" in refused(capsys, *QUESTION, "--model", str(tmp_path))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((), "COMMAND"),
-        (("predikt",), "invalid choice: 'predikt'"),
-        (("predict",), "the following arguments are required: --model"),
-        ((*QUESTION, "--input", "many"), "argument --input: invalid int value: 'many'"),
-        ((*QUESTION, "--inptu", "5"), "unrecognized arguments: --inptu 5"),
-    ],
-)
-def test_misuse_is_answered_in_one_line(capsys, arguments, message):
-    assert message in misused(capsys, *arguments)
-
-
 def test_catalog_is_listed_whole(capsys):
     assert main(["models"]) == 0
-    listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == ["models", *model_ids(), "GPUs", *gpu_ids()]
-
-
-@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"]])
-def test_help_ends_well(capsys, arguments):
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 0
-    assert "sweetspot" in capsys.readouterr().out
-
-
-def test_interrupt_says_that_cells_are_kept(capsys, monkeypatch):
-    def interrupted(*arguments, **options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("sweetspot.ask.predict.predict", interrupted)
-    assert main(QUESTION) == 130
-    assert "finished cells are kept" in capsys.readouterr().err
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [line[0] for line in lines] == ["models", *model_ids(), "GPUs", *gpu_ids()]
+    boards = lines.index(["GPUs"])
+    for model_id, *_, hub_id in lines[1:boards]:
+        assert load_model(hub_id) is load_model(model_id)
+    for gpu_id, *words in lines[boards + 1 :]:
+        assert gpu(" ".join(words[words.index("W") + 1 :])).id == gpu_id

@@ -154,7 +154,7 @@ def test_sequence_beyond_the_context_is_said(capsys):
         ([*GENERATED, "--static-batching", "--no-chunked-prefill"], "--static-batching admits"),
         ([*GENERATED, "--cuda-graphs", "yes"], "cuda_graphs must be 'none', 'vllm' or"),
         ([*GENERATED, "--model", "lama"], "unknown model 'lama'"),
-        ([*GENERATED, "--gpu", "h100"], "unknown GPU 'h100'"),
+        ([*GENERATED, "--gpu", "h101"], "unknown GPU 'h101'"),
     ],
 )
 def test_bad_question_is_answered_in_one_line(capsys, arguments, message):

@@ -45,6 +45,22 @@ def test_default_experiment_is_the_papers():
     assert (limits.max_seq_len, limits.max_batch_size, limits.max_num_tokens) == (8192, 1024, 8192)
 
 
+def test_other_names_of_gpu_and_models_give_the_same_experiment():
+    named = {
+        "gpu": "NVIDIA H100 80GB HBM3",
+        "models": ["meta-llama/Llama-3.2-1B", "./mine"],
+        **grid(models=["facebook/opt-1.3b"]),
+    }
+    found = parse_experiment(named)
+    assert (found.gpu, found.models) == ("h100-sxm", ["llama-3.2-1b", "./mine"])
+    assert found.sweeps["grid"].models == ["opt-1.3b"]
+
+
+def test_gpu_that_is_not_known_or_not_one_is_refused():
+    assert refusal({"gpu": "h101"}).startswith("gpu: unknown GPU 'h101'; did you mean 'h100-sxm'")
+    assert "can be 'a100-40gb' or 'a100-80gb'" in refusal({"gpu": "a100"})
+
+
 def test_experiment_survives_json():
     found = parse_experiment({"engine": "simulator", "simulator": {"calibration": "a/b.json"}})
     assert Experiment.model_validate_json(found.model_dump_json()) == found

@@ -150,7 +150,7 @@ def test_simulator_needs_nothing(node, monkeypatch):
     ("engine", "gpu_id", "message"),
     [
         ("tensorrt", "h100-sxm", "unknown engine 'tensorrt'; did you mean 'tensorrt-llm'"),
-        ("tensorrt-llm", "h100", "unknown GPU 'h100'"),
+        ("tensorrt-llm", "h101", "unknown GPU 'h101'"),
     ],
 )
 def test_unknown_name_is_an_input_error(engine, gpu_id, message):

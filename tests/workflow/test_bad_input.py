@@ -19,7 +19,7 @@ EXPERIMENTS = {
         {"models": ["llama-3.1-8"]},
         ["unknown model 'llama-3.1-8'", "did you mean 'llama-3.1-8b'"],
     ),
-    "unknown_gpu": ({"gpu": "h100"}, ["unknown GPU 'h100'", "did you mean 'h100-"]),
+    "unknown_gpu": ({"gpu": "h101"}, ["unknown GPU 'h101'", "did you mean 'h100-"]),
     "length_not_positive": (
         {"sweeps": {"grid": GRID | {"input_tokens": [64, -1]}}},
         ["input_tokens must be a positive integer, not -1"],

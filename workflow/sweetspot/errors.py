@@ -33,11 +33,18 @@ class MeterError(SweetspotError):
     """The power meter is missing or cannot be trusted."""
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Return the valid name that a mistyped one most likely stands for, if any is near."""
+    names = sorted(known)
+    # "llama" means "llama-3.1-8b", though "opt-1.3b" may have more letters in common with it.
+    near = [each for each in names if name and each.startswith(name)]
+    near = near or get_close_matches(name, names, n=1, cutoff=0.5)
+    return near[0] if near else None
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     """Return the error for a name that is in no list, with the nearest valid one first."""
     names = sorted(known)
-    # "h200" means "h200-sxm", though "b200" has more letters in common with it.
-    near = [each for each in names if name and each.startswith(name)]
-    near = near or get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    near = nearest(name, names)
+    hint = f"did you mean {near!r}? " if near else ""
     return InputError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")

@@ -1,8 +1,8 @@
-"""How much of the paper's alpha5 its measuring protocol makes: read over simulated traces.
+"""How much of the paper's alpha5 its way of reading power makes: read over simulated traces.
 
-Cells are simulated without the end of a run that the calibration holds, as that stands for the
-protocol already. Their exact energy is the truth; the paper's sensor (`simulator/sensor.py`) reads
-the same trace. Eq. 5 is fitted to both.
+Cells are simulated without the end of a run that the calibration holds, as that stands for what
+reading adds already. Their exact energy is the truth; the paper's sensor (`simulator/sensor.py`)
+reads the same trace. Eq. 5 is fitted to both.
 """
 
 import json
@@ -27,7 +27,7 @@ from sweetspot.simulator.sensor import (
 
 PHASES = 16
 NO_TAIL = replace(PAPER_SENSOR, tail_s=0.0)
-# Energies of a cell in J, by column: the truth and what the protocol reads, on average over when
+# Energies of a cell in J, by column: the truth and what the sensor reads, on average over when
 # the first reading falls, and at the phases that give the least and the most.
 TRUTH, TAIL, NONE = "truth_j", "with_tail_j", "without_tail_j"
 LEAST, MOST = "least_phase_j", "most_phase_j"
@@ -35,7 +35,7 @@ LEAST, MOST = "least_phase_j", "most_phase_j"
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Readings:
-    """What the protocol makes of the paper's grid.
+    """What the sensor makes of the paper's grid.
 
     Attributes:
         cells: one row a cell: model, input_tokens, output_tokens, duration_s, and the energies.
@@ -71,7 +71,7 @@ class Readings:
 def read_grid(
     board: Gpu, constants: Constants, progress: Callable[[str], None] = lambda model: None
 ) -> Readings:
-    """Return the protocol's readings of 13 x 49 cells; `progress` is told each model."""
+    """Return the sensor's readings of 13 x 49 cells; `progress` is told each model."""
     idle_w = constants.run_overhead_w
     bare = replace(constants, run_overhead_s=0.0)
     rows = []

@@ -1,12 +1,16 @@
 """GPUs by their data sheets."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
 from sweetspot.catalog.packaged import read_packaged
-from sweetspot.errors import unknown_name
+from sweetspot.errors import InputError, unknown_name
 
 MIB = 2**20
+
+SHORT_NAMES = {"h100": "h100-sxm"}
+"""What people mean by a name that several boards begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,12 +75,37 @@ def gpu_ids() -> tuple[str, ...]:
     return tuple(_gpus())
 
 
-def gpu(gpu_id: str) -> Gpu:
-    """Return the GPU with this id.
+def gpu(name: str) -> Gpu:
+    """Return the GPU of this name.
+
+    A name is an id; what NVML and nvidia-smi call the board, such as `NVIDIA H100 80GB HBM3`; or
+    the parts that an id begins with, where they are of one board alone or in `SHORT_NAMES`. Case,
+    and what stands between the parts, do not matter.
 
     Raises:
-        InputError: no GPU has this id.
+        InputError: no GPU has this name, or several have.
     """
-    if not isinstance(gpu_id, str) or gpu_id not in _gpus():
-        raise unknown_name("GPU", str(gpu_id), gpu_ids())
-    return _gpus()[gpu_id]
+    key = _key(name) if isinstance(name, str) else ""
+    found = _names().get(SHORT_NAMES.get(key, key), ())
+    if not found:
+        raise unknown_name("GPU", str(name), gpu_ids())
+    if len(found) > 1:
+        raise InputError(f"GPU {name!r} can be {' or '.join(map(repr, found))}; name one of them")
+    return _gpus()[found[0]]
+
+
+@lru_cache(maxsize=1)
+def _names() -> dict[str, tuple[str, ...]]:
+    """Return the ids of the boards that go by each name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for gpu_id, board in _gpus().items():
+        parts = gpu_id.split("-")
+        beginnings = {"-".join(parts[: i + 1]) for i in range(len(parts))}
+        for name in {*beginnings, _key(board.nvml_name)}:
+            found[name] = (*found.get(name, ()), gpu_id)
+    return found
+
+
+def _key(name: str) -> str:
+    """Return what of a name counts; drivers before R510 report it without the maker's."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-").removeprefix("nvidia-")

@@ -1,4 +1,4 @@
-"""A model as a user names it: a catalog id, a config.json, or a parsed one."""
+"""A model as a user names it: by a name of the catalog, a config.json, or a parsed one."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.huggingface import architecture_from_config
-from sweetspot.catalog.models import catalog_entry, model_ids
+from sweetspot.catalog.models import catalog_entry, catalog_id, model_ids
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.reading import as_mapping, read_json
 
@@ -18,9 +18,10 @@ _MAX_FILE_BYTES = 10 * 2**20  # no config.json comes near; a checkpoint given by
 
 
 def load_model(model: str | os.PathLike[str] | Mapping[str, Any]) -> Architecture:
-    """Return the architecture of a catalog id, of a config.json or of a parsed one.
+    """Return the architecture of a model of the catalog, of a config.json or of a parsed one.
 
-    A string that is a catalog id means the catalog, also where a folder has the same name; write
+    A string that is a catalog id, such as `llama-3.1-8b`, or the hub's name of such a model, such
+    as `meta-llama/Llama-3.1-8B`, means the catalog, also where a folder has the same name; write
     `./name` for the folder. A folder stands for the config.json in it.
 
     Raises:
@@ -32,8 +33,8 @@ def load_model(model: str | os.PathLike[str] | Mapping[str, Any]) -> Architectur
         raise InputError(
             f"model must be a catalog id, a path or a parsed config.json, not {model!r}"
         )
-    if isinstance(model, str) and model in model_ids():
-        return catalog_entry(model).architecture
+    if isinstance(model, str) and (model_id := catalog_id(model)):
+        return catalog_entry(model_id).architecture
     path = _config_path(model)
     # config.json says nothing of its model; another name, or else the folder, does.
     name = path.parent.name if path.name == "config.json" else path.stem
@@ -70,9 +71,6 @@ def _config_path(model: str | os.PathLike[str]) -> Path:
 
 
 def _no_such_model(model: str | os.PathLike[str], text: str) -> InputError:
-    for model_id in model_ids():
-        if text == catalog_entry(model_id).hub_id:
-            return InputError(f"unknown model {text!r}; in the catalog it is {model_id!r}")
     if not isinstance(model, str) or os.sep in text or text.endswith(".json"):
         return InputError(
             f"{text!r}: no such file or folder; give a config.json, a folder that holds one,"

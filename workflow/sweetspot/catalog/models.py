@@ -73,6 +73,17 @@ def model_ids() -> tuple[str, ...]:
     return tuple(_entries())
 
 
+def catalog_id(name: str) -> str | None:
+    """Return the id of the catalog's model that goes by this name: its id, or its name on the hub.
+
+    Names on the hub are the same in any case, as they are there.
+    """
+    if name in _entries():
+        return name
+    of_hub = {entry.hub_id.lower(): entry.id for entry in _entries().values()}
+    return of_hub.get(name.lower())
+
+
 def catalog_entry(model_id: str) -> CatalogEntry:
     """Return the catalog's entry with this id.
 

@@ -30,7 +30,7 @@ def add_commands(commands: Commands) -> None:
     campaign.add_argument(
         "--skip-sensor", action="store_true", help="do not look at the power sensor first"
     )
-    campaign.set_defaults(run=_campaign)
+    campaign.set_defaults(run=_campaign, keeps_cells=True)
 
     report = commands.add_parser(
         "campaign-report",

@@ -19,9 +19,14 @@ _EXAMPLES = """\
 examples:
   sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256
   sweetspot predict --model ./my-model/config.json --gpu a100-80gb --input 2048 --output 128 --json
-  sweetspot predict --model ./llama-70b --gpu h100-sxm --input 512 --output 256 --tp 2 \
+  sweetspot predict --model ./llama-70b --gpu h100-sxm --input 512 --output 256 --tp 2 \\
     --weights fp8 --kv-cache fp8
 """
+
+_MODELS = """\
+List the models and GPUs of the catalog. A model can be named by its id, in the first column, or by
+its name on Hugging Face, in the last; a GPU by its id, by what nvidia-smi calls it, in the last, or
+by how an id begins, as in h200. h100 means h100-sxm."""
 
 # How the printed answer names and rounds each attribute of a prediction.
 _LINES = (
@@ -83,7 +88,9 @@ def add_commands(commands: Commands) -> None:
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
-    models = commands.add_parser("models", help="list the models and GPUs of the catalog")
+    models = commands.add_parser(
+        "models", help="list the models and GPUs of the catalog", description=_MODELS
+    )
     models.set_defaults(run=_models)
 
     reference = commands.add_parser(
@@ -144,11 +151,14 @@ def _models(arguments: argparse.Namespace) -> None:
     print("models")
     for model_id in model_ids():
         entry = catalog_entry(model_id)
-        print(f"  {model_id:<14}{entry.name:<18}{entry.architecture.parameters / 1e9:5.2f} B")
+        print(
+            f"  {model_id:<14}{entry.name:<18}{entry.architecture.parameters / 1e9:5.2f} B"
+            f"  {entry.hub_id}"
+        )
     print("GPUs")
     for gpu_id in gpu_ids():
         board = gpu(gpu_id)
-        print(f"  {gpu_id:<14}{board.name:<28}{board.power_limit_w:5.0f} W")
+        print(f"  {gpu_id:<14}{board.name:<28}{board.power_limit_w:5.0f} W  {board.nvml_name}")
 
 
 def _reference(arguments: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ def add_commands(commands: Commands) -> None:
     measure.add_argument(
         "--node", metavar="JSON", help="for engines that measure: where this machine has things"
     )
-    measure.set_defaults(run=_measure)
+    measure.set_defaults(run=_measure, keeps_cells=True)
 
     cells = commands.add_parser("cells", help="tabulate all cells", description=_cells.__doc__)
     cells.add_argument("--experiment", required=True, metavar="JSON", help="the configuration")

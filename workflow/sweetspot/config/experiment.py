@@ -8,8 +8,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from sweetspot.catalog import catalog_id, gpu
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config.engines import NodeSettings, Simulator, TensorRtLlm, Transformers, Vllm
 from sweetspot.config.figure_style import FigureStyle
@@ -20,6 +21,18 @@ from sweetspot.reading import as_mapping
 
 SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
+
+
+def _gpu_id(name: str) -> str:
+    try:
+        return gpu(name).id
+    except InputError as e:
+        raise ValueError(str(e)) from e
+
+
+# Whatever a board or a model is called, the experiment holds its id, of which keys are made.
+GpuName = Annotated[str, AfterValidator(_gpu_id)]
+ModelName = Annotated[str, AfterValidator(lambda name: catalog_id(name) or name)]
 
 PAPER_MODELS = (
     "llama-3.2-1b",
@@ -43,7 +56,7 @@ PAPER_BATCH_SIZES = (64, 128, 256, 512, 1024)
 class Sweep(Section):
     """A full grid: every model with every combination of the lists."""
 
-    models: list[str] | None = Field(
+    models: list[ModelName] | None = Field(
         default=None,
         min_length=1,
         description="Models of this sweep: catalog ids or paths of a `config.json`. "
@@ -98,8 +111,10 @@ class Experiment(Section):
         description="What runs the requests. `tensorrt-llm`, `vllm` and `transformers` measure on "
         "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
     )
-    gpu: str = Field(default="h100-sxm", description="GPU, a catalog id.")
-    models: list[str] = Field(
+    gpu: GpuName = Field(
+        default="h100-sxm", description="GPU: a catalog id, or the name that nvidia-smi shows."
+    )
+    models: list[ModelName] = Field(
         default=list(PAPER_MODELS),
         min_length=1,
         description="Models: catalog ids, or paths of a Hugging Face `config.json` or its folder.",

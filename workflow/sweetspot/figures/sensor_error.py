@@ -17,7 +17,7 @@ _HEIGHT_IN = 2.6
 _DURATIONS_S = (2, 10, 60, 600, 3600)
 
 
-def protocol_figure(
+def sensor_figure(
     cells: pd.DataFrame, alpha5: pd.DataFrame, style: FigureStyle, provenance: str
 ) -> Figure:
     """Draw each cell's error against its duration, and each model's alpha5.
@@ -77,7 +77,7 @@ def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) 
     ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     ax.set_xlabel("Duration of the run (s)")
     ax.set_ylabel("Energy read against true energy (%)")
-    ax.set_title("Error of the protocol")
+    ax.set_title("Error of the reading")
     plain_look(ax)
     ax.legend(loc="upper right", frameon=False, markerscale=2.0)
 

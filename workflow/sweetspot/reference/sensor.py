@@ -1,4 +1,4 @@
-"""How much of alpha5 is the protocol's, as a page."""
+"""How much of alpha5 is the sensor's, as a page."""
 
 from sweetspot.ask.sensor_error import LEAST, MOST, NONE, TAIL, TRUTH, Readings
 from sweetspot.catalog import catalog_entry
@@ -34,24 +34,24 @@ def sensor_page(readings: Readings, calibration: str) -> str:
             "The paper reads NVML's power, which on Hopper is a mean over the last second, every"
             " 500 ms, and adds the readings up; its window is taken from the benchmark's log, which"
             " can end a second after the last response. How much of alpha5, the J that a request"
-            " costs in Eq. 5 whatever its length, is that protocol's? Here it is laid over"
-            f" {len(cells)} simulated runs, whose true energy is known: **all numbers are"
+            " costs in Eq. 5 whatever its length, comes from that way of reading? Here it is laid"
+            f" over {len(cells)} simulated runs, whose true energy is known: **all numbers are"
             f" simulated** (constants: {calibration}), none is measured. The end of a run that the"
             " calibration holds is taken out first, as it stands for that tail already.",
             "",
-            "![Error of the protocol against the duration of a run, and alpha5 of 13 models, true,"
+            "![Error of the reading against the duration of a run, and alpha5 of 13 models, true,"
             " read and published](images/sensor.png)",
             "",
             "## What it finds",
             "",
-            "- **With a tail as long as the average, the protocol adds the idle power of the tail"
+            "- **With a tail as long as the average, the reading adds the idle power of the tail"
             " and nothing else.** What the running mean shifts out of the run, the tail brings"
             f" back. With 1 s at {idle} each run reads {readings.idle_w:.0f} J too much, and alpha5"
             f" of 1000 requests is {added:.2f} J too high, for every model alike:"
             f" {100 * share.min():.0f} to {100 * share.max():.0f} % of the published value. No"
             " other coefficient changes.",
             "- **Without a tail the end of each run is lost**: half a second of what is above idle,"
-            f" {lost:.2f} J of alpha5 in the mean. An H200 has shown the same, in windows that end"
+            f" {lost:.2f} J of alpha5 on average. An H200 has shown the same, in windows that end"
             " with their work ([measured](measuring.md#what-one-h200-has-shown)).",
             f"- Of the {len(cells)} cells, {beyond[TAIL]} are off by more than 2 % with the tail"
             f" and {beyond[NONE]} without it. At worst it is"
@@ -61,18 +61,18 @@ def sensor_page(readings: Readings, calibration: str) -> str:
             "",
             "## What it does not explain",
             "",
-            f"- Published alpha5 is {means['published']:.2f} J in the mean and ranges from"
+            f"- Published alpha5 is {means['published']:.2f} J on average and ranges from"
             f" {alpha5['published'].min():.2f} to {alpha5['published'].max():.2f} J; the tail is"
             f" the same for all. Read with the tail, simulated alpha5 is {means['with_tail']:.2f} J"
-            f" in the mean, and the published one between {-rest.min():.2f} J below and"
+            f" on average, and the published one between {-rest.min():.2f} J below and"
             f" {rest.max():.2f} J above it.",
             f"- {of_request:.2f} J of the true alpha5 are `request_energy_j`"
             f" ({readings.request_energy_j:.2f} J) and the time it takes at the power limit. That"
             " constant was fitted to these very surfaces and has no known cause: it is not evidence"
             " that requests cost that. A longer tail would look the same in these data:"
             f" {1000 * of_request / readings.idle_w:.1f} s more at {idle}.",
-            f"- What scheduling, time and power leave without it is {means['physics']:.2f} J in the"
-            " mean (second column): ramp and drain of the batch.",
+            f"- What scheduling, time and power leave without it is {means['physics']:.2f} J on"
+            " average (second column): ramp and drain of the batch.",
             "- Whether the paper's windows had a tail, and how long it was, is not published.",
             "",
             "## alpha5 by model",

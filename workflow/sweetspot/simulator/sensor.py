@@ -1,4 +1,4 @@
-"""What a power sensor makes of a run: the paper's protocol laid over a simulated trace.
+"""What a power sensor makes of a run: the paper's sensor laid over a simulated trace.
 
 On Hopper, `nvmlDeviceGetPowerUsage` is a mean over the last second; the paper reads it every 500 ms
 and adds the readings up. The benchmark's log ends up to 1 s after the last response, so a window

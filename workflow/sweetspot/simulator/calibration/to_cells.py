@@ -60,8 +60,8 @@ def calibrate_to_cells(
     what = f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
     return CalibrationFile.of(
         fit.constants,
-        name=f"{gpu_id}-simulated-cells" if own.simulated else f"{gpu_id}-own",
-        gpu=gpu_id,
+        name=f"{board.id}-simulated-cells" if own.simulated else f"{board.id}-own",
+        gpu=board.id,
         engine="tensorrt-llm" if own.simulated else own.engine,
         level="data sheet" if own.simulated else "own measurements",
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],

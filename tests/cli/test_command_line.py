@@ -1,0 +1,120 @@
+"""The command line as a whole: its help, mistyped words, and what ends a command early."""
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sweetspot.cli import GROUPS, main, parsers
+
+TOP, COMMANDS = parsers()
+QUESTION = shlex.split("predict --model opt-1.3b --gpu h100-sxm --input 64 --output 8 --requests 2")
+
+
+def misused(capsys, *arguments):
+    """Return the one line that a command which cannot be read prints."""
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    assert caught.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    return err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["predict", "--help"]])
+def test_help_ends_well(capsys, arguments):
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 0
+    assert "sweetspot" in capsys.readouterr().out
+
+
+def test_help_lists_every_command_once_by_group():
+    listed = [name for names in GROUPS.values() for name in names]
+    assert sorted(listed) == sorted(COMMANDS)
+    text = TOP.format_help()
+    for title, names in GROUPS.items():
+        lines = text.partition(f"\n{title}:\n")[2].partition("\n\n")[0].splitlines()
+        assert tuple(line.split()[0] for line in lines) == names
+        assert all(len(line.split()) > 2 for line in lines)
+
+
+@pytest.mark.parametrize("name", ["", *COMMANDS])
+def test_help_fits_into_100_columns(monkeypatch, name):
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = (COMMANDS[name] if name else TOP).format_help().splitlines()
+    assert [line for line in lines if len(line) > 100] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "the following arguments are required: COMMAND"),
+        (("predct",), "unknown command 'predct' (did you mean 'predict'?); see sweetspot --help"),
+        (("protocol",), "unknown command 'protocol' (did you mean 'sensor'?)"),
+        (("xyzzy",), "unknown command 'xyzzy'; see sweetspot --help"),
+        (("--verison",), "unknown option '--verison' (did you mean '--version'?)"),
+        (("predict",), "the following arguments are required: --model"),
+        (("predict", "--modle", "x"), "unknown option '--modle' (did you mean '--model'?)"),
+        (("predict", "-gpu", "x"), "unknown option '-gpu' (did you mean '--gpu'?)"),
+        (("fit", "cells.csv", "--otu=x"), "unknown option '--otu' (did you mean '--out'?)"),
+        (("models", "--json"), "unknown option '--json'; see sweetspot models --help"),
+        ((*QUESTION, "--requests", "many"), "argument --requests: invalid int value: 'many'"),
+        (("campaign-report", "a", "b", "--out", "c"), "unrecognized arguments: b"),
+    ],
+)
+def test_mistyped_word_is_named_with_the_nearest(capsys, arguments, message):
+    assert message in misused(capsys, *arguments)
+
+
+def test_mistyped_short_form_is_named_with_the_whole_one(capsys):
+    line = misused(capsys, *QUESTION[:5], "--inptu", "64")
+    assert "unknown option '--inptu' (did you mean '--input" in line
+
+
+def test_value_and_abbreviation_are_not_mistyped_options(capsys):
+    assert main([*QUESTION, "--max-ba", "8", "--output=-5"]) == 2
+    assert "must be a positive integer, not -5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "function", "said"),
+    [
+        (QUESTION, "sweetspot.ask.predict.predict", "sweetspot: interrupted\n"),
+        (["evaluate"], "sweetspot.simulator.accuracy.checks.evaluate", "sweetspot: interrupted\n"),
+        (
+            ["campaign", "campaign.yaml", "--minutes", "5", "--out", "out"],
+            "sweetspot.campaign.run.run_campaign",
+            "sweetspot: interrupted; finished cells are kept\n",
+        ),
+        (
+            shlex.split("measure --block a --settings {} --cells a --records a --out a"),
+            "sweetspot.plan.block.parse_block",
+            "sweetspot: interrupted; finished cells are kept\n",
+        ),
+    ],
+)
+def test_interrupt_says_that_cells_are_kept_where_there_are_any(
+    capsys, monkeypatch, command, function, said
+):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(Path(__file__).parents[2])
+    monkeypatch.setattr(function, interrupted)
+    assert main(command) == 130
+    assert capsys.readouterr() == ("", said)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("buffered", [True, False])
+def test_full_disk_is_said_in_one_line_also_as_the_interpreter_ends(monkeypatch, buffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "sweetspot", "models"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sweetspot: error: cannot write the output: No space left")
+    assert done.stderr.count("\n") == 1
