@@ -8,13 +8,14 @@ SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test lint docs lock calibration accuracy sensor bench clean
+.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration accuracy sensor bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
 	@echo "make campaign     measure for MINUTES on this machine's GPU; needs no .venv"
 	@echo "make campaign-report  tables, figures and a report of CAMPAIGN's data"
 	@echo "make test         lint, types, and the whole test suite"
+	@echo "make coverage     the test suite again, slower: what of the package it reaches"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
@@ -68,8 +69,13 @@ campaign:
 campaign-report: env
 	$(BIN)/sweetspot campaign-report $(CAMPAIGN) --out results/$(notdir $(CAMPAIGN))
 
+# Who has finished takes tests from who has not; more than eight would mostly import.
+WORKERS := -n auto --maxprocesses 8 --dist worksteal
 test: .venv/ready-test $(TORCH)/ready lint
-	$(BIN)/pytest -n 2 --cov --cov-report=term:skip-covered -q
+	$(BIN)/pytest -q $(WORKERS)
+
+coverage: .venv/ready-test $(TORCH)/ready
+	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
 lint: .venv/ready-test
 	$(BIN)/ruff check .

@@ -32,9 +32,11 @@ LLAMA_70B = {
     "tie_word_embeddings": False,
 }
 
-# A deadline would time the machine, not the code.
-settings.register_profile("sweetspot", deadline=None)
-settings.load_profile("sweetspot")
+# How many examples a property is tried on; --hypothesis-profile chooses. A deadline would time the
+# machine, not the code.
+settings.register_profile("ci", deadline=None, max_examples=50)
+settings.register_profile("nightly", deadline=None, max_examples=500)
+settings.load_profile("ci")
 
 
 @pytest.fixture(scope="session")

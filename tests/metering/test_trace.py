@@ -147,7 +147,7 @@ def test_trace_cannot_be_changed_from_outside():
 
 
 @given(trace=traces())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_file_keeps_every_bit(tmp_path_factory, trace):
     folder = tmp_path_factory.mktemp("trace")
     for name in ("a.csv.gz", "b.csv.gz"):

@@ -49,7 +49,6 @@ def upstream_lines(spec):
 
 
 @given(SMALL)
-@settings(max_examples=60, deadline=None)
 def test_lines_follow_the_published_rules(spec):
     assert [request.line for request in requests(spec)] == upstream_lines(spec)
 
@@ -62,7 +61,6 @@ def test_paper_set_follows_the_published_rules():
 
 
 @given(SMALL)
-@settings(max_examples=60, deadline=None)
 def test_ids_are_in_the_vocabulary_and_never_eos(spec):
     for request in requests(spec):
         assert spec.eos_id not in request.input_ids
@@ -70,7 +68,7 @@ def test_ids_are_in_the_vocabulary_and_never_eos(spec):
 
 
 @given(SMALL)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_prompt_shorter_than_vocabulary_repeats_only_the_id_after_eos(spec):
     for request in requests(spec):
         if len(request.input_ids) < spec.vocab_size:
@@ -80,7 +78,7 @@ def test_prompt_shorter_than_vocabulary_repeats_only_the_id_after_eos(spec):
 
 
 @given(SMALL, st.integers(1, 30))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_small_set_is_the_head_of_a_larger_one(small, more):
     fields = {name: getattr(small, name) for name in RequestSpec.__dataclass_fields__}
     larger = RequestSpec(**(fields | {"requests": small.requests + more}))

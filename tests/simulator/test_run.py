@@ -53,7 +53,6 @@ def run_of(
     )
 
 
-@settings(max_examples=60)
 @given(**sizes, model=models)
 def test_trace_integrates_to_the_sum_of_its_parts(requests, input_tokens, output_tokens, model):
     bounds = scheduler_limits(model, H100, Limits(), 256)
@@ -72,7 +71,7 @@ def test_trace_integrates_to_the_sum_of_its_parts(requests, input_tokens, output
 
 
 @given(**sizes, share=st.floats(0.01, 0.99))
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_windows_of_the_trace_conserve_energy(requests, input_tokens, output_tokens, share):
     found = run_of(requests, input_tokens, output_tokens)
     edge_s, end_s = share * found.duration_s, found.duration_s
@@ -98,7 +97,6 @@ def test_cell_of_the_papers_grid_is_complete():
 
 
 @given(**sizes, model=models)
-@settings(max_examples=60)
 def test_one_request_more_takes_more(requests, input_tokens, output_tokens, model):
     bounds = scheduler_limits(model, H100, Limits(), 64)
     less, more = (
@@ -110,7 +108,6 @@ def test_one_request_more_takes_more(requests, input_tokens, output_tokens, mode
 
 
 @given(**sizes, model=models, longer=st.integers(1, 1000))
-@settings(max_examples=60)
 def test_longer_output_takes_more(requests, input_tokens, output_tokens, model, longer):
     bounds = scheduler_limits(model, H100, Limits(), 64)
     less, more = (
@@ -123,7 +120,7 @@ def test_longer_output_takes_more(requests, input_tokens, output_tokens, model, 
 
 @pytest.mark.parametrize("name", ["bandwidth_bytes_per_s", "fp16_flops", "power_limit_w"])
 @given(**sizes)
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_slower_board_takes_longer(name, requests, input_tokens, output_tokens):
     slower = replace(H100, **{name: getattr(H100, name) * 0.7})
     fast = run_of(requests, input_tokens, output_tokens)
@@ -138,7 +135,6 @@ def sliding(window, layers=13):
 
 
 @given(**sizes, window=st.integers(1, 6000), layers=st.integers(1, 26))
-@settings(max_examples=80)
 def test_windows_never_cost_more_than_full_attention(
     requests, input_tokens, output_tokens, window, layers
 ):

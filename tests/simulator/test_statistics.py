@@ -5,7 +5,7 @@ from math import inf
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.metering.trace import window_energy_j
@@ -14,7 +14,6 @@ from sweetspot.simulator.statistics import ACCURACY, LatencySketch, PowerGrid
 latencies_s = st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 1e6)), min_size=1, max_size=300)
 
 
-@settings(max_examples=500)
 @given(latencies_s)
 def test_quantiles_are_those_of_the_values_within_the_accuracy(values):
     sketch = LatencySketch()

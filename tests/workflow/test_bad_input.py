@@ -1,10 +1,13 @@
-"""Bad input through the commands that a user types: one line, exit code 2, nothing lost."""
+"""Bad input through the commands that a user types: one line, exit code 2, nothing lost.
+
+What is refused, and in which words, stands where it is refused (tests/config, tests/plan,
+tests/catalog, tests/cli); here are only the ways from there to the terminal.
+"""
 
 import os
 
 import pytest
 
-GRID = {"input_tokens": [64, 256], "output_tokens": [64, 256], "requests": [100]}
 LLAMA_70B = {
     "hidden_size": 8192,
     "intermediate_size": 28672,
@@ -13,52 +16,21 @@ LLAMA_70B = {
     "vocab_size": 128256,
 }
 
-EXPERIMENTS = {
-    "unknown_key": ({"modles": ["opt-1.3b"]}, ["unknown key 'modles'", "did you mean 'models'"]),
-    "unknown_model": (
-        {"models": ["llama-3.1-8"]},
-        ["unknown model 'llama-3.1-8'", "did you mean 'llama-3.1-8b'"],
-    ),
-    "unknown_gpu": ({"gpu": "h101"}, ["unknown GPU 'h101'", "did you mean 'h100-"]),
-    "length_not_positive": (
-        {"sweeps": {"grid": GRID | {"input_tokens": [64, -1]}}},
-        ["input_tokens must be a positive integer, not -1"],
-    ),
-    "sequence_too_long": (
-        {"sweeps": {"grid": GRID | {"input_tokens": [8000]}}},
-        ["8000 + output_tokens 256 = 8256", "limits.max_seq_len 8192"],
-    ),
-    "no_requests": (
-        {"sweeps": {"grid": GRID | {"requests": [0]}}},
-        ["requests must be a positive integer, not 0"],
-    ),
-    "empty_list": (
-        {"sweeps": {"grid": GRID | {"input_tokens": []}}},
-        ["sweeps.grid.input_tokens is empty; it needs at least one entry"],
-    ),
-    "duplicate_cell": (
-        {"sweeps": {"grid": GRID | {"output_tokens": [64, 256, 64]}}},
-        ["duplicate cell: output_tokens lists 64 twice"],
-    ),
-    "model_does_not_fit": (
-        {"models": ["models/large"]},
-        ["model large does not fit h100-sxm", "choose a smaller model or a GPU with more memory"],
-    ),
-    "corrupt_config_json": ({"models": ["models/corrupt"]}, ["models/corrupt", "not valid JSON"]),
-}
-
 
 def folder_contents(folder):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_bad_experiment_stops_with_one_line(project, name):
-    changes, said = EXPERIMENTS[name]
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"modles": ["opt-1.3b"]}, "unknown key 'modles'; did you mean 'models'"),  # no experiment
+        ({"models": ["models/large"]}, "model large does not fit h100-sxm"),  # no plan
+    ],
+    ids=["experiment", "plan"],
+)
+def test_bad_experiment_stops_with_one_line(project, changes, said):
     project.add_model("large", **LLAMA_70B)
-    project.add_model("corrupt")
-    corrupt = project.folder / "models/corrupt/config.json"
-    corrupt.write_text(corrupt.read_text()[:-20])
     project.results.mkdir(parents=True)
     (project.results / "cells.csv").write_text("results of an earlier run\n")
     before = folder_contents(project.folder / "results")
@@ -68,51 +40,16 @@ def test_bad_experiment_stops_with_one_line(project, name):
     assert outcome.code == 2
     assert outcome.complaints == outcome.errors
     [line] = outcome.errors
-    assert [part for part in said if part not in line] == []
+    assert said in line
     assert "Traceback" not in outcome.text
     assert folder_contents(project.folder / "results") == before
 
 
-PREDICT = {"model": "opt-1.3b", "gpu": "h100-sxm", "input": 64, "output": 64}
-QUESTIONS = {
-    "unknown_model": ({"model": "opt-1.3"}, "did you mean 'opt-1.3b'"),
-    "unknown_gpu": ({"gpu": "h100-smx"}, "did you mean 'h100-sxm'"),
-    "no_input": ({"input": 0}, "input_tokens must be a positive integer, not 0"),
-    "negative_output": ({"output": -5}, "output_tokens must be a positive integer, not -5"),
-    "length_is_no_number": ({"input": "many"}, "invalid int value: 'many'"),
-    "no_requests": ({"requests": 0}, "requests must be a positive integer, not 0"),
-    "missing_config_json": ({"model": "/nowhere/config.json"}, "/nowhere/config.json"),
-    "missing_calibration": ({"calibration": "/nowhere/c.json"}, "/nowhere/c.json"),
-}
-
-
-@pytest.mark.parametrize("name", QUESTIONS)
-def test_bad_question_is_answered_with_one_line(sweetspot, name):
-    changes, said = QUESTIONS[name]
-    options = [f"--{key}={value}" for key, value in (PREDICT | changes).items()]
-    outcome = sweetspot("predict", *options)
+def test_bad_question_is_answered_with_one_line(sweetspot):
+    outcome = sweetspot("predict", "--model=opt-1.3b", "--gpu=h100-sxm", "--input=0", "--output=64")
     assert (outcome.code, outcome.out) == (2, "")
     [line] = outcome.err.splitlines()
-    assert line.startswith("sweetspot")
-    assert said in line
-
-
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [(None, "No such file"), ("cell,status\na,ok\n", "lacks the columns")],
-    ids=["missing", "other_table"],
-)
-def test_bad_table_of_cells_is_refused_with_one_line(sweetspot, tmp_path, text, said):
-    table, out = tmp_path / "cells.csv", tmp_path / "fits"
-    if text:
-        table.write_text(text)
-    outcome = sweetspot("fit", table, "--out", out)
-    assert (outcome.code, outcome.out) == (2, "")
-    [line] = outcome.err.splitlines()
-    assert line.startswith("sweetspot: error:")
-    assert str(table) in line
-    assert said in line
-    assert not out.exists()
+    assert line == "sweetspot: error: input_tokens must be a positive integer, not 0"
 
 
 def forbid_writing(folder):

@@ -3,7 +3,7 @@
 from math import inf, nextafter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.simulator.cost.decode_steps import DecodeSteps
@@ -24,7 +24,6 @@ def test_duration_is_the_sum_of_the_steps(line, count):
     assert DecodeSteps(*line).duration_s(count) == sum(durations(line, count))
 
 
-@settings(max_examples=400)
 @given(lines, st.integers(1, 200), st.integers(-100, 10**6).map(lambda n: n / 16))
 def test_wait_is_reached_with_the_step_that_a_loop_reaches_it_with(line, most, wait_s):
     steps = durations(line, most)

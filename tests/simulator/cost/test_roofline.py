@@ -64,7 +64,6 @@ def totals(model, board, constants, rows):
     return float(found.duration_s.sum()), float(found.energy_j.sum())
 
 
-@settings(max_examples=200)
 @given(row=segments(), model=models, board=boards, constants=any_constants)
 def test_segment_is_the_sum_of_its_iterations(row, model, board, constants):
     steps = cut(row, *range(1, row[0]))
@@ -122,7 +121,6 @@ def test_segment_that_meets_the_power_limit_midway_is_exact(board, constants, jo
         assert whole.energy_j[0] == pytest.approx(energy_j[:n].sum(), rel=1e-9)
 
 
-@settings(max_examples=200)
 @given(row=segments(), model=models, board=boards, constants=any_constants)
 def test_power_stays_between_active_power_and_the_limit(row, model, board, constants):
     duration_s, energy_j = totals(model, board, constants, [row])
@@ -154,7 +152,7 @@ MORE_TIME_OR_ENERGY = {
 
 @pytest.mark.parametrize(("name", "factor"), MORE_TIME_OR_ENERGY.items())
 @given(row=segments(), model=models, board=boards, start=any_constants)
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_worse_constant_never_saves_time_or_energy(name, factor, row, model, board, start):
     worse = replace(start, **{name: getattr(start, name) * factor})
     better_s, better_j = totals(model, board, start, [row])
@@ -165,7 +163,7 @@ def test_worse_constant_never_saves_time_or_energy(name, factor, row, model, boa
 
 @pytest.mark.parametrize("name", ["bandwidth_bytes_per_s", "fp16_flops", "power_limit_w"])
 @given(row=segments(), model=models, board=boards, constants=any_constants)
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_slower_board_never_saves_time_or_energy(name, row, model, board, constants):
     slower = replace(board, **{name: getattr(board, name) * 0.8})
     fast_s, fast_j = totals(model, board, constants, [row])
@@ -176,7 +174,7 @@ def test_slower_board_never_saves_time_or_energy(name, row, model, board, consta
 
 @pytest.mark.parametrize("column", ["iterations", "decode_context", "prompts_finished"])
 @given(row=segments(), model=models, board=boards, constants=any_constants)
-@settings(max_examples=40)
+@settings(max_examples=settings.default.max_examples // 2)
 def test_more_work_takes_more_time_and_energy(column, row, model, board, constants):
     more = list(row)
     more[COLUMNS.index(column)] += 1

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
@@ -78,7 +78,6 @@ def costed(model, board_id, segment, iterations):
     return found.duration_s.item(), as_shard(part).gpus * found.energy_j.item()
 
 
-@settings(max_examples=300)
 @given(
     st.sampled_from(sorted(CLOCKS)),
     st.integers(1, 256),
@@ -101,7 +100,6 @@ def test_decode_costs_what_cost_says(key, decodes, context, iterations, data):
     assert (duration_s, energy_j) == pytest.approx(expected, rel=1e-9)
 
 
-@settings(max_examples=300)
 @given(st.sampled_from(sorted(CLOCKS)), st.data())
 def test_iteration_with_prompts_costs_what_cost_says(key, data):
     prompts = data.draw(st.integers(1, 100))

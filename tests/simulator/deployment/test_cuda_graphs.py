@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
@@ -106,7 +106,6 @@ def test_rows_of_a_padded_step_by_hand(engine):
     assert found.logit_flops[0] == plain.logit_flops[0]
 
 
-@settings(max_examples=150)
 @given(engines, models, st.integers(1, 1024), st.integers(1, 600), st.integers(1, 40))
 def test_padding_never_makes_a_step_cheaper(engine, model, requests, prompt, answer):
     plan = plan_of(requests, prompt, answer)

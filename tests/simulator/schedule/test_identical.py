@@ -161,7 +161,7 @@ def run_of(run):
     )
 
 
-@settings(max_examples=800)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(runs(most_requests=12, longest=40, largest_batch=8))
 def test_segments_are_the_iterations_of_the_step_by_step_scheduler(run):
     assert expanded(run_of(run)) == stepped(*run)
@@ -200,7 +200,6 @@ def test_two_prompts_by_hand():
     ]
 
 
-@settings(max_examples=150)
 @given(runs(most_requests=1500, longest=3000, largest_batch=300))
 def test_tokens_and_pairs_are_conserved(run):
     requests, input_tokens, output_tokens, _ = run
@@ -216,7 +215,6 @@ def test_tokens_and_pairs_are_conserved(run):
     assert read.sum() == requests * per_request
 
 
-@settings(max_examples=150)
 @given(runs(most_requests=1500, longest=3000, largest_batch=300))
 def test_no_limit_is_passed(run):
     _, input_tokens, output_tokens, limits = run
@@ -246,7 +244,6 @@ def test_batch_is_full_while_requests_wait(run):
     assert (full | (found.prompts > 0) | ~waits).all()
 
 
-@settings(max_examples=100)
 @given(runs(most_requests=1500, longest=3000, largest_batch=300))
 def test_windows_cut_a_segment_once_a_group_at_most(run):
     """Cost follows the batches that come and go, with windows as without."""

@@ -254,7 +254,7 @@ def scheduler_of(requests, server):
     return InFlightBatching(requests, limits, policy=policy, chunked_prefill=chunked)
 
 
-@settings(max_examples=800)
+@settings(max_examples=4 * settings.default.max_examples)
 @given(st.data())
 def test_segments_are_the_iterations_of_the_step_by_step_scheduler(data):
     requests = data.draw(arriving(most=12, longest=30, gaps_s=SOME_GAPS_S))
@@ -284,7 +284,6 @@ def test_cache_under_pressure_is_that_of_the_step_by_step_scheduler(policy, chun
     assert (pauses > 10) == (policy is Policy.MAX_UTILIZATION)
 
 
-@settings(max_examples=100)
 @given(st.data())
 def test_window_as_long_as_the_sequences_is_full_attention(data):
     requests = data.draw(arriving(most=12, longest=30, gaps_s=SOME_GAPS_S))
@@ -354,7 +353,6 @@ def test_nothing_in_flight_waits_for_the_next_arrival():
     assert clock.waits == [(2, 10.5)]
 
 
-@settings(max_examples=100)
 @given(st.data(), st.integers(1, 20), st.integers(1, 60), st.integers(1, 60))
 def test_identical_requests_at_once_are_those_of_the_closed_form(data, n, prompt, answer):
     requests = [Request(0.0, prompt, answer)] * n
@@ -433,7 +431,6 @@ def loads(draw, gaps_s=REAL_GAPS_S):
     return requests, draw(servers(requests, largest_batch=24))
 
 
-@settings(max_examples=100)
 @given(loads())
 def test_every_request_ends_and_nothing_is_lost(load):
     requests, server = load
@@ -466,7 +463,6 @@ def test_every_request_ends_and_nothing_is_lost(load):
             assert segment.prompts == segment.prompts_finished
 
 
-@settings(max_examples=60)
 @given(loads())
 def test_energy_and_time_are_the_sums_of_their_parts(load):
     found, segments = served(*load)
@@ -489,7 +485,7 @@ def physical_s(limits, iteration):
     return cost(done, H100, CONSTANTS).duration_s.item()
 
 
-@settings(max_examples=25)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(st.data())
 def test_times_are_those_of_the_step_by_step_scheduler_with_real_costs(data):
     requests = data.draw(arriving(most=10, longest=60, gaps_s=st.floats(0, 0.3)))
@@ -508,7 +504,6 @@ def test_times_are_those_of_the_step_by_step_scheduler_with_real_costs(data):
     assert found.first_token.mean_s == pytest.approx(np.mean(firsts_s), rel=1e-9)
 
 
-@settings(max_examples=60)
 @given(loads(), st.integers(1, 200), st.integers(1, 200), st.floats(0, 3))
 def test_one_request_more_at_the_end_takes_more(load, prompt, answer, gap_s):
     requests, server = load
@@ -521,7 +516,7 @@ def test_one_request_more_at_the_end_takes_more(load, prompt, answer, gap_s):
 
 
 @pytest.mark.parametrize("name", ["bandwidth_bytes_per_s", "fp16_flops", "power_limit_w"])
-@settings(max_examples=30)
+@settings(max_examples=settings.default.max_examples // 2)
 @given(loads(gaps_s=st.just(0.0)))
 def test_faster_board_is_not_slower(name, load):
     """At once only: with later arrivals a faster board may batch them less well."""
@@ -532,7 +527,6 @@ def test_faster_board_is_not_slower(name, load):
     assert fast.duration_s <= slow.duration_s * (1 + 1e-12)
 
 
-@settings(max_examples=60)
 @given(loads())
 def test_latencies_are_ordered(load):
     found, _ = served(*load)

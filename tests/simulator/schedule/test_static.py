@@ -1,7 +1,7 @@
 """Static batches against a step-by-step scheduler, and refusals."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu
@@ -108,7 +108,6 @@ def loads(draw, longest=30):
     return requests, limits
 
 
-@settings(max_examples=300)
 @given(loads())
 def test_segments_are_the_iterations_of_the_step_by_step_scheduler(load):
     clock = Clock()
@@ -117,7 +116,6 @@ def test_segments_are_the_iterations_of_the_step_by_step_scheduler(load):
     assert clock.iterations == iterations
 
 
-@settings(max_examples=60)
 @given(loads(longest=400))
 def test_every_request_ends_and_limits_hold(load):
     requests, limits = load
@@ -128,7 +126,6 @@ def test_every_request_ends_and_limits_hold(load):
     assert found.energy_j >= found.duration_s * CONSTANTS.active_power_w
 
 
-@settings(max_examples=60)
 @given(loads(longest=400), st.integers(1, 300), st.integers(1, 300))
 def test_one_request_more_at_the_end_takes_more(load, prompt, answer):
     requests, limits = load
