@@ -411,16 +411,19 @@ def test_figure2_failed_cell_is_a_gap(cells: pd.DataFrame) -> None:
 
 
 def test_figure2_repeats_are_a_mean_with_their_range(cells: pd.DataFrame) -> None:
-    again = cells.assign(repeat=1, tokens_per_j=cells["tokens_per_j"] * 1.2)
-    figure = figure2(pd.concat([cells, again]), STYLE, LABELS)
+    again = [
+        cells.assign(repeat=repeat, tokens_per_j=cells["tokens_per_j"] * factor)
+        for repeat, factor in ((1, 1.2), (2, 1.7))
+    ]
+    figure = figure2(pd.concat([cells, *again]), STYLE, LABELS)
     once = values(line(figure2(cells, STYLE, LABELS).axes[0], "OPT (1.3B)"))
     mean = values(line(figure.axes[0], "OPT (1.3B)"))
-    assert mean == pytest.approx({length: 1.1 * value for length, value in once.items()})
+    assert mean == pytest.approx({length: 1.3 * value for length, value in once.items()})
     bars = bars_of(figure.axes[0])[1]  # second model: OPT (1.3B)
     assert [(bar[0][1], bar[1][1]) for bar in bars] == [
-        pytest.approx((value, 1.2 * value)) for value in once.values()
+        pytest.approx((value, 1.7 * value)) for value in once.values()
     ]
-    assert "mean of 2 repeats" in small_print(figure)
+    assert "mean of 3 repeats" in small_print(figure)
     assert "Error bars" in small_print(figure)
 
 

@@ -7,6 +7,7 @@ import pytest
 from sweetspot import published
 from sweetspot.analysis.comparison import COLUMNS, compare
 from sweetspot.analysis.fits import fit_forms
+from sweetspot.energy_models import form
 
 SEEN = ("published-table5", "published-throughput-llama-3.1-8b")
 READERS = {
@@ -90,6 +91,18 @@ def test_headline_figures_are_those_of_their_cells(loads, table):
     low = table[(table["condition"] == "N=10, B=1024") & (table["quantity"] == "lowest efficiency")]
     worst = loads.loc[loads["requests"] == 10, "energy_per_token_j"].max()
     assert low["ours"].item() == pytest.approx(1 / worst)
+
+
+def test_deviation_of_mape_is_that_of_a_population(loads, table):
+    """As the paper's printed ones are: divided by 13."""
+    quality = fit_forms(loads).quality
+    quality = quality[(quality["requests"] == 1000) & (quality["max_batch_size"] == 1024)]
+    for form_id in ("baseline1", "memory_flops"):
+        mape = quality.loc[quality["form"] == form_id, "mape_percent"]
+        assert len(mape) == 13
+        quantity = f"standard deviation of MAPE, {form(form_id).title}"
+        found = table.loc[table["quantity"] == quantity, "ours"].item()
+        assert found == pytest.approx(np.sqrt(np.mean((mape - mape.mean()) ** 2)))
 
 
 def test_what_the_calibration_saw_is_not_called_independent(table):

@@ -2,9 +2,10 @@
 
 import pytest
 
-from sweetspot.campaign.cost import OVERHEAD_S, Seen, costs, largest_that_fits
+from sweetspot.campaign.cost import OVERHEAD_S, Costs, Seen, costs, largest_that_fits
 from sweetspot.campaign.design import design
-from sweetspot.config import parse_experiment
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Measure, parse_experiment
 from sweetspot.plan.busy import run_s
 
 LENGTHS = [64, 512, 4096]
@@ -73,6 +74,28 @@ def test_near_cells_tell_more_than_far_ones(block, known):
     }
     assert ratio[long] == pytest.approx(2, rel=0.1)
     assert 2 < ratio[beside] < 4.5
+
+
+def test_very_same_cell_counts_eleven_times_as_much_as_one_an_octave_away():
+    same, beside = (
+        Cell(
+            model="m",
+            engine="vllm",
+            max_batch_size=8,
+            requests=10,
+            input_tokens=input_tokens,
+            output_tokens=64,
+            repeat=0,
+        )
+        for input_tokens in (512, 1024)
+    )
+    known = Costs(
+        Measure(min_window_s=0).metering, {same: 100.0, beside: 100.0}, {same: 0.0, beside: 0.0}
+    )
+    seen = [Seen(cell=same, duration_s=200.0, extra_s=None)]
+    seen += [Seen(cell=beside, duration_s=800.0, extra_s=None)]
+    found_s = known.expected_s([same], seen)[same] - 2 * known.metering.idle_s
+    assert found_s == pytest.approx(100 * 2 ** (11 / 12) * 8 ** (1 / 12))
 
 
 def test_what_failed_or_was_not_timed_tells_nothing(block, known):

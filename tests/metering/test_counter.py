@@ -73,6 +73,12 @@ def test_counter_that_cannot_be_believed_is_found_out(counter_j, fault):
     assert counted(T_S, counter_j, 2.0, 18.0).fault == fault
 
 
+@pytest.mark.parametrize(("still_s", "fault"), [(0.9, ""), (1.5, "it stood still for 1.5 s")])
+def test_sound_counter_stands_still_for_no_longer_than_a_second(still_s, fault):
+    counter_j = 500 * np.where(T_S < 8, T_S, np.maximum(8, T_S - still_s))
+    assert counted(T_S, counter_j, 2.0, 18.0).fault == fault
+
+
 def test_frozen_counter_counts_nothing_and_one_that_went_back_means_nothing():
     assert counted(T_S, np.full_like(T_S, 7.0), 2.0, 18.0).energy_j == 0
     assert counted(T_S, -T_S, 2.0, 18.0).energy_j is None

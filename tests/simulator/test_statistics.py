@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.metering.trace import window_energy_j
-from sweetspot.simulator.statistics import ACCURACY, LatencySketch, PowerGrid
+from sweetspot.simulator.statistics import LatencySketch, PowerGrid
+
+PROMISED = 0.005  # docs/serving.md: quantiles are within 0.5 % of their value
 
 latencies_s = st.lists(st.one_of(st.just(0.0), st.floats(1e-9, 1e6)), min_size=1, max_size=300)
 
@@ -23,7 +25,7 @@ def test_quantiles_are_those_of_the_values_within_the_accuracy(values):
     assert found.mean_s == pytest.approx(np.mean(values), rel=1e-9)
     for percent, quantile_s in ((50, found.p50_s), (95, found.p95_s), (99, found.p99_s)):
         exact_s = next(v for v in sorted(values) if share_up_to(v, values) >= percent)
-        assert quantile_s == pytest.approx(exact_s, rel=ACCURACY * (1 + 1e-9), abs=0)
+        assert quantile_s == pytest.approx(exact_s, rel=PROMISED * (1 + 1e-9), abs=0)
 
 
 def share_up_to(value, values):
@@ -36,7 +38,7 @@ def test_few_values_have_their_largest_as_the_tail():
     sketch.add(1.0)
     sketch.add(100.0)
     found = sketch.latency()
-    assert (found.p50_s, found.p99_s) == pytest.approx((1.0, 100.0), rel=ACCURACY)
+    assert (found.p50_s, found.p99_s) == pytest.approx((1.0, 100.0), rel=PROMISED)
 
 
 def test_sketch_without_values_has_no_statistics():
