@@ -18,7 +18,7 @@ from matplotlib.text import Text
 
 from sweetspot.config import MIN_FONT_PT, FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.by_name import FIGURES
+from sweetspot.figures import FIGURES
 from sweetspot.figures.canvas import save
 from sweetspot.figures.curves import categorical_looks
 from sweetspot.figures.figure1 import figure1

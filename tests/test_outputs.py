@@ -7,7 +7,7 @@ import pytest
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.energy_models import FORMS
-from sweetspot.figures.by_name import FIGURES
+from sweetspot.figures import FIGURES
 from sweetspot.outputs import FIT_CELLS, FIT_LENGTHS, TABLES_OF_FITS, can_fit, figures_of, tables_of
 from sweetspot.plan.plan import plan
 

@@ -8,7 +8,7 @@ from docutils.core import publish_parts  # type: ignore[import-untyped]  # ships
 from jinja2 import Environment, StrictUndefined
 
 from sweetspot.config import Experiment
-from sweetspot.figures.by_name import FIGURES
+from sweetspot.figures import FIGURES
 
 REPORT = Path(__file__).parents[1] / "workflow" / "report"
 TABLES = ("table2_models", "table3_mape", "table4_significance", "table5_coefficients")

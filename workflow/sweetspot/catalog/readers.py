@@ -1,11 +1,16 @@
 """How each kind of model writes its shape into config.json; the classes named are transformers'."""
 
+import reprlib
 from collections.abc import Callable
+from typing import Any, Literal
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.config_fields import ConfigFields, check_kv_heads
-from sweetspot.catalog.sliding import Sliding, sliding_layers
 from sweetspot.errors import InputError
+
+Sliding = Literal["never", "all", "pattern", "tail"]
+
+_LAYER_TYPES = {"sliding_attention": True, "full_attention": False}
 
 Reader = Callable[[ConfigFields, str, str], Architecture]  # (fields, model id, dtype)
 
@@ -20,7 +25,7 @@ def gated(sliding: Sliding = "never", *, qkv_bias: bool = False) -> Reader:
         hidden = fields.size("hidden_size")
         layers = fields.size("num_hidden_layers")
         heads = fields.size("num_attention_heads")
-        window, sliding_count = sliding_layers(fields, layers, sliding)
+        window, sliding_count = _sliding_layers(fields, layers, sliding)
         attention_bias = fields.flag("attention_bias")
         return Architecture(
             id=model_id,
@@ -136,3 +141,44 @@ def gptj(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
         mlp_bias=True,
         dtype=dtype,
     )
+
+
+def _sliding_layers(fields: ConfigFields, layers: int, rule: Sliding) -> tuple[int | None, int]:
+    """Return the window in tokens and how many layers have it; (None, 0) without such layers.
+
+    Rules: "all" layers slide wherever a window is set; by "pattern", every
+    `sliding_window_pattern`-th layer sees everything and the rest slides; by "tail", the layers
+    from `max_window_layers` on slide, if `use_sliding_window` says so.
+
+    Raises:
+        InputError: one of these keys, or `layer_types`, cannot be read.
+    Source: transformers, __post_init__ of Gemma2Config, Gemma3TextConfig, Qwen2Config, Qwen3Config;
+        window masks of MistralModel and Phi3Model.
+    """
+    if rule == "never" or (rule == "tail" and not fields.flag("use_sliding_window")):
+        return None, 0
+    window = fields.optional_size("sliding_window")
+    listed = fields.given.get("layer_types")
+    if rule == "all":
+        sliding = layers
+    elif listed is not None:
+        sliding = _listed_sliding(listed, layers)
+    elif rule == "pattern":
+        sliding = layers - layers // fields.size("sliding_window_pattern")
+    else:
+        sliding = max(0, layers - fields.count("max_window_layers"))
+    return (window, sliding) if window and sliding else (None, 0)
+
+
+def _listed_sliding(layer_types: Any, layers: int) -> int:
+    if not isinstance(layer_types, list) or len(layer_types) != layers:
+        raise InputError(
+            f"'layer_types' must list one type for each of the {layers} layers,"
+            f" not {reprlib.repr(layer_types)}"
+        )
+    for layer_type in layer_types:
+        if not isinstance(layer_type, str) or layer_type not in _LAYER_TYPES:
+            raise InputError(
+                f"'layer_types' has {reprlib.repr(layer_type)}; known: {', '.join(_LAYER_TYPES)}"
+            )
+    return sum(_LAYER_TYPES[layer_type] for layer_type in layer_types)

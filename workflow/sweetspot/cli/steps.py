@@ -142,7 +142,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.cells import read_cells
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
-    from sweetspot.figures.by_name import FIGURES
+    from sweetspot.figures import FIGURES
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
 

@@ -13,10 +13,10 @@ from sweetspot.figures.curves import (
     curve_notes,
     draw_curve,
     dress,
+    legend_room,
 )
 from sweetspot.figures.evidence import evidence_of, provenance
 from sweetspot.figures.labels import ModelLabel, family_order, label_of
-from sweetspot.figures.legend import legend_room
 from sweetspot.figures.selection import (
     common_setting,
     curves,

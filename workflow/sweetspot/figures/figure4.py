@@ -16,10 +16,10 @@ from sweetspot.figures.curves import (
     curve_notes,
     draw_curve,
     dress,
+    legend_room,
 )
 from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.legend import legend_room
 from sweetspot.figures.selection import efficiency_curve, shortest_input
 
 

@@ -8,13 +8,14 @@ in ns; which boards answer what with which mean: nvmlDeviceGetPowerUsage).
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any, Self
 
 import pynvml
 
-from sweetspot.metering.nvml_calls import optional, read, read_fields, shut_down, start, translated
+from sweetspot.errors import MeterError
 from sweetspot.metering.samples import Look
 from sweetspot.metering.visible import allowed
 
@@ -31,6 +32,27 @@ _NEEDED = _FIELDS[:3]
 # nvmlDeviceGetPowerUsage is instantaneous up to GA100, and a mean over 1 s on all later boards.
 _GA100 = (8, 0)  # compute capability
 
+# The board lacks the value, its driver is older than the question, it is not for everybody, or what
+# stands between us and the driver (a sandbox) does not pass it on.
+_ABSENT = (
+    pynvml.NVML_ERROR_NOT_SUPPORTED,
+    pynvml.NVML_ERROR_FUNCTION_NOT_FOUND,
+    pynvml.NVML_ERROR_NO_PERMISSION,
+    pynvml.NVML_ERROR_NO_DATA,
+    pynvml.NVML_ERROR_UNKNOWN,
+)
+_ABSENT_FIELD = (*_ABSENT, pynvml.NVML_ERROR_INVALID_ARGUMENT)  # a field id the driver doesn't know
+
+_MEMBERS = {
+    pynvml.NVML_VALUE_TYPE_DOUBLE: "dVal",
+    pynvml.NVML_VALUE_TYPE_UNSIGNED_INT: "uiVal",
+    pynvml.NVML_VALUE_TYPE_UNSIGNED_LONG: "ulVal",
+    pynvml.NVML_VALUE_TYPE_UNSIGNED_LONG_LONG: "ullVal",
+    pynvml.NVML_VALUE_TYPE_SIGNED_LONG_LONG: "sllVal",
+    pynvml.NVML_VALUE_TYPE_SIGNED_INT: "siVal",
+    pynvml.NVML_VALUE_TYPE_UNSIGNED_SHORT: "usVal",
+}
+
 
 def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
     """Return the UUIDs of the GPUs that a job with this environment may use.
@@ -38,12 +60,12 @@ def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
     Raises:
         MeterError: there is no NVML, no driver or no such GPU, or only a slice of one.
     """
-    start()
+    _start()
     try:
-        with translated("list the GPUs"):
+        with _translated("list the GPUs"):
             uuids = _uuids()
     finally:
-        shut_down()
+        _shut_down()
     return allowed(environment, uuids)
 
 
@@ -73,16 +95,16 @@ class Board:
         Raises:
             MeterError: there is no NVML, no driver or no such GPU.
         """
-        start()
+        _start()
         try:
-            with translated(f"find GPU {uuid}"):
+            with _translated(f"find GPU {uuid}"):
                 self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
             self._uuid = uuid
             capability = self._optional(pynvml.nvmlDeviceGetCudaComputeCapability)
             self._usage_is_instant = capability is not None and capability <= _GA100
             self.earlier_pids = frozenset(self.compute_pids())
         except BaseException:
-            shut_down()
+            _shut_down()
             raise
 
     @classmethod
@@ -96,7 +118,7 @@ class Board:
 
     def close(self) -> None:
         """Let go of NVML."""
-        shut_down()
+        _shut_down()
 
     def __enter__(self) -> Self:
         """Return the board itself."""
@@ -108,7 +130,7 @@ class Board:
 
     def name(self) -> str:
         """Return the product name, e.g. "NVIDIA H100 80GB HBM3"."""
-        with translated("read the GPU's name"):
+        with _translated("read the GPU's name"):
             return str(pynvml.nvmlDeviceGetName(self._handle))
 
     def uuid(self) -> str:
@@ -117,7 +139,7 @@ class Board:
 
     def facts(self) -> dict[str, str]:
         """Return what a record says of its board and of how it is set; "" where it is unknown."""
-        with translated("read the driver's version"):
+        with _translated("read the driver's version"):
             driver = str(pynvml.nvmlSystemGetDriverVersion())
         ecc = self._optional(pynvml.nvmlDeviceGetEccMode)
         limit_mw = self._optional(pynvml.nvmlDeviceGetEnforcedPowerLimit)
@@ -162,7 +184,7 @@ class Board:
             MeterError: power or the energy counter failed. What else fails is NaN.
         """
         before_s = monotonic()
-        instant_mw, average_mw, counter_mj, power_ns, thermal_ns, memory_c = read_fields(
+        instant_mw, average_mw, counter_mj, power_ns, thermal_ns, memory_c = _read_fields(
             self._handle, _FIELDS, _NEEDED
         )
         usage_mw = self._energetic("power", pynvml.nvmlDeviceGetPowerUsage)
@@ -196,13 +218,13 @@ class Board:
         )
 
     def _energetic(self, what: str, call: Any) -> float:
-        return _scaled(read(what, call, self._handle))
+        return _scaled(_read(what, call, self._handle))
 
     def _optional(self, call: Any, *arguments: int) -> Any:
-        return optional(call, self._handle, *arguments)
+        return _optional(call, self._handle, *arguments)
 
     def _clock_mhz(self, clock: int) -> float:
-        # a clock of 0 is one that NVML could not tell
+        # a clock of 0 is one that NVML does not know
         return _scaled(self._optional(pynvml.nvmlDeviceGetClockInfo, clock) or None)
 
     def _event_reasons(self) -> Any:
@@ -210,6 +232,73 @@ class Board:
         if reasons is None:  # the name that drivers before 535 know
             reasons = self._optional(pynvml.nvmlDeviceGetCurrentClocksThrottleReasons)
         return reasons
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn NVML's errors into ours."""
+    try:
+        yield
+    except pynvml.NVMLError as error:
+        raise MeterError(f"NVML cannot {what}: {error}") from error
+
+
+def _start() -> None:
+    """Open NVML, which counts how often; raises MeterError without a library or a driver."""
+    with _translated("start"):
+        pynvml.nvmlInit()
+
+
+def _shut_down() -> None:
+    """Let go of NVML; a lost driver at this point costs nothing."""
+    try:
+        pynvml.nvmlShutdown()
+    except pynvml.NVMLError:
+        return
+
+
+def _read(what: str, call: Callable[..., Any], *arguments: Any) -> Any:
+    """Return an answer, None where the board has none.
+
+    Raises:
+        MeterError: it failed in any other way.
+    """
+    with _translated(f"read {what}"):
+        try:
+            return call(*arguments)
+        except pynvml.NVMLError as error:
+            if error.value in _ABSENT:
+                return None
+            raise
+
+
+def _optional(call: Callable[..., Any], *arguments: Any) -> Any:
+    """Return an answer that no energy depends on, None where it fails in whatever way."""
+    try:
+        return call(*arguments)
+    except pynvml.NVMLError:
+        return None
+
+
+def _read_fields(handle: Any, ids: Sequence[int], needed: Collection[int]) -> list[float]:
+    """Return several field values of a board by one call; NaN for those that it lacks.
+
+    Raises:
+        MeterError: one that is needed failed in any other way.
+    """
+    answers = _read("field values", pynvml.nvmlDeviceGetFieldValues, handle, list(ids))
+    if answers is None:
+        return [math.nan] * len(ids)
+    values = []
+    for each, answer in zip(ids, answers, strict=True):
+        if answer.nvmlReturn == pynvml.NVML_SUCCESS:
+            values.append(float(getattr(answer.value, _MEMBERS[answer.valueType])))
+        elif each in needed and answer.nvmlReturn not in _ABSENT_FIELD:
+            reason = pynvml.NVMLError(answer.nvmlReturn)
+            raise MeterError(f"NVML cannot read field {each}: {reason}")
+        else:
+            values.append(math.nan)
+    return values
 
 
 def _scaled(value: float | None, factor: float = 1.0) -> float:

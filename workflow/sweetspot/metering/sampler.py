@@ -1,6 +1,9 @@
-"""The meter for real boards: a thread that samples beside the run."""
+"""The meter for real boards: a thread that samples beside the run, and one that spools to disk."""
 
+import logging
 import math
+import os
+from collections import deque
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, thread_time
@@ -9,13 +12,17 @@ from sweetspot.errors import MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.processes import Watch
-from sweetspot.metering.samples import Look, Samples
-from sweetspot.metering.spool import Spool
-from sweetspot.metering.trace import PowerTrace
+from sweetspot.metering.samples import CHANNELS, Look, Samples, power_w
+from sweetspot.metering.trace import ALL_CHANNELS, PowerTrace, row
 
 DEFAULT_INTERVAL_S = 0.1  # how often Hopper renews its instantaneous power, about
 PROCESSES_S = 1.0  # how often the board's processes are listed
 JOIN_TIMEOUT_S = 10.0
+SPOOL_FLUSH_S = 0.5
+SPOOL_SYNC_S = 1.0  # a kill needs no more than the write; this is for a node that dies
+SPOOL_TIMEOUT_S = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class NvmlMeter:
@@ -152,3 +159,61 @@ class _Sampling:
         if self._spool:
             self._spool.close()
             self.cpu_s += self._spool.cpu_s
+
+
+class Spool:
+    """A file that follows the samples, as CSV with the columns of the final trace.
+
+    A thread of its own writes it: a disk that is busy must not hold up the sampler.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Begin the file; an older one is overwritten.
+
+        Raises:
+            MeterError: it cannot be written.
+        """
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("wb", buffering=0)
+        except OSError as error:
+            raise MeterError(f"cannot spool samples to {path}: {error.strerror}") from error
+        self._path = path
+        self._waiting: deque[Look] = deque()
+        self._closing = Event()
+        self.cpu_s = 0.0
+        self._thread = Thread(target=self._run, name="sample spool", daemon=True)
+        self._thread.start()
+
+    def put(self, look: Look) -> None:
+        """Take a sample; it is on disk half a second later, if the disk is quick."""
+        self._waiting.append(look)
+
+    def close(self) -> None:
+        """Write the rest and end, or give up after a while: the samples are in memory, too."""
+        self._closing.set()
+        self._thread.join(SPOOL_TIMEOUT_S)
+
+    def _run(self) -> None:
+        try:
+            with self._file:
+                self._file.write(f"{ALL_CHANNELS}\n".encode())
+                synced_s = monotonic()
+                while not self._closing.wait(SPOOL_FLUSH_S):
+                    self._write()
+                    if monotonic() - synced_s >= SPOOL_SYNC_S:
+                        os.fsync(self._file.fileno())
+                        synced_s = monotonic()
+                self._write()
+        except OSError as error:
+            log.warning("samples are no longer spooled to %s: %s", self._path, error.strerror)
+        finally:
+            self.cpu_s = thread_time()
+
+    def _write(self) -> None:
+        looks = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        lines = [
+            row((look.t_s, power_w(look), *(getattr(look, name) for name in CHANNELS[1:])))
+            for look in looks
+        ]
+        self._file.write("".join(f"{line}\n" for line in lines).encode())

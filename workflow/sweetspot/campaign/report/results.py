@@ -13,7 +13,7 @@ from sweetspot.catalog import load_model
 from sweetspot.cells.cell import Cell
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.by_name import FIGURES
+from sweetspot.figures import FIGURES
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
