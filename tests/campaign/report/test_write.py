@@ -45,7 +45,7 @@ class OnlyCentresOfOpt(SimulatorEngine):
 
         def run(cell):
             if cell.model == "opt-1.3b" and (cell.input_tokens, cell.output_tokens) != (512, 512):
-                raise EngineError(f"no room for {cell.output_tokens} tokens")
+                raise EngineError(f"no room for {cell.output_tokens} tokens | at all")
             return simulate(cell)
 
         session.run = run
@@ -121,7 +121,7 @@ def test_page_says_what_was_measured_and_what_differs(simulated):
     assert "**Simulated, not measured** on h200-sxm with simulator" in page
     assert "| llama-3.2-1b/b1024 | grid | 1000 | 9 | 0 | 0 | 0 |" in page
     assert "| opt-1.3b/b1024 | grid | 50 | 1 | 8 | 0 | 0 |" in page
-    assert "| failed | no room for 2048 tokens | 3 |" in page
+    assert r"| failed | no room for 2048 tokens \| at all | 3 |" in page
     assert "GPU: h200-sxm; the paper: NVIDIA H100 80 GB" in page
     assert "Requests: N = 1000 for llama-3.2-1b/b1024, 50 for opt-1.3b/b1024" in page
     assert "(n1000/figures/figure2_output_length.png)" in page

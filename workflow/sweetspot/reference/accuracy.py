@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from sweetspot.catalog import catalog_entry
-from sweetspot.reference.words import table
+from sweetspot.markdown import table
 from sweetspot.simulator.accuracy.evaluation import Row
 from sweetspot.simulator.calibration.identifiability import MISFIT_SHARE, Identifiability
 from sweetspot.simulator.constants.constants import FITTED
@@ -50,14 +50,14 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "",
             "Of numbers that the constants had not seen.",
             "",
-            *_tests({name: row for name, row in rows.items() if row.predicted}),
+            _tests({name: row for name, row in rows.items() if row.predicted}),
             "",
             "## Errors of fits",
             "",
             "On what the constants were fitted to. They say how well the laws can describe these"
             " numbers, and are evidence for nothing else.",
             "",
-            *_tests({name: row for name, row in rows.items() if not row.predicted}),
+            _tests({name: row for name, row in rows.items() if not row.predicted}),
             "",
             "## What these figures are worth",
             "",
@@ -81,7 +81,7 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "",
             "Mean error of energy per token on the 49 cells of a model's surface, in %.",
             "",
-            *_by_model(rows),
+            _by_model(rows),
             "",
             "## What the data tell of the constants",
             "",
@@ -92,13 +92,13 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " not, and it stays near the [stated value](simulator-constants.md). \\*: at a bound,"
             " where the fit would go further.".replace("1%", "1 %"),
             "",
-            *_constants({name: rows[name].identifiability for name in _FITS}),
+            _constants({name: rows[name].identifiability for name in _FITS}),
             "",
         ]
     )
 
 
-def _tests(rows: Mapping[str, Row]) -> list[str]:
+def _tests(rows: Mapping[str, Row]) -> str:
     header = ("test", "figure", "target", "met", "level", "constants fitted to")
     return table(header, _figures(rows))
 
@@ -114,7 +114,7 @@ def _figures(rows: Mapping[str, Row]) -> Iterable[tuple[str, ...]]:
             title, about = "", ("", "")
 
 
-def _by_model(rows: Mapping[str, Row]) -> list[str]:
+def _by_model(rows: Mapping[str, Row]) -> str:
     columns = [rows[name].by_model for name in _BY_MODEL]
     return table(
         ("model", *_BY_MODEL.values()),
@@ -125,7 +125,7 @@ def _by_model(rows: Mapping[str, Row]) -> list[str]:
     )
 
 
-def _constants(fits: Mapping[str, Identifiability | None]) -> list[str]:
+def _constants(fits: Mapping[str, Identifiability | None]) -> str:
     found = [fit for fit in fits.values() if fit is not None]
     numbers = ("condition number", *(_power_of_ten(fit.condition_number) for fit in found))
     rows = ((f"`{constant}`", *(_play(fit, constant) for fit in found)) for constant in FITTED)

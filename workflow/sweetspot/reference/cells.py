@@ -1,8 +1,9 @@
 """The columns of cells.csv, as a page."""
 
+from sweetspot.markdown import table
 from sweetspot.measure.cells_table import HEADER, SWEEPS
 from sweetspot.measure.record import CellRecord
-from sweetspot.reference.words import notice, table, type_in_words
+from sweetspot.reference.words import notice, type_in_words
 
 
 def cells_page() -> str:
@@ -21,7 +22,7 @@ def cells_page() -> str:
             "One row per cell of the experiment, in its order; failed and invalid cells are rows"
             " too. A number that a cell does not have is empty.",
             "",
-            *table(("column", "type", "meaning"), rows),
+            table(("column", "type", "meaning"), rows),
             "",
             "Each cell's own record, `results/<run>/records/<cell>.<key>.json`, holds the same"
             " fields (without `sweeps`) and",

@@ -7,7 +7,8 @@ import yaml
 from pydantic.json_schema import GenerateJsonSchema
 
 from sweetspot.config import Experiment, paper_sweeps
-from sweetspot.reference.words import JsonSchema, notice, table, type_in_words
+from sweetspot.markdown import table
+from sweetspot.reference.words import JsonSchema, notice, type_in_words
 
 
 def experiment_schema() -> JsonSchema:
@@ -39,7 +40,7 @@ def configuration_page() -> str:
             " a value twice, `limits.max_num_tokens` is at least every `max_batch_size` and at"
             " least `limits.tokens_per_block`.",
             "",
-            *_keys("", schema["properties"], schema["$defs"]),
+            _keys("", schema["properties"], schema["$defs"]),
             "",
             "Without `sweeps`, an experiment has the paper's (sections 6.3, 6.2 and 8.2):",
             "",
@@ -55,7 +56,7 @@ def configuration_page() -> str:
                     "",
                     schema["$defs"][name]["description"],
                     "",
-                    *_keys(f"{path}.", schema["$defs"][name]["properties"], schema["$defs"]),
+                    _keys(f"{path}.", schema["$defs"][name]["properties"], schema["$defs"]),
                 )
             ),
             "",
@@ -75,7 +76,7 @@ def _sections(
             yield from _sections(f"{prefix}{name}.", inside, definitions)
 
 
-def _keys(prefix: str, properties: JsonSchema, definitions: JsonSchema) -> list[str]:
+def _keys(prefix: str, properties: JsonSchema, definitions: JsonSchema) -> str:
     rows = (
         (f"`{prefix}{name}`", type_in_words(part), _default(part), _description(part, definitions))
         for name, part in properties.items()

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import fields
 
-from sweetspot.reference.words import notice, table
+from sweetspot.markdown import table
+from sweetspot.reference.words import notice
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, shipped_calibrations
 from sweetspot.simulator.constants.constants import Constants
 
@@ -45,5 +46,5 @@ def _calibration(found: CalibrationFile) -> Iterable[str]:
         "",
         *(f"- `{name}`: {percent:.2f} %" for name, percent in found.errors_percent.items()),
         "",
-        *table(("constant", "value", "unit", "bounds", "meaning", "source of the bounds"), rows),
+        table(("constant", "value", "unit", "bounds", "meaning", "source of the bounds"), rows),
     )

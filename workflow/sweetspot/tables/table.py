@@ -9,6 +9,8 @@ from typing import Any
 import pandas as pd
 
 from sweetspot.files import write_text_atomic
+from sweetspot.markdown import cell
+from sweetspot.markdown import table as markdown_table
 
 MISSING = "–"
 """What a cell without a value shows; the .csv leaves it empty."""
@@ -114,10 +116,12 @@ def write_table(table: Table, stem: Path) -> None:
 
 def markdown(table: Table) -> str:
     """Return a heading, the caption, the table and its notes."""
-    texts = table.texts().map(_cell).rename(columns=_cell)
-    align = ["right" if column.number else "left" for column in table.columns]
-    body = texts.to_markdown(index=False, disable_numparse=True, colalign=align)
-    notes = "".join(f"\nNote: {_cell(note)}\n" for note in table.notes)
+    body = markdown_table(
+        [_starless(column.title) for column in table.columns],
+        table.texts().map(_starless).to_numpy().tolist(),
+        [column.number for column in table.columns],
+    )
+    notes = "".join(f"\nNote: {cell(_starless(note))}\n" for note in table.notes)
     return f"# {table.title}\n\n{table.caption}\n\n{body}\n{notes}"
 
 
@@ -179,6 +183,6 @@ def latex_escape(text: str) -> str:
     return text.translate(_LATEX)
 
 
-def _cell(text: str) -> str:
-    """Keep a text as it stands inside its Markdown cell."""
-    return text.replace("|", r"\|").replace("*", r"\*").replace("\n", " ")
+def _starless(text: str) -> str:
+    """Return a text whose stars, as those of significance, are no Markdown."""
+    return text.replace("*", r"\*")

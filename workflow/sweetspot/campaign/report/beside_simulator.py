@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from sweetspot.campaign.report.tables import markdown
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.beside import beside_figure
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
+from sweetspot.markdown import table
 from sweetspot.simulator.accuracy.measured import Measured, read_measured
 from sweetspot.simulator.calibration.to_cells import shipped_constants
 from sweetspot.simulator.constants.calibration_file import load_calibration
@@ -43,7 +43,7 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
             " cells. What they were fitted to is of TensorRT-LLM.",
             f"Mean error of energy per token and of throughput: {_mean_errors(cells)}.",
             f"![Simulated against measured]({_FIGURE}.png)",
-            markdown(_HEADER, [_row(row) for row in cells.to_dict("records")]),
+            table(_HEADER, [_row(row) for row in cells.to_dict("records")]),
         ]
     )
 

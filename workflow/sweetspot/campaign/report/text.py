@@ -13,7 +13,6 @@ from sweetspot.campaign.report.tables import (
     Rows,
     condition_rows,
     energy_rows,
-    markdown,
     paper_rows,
     reason_rows,
     remark_rows,
@@ -21,6 +20,7 @@ from sweetspot.campaign.report.tables import (
     status_rows,
 )
 from sweetspot.config import Limits
+from sweetspot.markdown import table
 from sweetspot.measure.record import CellRecord
 
 PAPER_GPU, PAPER_ENGINE = "h100-sxm", "tensorrt-llm 0.21.0"
@@ -79,7 +79,7 @@ def report_text(
         f" {sum(call.minutes for call in manifest.calls):g} minutes of time given, by sweetspot"
         f" {manifest.provenance['sweetspot']} {manifest.provenance['git_commit'][:12]}.".rstrip(),
         "## What was measured",
-        markdown(
+        table(
             ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured"),
             status_rows(chosen, planned, records),
         ),
@@ -90,10 +90,10 @@ def report_text(
         *_results(loads, out),
         *(["## Beside the simulator", beside] if beside else []),
         "## Energy",
-        markdown(("", "over the ok cells"), energy_rows(cells)),
+        table(("", "over the ok cells"), energy_rows(cells)),
         "Boards' sensors are good to about 5 %; what is compared here is of one board.",
         "## The board, over the cells",
-        markdown(("", "range", "median"), condition_rows(cells)),
+        table(("", "range", "median"), condition_rows(cells)),
         "## The power sensor",
         _sensor(sensor),
         *_table("## Cells that are not ok", ("Status", "Reason", "Cells"), reason_rows(records)),
@@ -154,10 +154,10 @@ def _results(loads: Mapping[Path, str], out: Path) -> list[str]:
             parts.append(f"There are {missing}.")
         else:
             parts += [
-                markdown(_FIT_HEADER, paper_rows(folder / "fits")),
+                table(_FIT_HEADER, paper_rows(folder / "fits")),
                 "In brackets the paper's, of other conditions. MAPE is the error of the fit on"
                 " the cells that it was fitted to.",
-                markdown(_SPOT_HEADER, spot_rows(folder / "fits")),
+                table(_SPOT_HEADER, spot_rows(folder / "fits")),
             ]
         figures = sorted((folder / "figures").glob("*.png"))
         parts += [f"![{f.stem}]({name}/figures/{f.name})" for f in figures]
@@ -177,7 +177,7 @@ def _sensor(sensor: Mapping[str, Any] | None) -> str:
                 gap = wave["counter_j"] / wave[f"{name}_j"] - 1
                 title = f"wave {wave['wave']}, {wave['seconds']:.0f} s: counter over {name} power"
                 rows.append((title, f"{gap:+.2%}"))
-    return markdown(("By a square wave of load", ""), rows)
+    return table(("By a square wave of load", ""), rows)
 
 
 def _number(value: float | str | None, unit: str) -> str:
@@ -187,7 +187,7 @@ def _number(value: float | str | None, unit: str) -> str:
 
 
 def _table(title: str, header: Sequence[str], rows: Rows) -> list[str]:
-    return [title, markdown(header, rows)] if rows else []
+    return [title, table(header, rows)] if rows else []
 
 
 def _boards(manifest: Manifest) -> str:
