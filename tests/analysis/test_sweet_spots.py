@@ -6,7 +6,8 @@ import pytest
 
 from sweetspot import published
 from sweetspot.analysis.fits import fit_forms
-from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.analysis.sweet_spots import extremes, sweet_spot, sweet_spots
+from sweetspot.errors import InputError
 
 LENGTHS = [(i, o) for i in published.GRID for o in published.GRID]
 
@@ -17,6 +18,26 @@ def test_surfaces_give_back_the_printed_estimates(surfaces):
     printed = published.table5().set_index("model")["estimated_output_tokens"]
     # Coefficients fitted anew carry rounding; it can move no printed token.
     assert at_64.round().astype(int).to_dict() == printed.to_dict()
+
+
+def test_estimate_at_any_length_is_the_least_energy_of_the_fit(surfaces):
+    fits = fit_forms(surfaces)
+    spots = sweet_spots(surfaces, fits.coefficients)
+    of_64 = sweet_spot(fits.coefficients, 64)
+    assert of_64.equals(
+        spots.loc[spots["input_tokens"] == 64, of_64.columns].reset_index(drop=True)
+    )
+    between = sweet_spot(fits.coefficients, 100.5)
+    limits = sweet_spot(fits.coefficients, 128)["estimated_output_tokens"]
+    assert (of_64["estimated_output_tokens"] < between["estimated_output_tokens"]).all()
+    assert (between["estimated_output_tokens"] < limits).all()
+
+
+@pytest.mark.parametrize("input_tokens", [0, -64, float("nan"), float("inf")])
+def test_length_that_is_not_positive_is_refused(surfaces, input_tokens):
+    coefficients = fit_forms(surfaces[surfaces["model"] == "opt-1.3b"]).coefficients
+    with pytest.raises(InputError, match="input_tokens must be a positive number, not"):
+        sweet_spot(coefficients, input_tokens)
 
 
 def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):

@@ -1,21 +1,67 @@
 """sweetspot: measure, model and predict the energy of LLM inference.
 
-`sweetspot.predict` answers from Python what `sweetspot predict` answers on the command line.
+What a notebook needs is here; docs/python.md shows each at work. A name loads what it needs when it
+is first used, so that planning a workflow imports this package without numpy or pandas:
+
+- `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load
+- `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
+- `read_cells`, `fit_forms`, `sweet_spot`: from a run's cells.csv to fits and sweet spots
 """
 
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sweetspot.analysis.cells import read_cells
+    from sweetspot.analysis.fits import Fits, fit_forms
+    from sweetspot.analysis.sweet_spots import sweet_spot
+    from sweetspot.ask.load import Simulated, simulate_load
     from sweetspot.ask.predict import Prediction, predict
+    from sweetspot.catalog import gpu_ids as gpus
+    from sweetspot.catalog import load_model
+    from sweetspot.catalog import model_ids as models
+    from sweetspot.simulator.schedule.requests import Request
 
 __version__ = "0.1.0"
-__all__ = ["Prediction", "__version__", "predict"]
+__all__ = [
+    "Fits",
+    "Prediction",
+    "Request",
+    "Simulated",
+    "__version__",
+    "fit_forms",
+    "gpus",
+    "load_model",
+    "models",
+    "predict",
+    "read_cells",
+    "simulate_load",
+    "sweet_spot",
+]
+
+_HOMES = {
+    "Fits": "analysis.fits",
+    "Prediction": "ask.predict",
+    "Request": "simulator.schedule.requests",
+    "Simulated": "ask.load",
+    "fit_forms": "analysis.fits",
+    "gpus": "catalog.gpus:gpu_ids",
+    "load_model": "catalog.loading",
+    "models": "catalog.models:model_ids",
+    "predict": "ask.predict",
+    "read_cells": "analysis.cells",
+    "simulate_load": "ask.load",
+    "sweet_spot": "analysis.sweet_spots",
+}
+
+if not TYPE_CHECKING:  # type checkers would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, within = _HOMES[name].partition(":")
+        return getattr(import_module(f"{__name__}.{module}"), within or name)
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded on first use: planning a workflow imports this package without numpy.
-    if name in ("Prediction", "predict"):
-        from importlib import import_module
-
-        return getattr(import_module("sweetspot.ask.predict"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return __all__

@@ -7,11 +7,14 @@ import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.energy_models import form, sweet_spot_output_tokens
+from sweetspot.errors import InputError
+
+ESTIMATE = ["estimated_output_tokens", "estimated_tokens_per_j"]
 
 SWEET_SPOTS = [
     *GROUP,
     *["input_tokens", "observed_output_tokens", "observed_tokens_per_j"],
-    *["estimated_output_tokens", "estimated_tokens_per_j", "estimate_inside_range"],
+    *[*ESTIMATE, "estimate_inside_range"],
     *["output_lengths", "simulated"],
 ]
 
@@ -23,6 +26,30 @@ EXTREMES = [
 ]
 
 
+def sweet_spot(coefficients: pd.DataFrame, input_tokens: float) -> pd.DataFrame:
+    """Return the output length with the least energy per token at any input length, by Eq. 6.
+
+    Args:
+        coefficients: of `Fits`; one row is returned per group that Eq. 5 was fitted to.
+        input_tokens: prompt length I.
+
+    Returns:
+        The group's columns, input_tokens, and as in `sweet_spots` estimated_output_tokens and
+        estimated_tokens_per_j.
+
+    Raises:
+        InputError: input_tokens is not a positive number.
+    """
+    if not 0 < input_tokens < float("inf"):
+        raise InputError(f"input_tokens must be a positive number, not {input_tokens!r}")
+    rows = [
+        {**dict(zip(GROUP, group, strict=True)), "input_tokens": input_tokens}
+        | _estimate(alphas, input_tokens)
+        for group, alphas in _alphas(coefficients).items()
+    ]
+    return pd.DataFrame(rows, columns=[*GROUP, "input_tokens", *ESTIMATE])
+
+
 def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame:
     """Return one row per input length of every group that Eq. 5 was fitted to.
 
@@ -32,20 +59,14 @@ def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame
     `estimate_inside_range` says whether the estimate lies between the shortest and the longest
     measured output; outside it is an extrapolation. `output_lengths` counts those measured.
     """
-    eq5 = form("memory_flops")
-    names = [term.name for term in eq5.terms]
-    alphas_of = {
-        group: rows.set_index("term").loc[names, "value"].to_numpy(float)
-        for group, rows in groups(coefficients[coefficients["form"] == eq5.id], GROUP)
-    }
+    alphas_of = _alphas(coefficients)
     rows: list[dict[str, Any]] = []
     means = mean_over_repeats(ok_cells(cells))
     for (*group, input_tokens), curve in groups(means, [*GROUP, "input_tokens"]):
         if tuple(group) not in alphas_of:
             continue
-        alphas = alphas_of[tuple(group)]
         best = _least(curve)
-        estimate = sweet_spot_output_tokens(alphas.tolist(), float(input_tokens))
+        estimate = _estimate(alphas_of[tuple(group)], float(input_tokens))
         outputs = curve["output_tokens"]
         rows.append(
             {
@@ -53,9 +74,10 @@ def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame
                 "input_tokens": input_tokens,
                 "observed_output_tokens": int(best["output_tokens"]),
                 "observed_tokens_per_j": 1 / best["energy_per_token_j"],
-                "estimated_output_tokens": estimate,
-                "estimated_tokens_per_j": _efficiency(alphas, input_tokens, estimate),
-                "estimate_inside_range": bool(outputs.min() <= estimate <= outputs.max()),
+                **estimate,
+                "estimate_inside_range": bool(
+                    outputs.min() <= estimate["estimated_output_tokens"] <= outputs.max()
+                ),
                 "output_lengths": len(curve),
                 "simulated": bool(best["simulated"]),
             }
@@ -92,8 +114,21 @@ def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
     return curve.sort_values(order).iloc[0]
 
 
-def _efficiency(alphas: np.ndarray, input_tokens: float, output_tokens: float) -> float:
+def _alphas(coefficients: pd.DataFrame) -> dict[tuple[Any, ...], np.ndarray]:
+    """Return alpha0 to alpha5 of every group that Eq. 5 was fitted to."""
+    eq5 = form("memory_flops")
+    names = [term.name for term in eq5.terms]
+    return {
+        group: rows.set_index("term").loc[names, "value"].to_numpy(float)
+        for group, rows in groups(coefficients[coefficients["form"] == eq5.id], GROUP)
+    }
+
+
+def _estimate(alphas: np.ndarray, input_tokens: float) -> dict[str, float]:
+    """Return Eq. 6's length and the fitted form's efficiency there, by the names of `ESTIMATE`."""
+    output_tokens = sweet_spot_output_tokens(alphas.tolist(), input_tokens)
     energy_per_token_j = form("memory_flops").energy_per_token_j(
         alphas, [input_tokens], [output_tokens]
     )[0]
-    return float(1 / energy_per_token_j) if energy_per_token_j > 0 else float("nan")
+    efficiency = float(1 / energy_per_token_j) if energy_per_token_j > 0 else float("nan")
+    return dict(zip(ESTIMATE, (output_tokens, efficiency), strict=True))
