@@ -1,4 +1,4 @@
-"""Every command that the README shows is run, and prints what the README says it prints."""
+"""What README and docs/python.md show is run, and prints what they say it prints."""
 
 import doctest
 import re
@@ -17,6 +17,8 @@ from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits, Sweep
 from sweetspot.engines.simulated import SimulatorEngine
+from sweetspot.measure.cells_table import write_cells
+from sweetspot.measure.measure import measure_block
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan.busy import busy_s, run_s
 from sweetspot.plan.plan import plan
@@ -27,9 +29,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
+def blocks(language, text=README):
     """Return the texts of all fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
 def console():
@@ -102,12 +104,28 @@ def test_sweetspot_command_prints_what_is_shown(command, folder, capsys):
     assert capsys.readouterr().out == console()[command]
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_python_example_prints_what_is_shown(block, folder):
-    example = doctest.DocTestParser().get_doctest(block, {}, "README.md", None, None)
+def assert_prints_what_is_shown(text, page):
+    example = doctest.DocTestParser().get_doctest(text, {}, page, None, None)
     assert example.examples
     said = []
     assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_example_prints_what_is_shown(block, folder):
+    assert_prints_what_is_shown(block, "README.md")
+
+
+def test_python_page_prints_what_is_shown(tmp_path, monkeypatch):
+    """Its cells are those of `make paper` of the one model that it shows."""
+    experiment = Experiment(engine="simulator", models=["llama-3.1-8b"], sweeps={"grid": {}})
+    (block,) = plan(experiment).blocks
+    measure_block(block, SimulatorEngine(), tmp_path / "records", tmp_path / "block.jsonl")
+    cells = tmp_path / "results" / "paper-simulated" / "cells.csv"
+    write_cells(experiment, [tmp_path / "block.jsonl"], cells)
+    monkeypatch.chdir(tmp_path)
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    assert_prints_what_is_shown("\n".join(blocks("python", page)), "python.md")
 
 
 @pytest.mark.slow
@@ -171,8 +189,8 @@ def test_errors_on_what_was_fitted_to_are_the_simulators():
     of_models = {model: fmean(values) for model, values in errors.items()}
     mean, worst = fmean(of_models.values()), max(of_models.values())
     throughput = shipped_calibrations()["h100-sxm"].errors_percent["throughput_llama_3_1_8b_fp16"]
-    assert f"| {mean:.2f} % in the mean, {worst:.2f} % for the worst model |" in README
-    assert f"| {throughput:.2f} % in the mean |" in README
+    assert f"| {mean:.2f} % on average, {worst:.2f} % for the worst model |" in README
+    assert f"| {throughput:.2f} % on average |" in README
 
     page = " ".join((ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split())
     names = [
@@ -263,7 +281,7 @@ def test_figures_of_left_out_models_are_those_of_the_accuracy_page():
     page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
     rows = page.partition("`leave-one-model-out`")[2].splitlines()[:2]
     mean, worst = (re.search(r"(\d+\.\d\d) %", row)[1] for row in rows)
-    assert f"| {mean} % in the mean, {worst} % for the worst model |" in README
+    assert f"| {mean} % on average, {worst} % for the worst model |" in README
 
 
 def test_figures_of_measured_cells_are_those_of_the_accuracy_page():
