@@ -99,7 +99,8 @@ def reached(module):
     found, waiting = set(), [module]
     while waiting:
         each = waiting.pop()
-        if each in MODULES and each not in found:
+        # the package's top names what it offers, and loads none of it by itself
+        if each in MODULES and each not in found and unit_of(each):
             found.add(each)
             waiting += [*GRAPH[each], each.rpartition(".")[0]]
     return found
