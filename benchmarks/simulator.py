@@ -21,12 +21,11 @@ from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
 from sweetspot.figures.canvas import empty_figure, finish, journal_look
 from sweetspot.figures.canvas import panels as axes_of
 from sweetspot.figures.curves import categorical_looks
-from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
+from sweetspot.simulator.deployment.deployment import deploy
+from sweetspot.simulator.run import Simulation, simulate
 from sweetspot.simulator.schedule.requests import Lengths, generated
 
 BOARD = gpu("h100-sxm")
-CONSTANTS = load_calibration(BOARD).constants
 REPEATS = 5
 INPUT_TOKENS = 256
 INPUT_LENGTHS = Lengths(mean=512, stdev=256, shape="lognormal")
@@ -38,12 +37,8 @@ def simulated(
     model: Architecture, requests: int, input_tokens: int, output_tokens: int
 ) -> Simulation:
     """Simulate one cell with the paper's limits."""
-    bounds = scheduler_limits(model, BOARD, Limits(), Limits().max_batch_size)
     return simulate(
-        model,
-        BOARD,
-        CONSTANTS,
-        bounds,
+        deploy(model, BOARD),
         requests=requests,
         input_tokens=input_tokens,
         output_tokens=output_tokens,

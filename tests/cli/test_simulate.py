@@ -8,7 +8,8 @@ from typing import get_args
 import pytest
 
 from sweetspot.ask.load import simulate_load
-from sweetspot.cli import main, simulation_answer
+from sweetspot.cli import main
+from sweetspot.cli import simulate as simulate_command
 from sweetspot.config import Limits
 from sweetspot.simulator.schedule.request_trace import read_trace
 from sweetspot.simulator.schedule.requests import Shape
@@ -48,7 +49,7 @@ def test_answer_to_a_trace_names_every_number(capsys, trace):
     assert "2 requests, 2352 input and 140 output tokens" in out
     assert "guaranteed-no-evict, chunked prefill, max_batch_size 1024, max_num_tokens 8192" in out
     assert "simulated; constants: h100-sxm-published (published numbers)" in out
-    names = [name for name, _, _ in simulation_answer._LINES]
+    names = [name for name, _, _ in simulate_command._LINES]
     for name in (*names, "first_token", "per_output_token", "end_to_end", "p99"):
         assert name in out
 
@@ -187,7 +188,7 @@ def test_help_teaches_with_examples(capsys):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    monkeypatch.setattr(simulation_answer, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(simulate_command, "PROGRESS_EVERY_S", 0.0)
     assert main(["simulate", *GENERATED, *LLAMA]) == 0
     err = capsys.readouterr().err
     assert ("50 requests have ended" in err) == terminal

@@ -14,9 +14,10 @@ from sweetspot.metering.trace import window_energy_j
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.run import scheduler_limits, simulate
-from sweetspot.simulator.schedule.identical import Schedule, SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import Schedule, schedule
 
 H100 = gpu("h100-sxm")
 CONSTANTS = load_calibration(H100).constants

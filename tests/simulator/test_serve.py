@@ -9,8 +9,8 @@ from sweetspot.config import Limits
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.run import scheduler_limits, simulate
-from sweetspot.simulator.schedule.identical import SchedulerLimits
 from sweetspot.simulator.schedule.in_flight import InFlightBatching
 from sweetspot.simulator.schedule.requests import Lengths, Request, generated
 from sweetspot.simulator.schedule.segments import Ran

@@ -12,8 +12,9 @@ from sweetspot.simulator.cost.fp8 import FP8_SHARE, gain, in_16_bit
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import schedule
 
 LLAMA = catalog_entry("llama-3.1-8b").architecture
 LIMITS = SchedulerLimits(

@@ -14,9 +14,10 @@ from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import as_shard, shard
 from sweetspot.simulator.run import scheduler_limits
-from sweetspot.simulator.schedule.identical import Schedule, SchedulerLimits
+from sweetspot.simulator.schedule.identical import Schedule
 from sweetspot.simulator.schedule.segments import Segment
 
 LIMITS = SchedulerLimits(

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry
 from sweetspot.simulator.cost.work import PROMPT_START_PAIRS, Work, concatenate, work
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.schedule.identical import schedule
 
 LIMITS = SchedulerLimits(
     max_batch_size=64, max_num_tokens=512, kv_blocks=10_000, tokens_per_block=64

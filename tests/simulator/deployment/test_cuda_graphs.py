@@ -11,11 +11,12 @@ from sweetspot.catalog import catalog_entry, gpu, model_ids
 from sweetspot.config import Limits
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
-from sweetspot.simulator.cost.work import Work, work
+from sweetspot.simulator.cost.work import Work, padded_rows, work
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.run import scheduler_limits
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import schedule
 
 H100 = gpu("h100-sxm")
 CONSTANTS = load_calibration(H100).constants
@@ -44,7 +45,7 @@ def plan_of(requests, input_tokens=64, output_tokens=8, tokens=8192):
 
 def padded(graphs, *tokens, prompt_tokens=0):
     counts = np.array(tokens, dtype=np.float64)
-    return graphs.padded(counts, np.full(counts.shape, float(prompt_tokens))).tolist()
+    return padded_rows(graphs, counts, np.full(counts.shape, float(prompt_tokens))).tolist()
 
 
 def test_sizes_of_vllm_are_its_own():

@@ -13,10 +13,11 @@ from sweetspot.errors import InputError
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.work import Work, work
 from sweetspot.simulator.deployment.memory import free_bytes
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import Shard, as_shard, possible, shard
 from sweetspot.simulator.deployment.windows import NO_WINDOWS
 from sweetspot.simulator.run import scheduler_limits, simulate
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import schedule
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 LLAMA = catalog_entry("llama-3.1-8b").architecture

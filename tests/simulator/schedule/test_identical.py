@@ -7,8 +7,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import schedule
 
 
 @dataclass(eq=False)  # two requests in the same state are still two

@@ -16,9 +16,10 @@ from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
-from sweetspot.simulator.schedule.identical import Schedule, SchedulerLimits, schedule
+from sweetspot.simulator.schedule.identical import Schedule, schedule
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Ran

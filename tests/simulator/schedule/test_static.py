@@ -8,8 +8,8 @@ from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.errors import EngineError
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.windows import Windows
-from sweetspot.simulator.schedule.identical import SchedulerLimits
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Ran
 from sweetspot.simulator.schedule.static import StaticBatching

@@ -3,18 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.catalog import load_model
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
-from sweetspot.simulator.deployment.deployment import honoured
-from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import scheduler_limits
+from sweetspot.simulator.deployment.deployment import Deployment, deploy
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Scheduler
@@ -30,29 +24,22 @@ class Simulated:
     """What the simulator says of one load. All of it is simulated.
 
     Attributes:
-        model, gpu: catalog ids.
+        deployment: what served it; energy and power are those of all GPUs that share the model.
         scheduling: policy of in-flight batching, or static batching.
         chunked_prefill: whether prompts could be cut.
-        limits: of the engine; energy and power are those of all GPUs that share the model.
-        precision: what weights and KV cache are stored in.
-        traits: what the engine does; windows are honoured only where the model has any.
         served: energy, time and latencies.
-        beyond_native_context: some I + O is more than the model was published for.
-        calibration, calibration_level: which constants, and what they rest on.
     """
 
-    model: str
-    gpu: str
+    deployment: Deployment
     scheduling: Scheduling
     chunked_prefill: bool
-    limits: Limits
-    precision: Precision
-    traits: Traits
     served: Served
-    beyond_native_context: bool
-    calibration: str
-    calibration_level: str
     simulated: bool = True
+
+    @property
+    def beyond_native_context(self) -> bool:
+        """Whether some I + O is more than the model was published for."""
+        return self.served.max_sequence_tokens > self.deployment.model.max_positions
 
 
 def simulate_load(
@@ -91,23 +78,15 @@ def simulate_load(
         EngineError: a request does not fit in the KV cache or in max_num_tokens.
         ValueError: there are no requests, or they are out of order.
     """
-    limits = Limits() if limits is None else limits
-    board = catalog_gpu(gpu)
-    whole = load_model(model)
-    traits = honoured(traits or Traits(), whole)
-    architecture = shard(
-        whole, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+    deployment = deploy(
+        model, gpu, limits=limits, precision=precision, traits=traits, calibration=calibration
     )
-    longest = max(Limits().max_seq_len, architecture.max_positions)
-    if limits.max_seq_len > longest:
+    limits, bounds = deployment.limits, deployment.bounds
+    if limits.max_seq_len > deployment.longest_sequence:
         raise InputError(
-            f"max_seq_len {limits.max_seq_len} is more than the {longest} tokens that"
-            f" {architecture.id} is simulated for; lower it"
+            f"max_seq_len {limits.max_seq_len} is more than the {deployment.longest_sequence}"
+            f" tokens that {deployment.model.id} is simulated for; lower it"
         )
-    chosen = load_calibration(board, None if calibration is None else Path(calibration))
-    bounds = scheduler_limits(
-        architecture, board, limits, limits.max_batch_size, traits.cuda_graphs
-    )
     scheduler: Scheduler
     requests = _within(requests, limits.max_seq_len)
     if scheduling == "static":
@@ -116,20 +95,12 @@ def simulate_load(
         scheduler = InFlightBatching(
             requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
         )
-    clock = StepCosts(architecture, board, chosen.constants, bounds)
-    served = serve(scheduler, clock, power_grid=power_grid, progress=progress)
+    served = serve(scheduler, StepCosts(deployment), power_grid=power_grid, progress=progress)
     return Simulated(
-        model=architecture.id,
-        gpu=board.id,
+        deployment=deployment,
         scheduling=scheduling,
         chunked_prefill=chunked_prefill and scheduling != "static",
-        limits=limits,
-        precision=precision or Precision(),
-        traits=traits,
         served=served,
-        beyond_native_context=served.max_sequence_tokens > architecture.max_positions,
-        calibration=chosen.name,
-        calibration_level=chosen.level,
     )
 
 

@@ -4,20 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
-from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
-from sweetspot.catalog import Architecture, Gpu, load_model
-from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.cell import MAX_REQUESTS
-from sweetspot.config import MAX_GPUS, Limits, Precision, Stored
+from sweetspot.config import Limits, Precision, Traits
 from sweetspot.errors import EngineError, InputError
-from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.deployment.deployment import chosen_traits, honoured
-from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
-from sweetspot.simulator.schedule.identical import SchedulerLimits
+from sweetspot.simulator.deployment.deployment import Deployment, asked, asked_limits, deploy
+from sweetspot.simulator.run import Simulation, simulate
 
 # The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
 # per doubling, then at about this many between the neighbours of the best.
@@ -83,6 +76,10 @@ def predict(
     max_batch_size: int = 1024,
     *,
     calibration: str | os.PathLike[str] | None = None,
+    max_num_tokens: int | None = None,
+    max_seq_len: int | None = None,
+    kv_cache_memory_fraction: float | None = None,
+    tokens_per_block: int | None = None,
     tensor_parallel: int = 1,
     weights: str = "model",
     kv_cache: str = "model",
@@ -90,6 +87,9 @@ def predict(
     cuda_graphs: str = "none",
 ) -> Prediction:
     """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
+
+    What is None has the default of the configuration's section `limits` (docs/configuration.md),
+    except that `max_num_tokens` grows with the batch and `max_seq_len` with the sequence.
 
     Args:
         model: catalog id, path of a Hugging Face `config.json` or its folder, or the parsed file.
@@ -99,6 +99,10 @@ def predict(
         requests: N.
         max_batch_size: the engine's limit of requests in flight.
         calibration: the simulator's constants; None for those that ship.
+        max_num_tokens: tokens of one iteration, prefill and decode together.
+        max_seq_len: longest sequence that the sweet spot is looked for in, in tokens.
+        kv_cache_memory_fraction: share of the free memory that the KV cache takes, 0 to 1.
+        tokens_per_block: of the KV cache.
         tensor_parallel: GPUs that share each layer, 1 to 8; energy is that of all of them.
         weights: `model` for the checkpoint's 16 bits, `fp8` for the layers' matrices in FP8.
         kv_cache: `model` or `fp8`.
@@ -116,68 +120,55 @@ def predict(
     input_tokens = _positive("input_tokens", input_tokens)
     output_tokens = _positive("output_tokens", output_tokens)
     requests = _positive("requests", requests)
-    max_batch_size = _positive("max_batch_size", max_batch_size)
     if requests > MAX_REQUESTS:
         raise InputError(
             f"requests {requests} is more than {MAX_REQUESTS}; energy per token no longer changes"
             " with so many, so ask for fewer"
         )
-    tensor_parallel = _positive("tensor_parallel", tensor_parallel)
-    if tensor_parallel > MAX_GPUS:
-        raise InputError(
-            f"tensor_parallel {tensor_parallel} is more than {MAX_GPUS}, the GPUs that a node's"
-            " switch joins; ask for fewer"
-        )
-    precision = Precision(
-        weights=_stored("weights", weights), kv_cache=_stored("kv_cache", kv_cache)
-    )
-    board = catalog_gpu(gpu)
-    whole = load_model(model)
-    traits = honoured(chosen_traits(sliding_windows, cuda_graphs), whole)
-    architecture = shard(whole, tensor_parallel, precision, sliding_windows=traits.sliding_windows)
     sequence = input_tokens + output_tokens
-    longest = max(Limits().max_seq_len, architecture.max_positions)
-    if sequence > longest:
-        raise InputError(
-            f"input_tokens {input_tokens} + output_tokens {output_tokens} = {sequence} is more"
-            f" than the {longest} tokens that {architecture.id} is simulated for; shorten one"
-        )
-    limits = Limits(
-        max_seq_len=max(Limits().max_seq_len, sequence),
-        max_batch_size=max_batch_size,
-        max_num_tokens=max(Limits().max_num_tokens, max_batch_size),
-        tensor_parallel=tensor_parallel,
+    limits = asked_limits(
+        max_batch_size=_positive("max_batch_size", max_batch_size),
+        max_num_tokens=max_num_tokens,
+        max_seq_len=max(Limits().max_seq_len, sequence) if max_seq_len is None else max_seq_len,
+        kv_cache_memory_fraction=kv_cache_memory_fraction,
+        tokens_per_block=tokens_per_block,
+        tensor_parallel=_positive("tensor_parallel", tensor_parallel),
     )
-    chosen = load_calibration(board, None if calibration is None else Path(calibration))
-    bounds = scheduler_limits(architecture, board, limits, max_batch_size, traits.cuda_graphs)
-    run = _Workload(architecture, board, chosen.constants, bounds, requests, input_tokens)
-    asked = run.simulate(output_tokens)
-    energy_j = asked.energy_j
+    deployment = deploy(
+        model,
+        gpu,
+        limits=limits,
+        precision=asked(Precision, {"weights": weights, "kv_cache": kv_cache}),
+        traits=asked(Traits, {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}),
+        calibration=calibration,
+    )
+    _require_length(deployment, input_tokens, output_tokens)
+    run = _Workload(deployment, requests, input_tokens)
+    answer = run.simulate(output_tokens)
+    energy_j = answer.energy_j
     best = _sweet_spot(run, limits.max_seq_len - input_tokens)
     return Prediction(
-        model=architecture.id,
-        gpu=board.id,
+        model=deployment.model.id,
+        gpu=deployment.gpu.id,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         requests=requests,
-        max_batch_size=max_batch_size,
-        energy_per_token_j=energy_j / asked.output_tokens,
-        tokens_per_j=asked.output_tokens / energy_j,
-        throughput_tokens_per_s=asked.output_tokens / asked.duration_s,
-        duration_s=asked.duration_s,
-        mean_power_w=energy_j / asked.duration_s,
-        max_concurrency=asked.max_concurrency,
+        max_batch_size=limits.max_batch_size,
+        energy_per_token_j=energy_j / answer.output_tokens,
+        tokens_per_j=answer.output_tokens / energy_j,
+        throughput_tokens_per_s=answer.output_tokens / answer.duration_s,
+        duration_s=answer.duration_s,
+        mean_power_w=energy_j / answer.duration_s,
+        max_concurrency=answer.max_concurrency,
         sweet_spot_output_tokens=best,
         sweet_spot_tokens_per_j=run.tokens_per_j(best),
         max_seq_len=limits.max_seq_len,
-        beyond_native_context=sequence > architecture.max_positions,
-        calibration=chosen.name,
-        calibration_level=chosen.level,
-        tensor_parallel=tensor_parallel,
-        weights=weights,
-        kv_cache=kv_cache,
-        sliding_windows=traits.sliding_windows,
-        cuda_graphs=traits.cuda_graphs,
+        beyond_native_context=sequence > deployment.model.max_positions,
+        calibration=deployment.calibration.name,
+        calibration_level=deployment.calibration.level,
+        tensor_parallel=limits.tensor_parallel,
+        **deployment.precision.model_dump(),
+        **deployment.traits.model_dump(),
     )
 
 
@@ -188,29 +179,33 @@ def _positive(name: str, value: object) -> int:
     return int(value)
 
 
-def _stored(name: str, value: str) -> Stored:
-    if value in get_args(Stored):
-        return cast("Stored", value)
-    raise InputError(f"{name} must be {' or '.join(map(repr, get_args(Stored)))}, not {value!r}")
+def _require_length(deployment: Deployment, input_tokens: int, output_tokens: int) -> None:
+    """Refuse a sequence that the engine's limit or the model's context does not hold."""
+    sequence, longest = input_tokens + output_tokens, deployment.longest_sequence
+    asked_for = f"input_tokens {input_tokens} + output_tokens {output_tokens} = {sequence}"
+    if sequence > longest:
+        raise InputError(
+            f"{asked_for} is more than the {longest} tokens that {deployment.model.id} is"
+            " simulated for; shorten one"
+        )
+    if sequence > deployment.limits.max_seq_len:
+        raise InputError(
+            f"{asked_for} is more than max_seq_len {deployment.limits.max_seq_len}; shorten one or"
+            " raise max_seq_len"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Workload:
     """Everything of a run but its output length."""
 
-    architecture: Architecture
-    board: Gpu
-    constants: Constants
-    bounds: SchedulerLimits
+    deployment: Deployment
     requests: int
     input_tokens: int
 
     def simulate(self, output_tokens: int) -> Simulation:
         return simulate(
-            self.architecture,
-            self.board,
-            self.constants,
-            self.bounds,
+            self.deployment,
             requests=self.requests,
             input_tokens=self.input_tokens,
             output_tokens=output_tokens,

@@ -14,11 +14,11 @@ import pandas as pd
 
 from sweetspot import published
 from sweetspot.analysis.least_squares import fit_form
-from sweetspot.catalog import Gpu, load_model
-from sweetspot.config import Limits
+from sweetspot.catalog import Gpu
 from sweetspot.energy_models import form
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
+from sweetspot.simulator.deployment.deployment import Deployment, deploy
+from sweetspot.simulator.run import Simulation, simulate
 from sweetspot.simulator.sensor import (
     PAPER_SENSOR,
     mean_read_energy_j,
@@ -77,13 +77,15 @@ def read_grid(
     rows = []
     for model in published.table5()["model"]:
         progress(model)
+        deployment = deploy(model, board).with_constants(bare)
+        physics = deployment.with_constants(replace(bare, request_energy_j=0.0))
         rows += [
             {
                 "model": model,
                 "input_tokens": i,
                 "output_tokens": o,
-                **_energies(_run(board, bare, model, i, o), idle_w),
-                "physics_j": _run(board, replace(bare, request_energy_j=0.0), model, i, o).energy_j,
+                **_energies(_run(deployment, i, o), idle_w),
+                "physics_j": _run(physics, i, o).energy_j,
             }
             for i in published.GRID
             for o in published.GRID
@@ -102,16 +104,9 @@ def read_grid(
     return Readings(cells, alpha5.loc[stated.index], idle_w, constants.request_energy_j)
 
 
-def _run(board: Gpu, constants: Constants, model: str, inputs: int, outputs: int) -> Simulation:
-    architecture = load_model(model)
+def _run(deployment: Deployment, inputs: int, outputs: int) -> Simulation:
     return simulate(
-        architecture,
-        board,
-        constants,
-        scheduler_limits(architecture, board, Limits(), published.MAX_BATCH_SIZE),
-        requests=published.REQUESTS,
-        input_tokens=inputs,
-        output_tokens=outputs,
+        deployment, requests=published.REQUESTS, input_tokens=inputs, output_tokens=outputs
     )
 
 

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.cli.traits import flags_of
+from sweetspot.cli.deployment import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sweetspot.cli.traits import add_traits
+from sweetspot.cli.deployment import add_deployment, given
 
 Commands = Any  # argparse names the type only in private
 
@@ -50,41 +50,23 @@ def add_commands(commands: Commands) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    predict.add_argument("--model", required=True, metavar="NAME|PATH", help="catalog id or path")
-    predict.add_argument("--gpu", required=True, metavar="NAME", help="catalog id")
-    predict.add_argument("--input", type=int, required=True, metavar="I", help="prompt tokens")
-    predict.add_argument(
-        "--output", type=int, required=True, metavar="O", help="generated tokens per request"
-    )
-    predict.add_argument(
-        "--requests", type=int, default=1000, metavar="N", help="default: %(default)s"
-    )
-    predict.add_argument(
-        "--max-batch-size",
+    add = predict.add_argument
+    add(
+        *("--input-tokens", "--input"),
         type=int,
-        default=1024,
-        metavar="B",
-        help="engine limit of requests in flight, default: %(default)s",
+        required=True,
+        metavar="I",
+        help="prompt tokens of each request",
     )
-    predict.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="the simulator's constants"
-    )
-    predict.add_argument(
-        "--tp",
+    add(
+        *("--output-tokens", "--output"),
         type=int,
-        default=1,
-        metavar="GPUS",
-        help="GPUs that share each layer (tensor parallelism), 1 to 8, default: %(default)s;"
-        " energy and power are those of all of them",
+        required=True,
+        metavar="O",
+        help="generated tokens of each request",
     )
-    for name, what in (("weights", "the layers' matrices"), ("kv-cache", "the KV cache")):
-        predict.add_argument(
-            f"--{name}",
-            default="model",
-            metavar="TYPE",
-            help=f"{what}: `model` (the checkpoint's 16 bits, the default) or `fp8`",
-        )
-    add_traits(predict.add_argument)
+    add("--requests", type=int, default=1000, metavar="N", help="default: %(default)s")
+    add_deployment(predict)
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
@@ -104,22 +86,17 @@ def add_commands(commands: Commands) -> None:
 
 def _predict(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.predict import predict
-    from sweetspot.config import Precision, Traits
+    from sweetspot.config import Limits, Precision, Traits
     from sweetspot.simulator.deployment.deployment import in_words
 
     answer = predict(
         arguments.model,
         arguments.gpu,
-        arguments.input,
-        arguments.output,
+        arguments.input_tokens,
+        arguments.output_tokens,
         arguments.requests,
-        arguments.max_batch_size,
         calibration=arguments.calibration,
-        tensor_parallel=arguments.tp,
-        weights=arguments.weights,
-        kv_cache=arguments.kv_cache,
-        sliding_windows=arguments.sliding_windows,
-        cuda_graphs=arguments.cuda_graphs,
+        **given(arguments, Limits, Precision, Traits),
     )
     values = asdict(answer)
     if arguments.json:

@@ -1,16 +1,19 @@
 """The command `simulate`: a trace of requests, or generated ones, on a simulated server."""
 
 import argparse
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.cli.simulation_answer import Progress, print_answer
-from sweetspot.cli.traits import add_traits
+from sweetspot.cli.deployment import add_deployment, given
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
-    from sweetspot.ask.load import Scheduling
+    from sweetspot.ask.load import Scheduling, Simulated
     from sweetspot.config import Limits
     from sweetspot.simulator.schedule.requests import Request
 
@@ -42,6 +45,24 @@ examples:
 _GENERATING = ("rate", "at_once", "input_tokens", "output_tokens", "input_stdev", "output_stdev")
 
 
+# How the printed answer names and rounds what was added up.
+_LINES = (
+    ("energy_j", "J", ".5g"),
+    ("energy_per_token_j", "J per output token", ".4g"),
+    ("tokens_per_j", "output tokens per J", ".4g"),
+    ("throughput_tokens_per_s", "output tokens per s", ".5g"),
+    ("duration_s", "s from the first arrival to the last token", ".5g"),
+    ("mean_power_w", "W", ".4g"),
+    ("idle_share", "of the time with no request in flight", ".3g"),
+    ("mean_batch", "requests in an iteration, mean over the time not idle", ".4g"),
+    ("max_batch", "at most", "d"),
+    ("pauses", "times a request lost its KV cache", "d"),
+)
+_LATENCIES = ("first_token", "per_output_token", "end_to_end")
+# Work that takes less than twice this shows no progress.
+PROGRESS_EVERY_S = 0.5
+
+
 def add_commands(commands: Commands) -> None:
     """Add `simulate`."""
     simulate = commands.add_parser(
@@ -53,9 +74,6 @@ def add_commands(commands: Commands) -> None:
     )
     add = simulate.add_argument
     add("trace", nargs="?", type=Path, metavar="TRACE", help="CSV file; none: generate requests")
-    add("--model", required=True, metavar="NAME|PATH", help="catalog id or path")
-    add("--gpu", required=True, metavar="NAME", help="catalog id")
-    add("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
     add("--json", action="store_true", help="print one JSON object")
     add("--power-trace", type=Path, metavar="FILE", help="write power over time as gzip CSV")
 
@@ -78,39 +96,6 @@ def add_commands(commands: Commands) -> None:
         " together must fit --max-num-tokens, or it is smaller than --max-batch-size",
     )
 
-    add = simulate.add_argument_group("engine limits").add_argument
-    add("--max-batch-size", type=int, metavar="B", help="requests in flight, default: 1024")
-    add(
-        "--max-num-tokens",
-        type=int,
-        metavar="T",
-        help="tokens of one iteration, default: 8192 (or max-batch-size, if that is more)",
-    )
-    add("--max-seq-len", type=int, metavar="L", help="longest request, I + O, default: 8192")
-    add(
-        "--kv-cache-memory-fraction",
-        type=float,
-        metavar="F",
-        help="share of the free memory that the KV cache takes, default: 0.9",
-    )
-    add("--tokens-per-block", type=int, metavar="T", help="of the KV cache, default: 32")
-    add(
-        "--tp",
-        dest="tensor_parallel",
-        type=int,
-        metavar="GPUS",
-        help="GPUs that share each layer; energy and power are those of all. Default: 1",
-    )
-    for name, what in (("weights", "the layers' matrices"), ("kv-cache", "the KV cache")):
-        add(
-            f"--{name}",
-            choices=("model", "fp8"),
-            default="model",
-            help=f"{what} in the checkpoint's 16 bits, or in FP8; default: %(default)s",
-        )
-
-    add_traits(add)
-
     add = simulate.add_argument_group("generated requests, where no trace is given").add_argument
     add("--requests", type=int, metavar="N", help="how many")
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
@@ -126,17 +111,18 @@ def add_commands(commands: Commands) -> None:
         help="distribution of lengths that have a stdev, default: %(default)s",
     )
     add("--seed", type=int, default=0, help="of arrivals and lengths, default: %(default)s")
+    add_deployment(simulate)
     simulate.set_defaults(run=_simulate)
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.load import simulate_load
-    from sweetspot.config import Precision
+    from sweetspot.config import Limits, Precision, Traits
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
-    from sweetspot.simulator.deployment.deployment import chosen_traits
+    from sweetspot.simulator.deployment.deployment import asked, asked_limits
 
-    limits = _limits(arguments)
+    limits = asked_limits(**given(arguments, Limits))
     scheduling = _scheduling(arguments)
     with Progress() as progress:
         answer = simulate_load(
@@ -144,8 +130,8 @@ def _simulate(arguments: argparse.Namespace) -> None:
             arguments.gpu,
             _requests(arguments, limits),
             limits=limits,
-            precision=Precision(weights=arguments.weights, kv_cache=arguments.kv_cache),
-            traits=chosen_traits(arguments.sliding_windows, arguments.cuda_graphs),
+            precision=asked(Precision, given(arguments, Precision)),
+            traits=asked(Traits, given(arguments, Traits)),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,
@@ -154,27 +140,10 @@ def _simulate(arguments: argparse.Namespace) -> None:
         )
     if answer.served.power is not None:
         write_trace(arguments.power_trace, Readings(trace=answer.served.power))
-    print_answer(answer, as_json=arguments.json)
-
-
-def _limits(arguments: argparse.Namespace) -> "Limits":
-    """Return the engine's limits: those given, and the configuration's defaults."""
-    from pydantic import ValidationError
-
-    from sweetspot.config import Limits
-    from sweetspot.config.wording import explain
-
-    given = {
-        name: value
-        for name in Limits.model_fields
-        if (value := getattr(arguments, name, None)) is not None
-    }
-    default = Limits().max_num_tokens
-    given.setdefault("max_num_tokens", max(default, given.get("max_batch_size", 0)))
-    try:
-        return Limits.model_validate(given)
-    except ValidationError as e:
-        raise InputError(explain(dict(e.errors()[0]), Limits)) from e
+    if arguments.json:
+        print(json.dumps(_values(answer)))
+    else:
+        _print(answer)
 
 
 def _scheduling(arguments: argparse.Namespace) -> "Scheduling":
@@ -224,3 +193,78 @@ def _requests(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Requ
         rate_per_s=arguments.rate,
         seed=arguments.seed,
     )
+
+
+def _values(answer: "Simulated") -> dict[str, Any]:
+    """Return the answer as one JSON object."""
+    served, deployment = asdict(answer.served), answer.deployment
+    del served["power"]
+    rates = {name: getattr(answer.served, name) for name, _, _ in _LINES if name not in served}
+    return {
+        "model": deployment.model.id,
+        "gpu": deployment.gpu.id,
+        "scheduling": answer.scheduling,
+        "chunked_prefill": answer.chunked_prefill,
+        "limits": deployment.limits.model_dump(),
+        "precision": deployment.precision.model_dump(),
+        **deployment.traits.model_dump(),
+        **served,
+        **rates,
+        "beyond_native_context": answer.beyond_native_context,
+        "calibration": deployment.calibration.name,
+        "calibration_level": deployment.calibration.level,
+        "simulated": answer.simulated,
+    }
+
+
+def _print(answer: "Simulated") -> None:
+    served, deployment = answer.served, answer.deployment
+    limits, calibration = deployment.limits, deployment.calibration
+    print(
+        f"{deployment.model.id} on {deployment.gpu.id}: {served.requests} requests,"
+        f" {served.input_tokens} input and {served.output_tokens} output tokens"
+    )
+    chunked = ", chunked prefill" if answer.chunked_prefill else ""
+    print(
+        f"{answer.scheduling}{chunked}, max_batch_size {limits.max_batch_size}, max_num_tokens"
+        f" {limits.max_num_tokens}{deployment.words and f', {deployment.words}'}"
+    )
+    for name, unit, spec in _LINES:
+        print(f"  {name:<26}{getattr(served, name):>12{spec}}  {unit}")
+    print(f"  {'latency, s':<26}{'mean':>12}{'p50':>12}{'p95':>12}{'p99':>12}")
+    for name in _LATENCIES:
+        latency = getattr(served, name)
+        if latency is not None:
+            cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
+            print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
+    print(f"simulated; constants: {calibration.name} ({calibration.level})")
+    if limits.tensor_parallel > 1:
+        print("note: energy and power are those of all GPUs")
+    if answer.beyond_native_context:
+        print("note: some I + O is beyond the context this model was published for")
+
+
+class Progress:
+    """A line on a terminal that says how far a long simulation is; it leaves nothing behind."""
+
+    def __init__(self) -> None:
+        """Begin to count the time."""
+        self._shown = sys.stderr.isatty()
+        self._next_s = monotonic() + 2 * PROGRESS_EVERY_S
+        self._width = 0
+
+    def __enter__(self) -> Callable[[int], None]:
+        """Return what is to be told how many requests have ended."""
+        return self._say
+
+    def __exit__(self, *error: object) -> None:
+        """Wipe the line."""
+        if self._width:
+            print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+
+    def _say(self, requests: int) -> None:
+        if self._shown and monotonic() >= self._next_s:
+            self._next_s = monotonic() + PROGRESS_EVERY_S
+            text = f"{requests} requests have ended"
+            self._width = len(text)
+            print(f"\r{text}", end="", file=sys.stderr, flush=True)

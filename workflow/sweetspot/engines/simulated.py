@@ -8,8 +8,7 @@ from sweetspot.engines.base import Run
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.plan.block import Settings
-from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import Simulation, scheduler_limits, simulate
+from sweetspot.simulator.run import Simulation, simulate
 
 
 class VirtualMeter:
@@ -42,36 +41,20 @@ class SimulatorSession:
     """One model on one GPU or shared by several, as the simulator sees them."""
 
     def __init__(self, settings: Settings) -> None:
-        """Work out what bounds the batch.
+        """Begin with nothing run.
 
         Raises:
-            InputError: the model does not fit in the GPU's memory, so many GPUs cannot share it,
-                or the GPU has no FP8.
+            InputError: the deployment cannot be.
         """
         if settings.calibration is None:
             raise EngineError("the simulator needs a calibration; plan the block with one")
         self.meter = VirtualMeter()
-        self._settings = settings
-        self._constants = settings.calibration.constants
-        limits = settings.limits
-        traits = settings.traits
-        self._model = shard(
-            settings.model,
-            limits.tensor_parallel,
-            settings.precision,
-            sliding_windows=traits.sliding_windows,
-        )
-        self._bounds = scheduler_limits(
-            self._model, settings.gpu, limits, settings.max_batch_size, traits.cuda_graphs
-        )
+        self._deployment = settings.deployment
 
     def run(self, cell: Cell) -> Run:
         """Simulate a cell; its clock starts at 0 s with the first request."""
         simulation = simulate(
-            self._model,
-            self._settings.gpu,
-            self._constants,
-            self._bounds,
+            self._deployment,
             requests=cell.requests,
             input_tokens=cell.input_tokens,
             output_tokens=cell.output_tokens,

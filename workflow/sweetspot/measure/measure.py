@@ -141,8 +141,9 @@ def _measure_cell(
 
 def _calibration(settings: Settings) -> str:
     """Return whose constants a row rests on, and for what other than the paper's engines."""
-    name = settings.calibration.name if settings.calibration else ""
-    return "; ".join(filter(None, (name, settings.deployment)))
+    if settings.calibration is None:
+        return ""
+    return "; ".join(filter(None, (settings.calibration.name, settings.deployment.words)))
 
 
 def _metered(

@@ -14,8 +14,8 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
-from sweetspot.simulator.constants.calibration_file import Calibration
-from sweetspot.simulator.deployment.deployment import in_words
+from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
+from sweetspot.simulator.deployment.deployment import TRAITS, Deployment
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 2
@@ -57,10 +57,24 @@ class Settings:
         """The engine's limit of requests in flight."""
         return self.limits.max_batch_size
 
-    @property
-    def deployment(self) -> str:
-        """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
-        return in_words(self.limits.tensor_parallel, self.precision, self.traits)
+    @cached_property
+    def deployment(self) -> Deployment:
+        """What is deployed, as the simulator sees it.
+
+        Of an engine that measures it has the traits of that engine, and the constants of its GPU:
+        they say how long a measurement will take.
+
+        Raises:
+            InputError: it cannot be.
+        """
+        return Deployment(
+            model=self.model,
+            gpu=self.gpu,
+            calibration=self.calibration or load_calibration(self.gpu),
+            limits=self.limits,
+            precision=self.precision,
+            traits=TRAITS.get(self.engine, self.traits),
+        )
 
     @cached_property
     def json(self) -> str:

@@ -6,28 +6,20 @@ from collections.abc import Iterable
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import EngineError
 from sweetspot.plan.block import Block
-from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.run import simulate
 
 
 def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
-    """Return how long one run of each cell takes, in s, if TensorRT-LLM runs it.
+    """Return how long one run of each cell takes, in s, by in-flight batching.
 
-    A cell whose request does not fit in the KV cache takes 0 s: it fails.
+    An engine that measures is simulated with its windows and CUDA graphs. A cell whose request does
+    not fit in the KV cache takes 0 s: it fails.
     """
-    settings = block.settings
-    constants = (settings.calibration or load_calibration(settings.gpu)).constants
-    bounds = scheduler_limits(
-        settings.model, settings.gpu, settings.limits, settings.max_batch_size
-    )
     durations_s = {}
     for cell in cells:
         try:
             simulation = simulate(
-                settings.model,
-                settings.gpu,
-                constants,
-                bounds,
+                block.settings.deployment,
                 requests=cell.requests,
                 input_tokens=cell.input_tokens,
                 output_tokens=cell.output_tokens,

@@ -12,8 +12,6 @@ from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
-from sweetspot.simulator.deployment.memory import require_fit
-from sweetspot.simulator.deployment.shard import shard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,8 +65,6 @@ def plan(experiment: Experiment) -> Plan:
     blocks = []
     for parts, cells in groups.items():
         architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
-        part = shard(architecture, experiment.limits.tensor_parallel, experiment.precision)
-        require_fit(part, gpu, experiment.limits.max_num_tokens, batch)
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
@@ -82,6 +78,7 @@ def plan(experiment: Experiment) -> Plan:
             precision=experiment.precision,
             traits=PAPER_TRAITS if section else honoured(experiment.simulator.traits, architecture),
         )
+        _ = settings.deployment  # what cannot be served is refused before any job
         blocks.append(
             Block(
                 id="/".join(parts),

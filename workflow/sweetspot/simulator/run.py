@@ -4,18 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweetspot.catalog.architecture import Architecture
-from sweetspot.catalog.gpus import Gpu
-from sweetspot.config import GraphSizes, Limits
 from sweetspot.errors import EngineError
 from sweetspot.metering.trace import PowerTrace, window_energy_j
-from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
-from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
-from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
-from sweetspot.simulator.deployment.shard import as_shard
-from sweetspot.simulator.schedule.identical import SchedulerLimits, schedule
+from sweetspot.simulator.deployment.deployment import Deployment
+from sweetspot.simulator.schedule.identical import schedule
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -45,71 +39,32 @@ class Simulation:
         return float(self.trace.t_s[-1])
 
 
-def scheduler_limits(
-    architecture: Architecture,
-    gpu: Gpu,
-    limits: Limits,
-    max_batch_size: int,
-    graphs: GraphSizes = "none",
-) -> SchedulerLimits:
-    """Return what bounds the batch of this model on this GPU, or of its part on each of several.
-
-    Windows are honoured where the part honours them (`shard`).
-
-    Raises:
-        InputError: if the model does not fit in the GPU's memory, or the GPU has no FP8.
-    """
-    require_fit(architecture, gpu, limits.max_num_tokens, max_batch_size)
-    return SchedulerLimits(
-        max_batch_size=max_batch_size,
-        max_num_tokens=limits.max_num_tokens,
-        tokens_per_block=limits.tokens_per_block,
-        kv_blocks=kv_cache_blocks(
-            architecture,
-            gpu,
-            max_num_tokens=limits.max_num_tokens,
-            max_batch_size=max_batch_size,
-            memory_fraction=limits.kv_cache_memory_fraction,
-            tokens_per_block=limits.tokens_per_block,
-        ),
-        windows=as_shard(architecture).windows,
-        graphs=cuda_graphs(graphs, max_batch_size, limits.max_num_tokens),
-    )
-
-
 def simulate(
-    architecture: Architecture,
-    gpu: Gpu,
-    constants: Constants,
-    bounds: SchedulerLimits,
-    *,
-    requests: int,
-    input_tokens: int,
-    output_tokens: int,
+    deployment: Deployment, *, requests: int, input_tokens: int, output_tokens: int
 ) -> Simulation:
     """Return the run of `requests` identical requests that all arrive at once.
 
     Raises:
         EngineError: if the KV cache cannot hold even one request.
     """
+    part, bounds, constants = deployment.part, deployment.bounds, deployment.constants
     concurrency = bounds.max_concurrency(input_tokens + output_tokens)
     if concurrency < 1:
         raise EngineError(
             f"one request of {input_tokens} + {output_tokens} tokens does not fit in the KV cache"
-            f" of {architecture.id} on {gpu.id}"
+            f" of {part.id} on {deployment.gpu.id}"
             f" ({bounds.kv_blocks * bounds.tokens_per_block} tokens)"
         )
     plan = schedule(
         requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds
     )
-    segments = cost(work(architecture, plan, bounds.graphs), gpu, constants)
+    segments = cost(work(part, plan, bounds.graphs), deployment.gpu, constants)
     duration_s = np.append(segments.duration_s, constants.run_overhead_s)
     power_w = np.append(segments.energy_j / segments.duration_s, constants.run_overhead_w)
     edges_s = np.concatenate([[0.0], np.cumsum(duration_s)])
     return Simulation(
         trace=PowerTrace(
-            t_s=np.repeat(edges_s, 2)[1:-1],
-            power_w=as_shard(architecture).gpus * np.repeat(power_w, 2),
+            t_s=np.repeat(edges_s, 2)[1:-1], power_w=part.gpus * np.repeat(power_w, 2)
         ),
         iterations=int(plan.iterations.sum()),
         output_tokens=plan.output_tokens,

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweetspot.catalog import Architecture, Gpu, load_model
+from sweetspot.catalog import Gpu
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
-from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import scheduler_limits
+from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.schedule.identical import schedule
 
 # Segments of one run whose FLOPs and bytes lie in the same bins of a logarithmic scale, this wide,
@@ -75,24 +74,23 @@ def lay_out(
     A model may be named, or be an Architecture. A column max_batch_size takes the place of the
     limits' own. Without traits the engine is as the paper's.
     """
-    traits = traits or Traits()
     parts: list[Work] = []
-    own_batch = "max_batch_size" in cells
     for row in cells.to_dict("records"):
-        model = row["model"]
-        named = model if isinstance(model, Architecture) else load_model(str(model))
-        architecture = shard(
-            named, limits.tensor_parallel, precision, sliding_windows=traits.sliding_windows
+        batch = int(row.get("max_batch_size", limits.max_batch_size))
+        deployment = deploy(
+            row["model"],
+            board,
+            limits=limits.model_copy(update={"max_batch_size": batch}),
+            precision=precision,
+            traits=traits,
         )
-        batch = int(row["max_batch_size"]) if own_batch else limits.max_batch_size
-        bounds = scheduler_limits(architecture, board, limits, batch, traits.cuda_graphs)
         segments = schedule(
             requests=int(row["requests"]),
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),
-            limits=bounds,
+            limits=deployment.bounds,
         )
-        parts.append(work(architecture, segments, bounds.graphs))
+        parts.append(work(deployment.part, segments, deployment.bounds.graphs))
     lengths = [part.iterations.size for part in parts]
     gpus = limits.tensor_parallel
     tokens = (cells["requests"] * cells["output_tokens"]).to_numpy(np.float64)

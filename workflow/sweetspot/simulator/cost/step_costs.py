@@ -19,8 +19,9 @@ from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.decode_steps import DecodeSteps
 from sweetspot.simulator.cost.roofline import cost, headroom_w
 from sweetspot.simulator.cost.work import FloatArray, work
-from sweetspot.simulator.deployment.shard import as_shard
-from sweetspot.simulator.schedule.identical import IntArray, Schedule, SchedulerLimits
+from sweetspot.simulator.deployment.deployment import Deployment
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.schedule.identical import IntArray, Schedule
 from sweetspot.simulator.schedule.segments import Ran, Segment
 
 # Slopes are differences over this many, beside which the constant part is rounding only.
@@ -60,22 +61,20 @@ class _Terms(NamedTuple):
 
 
 class StepCosts:
-    """A `Clock` for one model: the numbers of `cost`, one segment at a time.
+    """A `Clock` for one deployment: the numbers of `cost`, one segment at a time.
 
-    Of a part of a model (`shard`), energy is that of all GPUs that share the model.
+    Energy is that of all GPUs that share the model.
     """
 
-    def __init__(
-        self, architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
-    ) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         """Ask `cost` for every term that iterations within the limits have."""
-        part = as_shard(architecture)
+        part, gpu, constants = deployment.part, deployment.gpu, deployment.constants
         self._active_w = constants.active_power_w
         self._gpus = part.gpus
         self._sliding_share = part.sliding_layers / part.layers
         self._headroom_w = headroom_w(gpu, constants)
         full = replace(part, sliding_window=None, sliding_layers=0)
-        self._time_s, self._dynamic_j = _probed(full, gpu, constants, limits)
+        self._time_s, self._dynamic_j = _probed(full, gpu, constants, deployment.bounds)
 
     def run(self, segment: Segment, now_s: float) -> Ran:
         """Return what the segment takes if it begins at `now_s`; a wait draws active power."""

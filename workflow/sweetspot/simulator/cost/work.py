@@ -106,7 +106,7 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
     size = a.bytes_per_element
     decodes = schedule.decodes.astype(np.float64)
     prompt_tokens = schedule.prompt_tokens.astype(np.float64)
-    tokens = graphs.padded(decodes + prompt_tokens, prompt_tokens)
+    tokens = padded_rows(graphs, decodes + prompt_tokens, prompt_tokens)
     padding = -(-a.head_dim // HEAD_TILE) * HEAD_TILE / a.head_dim
     wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads)
     # One query against one key and value: 2 + 2 FLOPs per element of each query head.
@@ -158,6 +158,17 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         message_bytes=tokens * (a.hidden * size if shared else 0),
         gather_bytes=head_rows * (a.vocab * size * (a.gpus - 1)),
     )
+
+
+def padded_rows(graphs: CudaGraphs, tokens: FloatArray, prompt_tokens: FloatArray) -> FloatArray:
+    """Return the rows that steps of so many tokens, some of them of prompts, compute."""
+    if not graphs.sizes:
+        return tokens
+    # a step of no tokens stays one; the largest step that is padded is the largest captured
+    sizes = np.array([0, *graphs.sizes], dtype=np.float64)
+    place = np.minimum(np.searchsorted(sizes, tokens), sizes.size - 1)
+    padded = np.maximum(sizes[place], tokens)
+    return padded if graphs.with_prompts else np.where(prompt_tokens > 0, tokens, padded)
 
 
 def _mean(a: Architecture, full: IntArray, sliding: IntArray) -> FloatArray:

@@ -8,15 +8,10 @@ cache for them.
 from bisect import bisect_left
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
-
 from sweetspot.config import GraphSizes
 
 # vLLM: nothing beyond this many tokens is captured by default.
 VLLM_LARGEST = 512
-
-FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,16 +27,6 @@ class CudaGraphs:
     sizes: tuple[int, ...] = ()
     with_prompts: bool = False
     with_head: bool = False
-
-    def padded(self, tokens: FloatArray, prompt_tokens: FloatArray) -> FloatArray:
-        """Return the rows that steps of so many tokens, some of them of prompts, compute."""
-        if not self.sizes:
-            return tokens
-        # a step of no tokens stays one; the largest step that is padded is the largest captured
-        sizes = np.array([0, *self.sizes], dtype=np.float64)
-        place = np.minimum(np.searchsorted(sizes, tokens), sizes.size - 1)
-        padded = np.maximum(sizes[place], tokens)
-        return padded if self.with_prompts else np.where(prompt_tokens > 0, tokens, padded)
 
 
 NO_GRAPHS = CudaGraphs()

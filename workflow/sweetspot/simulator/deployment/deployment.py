@@ -1,11 +1,25 @@
-"""How a model is served: by how many GPUs, in what precision, with what of an engine's habits."""
+"""A deployment: which model is served, on what boards, by what engine, within what limits."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
-from sweetspot.catalog.architecture import Architecture
-from sweetspot.config import Precision, Traits
+from sweetspot.catalog import Architecture, Gpu, load_model
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.config import Limits, Precision, Section, Traits
 from sweetspot.config.wording import explain
 from sweetspot.errors import InputError
+from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
+from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
+from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.deployment.shard import Shard, shard
 
 _ENGINES = {"vllm": "vLLM", "tensorrt-llm": "TensorRT-LLM"}
 
@@ -15,18 +29,124 @@ TRAITS = {
 }
 """By engine that measures: what it does as sweetspot runs it."""
 
+Asked = TypeVar("Asked", bound=Section)
 
-def chosen_traits(sliding_windows: object, cuda_graphs: object) -> Traits:
-    """Return what an engine does, as a user asks for it.
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment:
+    """A model as it is served and simulated; one that cannot be is refused when it is made.
+
+    Attributes:
+        model: the whole of it.
+        gpu: each of the boards that share it.
+        calibration: the simulator's constants for that board, and what they rest on.
+        limits: of the engine; how many boards share the model is among them.
+        precision: what weights and KV cache are stored in.
+        traits: what the engine does; windows only where the model has any.
 
     Raises:
-        InputError: one of them is none of the values that it may be.
+        InputError: so many GPUs cannot share the model, it does not fit in their memory, or they
+            have no FP8.
     """
-    asked = {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}
-    try:
-        return Traits.model_validate(asked)
-    except ValidationError as e:
-        raise InputError(explain(dict(e.errors()[0]), Traits)) from e
+
+    model: Architecture
+    gpu: Gpu
+    calibration: Calibration
+    limits: Limits = field(default_factory=Limits)
+    precision: Precision = field(default_factory=Precision)
+    traits: Traits = field(default_factory=Traits)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be served."""
+        object.__setattr__(self, "traits", honoured(self.traits, self.model))
+        require_fit(self.part, self.gpu, self.limits.max_num_tokens, self.limits.max_batch_size)
+
+    @cached_property
+    def part(self) -> Shard:
+        """What each GPU holds and computes of the model."""
+        return shard(
+            self.model,
+            self.limits.tensor_parallel,
+            self.precision,
+            sliding_windows=self.traits.sliding_windows,
+        )
+
+    @cached_property
+    def bounds(self) -> SchedulerLimits:
+        """What bounds the batch."""
+        limits = self.limits
+        return SchedulerLimits(
+            max_batch_size=limits.max_batch_size,
+            max_num_tokens=limits.max_num_tokens,
+            tokens_per_block=limits.tokens_per_block,
+            kv_blocks=kv_cache_blocks(
+                self.part,
+                self.gpu,
+                max_num_tokens=limits.max_num_tokens,
+                max_batch_size=limits.max_batch_size,
+                memory_fraction=limits.kv_cache_memory_fraction,
+                tokens_per_block=limits.tokens_per_block,
+            ),
+            windows=self.part.windows,
+            graphs=cuda_graphs(
+                self.traits.cuda_graphs, limits.max_batch_size, limits.max_num_tokens
+            ),
+        )
+
+    @property
+    def constants(self) -> Constants:
+        """The simulator's constants of each board."""
+        return self.calibration.constants
+
+    @property
+    def longest_sequence(self) -> int:
+        """Tokens of the longest sequence that questions are answered for."""
+        # the paper's engines hold 8192, also of models that were published for fewer
+        return max(Limits().max_seq_len, self.model.max_positions)
+
+    @property
+    def words(self) -> str:
+        """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
+        return in_words(self.limits.tensor_parallel, self.precision, self.traits)
+
+    def with_constants(self, constants: Constants) -> Self:
+        """Return the same deployment on boards of other constants."""
+        return replace(self, calibration=replace(self.calibration, constants=constants))
+
+
+def deploy(
+    model: str | os.PathLike[str] | Mapping[str, Any] | Architecture,
+    gpu: str | Gpu,
+    *,
+    limits: Limits | None = None,
+    precision: Precision | None = None,
+    traits: Traits | None = None,
+    calibration: str | os.PathLike[str] | None = None,
+) -> Deployment:
+    """Return the deployment of a model, with the paper's engine where nothing else is said.
+
+    Args:
+        model: catalog id, path of a Hugging Face `config.json` or its folder, the parsed file, or
+            what was made of it.
+        gpu: catalog id, or what the catalog holds of it.
+        limits: None for the defaults of the configuration.
+        precision: None for the checkpoint's 16 bits.
+        traits: None for those of a TensorRT engine, as `trtllm-bench` runs it.
+        calibration: file of the simulator's constants; None for those that ship.
+
+    Raises:
+        InputError: an unknown model or GPU, a calibration that cannot be read or is another GPU's,
+            or a deployment that cannot be (`Deployment`).
+    """
+    board = gpu if isinstance(gpu, Gpu) else catalog_gpu(gpu)
+    return Deployment(
+        model=model if isinstance(model, Architecture) else load_model(model),
+        gpu=board,
+        calibration=load_calibration(board, None if calibration is None else Path(calibration)),
+        limits=limits or Limits(),
+        precision=precision or Precision(),
+        traits=traits or Traits(),
+    )
 
 
 def honoured(traits: Traits, model: Architecture) -> Traits:
@@ -43,3 +163,30 @@ def in_words(gpus: int, precision: Precision, traits: Traits) -> str:
     if traits.cuda_graphs != "none":
         words.append(f"CUDA graphs of {_ENGINES[traits.cuda_graphs]}")
     return ", ".join(words)
+
+
+def asked(section: type[Asked], values: Mapping[str, object]) -> Asked:
+    """Return a section of a deployment as somebody asks for it.
+
+    Raises:
+        InputError: names the value, and what it may be.
+    """
+    try:
+        return section.model_validate(dict(values))
+    except ValidationError as e:
+        raise InputError(explain(dict(e.errors()[0]), section)) from e
+
+
+def asked_limits(**values: int | float | None) -> Limits:
+    """Return limits as somebody asks for them: what is None has its default.
+
+    A batch takes a token of each request, so the default of `max_num_tokens` grows with it.
+
+    Raises:
+        InputError: as `asked`.
+    """
+    given = {name: value for name, value in values.items() if value is not None}
+    batch = given.get("max_batch_size")
+    if "max_num_tokens" not in given and isinstance(batch, int):
+        given["max_num_tokens"] = max(Limits().max_num_tokens, batch)
+    return asked(Limits, given)

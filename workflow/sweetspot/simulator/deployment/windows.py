@@ -1,8 +1,6 @@
 """What attention looks back on: every token in a full layer, the last ones in a sliding layer."""
 
-from collections import Counter
 from dataclasses import dataclass
-from heapq import heappop, heappush
 
 NEVER = 2**62
 """An iteration that never comes."""
@@ -42,65 +40,3 @@ class Windows:
 
 
 NO_WINDOWS = Windows(tokens=NEVER, full_layers=1, sliding_layers=0)
-
-
-class SlidingReads:
-    """What a sliding layer reads of the requests in decode.
-
-    A request's window fills by one token an iteration until it is full; then it stays full.
-
-    Attributes:
-        context: tokens read in the next iteration, all requests together.
-        filling: requests whose window is not yet full, so that they read one more each time.
-    """
-
-    def __init__(self, window_tokens: int) -> None:
-        """Begin with no request."""
-        self.context = self.filling = 0
-        self._window_tokens = window_tokens
-        self._full_at: list[int] = []  # iterations at which windows are full, earliest first
-        self._filled: Counter[int] = Counter()  # how many are, at each of them
-
-    def begin(self, context: int, iteration: int, ends_at: int) -> None:
-        """Take in a request that reads `context` tokens in `iteration` and ends at `ends_at`."""
-        window = self._window_tokens
-        if context >= window:
-            self.context += window
-            return
-        self.context += context
-        self.filling += 1
-        full_at = iteration + window - context
-        if full_at <= ends_at:
-            if not self._filled[full_at]:
-                heappush(self._full_at, full_at)
-            self._filled[full_at] += 1
-
-    def leave(self, context: int, iteration: int, ends_at: int) -> None:
-        """Let a request go that would read `context` tokens in `iteration`."""
-        window = self._window_tokens
-        if context >= window:
-            self.context -= window
-            return
-        self.context -= context
-        self.filling -= 1
-        full_at = iteration + window - context
-        if full_at <= ends_at:
-            self._filled[full_at] -= 1
-
-    def advance(self, iterations: int, iteration: int) -> int:
-        """Take note that this many ran, so that `iteration` is next; return how many filled up.
-
-        They may not run past `next_full`.
-        """
-        self.context += iterations * self.filling
-        filled = 0
-        while self._full_at and self._full_at[0] <= iteration:
-            filled += self._filled.pop(heappop(self._full_at), 0)
-        self.filling -= filled
-        return filled
-
-    def next_full(self) -> int:
-        """Return the iteration at which the next window is full; NEVER if none will be."""
-        while self._full_at and not self._filled[self._full_at[0]]:
-            del self._filled[heappop(self._full_at)]
-        return self._full_at[0] if self._full_at else NEVER

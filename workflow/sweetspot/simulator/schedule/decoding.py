@@ -1,9 +1,72 @@
 """The requests in decode: how many, how much cache they read, and until when that rises evenly."""
 
+from collections import Counter
 from heapq import heappop, heappush
 
-from sweetspot.simulator.deployment.windows import SlidingReads, Windows
+from sweetspot.simulator.deployment.windows import NEVER, Windows
 from sweetspot.simulator.schedule.queue import Running
+
+
+class SlidingReads:
+    """What a sliding layer reads of the requests in decode.
+
+    A request's window fills by one token an iteration until it is full; then it stays full.
+
+    Attributes:
+        context: tokens read in the next iteration, all requests together.
+        filling: requests whose window is not yet full, so that they read one more each time.
+    """
+
+    def __init__(self, window_tokens: int) -> None:
+        """Begin with no request."""
+        self.context = self.filling = 0
+        self._window_tokens = window_tokens
+        self._full_at: list[int] = []  # iterations at which windows are full, earliest first
+        self._filled: Counter[int] = Counter()  # how many are, at each of them
+
+    def begin(self, context: int, iteration: int, ends_at: int) -> None:
+        """Take in a request that reads `context` tokens in `iteration` and ends at `ends_at`."""
+        window = self._window_tokens
+        if context >= window:
+            self.context += window
+            return
+        self.context += context
+        self.filling += 1
+        full_at = iteration + window - context
+        if full_at <= ends_at:
+            if not self._filled[full_at]:
+                heappush(self._full_at, full_at)
+            self._filled[full_at] += 1
+
+    def leave(self, context: int, iteration: int, ends_at: int) -> None:
+        """Let a request go that would read `context` tokens in `iteration`."""
+        window = self._window_tokens
+        if context >= window:
+            self.context -= window
+            return
+        self.context -= context
+        self.filling -= 1
+        full_at = iteration + window - context
+        if full_at <= ends_at:
+            self._filled[full_at] -= 1
+
+    def advance(self, iterations: int, iteration: int) -> int:
+        """Take note that this many ran, so that `iteration` is next; return how many filled up.
+
+        They may not run past `next_full`.
+        """
+        self.context += iterations * self.filling
+        filled = 0
+        while self._full_at and self._full_at[0] <= iteration:
+            filled += self._filled.pop(heappop(self._full_at), 0)
+        self.filling -= filled
+        return filled
+
+    def next_full(self) -> int:
+        """Return the iteration at which the next window is full; NEVER if none will be."""
+        while self._full_at and not self._filled[self._full_at[0]]:
+            del self._filled[heappop(self._full_at)]
+        return self._full_at[0] if self._full_at else NEVER
 
 
 class Decoding:

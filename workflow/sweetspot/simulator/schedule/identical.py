@@ -14,7 +14,7 @@ context on). In every iteration
 All requests are alike and there from the start, so the running set changes only when a prompt is
 processed or a request ends. Between two such events n requests decode, and the KV cache that an
 iteration reads grows by n tokens each time: one segment stands for all these iterations. What
-sliding layers read of it is added by `sliding_schedule.py`.
+sliding layers read of it is added in the end.
 """
 
 from collections import deque
@@ -23,47 +23,11 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, CudaGraphs
-from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
-from sweetspot.simulator.schedule.sliding import with_sliding_layers
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.deployment.windows import Windows
 
 IntArray = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SchedulerLimits:
-    """What bounds the batch, and how the engine runs it.
-
-    Attributes:
-        kv_blocks: size of the KV cache in blocks of tokens_per_block, each of them in all layers.
-        windows: what sliding layers see and keep of a sequence.
-        graphs: which steps are padded.
-    """
-
-    max_batch_size: int
-    max_num_tokens: int
-    kv_blocks: int
-    tokens_per_block: int
-    windows: Windows = NO_WINDOWS
-    graphs: CudaGraphs = NO_GRAPHS
-
-    @property
-    def layer_blocks(self) -> int:
-        """Size of the KV cache in blocks of single layers, or of all where none slides."""
-        return self.kv_blocks * self.windows.layers
-
-    def layer_blocks_of(self, tokens: int) -> int:
-        """Return the blocks that a sequence of so many tokens takes, counted in the same way."""
-        windows, blocks = self.windows, -(-tokens // self.tokens_per_block)
-        if not windows.sliding_layers:
-            return blocks
-        kept = -(-windows.seen(tokens) // self.tokens_per_block)
-        return windows.full_layers * blocks + windows.sliding_layers * kept
-
-    def max_concurrency(self, sequence_tokens: int) -> int:
-        """Return how many sequences of that final length may be in flight; 0 if not even one."""
-        blocks_per_request = self.layer_blocks_of(sequence_tokens)
-        return min(self.max_batch_size, self.layer_blocks // blocks_per_request)
+Columns = dict[str, IntArray]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -172,7 +136,7 @@ def schedule(
     names = [f.name for f in fields(Schedule)]
     columns = dict(zip(names, np.array(segments, dtype=np.int64).T, strict=False))
     if limits.windows.sliding_layers:
-        columns = with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
+        columns = _with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
     nothing = np.zeros_like(columns["iterations"])
     return Schedule(**{name: columns.get(name, nothing) for name in names})
 
@@ -180,3 +144,65 @@ def schedule(
 def _chunk(remaining: int, budget: int, unit: int) -> int:
     """Return the tokens of the next chunk of a prompt: all that is left, or whole blocks of it."""
     return remaining if remaining <= budget else max(0, budget // unit * unit)
+
+
+def _with_sliding_layers(
+    columns: Columns, windows: Windows, input_tokens: int, output_tokens: int
+) -> Columns:
+    """Return the columns of a `Schedule`, cut where windows are full, and those of sliding layers.
+
+    Prompts are processed one behind the other, so that tokens processed so far say which of them a
+    segment has. A group of requests that begins decode together fills its windows at one iteration;
+    there, segments are cut.
+
+    Args:
+        columns: iterations, decodes, decode_context and so on, of all segments.
+        windows: those of the model.
+        input_tokens: of each prompt.
+        output_tokens: of each answer.
+    """
+    ends = np.cumsum(columns["iterations"])
+    starts = ends - columns["iterations"]
+    groups = columns["prompts_finished"]
+    begin = ends[groups > 0]
+    requests = groups[groups > 0]
+    end = begin + output_tokens - 1
+    full = np.minimum(begin + max(0, windows.tokens - input_tokens - 1), end)
+    cut = np.union1d(starts, full[full < ends[-1]])
+    segment = np.searchsorted(starts, cut, side="right") - 1
+    found = {name: values[segment] for name, values in columns.items()}
+    found["iterations"] = np.diff(cut, append=ends[-1])
+    found["decode_context"] += (cut - starts[segment]) * found["decodes"]
+
+    def changes(at: IntArray, by: IntArray) -> IntArray:
+        """Return what changes at the beginning of each segment; whole numbers, exact in float64."""
+        within = at < ends[-1]
+        place = np.searchsorted(cut, at[within])
+        return np.bincount(place, by[within], cut.size).astype(np.int64)
+
+    filling = np.cumsum(changes(begin, requests) - changes(full, requests))
+    first, last = (windows.seen(input_tokens + n) for n in (1, output_tokens))
+    jumps = changes(begin, requests * first) - changes(end, requests * last)
+    grown = np.cumsum(filling * found["iterations"])
+    found["sliding_context"] = np.cumsum(jumps) + np.concatenate([[0], grown[:-1]])
+    found["sliding_decodes"] = filling
+    return found | _sliding_prompts(found["prompt_tokens"], windows, input_tokens)
+
+
+def _sliding_prompts(tokens: IntArray, windows: Windows, input_tokens: int) -> Columns:
+    """Return the pairs of prompts in a sliding layer, and what chunks read from earlier ones."""
+    after = np.cumsum(tokens)
+    before = after - tokens
+    done = np.where(tokens > 0, before % input_tokens, 0)
+
+    def pairs(processed: IntArray) -> IntArray:
+        part = processed % input_tokens
+        rising = np.minimum(part, windows.tokens)
+        of_part = rising * (rising + 1) // 2 + (part - rising) * windows.tokens
+        summed: IntArray = processed // input_tokens * windows.pairs(0, input_tokens) + of_part
+        return summed
+
+    return {
+        "sliding_pairs": pairs(after) - pairs(before),
+        "sliding_prompt_context": np.minimum(done, windows.tokens - 1),
+    }

@@ -20,8 +20,8 @@ from enum import StrEnum
 from math import inf
 
 from sweetspot.errors import EngineError
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.schedule.decoding import Decoding
-from sweetspot.simulator.schedule.identical import SchedulerLimits
 from sweetspot.simulator.schedule.kv_cache import GrowingBlocks, PromisedBlocks, require_cache
 from sweetspot.simulator.schedule.queue import Queue, Running
 from sweetspot.simulator.schedule.requests import Request

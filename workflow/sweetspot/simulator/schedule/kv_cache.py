@@ -5,7 +5,7 @@ kvCacheManager.cpp (getRemainingBlocksToCompletion, getNeededBlocksOneStep).
 """
 
 from sweetspot.errors import EngineError
-from sweetspot.simulator.schedule.identical import SchedulerLimits
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.schedule.queue import Running
 from sweetspot.simulator.schedule.requests import Request
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from math import inf
 
 from sweetspot.errors import EngineError
-from sweetspot.simulator.schedule.identical import SchedulerLimits
+from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.schedule.kv_cache import require_cache
 from sweetspot.simulator.schedule.queue import Queue
 from sweetspot.simulator.schedule.requests import Request

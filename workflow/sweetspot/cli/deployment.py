@@ -1,0 +1,68 @@
+"""Options that say what is deployed, as the sections of the configuration describe them."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sweetspot.config import Section, Traits
+
+ALSO = {"tensor_parallel": ("--tp",)}
+"""Short forms of options, by key."""
+_NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
+
+
+def add_deployment(parser: argparse.ArgumentParser) -> None:
+    """Add model, GPU and constants, and an option for each key of limits, precision and traits."""
+    from sweetspot.config import Limits, Precision, Traits
+
+    add = parser.add_argument
+    add("--model", required=True, metavar="NAME|PATH", help="catalog id or path")
+    add("--gpu", required=True, metavar="NAME", help="catalog id")
+    add("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
+    for title, section in (
+        ("engine limits", Limits),
+        ("precision", Precision),
+        ("what engines do differently", Traits),
+    ):
+        _add_section(parser.add_argument_group(title), section)
+
+
+def given(arguments: argparse.Namespace, *sections: "type[Section]") -> dict[str, Any]:
+    """Return the keys of these sections that a command line sets."""
+    values = vars(arguments)
+    return {
+        name: values[name]
+        for section in sections
+        for name in section.model_fields
+        if values.get(name) is not None
+    }
+
+
+def flags_of(traits: "Traits") -> list[str]:
+    """Return the options with which a command simulates these."""
+    stated: Mapping[str, Any] = traits.model_dump(exclude_defaults=True)
+    flags = []
+    for name, value in stated.items():
+        flags += [_option(name)] if value is True else [_option(name), str(value)]
+    return flags
+
+
+def _add_section(group: Any, section: "type[Section]") -> None:
+    """Add an option for each key; what pydantic refuses later is worded by its section."""
+    for name, key in section.model_fields.items():
+        kind = key.annotation
+        if name == "pipeline_parallel":  # a key that may have one value only
+            continue
+        options = (_option(name), *ALSO.get(name, ()))
+        about = f"{key.description} Default: {key.default}".replace("%", "%%")
+        if kind is bool:
+            group.add_argument(*options, action="store_true", default=None, help=about)
+        else:
+            parse, metavar = _NUMBERS.get(kind, (str, "NAME"))
+            group.add_argument(*options, dest=name, type=parse, metavar=metavar, help=about)
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}"

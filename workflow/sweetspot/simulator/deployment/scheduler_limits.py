@@ -1,0 +1,42 @@
+"""What bounds a batch: the engine's limits, and the KV cache that the boards have room for."""
+
+from dataclasses import dataclass
+
+from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, CudaGraphs
+from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulerLimits:
+    """What bounds the batch, and how the engine runs it.
+
+    Attributes:
+        kv_blocks: size of the KV cache in blocks of tokens_per_block, each of them in all layers.
+        windows: what sliding layers see and keep of a sequence.
+        graphs: which steps are padded.
+    """
+
+    max_batch_size: int
+    max_num_tokens: int
+    kv_blocks: int
+    tokens_per_block: int
+    windows: Windows = NO_WINDOWS
+    graphs: CudaGraphs = NO_GRAPHS
+
+    @property
+    def layer_blocks(self) -> int:
+        """Size of the KV cache in blocks of single layers, or of all where none slides."""
+        return self.kv_blocks * self.windows.layers
+
+    def layer_blocks_of(self, tokens: int) -> int:
+        """Return the blocks that a sequence of so many tokens takes, counted in the same way."""
+        windows, blocks = self.windows, -(-tokens // self.tokens_per_block)
+        if not windows.sliding_layers:
+            return blocks
+        kept = -(-windows.seen(tokens) // self.tokens_per_block)
+        return windows.full_layers * blocks + windows.sliding_layers * kept
+
+    def max_concurrency(self, sequence_tokens: int) -> int:
+        """Return how many sequences of that final length may be in flight; 0 if not even one."""
+        blocks_per_request = self.layer_blocks_of(sequence_tokens)
+        return min(self.max_batch_size, self.layer_blocks // blocks_per_request)
