@@ -17,18 +17,20 @@ def load(n=300, rate_per_s=20.0, mean=300):
 
 def test_answer_names_calibration_and_what_ran():
     found = simulate_load(*LLAMA, load(), scheduling="max-utilization", chunked_prefill=False)
-    assert (found.model, found.gpu) == LLAMA
-    assert found.calibration == "h100-sxm-published"
-    assert found.calibration_level == "published numbers"
+    assert (found.deployment.model.id, found.deployment.gpu.id) == LLAMA
+    assert found.deployment.calibration.name == "h100-sxm-published"
+    assert found.deployment.calibration.level == "published numbers"
     assert (found.scheduling, found.chunked_prefill) == ("max-utilization", False)
-    assert found.limits == Limits()
+    assert found.deployment.limits == Limits()
     assert found.simulated
     assert not found.beyond_native_context
     assert found.served.power is None
 
 
 def test_other_board_is_at_the_level_of_its_data_sheet():
-    assert simulate_load("llama-3.1-8b", "l40s", load(20)).calibration_level == "data sheet"
+    assert (
+        simulate_load("llama-3.1-8b", "l40s", load(20)).deployment.calibration.level == "data sheet"
+    )
 
 
 def test_static_batching_waits_for_the_longest():
@@ -62,11 +64,11 @@ def test_windows_and_graphs_are_those_asked_for():
         for traits in (None, Traits(sliding_windows=True), Traits(cuda_graphs="vllm"))
     )
     assert windows.served.energy_j < plain.served.energy_j < graphs.served.energy_j
-    assert plain.traits == Traits()
-    assert windows.traits.sliding_windows
-    assert graphs.traits.cuda_graphs == "vllm"
+    assert plain.deployment.traits == Traits()
+    assert windows.deployment.traits.sliding_windows
+    assert graphs.deployment.traits.cuda_graphs == "vllm"
     asked = simulate_load(*LLAMA, load(20), traits=Traits(sliding_windows=True))
-    assert asked.traits == Traits()
+    assert asked.deployment.traits == Traits()
     assert asked.served == simulate_load(*LLAMA, load(20)).served
 
 

@@ -68,6 +68,22 @@ def test_deployment_is_asked_and_said(capsys):
     assert "note: energy and power are those of all GPUs" in out
 
 
+def test_every_limit_of_the_engine_can_be_asked_for(capsys):
+    """A small cache holds fewer requests; other sections' keys are options alike."""
+    question = [*QUESTION, "--requests", "20", "--json"]
+    limits = ["--kv-cache-memory-fraction", "0.02", "--tokens-per-block", "64"]
+    limits += ["--max-num-tokens", "2048", "--max-seq-len", "2048"]
+    answers = []
+    for options in ([], limits):
+        assert main([*question, *options]) == 0
+        answers.append(json.loads(capsys.readouterr().out))
+    plain, bounded = answers
+    assert bounded["max_concurrency"] < plain["max_concurrency"] / 10
+    assert (plain["max_seq_len"], bounded["max_seq_len"]) == (8192, 2048)
+    assert bounded["sweet_spot_output_tokens"] <= 2048 - 512
+    assert bounded["duration_s"] > plain["duration_s"]
+
+
 def test_windows_are_said_where_the_model_has_any(capsys):
     numbers = [
         "--gpu",
@@ -117,6 +133,9 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
             "cuda_graphs must be 'none', 'vllm' or 'tensorrt-llm', not 'sglang'",
         ),
         (("--kv-cache", "fp8", "--gpu", "a100-40gb"), "a100-40gb has no FP8"),
+        (("--max-num-tokens", "9"), "max_num_tokens 9 is smaller than max_batch_size 1024"),
+        (("--max-seq-len", "700"), "= 768 is more than max_seq_len 700; shorten one or raise"),
+        (("--kv-cache-memory-fraction", "1.5"), "kv_cache_memory_fraction must be at most 1"),
         (("--calibration", "nowhere.json"), "cannot read calibration nowhere.json"),
     ],
 )

@@ -68,7 +68,7 @@ def test_session_runs_as_the_experiment_says(small_experiment, model, traits, wo
         session.run(block.cells[0])
         trace = session.meter.stop().trace
         energies_j.append(window_energy_j(trace, 0.0, float(trace.t_s[-1])))
-        assert block.settings.deployment == (words if simulator else "")
+        assert block.settings.deployment.words == (words if simulator else "")
     assert (energies_j[1] > energies_j[0]) == dearer
     assert energies_j[1] != energies_j[0]
 

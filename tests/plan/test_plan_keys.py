@@ -192,7 +192,7 @@ def test_batch_limit_that_a_sweep_states_itself_does_not_change_its_cells(keys):
 
 def test_key_is_the_same_in_another_process(keys):
     code = (
-        "from sweetspot.plan import plan; from sweetspot.config import Experiment\n"
+        "from sweetspot.plan.plan import plan; from sweetspot.config import Experiment\n"
         "e = Experiment(engine='simulator', models=['llama-3.2-1b'], sweeps={'grid':"
         " {'input_tokens': [64, 128], 'output_tokens': [8, 16], 'requests': [10]}})\n"
         "print(*(b.key(c) for b in plan(e).blocks for c in b.cells))"

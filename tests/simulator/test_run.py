@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
-from sweetspot.config import Limits
-from sweetspot.errors import EngineError, InputError
+from sweetspot.config import Limits, Traits
+from sweetspot.errors import EngineError
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
-from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.deployment.deployment import deploy
+from sweetspot.simulator.deployment.memory import free_bytes
 from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.run import simulate
 from sweetspot.simulator.schedule.identical import Schedule, schedule
 
 H100 = gpu("h100-sxm")
 CONSTANTS = load_calibration(H100).constants
 LLAMA = catalog_entry("llama-3.2-1b").architecture
-BOUNDS = scheduler_limits(LLAMA, H100, Limits(), 1024)
 GEMMA = catalog_entry("gemma-2-2b").architecture
 
 models = st.sampled_from(model_ids()).map(lambda model: catalog_entry(model).architecture)
@@ -33,21 +33,14 @@ sizes = {
 }
 
 
-def run_of(
-    requests,
-    input_tokens,
-    output_tokens,
-    *,
-    model=LLAMA,
-    board=H100,
-    bounds=BOUNDS,
-    constants=CONSTANTS,
-):
+def deployed(model=LLAMA, board=H100, constants=CONSTANTS, traits=None, **limits):
+    found = deploy(model, board, limits=Limits(**limits), traits=traits)
+    return found.with_constants(constants)
+
+
+def run_of(requests, input_tokens, output_tokens, **deployment):
     return simulate(
-        model,
-        board,
-        constants,
-        bounds,
+        deployed(**deployment),
         requests=requests,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -56,10 +49,12 @@ def run_of(
 
 @given(**sizes, model=models)
 def test_trace_integrates_to_the_sum_of_its_parts(requests, input_tokens, output_tokens, model):
-    bounds = scheduler_limits(model, H100, Limits(), 256)
-    found = run_of(requests, input_tokens, output_tokens, model=model, bounds=bounds)
+    found = run_of(requests, input_tokens, output_tokens, model=model, max_batch_size=256)
     plan = schedule(
-        requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds
+        requests=requests,
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        limits=deployed(model, max_batch_size=256).bounds,
     )
     parts = cost(work(model, plan), H100, CONSTANTS)
     overhead_j = CONSTANTS.run_overhead_s * CONSTANTS.run_overhead_w
@@ -99,9 +94,8 @@ def test_cell_of_the_papers_grid_is_complete():
 
 @given(**sizes, model=models)
 def test_one_request_more_takes_more(requests, input_tokens, output_tokens, model):
-    bounds = scheduler_limits(model, H100, Limits(), 64)
     less, more = (
-        run_of(n, input_tokens, output_tokens, model=model, bounds=bounds)
+        run_of(n, input_tokens, output_tokens, model=model, max_batch_size=64)
         for n in (requests, requests + 1)
     )
     assert more.energy_j > less.energy_j
@@ -110,9 +104,8 @@ def test_one_request_more_takes_more(requests, input_tokens, output_tokens, mode
 
 @given(**sizes, model=models, longer=st.integers(1, 1000))
 def test_longer_output_takes_more(requests, input_tokens, output_tokens, model, longer):
-    bounds = scheduler_limits(model, H100, Limits(), 64)
     less, more = (
-        run_of(requests, input_tokens, o, model=model, bounds=bounds)
+        run_of(requests, input_tokens, o, model=model, max_batch_size=64)
         for o in (output_tokens, output_tokens + longer)
     )
     assert more.energy_j > less.energy_j
@@ -130,9 +123,12 @@ def test_slower_board_takes_longer(name, requests, input_tokens, output_tokens):
     assert slow.energy_j >= fast.energy_j * (1 - 1e-12)
 
 
+WINDOWS = Traits(sliding_windows=True)
+
+
 def sliding(window, layers=13):
-    """Return Gemma 2 2B, 26 layers, with such windows, as a whole on one GPU."""
-    return shard(replace(GEMMA, sliding_window=window, sliding_layers=layers), sliding_windows=True)
+    """Return Gemma 2 2B, 26 layers, with such windows."""
+    return replace(GEMMA, sliding_window=window, sliding_layers=layers)
 
 
 @given(**sizes, window=st.integers(1, 6000), layers=st.integers(1, 26))
@@ -140,11 +136,10 @@ def test_windows_never_cost_more_than_full_attention(
     requests, input_tokens, output_tokens, window, layers
 ):
     """Everything else alike: with the same requests in flight, so that the cache is large."""
-    bounds = replace(scheduler_limits(GEMMA, H100, Limits(), 64), kv_blocks=10**6)
+    large = {"board": replace(H100, memory_bytes=10**13), "max_batch_size": 64}
     model = sliding(window, layers)
-    full = run_of(requests, input_tokens, output_tokens, model=GEMMA, bounds=bounds)
-    windows = replace(bounds, windows=model.windows)
-    found = run_of(requests, input_tokens, output_tokens, model=model, bounds=windows)
+    full = run_of(requests, input_tokens, output_tokens, model=model, **large)
+    found = run_of(requests, input_tokens, output_tokens, model=model, traits=WINDOWS, **large)
     assert found.energy_j <= full.energy_j * (1 + 1e-12)
     assert found.duration_s <= full.duration_s * (1 + 1e-12)
     if window >= input_tokens + output_tokens:
@@ -155,8 +150,8 @@ def test_windows_never_cost_more_than_full_attention(
 
 
 def test_windows_let_more_requests_in_flight():
-    model = shard(catalog_entry("gemma-2-9b").architecture, sliding_windows=True)
-    full, windows = (scheduler_limits(m, H100, Limits(), 1024) for m in (shard(model), model))
+    model = catalog_entry("gemma-2-9b").architecture
+    full, windows = (deployed(model, traits=traits).bounds for traits in (None, WINDOWS))
     assert full.kv_blocks == windows.kv_blocks
     assert full.max_concurrency(4096) == windows.max_concurrency(4096)
     # half of the layers keep 4096 of 8192 tokens: three quarters of the cache
@@ -167,52 +162,41 @@ def test_windows_let_more_requests_in_flight():
 
 def test_run_with_windows_is_that_of_single_iterations():
     """Its energy, in closed form, is the sum over all iterations of what `cost` says of each."""
-    model = sliding(300)
-    bounds = scheduler_limits(model, H100, Limits(max_num_tokens=256, max_batch_size=128), 128)
+    deployment = deployed(sliding(300), traits=WINDOWS, max_num_tokens=256, max_batch_size=128)
     numbers = {"requests": 40, "input_tokens": 280, "output_tokens": 90}
-    found = simulate(model, H100, CONSTANTS, bounds, **numbers)
-    plan = schedule(**numbers, limits=bounds)
+    found = simulate(deployment, **numbers)
+    plan = schedule(**numbers, limits=deployment.bounds)
     steps = plan.iterations
     place = np.concatenate([np.arange(n) for n in steps])
     each = {f.name: np.repeat(getattr(plan, f.name), steps) for f in fields(Schedule)}
     each["decode_context"] = each["decode_context"] + place * each["decodes"]
     each["sliding_context"] = each["sliding_context"] + place * each["sliding_decodes"]
     each["iterations"] = np.ones(steps.sum(), dtype=np.int64)
-    energy_j = cost(work(model, Schedule(**each)), H100, CONSTANTS).energy_j.sum()
+    energy_j = cost(work(deployment.part, Schedule(**each)), H100, CONSTANTS).energy_j.sum()
     overhead_j = CONSTANTS.run_overhead_s * CONSTANTS.run_overhead_w
     assert found.energy_j == pytest.approx(energy_j + overhead_j, rel=1e-9)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "tensorrt-llm"])
 def test_graphs_pad_a_run(engine):
-    bounds = scheduler_limits(LLAMA, H100, Limits(), 1024, engine)
-    padded, plain = run_of(130, 64, 256, bounds=bounds), run_of(130, 64, 256)
+    padded = run_of(130, 64, 256, traits=Traits(cuda_graphs=engine))
+    plain = run_of(130, 64, 256)
     assert padded.energy_j > plain.energy_j
     assert padded.duration_s > plain.duration_s
     assert padded.iterations == plain.iterations
 
 
 def test_smaller_batch_is_less_efficient():
-    energies = [
-        run_of(500, 64, 256, bounds=replace(BOUNDS, max_batch_size=batch)).energy_j
-        for batch in (8, 32, 128, 500)
-    ]
+    energies = [run_of(500, 64, 256, max_batch_size=batch).energy_j for batch in (8, 32, 128, 500)]
     assert energies == sorted(energies, reverse=True)
 
 
 def test_request_beyond_the_cache_is_an_engine_error_that_says_how_much_fits():
-    bounds = SchedulerLimits(
-        max_batch_size=8, max_num_tokens=8192, kv_blocks=4, tokens_per_block=64
-    )
+    """A board whose memory has room for four blocks of 64 tokens, and a bit."""
+    limits = {"max_batch_size": 8, "tokens_per_block": 64, "kv_cache_memory_fraction": 1}
+    free = free_bytes(shard(LLAMA), H100, Limits().max_num_tokens, 8)
+    spare = free - 4.5 * 64 * LLAMA.kv_bytes_per_token
+    board = replace(H100, memory_bytes=H100.memory_bytes - int(spare))
     with pytest.raises(EngineError, match=r"200 \+ 100 tokens does not fit .* \(256 tokens\)"):
-        run_of(1, 200, 100, bounds=bounds)
-    assert run_of(1, 200, 56, bounds=bounds).max_concurrency == 1
-
-
-def test_limits_of_a_model_come_from_its_cache():
-    model = catalog_entry("llama-3.1-8b").architecture
-    bounds = scheduler_limits(model, H100, Limits(), 512)
-    assert (bounds.max_batch_size, bounds.max_num_tokens) == (512, 8192)
-    assert bounds.kv_blocks * bounds.tokens_per_block * model.kv_bytes_per_token < H100.memory_bytes
-    with pytest.raises(InputError, match="does not fit"):
-        scheduler_limits(model, replace(H100, memory_bytes=10**10), Limits(), 512)
+        run_of(1, 200, 100, board=board, **limits)
+    assert run_of(1, 200, 56, board=board, **limits).max_concurrency == 1

@@ -4,23 +4,19 @@ import tracemalloc
 
 import pytest
 
-from sweetspot.catalog import catalog_entry, gpu
-from sweetspot.config import Limits
 from sweetspot.metering.trace import window_energy_j
-from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.step_costs import StepCosts
+from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
-from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.run import simulate
 from sweetspot.simulator.schedule.in_flight import InFlightBatching
 from sweetspot.simulator.schedule.requests import Lengths, Request, generated
 from sweetspot.simulator.schedule.segments import Ran
 from sweetspot.simulator.serve import serve
 
-H100 = gpu("h100-sxm")
-CONSTANTS = load_calibration(H100).constants
-LLAMA = catalog_entry("llama-3.1-8b").architecture
-BOUNDS = scheduler_limits(LLAMA, H100, Limits(), 1024)
-CLOCK = StepCosts(LLAMA, H100, CONSTANTS, BOUNDS)
+LLAMA = deploy("llama-3.1-8b", "h100-sxm")
+CONSTANTS, BOUNDS = LLAMA.constants, LLAMA.bounds
+CLOCK = StepCosts.of(LLAMA)
 SMALL = SchedulerLimits(max_batch_size=4, max_num_tokens=64, kv_blocks=99, tokens_per_block=4)
 
 
@@ -65,15 +61,7 @@ def test_requests_of_one_token_have_no_time_per_token():
 @pytest.mark.parametrize("lengths", [(64, 256), (512, 256), (2048, 2048), (4096, 64)])
 def test_identical_requests_at_once_take_what_simulate_says(lengths):
     """The same physics twice: `simulate` adds the overhead of a benchmark's end."""
-    run = simulate(
-        LLAMA,
-        H100,
-        CONSTANTS,
-        BOUNDS,
-        requests=300,
-        input_tokens=lengths[0],
-        output_tokens=lengths[1],
-    )
+    run = simulate(LLAMA, requests=300, input_tokens=lengths[0], output_tokens=lengths[1])
     found = serve(InFlightBatching([Request(0.0, *lengths)] * 300, BOUNDS), CLOCK)
     assert found.iterations == run.iterations
     assert found.output_tokens == run.output_tokens

@@ -7,14 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweetspot.catalog import catalog_entry, gpu
+from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration.fit import Target, at_shares, fit_constants, shares_of
 from sweetspot.simulator.calibration.runs import condensed, lay_out
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import shipped_calibrations
 from sweetspot.simulator.constants.constants import FITTED, Constants, stated_constants, transfer
-from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.deployment.deployment import deploy
+from sweetspot.simulator.run import simulate
 
 CELLS = pd.DataFrame(
     product(
@@ -121,12 +122,8 @@ def test_laid_out_runs_cost_what_each_costs_alone(board, constants, runs):
     energy_j, duration_s = runs.energy_and_duration(board, constants)
     for i in range(0, len(CELLS), 7):
         row = CELLS.iloc[i]
-        architecture = catalog_entry(row["model"]).architecture
         alone = simulate(
-            architecture,
-            board,
-            constants,
-            scheduler_limits(architecture, board, Limits(), 1024),
+            deploy(row["model"], board),
             requests=int(row["requests"]),
             input_tokens=int(row["input_tokens"]),
             output_tokens=int(row["output_tokens"]),

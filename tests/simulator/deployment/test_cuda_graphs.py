@@ -1,6 +1,6 @@
 """Which sizes engines capture, what is padded to them, and what it costs."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -8,14 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, model_ids
-from sweetspot.config import Limits
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import Work, padded_rows, work
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import scheduler_limits
 from sweetspot.simulator.schedule.identical import schedule
 
 H100 = gpu("h100-sxm")
@@ -134,10 +132,3 @@ def test_larger_batch_limit_captures_no_less():
         limits = [1, 7, 64, 100, 256, 300, 1024]
         largest = [graphs_of(engine, batch).sizes[-1] for batch in limits]
         assert largest == sorted(largest)
-
-
-def test_graphs_are_those_of_the_batch_limit(board):
-    for engine in ("none", "vllm", "tensorrt-llm"):
-        bounds = scheduler_limits(LLAMA, board, Limits(), 48, engine)
-        assert bounds.graphs == graphs_of(engine, 48)
-    assert replace(bounds, graphs=NO_GRAPHS) == scheduler_limits(LLAMA, board, Limits(), 48)

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.cost.work import Work, work
+from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.deployment.memory import free_bytes
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import Shard, as_shard, possible, shard
 from sweetspot.simulator.deployment.windows import NO_WINDOWS
-from sweetspot.simulator.run import scheduler_limits, simulate
+from sweetspot.simulator.run import simulate
 from sweetspot.simulator.schedule.identical import schedule
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
@@ -142,24 +142,6 @@ def test_more_gpus_leave_more_memory_on_each(architecture, precision, data):
     assert fp8 > free_bytes(architecture, board, 8192, 1024)
 
 
-def test_large_model_fits_two_boards_in_fp8_and_not_one_in_16_bits(board):
-    limits = Limits(tensor_parallel=2)
-    bounds = scheduler_limits(shard(LARGE, 2, FP8), board, limits, 1024)
-    assert bounds.kv_blocks * bounds.tokens_per_block > 100_000
-    with pytest.raises(InputError, match="llama-70b does not fit h100-sxm: its weights take 141"):
-        scheduler_limits(LARGE, board, Limits(), 1024)
-    with pytest.raises(InputError, match="does not fit any of 2 x a100-40gb: its weights take 70"):
-        scheduler_limits(shard(LARGE, 2), gpu("a100-40gb"), limits, 1024)
-
-
-def test_kv_cache_of_all_boards_holds_as_many_tokens_as_one(board):
-    """Two boards share the heads, so that a token needs half as much on each."""
-    one, two = (
-        scheduler_limits(shard(LLAMA, gpus), board, Limits(), 1024).kv_blocks for gpus in (1, 2)
-    )
-    assert two > 2 * one  # twice the memory for the same weights
-
-
 @pytest.mark.parametrize(
     ("change", "gpus", "message"),
     [
@@ -179,26 +161,18 @@ def test_few_kv_heads_lie_on_several_gpus_each():
     assert (part.heads, part.kv_heads) == (3, 1)
 
 
-@pytest.mark.parametrize(
-    ("precision", "what"),
-    [(FP8, "weights"), (Precision(weights="fp8"), "weights"), (Precision(kv_cache="fp8"), "kv")],
-)
-def test_gpu_without_fp8_refuses_it(precision, what):
-    with pytest.raises(InputError, match=f"a100-80gb has no FP8 .*: set {what}"):
-        scheduler_limits(shard(LLAMA, 1, precision), gpu("a100-80gb"), Limits(), 64)
-
-
-def run_of(architecture, board, constants, gpus=1, precision=None, **sizes):
-    part = shard(architecture, gpus, precision)
-    bounds = scheduler_limits(part, board, Limits(tensor_parallel=gpus), 1024)
-    return simulate(part, board, constants, bounds, **sizes)
+def run_of(architecture, board, gpus=1, precision=None, **sizes):
+    deployment = deploy(
+        architecture, board, limits=Limits(tensor_parallel=gpus), precision=precision
+    )
+    return simulate(deployment, **sizes)
 
 
 @pytest.mark.parametrize("model_id", ["llama-3.2-1b", "qwen2-1.5b", "llama-3.1-8b", "gemma-2-9b"])
-def test_more_gpus_are_quicker_and_small_models_pay_for_them(model_id, board, constants):
+def test_more_gpus_are_quicker_and_small_models_pay_for_them(model_id, board):
     architecture = catalog_entry(model_id).architecture
     sizes = {"requests": 300, "input_tokens": 128, "output_tokens": 128}
-    runs = [run_of(architecture, board, constants, n, **sizes) for n in possible(architecture)]
+    runs = [run_of(architecture, board, n, **sizes) for n in possible(architecture)]
     durations_s = [run.duration_s for run in runs]
     energies_j = [run.energy_j for run in runs]
     assert durations_s == sorted(durations_s, reverse=True)
@@ -217,15 +191,14 @@ def test_fp8_is_neither_slower_nor_dearer(
 ):
     board = gpu("h100-sxm")
     sizes = {"requests": requests, "input_tokens": input_tokens, "output_tokens": output_tokens}
-    constants = load_calibration(board).constants
-    whole = run_of(architecture, board, constants, 1, first, **sizes)
-    fp8 = run_of(architecture, board, constants, 1, FP8, **sizes)
+    whole = run_of(architecture, board, 1, first, **sizes)
+    fp8 = run_of(architecture, board, 1, FP8, **sizes)
     assert fp8.duration_s <= whole.duration_s * (1 + 1e-9)
     assert fp8.energy_j <= whole.energy_j * (1 + 1e-9)
 
 
 def test_power_of_all_boards_is_within_their_limits(board, constants):
-    found = run_of(LARGE, board, constants, 4, requests=64, input_tokens=900, output_tokens=60)
+    found = run_of(LARGE, board, 4, requests=64, input_tokens=900, output_tokens=60)
     assert found.trace.power_w.max() <= 4 * board.power_limit_w
     assert found.trace.power_w.min() >= 4 * min(constants.active_power_w, constants.run_overhead_w)
 

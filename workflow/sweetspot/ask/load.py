@@ -95,7 +95,7 @@ def simulate_load(
         scheduler = InFlightBatching(
             requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
         )
-    served = serve(scheduler, StepCosts(deployment), power_grid=power_grid, progress=progress)
+    served = serve(scheduler, StepCosts.of(deployment), power_grid=power_grid, progress=progress)
     return Simulated(
         deployment=deployment,
         scheduling=scheduling,

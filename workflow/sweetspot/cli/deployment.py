@@ -13,14 +13,18 @@ ALSO = {"tensor_parallel": ("--tp",)}
 _NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
 
 
-def add_deployment(parser: argparse.ArgumentParser) -> None:
-    """Add model, GPU and constants, and an option for each key of limits, precision and traits."""
-    from sweetspot.config import Limits, Precision, Traits
-
+def add_what(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say which model is served by what."""
     add = parser.add_argument
     add("--model", required=True, metavar="NAME|PATH", help="catalog id or path")
     add("--gpu", required=True, metavar="NAME", help="catalog id")
     add("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
+
+
+def add_how(parser: argparse.ArgumentParser) -> None:
+    """Add an option for each key of limits, precision and traits, in groups of their own."""
+    from sweetspot.config import Limits, Precision, Traits
+
     for title, section in (
         ("engine limits", Limits),
         ("precision", Precision),

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from sweetspot.cli.deployment import add_deployment, given
+from sweetspot.cli.deployment import add_how, add_what, given
 
 Commands = Any  # argparse names the type only in private
 
@@ -50,6 +50,7 @@ def add_commands(commands: Commands) -> None:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    add_what(predict)
     add = predict.add_argument
     add(
         *("--input-tokens", "--input"),
@@ -66,7 +67,7 @@ def add_commands(commands: Commands) -> None:
         help="generated tokens of each request",
     )
     add("--requests", type=int, default=1000, metavar="N", help="default: %(default)s")
-    add_deployment(predict)
+    add_how(predict)
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 

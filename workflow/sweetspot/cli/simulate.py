@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.cli.deployment import add_deployment, given
+from sweetspot.cli.deployment import add_how, add_what, given
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
@@ -74,6 +74,7 @@ def add_commands(commands: Commands) -> None:
     )
     add = simulate.add_argument
     add("trace", nargs="?", type=Path, metavar="TRACE", help="CSV file; none: generate requests")
+    add_what(simulate)
     add("--json", action="store_true", help="print one JSON object")
     add("--power-trace", type=Path, metavar="FILE", help="write power over time as gzip CSV")
 
@@ -111,7 +112,7 @@ def add_commands(commands: Commands) -> None:
         help="distribution of lengths that have a stdev, default: %(default)s",
     )
     add("--seed", type=int, default=0, help="of arrivals and lengths, default: %(default)s")
-    add_deployment(simulate)
+    add_how(simulate)
     simulate.set_defaults(run=_simulate)
 
 

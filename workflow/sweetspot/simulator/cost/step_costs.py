@@ -9,7 +9,7 @@ holds that the sums are its answers again. What full and sliding layers read goe
 
 from dataclasses import replace
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from sweetspot.simulator.cost.roofline import cost, headroom_w
 from sweetspot.simulator.cost.work import FloatArray, work
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
+from sweetspot.simulator.deployment.shard import as_shard
 from sweetspot.simulator.schedule.identical import IntArray, Schedule
 from sweetspot.simulator.schedule.segments import Ran, Segment
 
@@ -48,47 +49,61 @@ class _Terms(NamedTuple):
         self, segment: Segment, context: float, pairs: float, prompt_context: float
     ) -> float:
         """Return what an iteration with prompts takes, with attention as a layer has it."""
-        _, _, decodes, _, tokens, _, _, prompts, ending = segment[:9]
+        decodes = segment.decodes
         return (
-            self.tokens[decodes + tokens]
-            + self.rows[decodes + ending]
+            self.tokens[decodes + segment.prompt_tokens]
+            + self.rows[decodes + segment.prompts_finished]
             + self.per_decode * decodes
             + self.per_context * context
             + self.per_pair * pairs
             + self.per_prompt_context * prompt_context
-            + self.per_prompt * prompts
+            + self.per_prompt * segment.prompts
         )
 
 
 class StepCosts:
-    """A `Clock` for one deployment: the numbers of `cost`, one segment at a time.
+    """A `Clock` for one model: the numbers of `cost`, one segment at a time.
 
-    Energy is that of all GPUs that share the model.
+    Of a part of a model (`shard`), energy is that of all GPUs that share the model.
     """
 
-    def __init__(self, deployment: Deployment) -> None:
+    @classmethod
+    def of(cls, deployment: Deployment) -> Self:
+        """Return the clock of a deployment."""
+        d = deployment
+        return cls(d.part, d.gpu, d.constants, d.bounds)
+
+    def __init__(
+        self, architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
+    ) -> None:
         """Ask `cost` for every term that iterations within the limits have."""
-        part, gpu, constants = deployment.part, deployment.gpu, deployment.constants
+        part = as_shard(architecture)
         self._active_w = constants.active_power_w
         self._gpus = part.gpus
         self._sliding_share = part.sliding_layers / part.layers
         self._headroom_w = headroom_w(gpu, constants)
         full = replace(part, sliding_window=None, sliding_layers=0)
-        self._time_s, self._dynamic_j = _probed(full, gpu, constants, deployment.bounds)
+        self._time_s, self._dynamic_j = _probed(full, gpu, constants, limits)
 
     def run(self, segment: Segment, now_s: float) -> Ran:
         """Return what the segment takes if it begins at `now_s`; a wait draws active power."""
-        most, wake_s, decodes, full_context, tokens, full_pairs, full_earlier = segment[:7]
-        read: tuple[float, ...] = (full_context, decodes, full_pairs, full_earlier)
-        if self._sliding_share:
-            read = self._mean_of_layers(read, segment[-len(read) :])
-        context, growth, pairs, earlier = read
-        if tokens:
+        context: float = segment.decode_context
+        growth: float = segment.decodes
+        pairs: float = segment.prompt_pairs
+        earlier: float = segment.prompt_context
+        if share := self._sliding_share:
+            context += share * (segment.sliding_context - context)
+            growth += share * (segment.sliding_decodes - growth)
+            pairs += share * (segment.sliding_pairs - pairs)
+            earlier += share * (segment.sliding_prompt_context - earlier)
+        if segment.prompt_tokens:
             dynamic_j = self._dynamic_j.with_prompts(segment, context, pairs, earlier)
             time_s = self._time_s.with_prompts(segment, context, pairs, earlier)
             return self._ran(1, max(time_s, dynamic_j / self._headroom_w), dynamic_j)
-        if not most:
-            return self._ran(0, wake_s - now_s, 0.0)
+        wait_s = segment.wake_s - now_s
+        if not segment.iterations:
+            return self._ran(0, wait_s, 0.0)
+        decodes = segment.decodes
         per_context_s = self._time_s.decode_per_context[decodes]
         per_context_j = self._dynamic_j.decode_per_context[decodes]
         first_j = self._dynamic_j.decode[decodes] + per_context_j * context
@@ -98,16 +113,9 @@ class StepCosts:
             per_context_s * growth,
             first_j / self._headroom_w,
             growth_j / self._headroom_w,
-        ).until(wake_s - now_s, most)
+        ).until(wait_s, segment.iterations)
         dynamic_j = count * first_j + growth_j * (count * (count - 1) / 2)
         return self._ran(count, duration_s, dynamic_j)
-
-    def _mean_of_layers(
-        self, full: tuple[float, ...], sliding: tuple[float, ...]
-    ) -> tuple[float, ...]:
-        """Return the mean over layers of what full and what sliding ones read."""
-        share = self._sliding_share
-        return tuple(f + share * (s - f) for f, s in zip(full, sliding, strict=True))
 
     def _ran(self, iterations: int, duration_s: float, dynamic_j: float) -> Ran:
         """Return what came of a segment, from the dynamic energy of one GPU."""
