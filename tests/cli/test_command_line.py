@@ -1,5 +1,6 @@
 """The command line as a whole: its help, mistyped words, and what ends a command early."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -108,13 +109,23 @@ def test_interrupt_says_that_cells_are_kept_where_there_are_any(
     assert capsys.readouterr() == ("", said)
 
 
+MODELS = [sys.executable, "-m", "sweetspot", "models"]
+
+
+def test_reader_that_has_seen_enough_ends_a_command_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(MODELS, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("buffered", [True, False])
 def test_full_disk_is_said_in_one_line_also_as_the_interpreter_ends(monkeypatch, buffered):
     monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "sweetspot", "models"]
-        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        done = subprocess.run(MODELS, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert done.stderr.startswith("sweetspot: error: cannot write the output: No space left")
     assert done.stderr.count("\n") == 1
