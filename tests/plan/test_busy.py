@@ -29,6 +29,20 @@ def test_paper_protocol_repeats_nothing():
     assert busy_s(found, found.cells) == pytest.approx(sum(run_s(found, found.cells).values()))
 
 
+def test_engine_is_estimated_with_what_it_does_itself():
+    """VLLM keeps the windows of Gemma 2 and pads 130 requests to 136; Transformers does neither."""
+    lengths = {"input_tokens": [6000], "output_tokens": [512], "requests": [130]}
+    of = {"models": ["gemma-2-2b"], "sweeps": {"grid": lengths}}
+    plain, vllm, hugging = (
+        block(engine=engine, **of) for engine in ("tensorrt-llm", "vllm", "transformers")
+    )
+    plain_s, vllm_s, hugging_s = (sum(run_s(b, b.cells).values()) for b in (plain, vllm, hugging))
+    assert vllm.settings.deployment.words == "sliding windows, CUDA graphs of vLLM"
+    assert vllm_s < 0.95 * plain_s
+    assert hugging_s == plain_s
+    assert vllm.settings.traits == plain.settings.traits  # what it does is not part of its key
+
+
 def test_simulation_keeps_no_gpu_busy():
     found = block(engine="simulator")
     assert busy_s(found, found.cells) == 0

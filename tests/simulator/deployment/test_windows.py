@@ -16,10 +16,10 @@ def test_pairs_are_counted_query_by_query(windows, done, chunk):
 
 @given(windows=windows_of, done=st.integers(0, 100))
 def test_first_query_of_a_chunk_sees_what_is_before_it_and_itself(windows, done):
-    assert windows.seen_before(done) + 1 == windows.seen(done + 1)
+    assert windows.attended_before(done) + 1 == windows.attended(done + 1)
 
 
 def test_no_windows_see_everything():
-    assert NO_WINDOWS.seen(10**9) == 10**9
+    assert NO_WINDOWS.attended(10**9) == 10**9
     assert NO_WINDOWS.pairs(10, 5) == 11 + 12 + 13 + 14 + 15
     assert NO_WINDOWS.layers == 1

@@ -13,8 +13,7 @@ from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Scheduler
 from sweetspot.simulator.schedule.static import StaticBatching
-from sweetspot.simulator.serve import serve
-from sweetspot.simulator.served import Served
+from sweetspot.simulator.serve import Served, serve
 
 Scheduling = Literal["guaranteed-no-evict", "max-utilization", "static"]
 

@@ -60,12 +60,18 @@ def _add_section(group: Any, section: "type[Section]") -> None:
         if name == "pipeline_parallel":  # a key that may have one value only
             continue
         options = (_option(name), *ALSO.get(name, ()))
-        about = f"{key.description} Default: {key.default}".replace("%", "%%")
+        about = str(key.description).replace("%", "%%")
         if kind is bool:
             group.add_argument(*options, action="store_true", default=None, help=about)
         else:
             parse, metavar = _NUMBERS.get(kind, (str, "NAME"))
-            group.add_argument(*options, dest=name, type=parse, metavar=metavar, help=about)
+            group.add_argument(
+                *options,
+                dest=name,
+                type=parse,
+                metavar=metavar,
+                help=f"{about} Default: {key.default}",
+            )
 
 
 def _option(name: str) -> str:

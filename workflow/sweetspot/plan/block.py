@@ -130,7 +130,7 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
     for name in cell_names.split():
         match = _CELL.fullmatch(name)
         if not match:
-            raise InputError(f"{name!r} is no cell; cells look like n1000/i64_o256/r0")
+            raise InputError(f"{name!r} is not a cell; cells look like n1000/i64_o256/r0")
         requests, input_tokens, output_tokens, repeat = map(int, match.groups())
         cells.append(
             Cell(

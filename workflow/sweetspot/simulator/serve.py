@@ -1,10 +1,147 @@
-"""A server's run: requests come when they come, and a scheduler and a clock take turns."""
+"""A server's run: requests come when they come; a scheduler and a clock take turns; sums remain."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from sweetspot.simulator.schedule.segments import Clock, Scheduler
-from sweetspot.simulator.served import Account, Served
-from sweetspot.simulator.statistics import PowerGrid
+from sweetspot.metering.trace import PowerTrace
+from sweetspot.simulator.schedule.segments import Clock, Finished, Ran, Scheduler, Segment
+from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """What serving all requests took, from the first arrival to the last token.
+
+    The overhead at the end of trtllm-bench's measured window (`run_overhead_s`) is not in it: that
+    belongs to a benchmark, not to a server.
+
+    Attributes:
+        requests, input_tokens, output_tokens: of all requests together; prompts that a pause made
+            the engine process twice count once.
+        duration_s: from the first arrival to the last token.
+        energy_j: of the whole time.
+        idle_s: time in which no request was in flight.
+        idle_energy_j: energy of that time, at the constant `active_power_w`: the clocks stay up.
+        iterations: forward passes of the model.
+        pauses: how often a request lost its KV cache (MAX_UTILIZATION).
+        mean_batch: requests in an iteration, on average over the time that was not idle.
+        max_batch: the most there were.
+        max_sequence_tokens: the longest I + O.
+        first_token: from a request's arrival to its first token.
+        per_output_token: from first to last token, per token after the first; None where no
+            request has two.
+        end_to_end: from arrival to the last token; with static batching, to the batch's end.
+        power: power over time, if it was asked for.
+    """
+
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    duration_s: float
+    energy_j: float
+    idle_s: float
+    idle_energy_j: float
+    iterations: int
+    pauses: int
+    mean_batch: float
+    max_batch: int
+    max_sequence_tokens: int
+    first_token: Latency
+    per_output_token: Latency | None
+    end_to_end: Latency
+    power: PowerTrace | None
+
+    @property
+    def energy_per_token_j(self) -> float:
+        """J per output token."""
+        return self.energy_j / self.output_tokens
+
+    @property
+    def tokens_per_j(self) -> float:
+        """Output tokens per J."""
+        return self.output_tokens / self.energy_j
+
+    @property
+    def throughput_tokens_per_s(self) -> float:
+        """Output tokens per s."""
+        return self.output_tokens / self.duration_s
+
+    @property
+    def mean_power_w(self) -> float:
+        """Mean power of the board."""
+        return self.energy_j / self.duration_s
+
+    @property
+    def idle_share(self) -> float:
+        """Share of the time in which no request was in flight."""
+        return self.idle_s / self.duration_s
+
+
+class Totals:
+    """Sums over segments and requests; its size does not depend on how many there are."""
+
+    def __init__(self, grid: PowerGrid | None) -> None:
+        """Begin with nothing; power over time is kept in `grid`, if there is one."""
+        self._grid = grid
+        self.requests = self._input_tokens = self._output_tokens = 0
+        self._iterations = self._max_batch = self._max_sequence_tokens = 0
+        self._busy_s = self._busy_j = self._idle_s = self._idle_j = self._batch_s = 0.0
+        self._first_token, self._per_token = LatencySketch(), LatencySketch()
+        self._end_to_end = LatencySketch()
+
+    def add(self, segment: Segment, ran: Ran, begin_s: float) -> None:
+        """Add a segment that began at `begin_s` of the run."""
+        iterations, duration_s, energy_j = ran
+        if iterations:
+            batch = segment.decodes + segment.prompts
+            self._iterations += iterations
+            self._busy_s += duration_s
+            self._busy_j += energy_j
+            self._batch_s += batch * duration_s
+            if batch > self._max_batch:
+                self._max_batch = batch
+        else:
+            self._idle_s += duration_s
+            self._idle_j += energy_j
+        if self._grid is not None:
+            self._grid.add(begin_s, duration_s, energy_j)
+
+    def finish(self, ended: list[Finished]) -> None:
+        """Add requests that have ended."""
+        for (arrival_s, input_tokens, output_tokens), first_token_s, end_s in ended:
+            self.requests += 1
+            self._input_tokens += input_tokens
+            self._output_tokens += output_tokens
+            if input_tokens + output_tokens > self._max_sequence_tokens:
+                self._max_sequence_tokens = input_tokens + output_tokens
+            self._first_token.add(first_token_s - arrival_s)
+            self._end_to_end.add(end_s - arrival_s)
+            if output_tokens > 1:
+                self._per_token.add((end_s - first_token_s) / (output_tokens - 1))
+
+    def result(self, pauses: int) -> Served:
+        """Return the sums."""
+        first_token, end_to_end = self._first_token.latency(), self._end_to_end.latency()
+        assert first_token is not None  # noqa: S101 - every plan ends requests
+        assert end_to_end is not None  # noqa: S101
+        return Served(
+            requests=self.requests,
+            input_tokens=self._input_tokens,
+            output_tokens=self._output_tokens,
+            duration_s=self._busy_s + self._idle_s,
+            energy_j=self._busy_j + self._idle_j,
+            idle_s=self._idle_s,
+            idle_energy_j=self._idle_j,
+            iterations=self._iterations,
+            pauses=pauses,
+            mean_batch=self._batch_s / self._busy_s,
+            max_batch=self._max_batch,
+            max_sequence_tokens=self._max_sequence_tokens,
+            first_token=first_token,
+            per_output_token=self._per_token.latency(),
+            end_to_end=end_to_end,
+            power=None if self._grid is None else self._grid.trace(),
+        )
 
 
 def serve(
@@ -25,7 +162,7 @@ def serve(
     Raises:
         ValueError: there are no requests.
     """
-    account = Account(PowerGrid() if power_grid else None)
+    totals = Totals(PowerGrid() if power_grid else None)
     segment = scheduler.plan(0.0)
     if segment is None:
         raise ValueError("there are no requests")
@@ -33,13 +170,13 @@ def serve(
     start_s = now_s = 0.0 if segment.iterations else segment.wake_s
     while segment is not None:
         ran = clock.run(segment, now_s)
-        account.add(segment, ran, now_s - start_s)
+        totals.add(segment, ran, now_s - start_s)
         # a wait ends at the arrival itself: adding up could miss it by a rounding
         now_s = now_s + ran.duration_s if ran.iterations else segment.wake_s
         ended = scheduler.advance(ran.iterations, now_s)
         if ended:
-            account.finish(ended)
+            totals.finish(ended)
             if progress is not None:
-                progress(account.requests)
+                progress(totals.requests)
         segment = scheduler.plan(now_s)
-    return account.result(scheduler.pauses)
+    return totals.result(scheduler.pauses)

@@ -71,7 +71,7 @@ def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
     """Return the calibration for a GPU: the user's file, the one that ships, or a transfer of it.
 
     Raises:
-        InputError: if the file cannot be read, is no calibration, is for another GPU, or holds
+        InputError: if the file cannot be read, is not a calibration, is for another GPU, or holds
             constants that no board has.
     """
     if path is not None:

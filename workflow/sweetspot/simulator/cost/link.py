@@ -14,7 +14,7 @@ BoolArray = npt.NDArray[np.bool_]
 
 # TensorRT-LLM 1.2.0rc1 all-reduces of 256 B to 1 GB on 2 and 4 H100 SXM (NVIDIA AIConfigurator
 # repository, h100_sxm/trtllm/1.2.0rc1/custom_allreduce_perf.txt.bak): these four numbers meet the
-# 45 latencies within 5 % in the mean and 18 % at most. With 8 GPUs they are an extrapolation.
+# 45 latencies within 5 % on average and 18 % at most. With 8 GPUs they are an extrapolation.
 ONE_SHOT_S = 3.4e-6
 ONE_SHOT_SHARE = 0.70  # of the link's peak
 RING_S = 16e-6

@@ -96,8 +96,8 @@ def concatenate(parts: list[Work]) -> Work:
 def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO_GRAPHS) -> Work:
     """Return FLOPs (a multiply-add counts 2) and bytes of each segment's iterations.
 
-    Of a part of a model (`shard`) it is the work of one GPU. Attention is that of the layers in the
-    mean: sliding ones look back less far. Steps that are replayed as graphs are padded.
+    Of a part of a model (`shard`) it is the work of one GPU. Attention is that of the average
+    layer: sliding ones look back less far. Steps that are replayed as graphs are padded.
 
     Source: the counting of section 4 of the paper (arXiv 2602.05695), with the architecture's own
     KV heads, FFN and vocabulary, causal masks, and weights that are read once per iteration.

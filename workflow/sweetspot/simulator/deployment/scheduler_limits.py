@@ -33,7 +33,7 @@ class SchedulerLimits:
         windows, blocks = self.windows, -(-tokens // self.tokens_per_block)
         if not windows.sliding_layers:
             return blocks
-        kept = -(-windows.seen(tokens) // self.tokens_per_block)
+        kept = -(-windows.attended(tokens) // self.tokens_per_block)
         return windows.full_layers * blocks + windows.sliding_layers * kept
 
     def max_concurrency(self, sequence_tokens: int) -> int:

@@ -25,11 +25,11 @@ class Windows:
         """All layers."""
         return self.full_layers + self.sliding_layers
 
-    def seen(self, context: int) -> int:
+    def attended(self, context: int) -> int:
         """Return the tokens of a context that a sliding layer attends to."""
         return min(context, self.tokens)
 
-    def seen_before(self, done: int) -> int:
+    def attended_before(self, done: int) -> int:
         """Return the tokens before a chunk that a sliding layer attends to in it."""
         return min(done, self.tokens - 1)
 

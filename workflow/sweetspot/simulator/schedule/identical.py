@@ -181,7 +181,7 @@ def _with_sliding_layers(
         return np.bincount(place, by[within], cut.size).astype(np.int64)
 
     filling = np.cumsum(changes(begin, requests) - changes(full, requests))
-    first, last = (windows.seen(input_tokens + n) for n in (1, output_tokens))
+    first, last = (windows.attended(input_tokens + n) for n in (1, output_tokens))
     jumps = changes(begin, requests * first) - changes(end, requests * last)
     grown = np.cumsum(filling * found["iterations"])
     found["sliding_context"] = np.cumsum(jumps) + np.concatenate([[0], grown[:-1]])

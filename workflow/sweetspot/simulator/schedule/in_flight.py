@@ -86,7 +86,7 @@ class InFlightBatching:
             earlier += done
             if sliding is not None:
                 sliding_pairs += windows.pairs(done, chunk)
-                sliding_earlier += windows.seen_before(done)
+                sliding_earlier += windows.attended_before(done)
             tokens += chunk
             prompts += 1
             budget -= chunk

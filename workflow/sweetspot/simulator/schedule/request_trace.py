@@ -23,7 +23,7 @@ def read_trace(path: Path, *, max_seq_len: int) -> Iterator[Request]:
         max_seq_len: longest sequence, I + O, that is accepted.
 
     Raises:
-        InputError: the file cannot be read, is empty, or has a line that is no request, comes
+        InputError: the file cannot be read, is empty, or has a line that is not a request, comes
             before the one above it in time, or is too long. The message names file and line. The
             header is read at once, every other line when it is its turn.
     """

@@ -98,7 +98,7 @@ def generated(
     for name, lengths in (("input", input_lengths), ("output", output_lengths)):
         if lengths.mean >= max_seq_len:
             raise InputError(
-                f"{name} lengths of {lengths.mean:g} tokens in the mean do not fit in max_seq_len"
+                f"{name} lengths of {lengths.mean:g} tokens on average do not fit in max_seq_len"
                 f" {max_seq_len}; shorten them or raise max_seq_len"
             )
     if input_lengths.stdev == output_lengths.stdev == 0:

@@ -1,4 +1,4 @@
-"""What schedulers, clocks and accounts tell each other.
+"""What schedulers and clocks hand each other.
 
 A scheduler plans a segment: iterations in which the same requests run. A clock says how long they
 take and what they cost, and may end them early, when a request arrives that could join. The

@@ -43,14 +43,14 @@ class StaticBatching:
         """Return what runs next; None when every request has ended."""
         windows = self._limits.windows
         if self._batch:
-            sequences, seen = len(self._batch), windows.seen(self._context)
-            filling = windows.tokens - seen  # iterations until the window is full
+            sequences, attended = len(self._batch), windows.attended(self._context)
+            filling = windows.tokens - attended  # iterations until the window is full
             return Segment(
                 min(self._decode_steps, filling) if filling else self._decode_steps,
                 inf,
                 sequences,
                 sequences * self._context,
-                sliding_context=sequences * seen,
+                sliding_context=sequences * attended,
                 sliding_decodes=sequences if filling else 0,
             )
         self._fill(now_s)
