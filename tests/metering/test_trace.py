@@ -201,5 +201,5 @@ def test_torn_last_line_is_left_out(tmp_path):
 def test_file_that_is_no_trace_is_an_input_error(tmp_path, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(InputError, match=r"p\.csv.* is no power trace: "):
+    with pytest.raises(InputError, match=r"p\.csv.* is not a power trace: "):
         read_trace(tmp_path / name)

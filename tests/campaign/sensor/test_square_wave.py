@@ -67,7 +67,7 @@ def test_facts_samples_and_edges_are_kept(look, tmp_path):
     ("faults", "error", "message"),
     [
         ("exit", EngineError, "torch sees no GPU"),
-        ("silent", MeterError, "the square wave told nothing"),
+        ("silent", MeterError, "the square wave reported nothing"),
         ("torn", EngineError, "a line lacks 'on'"),
     ],
 )

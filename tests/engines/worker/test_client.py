@@ -1,13 +1,23 @@
 """Workers as this side sees them: good answers, and every way in which one can let us down."""
 
+import json
 import os
 import sys
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sweetspot.engines.worker import client as worker_module
-from sweetspot.engines.worker.client import Worker, worker_command
+from sweetspot.engines.worker.client import (
+    Loaded,
+    Ran,
+    Refused,
+    Worker,
+    parse_answer,
+    worker_command,
+)
 from sweetspot.errors import EngineError, InputError
 
 # A program that says something, then answers each order as the test wants it.
@@ -75,10 +85,13 @@ def test_log_keeps_what_all_workers_of_a_board_print(worker, tmp_path):
     [
         ("sys.exit(3)", "the worker ended without an answer, with exit code 3"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended without an answer, with signal 9"),
-        ("answer('not json')", r"answered 'not json', which is no answer \(it is not valid JSON"),
-        ("answer('[' * 9999)", r"which is no answer \("),
-        ("answer('{}')", r"answered '\{\}', which is no answer \(.*ok"),
-        ("answer('[]')", "which is no answer"),
+        (
+            "answer('not json')",
+            r"answered 'not json', which is not an answer \(it is not valid",
+        ),
+        ("answer('[' * 9999)", r"which is not an answer \("),
+        ("answer('{}')", r"answered '\{\}', which is not an answer \(.*ok"),
+        ("answer('[]')", "which is not an answer"),
         ("ran(start_s=float('nan'))", "start_s"),
         ("ran(end_s=float('inf'))", "end_s"),
         ("ran(requests='4')", "requests"),
@@ -175,3 +188,61 @@ def test_python_of_a_worker_may_be_a_command_of_several_words():
     assert python == ["conda", "run", "-n", "my engine", "python"]
     assert program.endswith("/engines/workers/worker_main.py")
     assert module == "some_worker"
+
+
+RAN = {
+    "ok": True,
+    "start_s": 1.0,
+    "end_s": 2.5,
+    "passes": 3,
+    "requests": 12,
+    "input_tokens": 192,
+    "output_tokens": 96,
+    "max_concurrency": None,
+    "remarks": ["a remark"],
+}
+REFUSED = {"ok": False, "kind": "error", "error": "no", "usable": False}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+def line(answer):
+    return json.dumps(answer).encode()
+
+
+def test_each_answer_is_read_as_what_it_is():
+    assert parse_answer(line(RAN), Ran).model_dump() == RAN
+    assert parse_answer(line({"ok": True, "facts": {"a": "b"}}), Loaded).facts == {"a": "b"}
+    assert parse_answer(line(REFUSED), Ran) == parse_answer(line(REFUSED), Loaded)
+    assert isinstance(parse_answer(line(REFUSED), Ran), Refused)
+
+
+@pytest.mark.parametrize("key", RAN)
+def test_no_key_of_an_answer_may_be_missing(key):
+    answer = {name: value for name, value in RAN.items() if name != key}
+    with pytest.raises(ValueError, match=f"which is not an answer .*{key}"):
+        parse_answer(line(answer), Ran)
+
+
+def test_answer_to_another_order_is_none():
+    with pytest.raises(ValueError, match="which is not an answer"):
+        parse_answer(line(RAN), Loaded)
+
+
+@given(st.sampled_from(sorted(RAN)), JSON)
+def test_answer_with_any_value_changed_is_valid_or_refused(key, value):
+    try:
+        answer = parse_answer(line(RAN | {key: value}), Ran)
+    except ValueError:
+        return
+    assert isinstance(answer, Ran)
+    assert type(getattr(answer, key)) in (type(value), float)  # a whole number may be a time
+
+
+@given(st.binary() | JSON.map(line))
+def test_any_other_line_is_refused_with_its_beginning(anything):
+    with pytest.raises(ValueError, match=r"which is not an answer \(") as error:
+        parse_answer(anything, Ran)
+    assert len(str(error.value)) < 1000

@@ -23,7 +23,7 @@ def read_cells(path: Path) -> pd.DataFrame:
     """Read a cells.csv.
 
     Raises:
-        InputError: the file is missing, is no table, or lacks a column.
+        InputError: the file is missing, is not a table, or lacks a column.
     """
     try:
         cells = pd.read_csv(path, keep_default_na=False, na_values=[""])

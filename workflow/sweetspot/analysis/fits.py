@@ -98,7 +98,7 @@ def read_fits(folder: Path) -> Fits:
     """Read back what `write_fits` wrote.
 
     Raises:
-        InputError: a file is missing or is no table.
+        InputError: a file is missing or is not a table.
     """
     try:
         coefficients = _read(

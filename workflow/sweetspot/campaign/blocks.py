@@ -106,7 +106,7 @@ class BlockRun:
     def _climb(self, slot: Slot) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.
 
-        The centre of the grid tells, at the smallest N first. How much slower than simulated an
+        The centre of the grid shows it, at the smallest N first. How much slower than simulated an
         engine is depends on N, too: so the centre is measured again at the N that then seems to
         fit, until that is one whose centre was.
         """

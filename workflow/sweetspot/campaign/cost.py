@@ -10,7 +10,7 @@ from sweetspot.plan.block import Block
 from sweetspot.plan.busy import run_s
 
 WARM_UP_TOKENS = 16  # as in engines/workers/
-OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell has told
+OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell was timed
 NEAR = 0.1  # squared octaves; how much nearer than one beside it the very same cell counts
 GRID_MARGIN = 1.1  # by how much a whole grid may take longer than expected
 

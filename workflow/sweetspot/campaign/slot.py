@@ -128,7 +128,7 @@ class Slot:
         return self.share.left_s - load_s - CLOSING_S
 
     def expected_s(self, cells: Sequence[Cell]) -> dict[Cell, float]:
-        """Return how long cells will take, as far as can be told from those measured."""
+        """Return how long cells will take, as far as those measured show."""
         return self.costs.expected_s(cells, self.campaign.seen(self.block))
 
     def first_that_fits(self, cells: Sequence[Cell]) -> Cell | None:

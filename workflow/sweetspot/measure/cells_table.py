@@ -19,7 +19,7 @@ def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> No
     """Write cells.csv from the blocks' files.
 
     Raises:
-        InputError: a file is no block, a cell is missing, or the table cannot be written.
+        InputError: a file is not a block, a cell is missing, or the table cannot be written.
     """
     records = {record.cell: record for block in blocks for record in read_block(block)}
     planned = plan(experiment).sweeps

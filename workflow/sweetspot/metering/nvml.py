@@ -178,7 +178,7 @@ class Board:
         return [each.pid for each in processes or ()]
 
     def look(self) -> Look:
-        """Read all channels: power and energy first and close together, as their time is told.
+        """Read all channels: power and energy first and close together, as their time is noted.
 
         Raises:
             MeterError: power or the energy counter failed. What else fails is NaN.

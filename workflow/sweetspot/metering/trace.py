@@ -119,7 +119,7 @@ def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
     """Return what `write_trace` wrote, or what is whole in the spool of a meter that was killed.
 
     Raises:
-        InputError: the file cannot be read, or is no trace of two samples or more.
+        InputError: the file cannot be read, or is not a trace of two samples or more.
     """
     try:
         content = path.read_bytes()
@@ -131,7 +131,7 @@ def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
         t_s, power_w, *others = table.T
         trace = PowerTrace(t_s, power_w)
     except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise InputError(f"{path} is no power trace: {error}") from error
+        raise InputError(f"{path} is not a power trace: {error}") from error
     if header == POWER_ONLY:
         return trace, None
     return trace, Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True)))

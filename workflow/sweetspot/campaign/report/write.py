@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def write_report(data: Path, out: Path) -> None:
     """Write report.md and cells.csv, and for each chosen N a folder with all that it gives.
 
-    Models of different N are no one grid: each N has its own fits, tables and figures.
+    Models of different N are not one grid: each N has its own fits, tables and figures.
 
     Raises:
         InputError: the data are not what their manifest says, or hold no cell.

@@ -1,4 +1,4 @@
-"""What a square wave of load tells of a board's power sensors; pure analysis of samples."""
+"""What a square wave of load shows of a board's power sensors; pure analysis of samples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class WaveEnergy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SensorFacts:
-    """What was found; None where the board has no such reading, or it told nothing.
+    """What was found; None where the board has no such reading, or it showed nothing.
 
     Attributes:
         interval_s, largest_gap_s: between samples: median and longest.
@@ -72,7 +72,7 @@ class SensorFacts:
 
 
 def sensor_facts(samples: Samples, cycles: Sequence[Cycle], idle_end_s: float) -> SensorFacts:
-    """Return what samples of a square wave tell; the board was idle until `idle_end_s`."""
+    """Return what samples of a square wave show; the board was idle until `idle_end_s`."""
     t_s = samples.t_s
     instant_w, average_w = (samples.complete(f"power_{kind}_w") for kind in ("instant", "average"))
     power_w = average_w if instant_w is None else instant_w

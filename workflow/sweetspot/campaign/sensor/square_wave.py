@@ -50,9 +50,9 @@ def look_at_sensor(folder: Path, node: NodeSettings) -> None:
         finally:
             readings = meter.stop()
         gpu = board.facts()
-    device, cycles = _told(log_path)
+    device, cycles = _reported(log_path)
     if readings.samples is None or not cycles:
-        raise MeterError(f"the square wave told nothing; its log: {log_path}")
+        raise MeterError(f"the square wave reported nothing; its log: {log_path}")
     found = {
         "schema_version": 1,
         "measured_utc": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -91,7 +91,7 @@ def _make_waves(node: NodeSettings, gpu_uuid: str, log_path: Path) -> None:
     )
 
 
-def _told(log_path: Path) -> tuple[dict[str, Any], list[Cycle]]:
+def _reported(log_path: Path) -> tuple[dict[str, Any], list[Cycle]]:
     """Return what the program said of its device, and its edges.
 
     Raises:

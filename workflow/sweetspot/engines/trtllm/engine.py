@@ -26,7 +26,7 @@ def tensorrt_llm_engine(settings: Settings, node: Node) -> "TensorRtLlmEngine":
     """Return the engine in the version that a block asks for.
 
     Raises:
-        InputError: it is no version that can be driven.
+        InputError: it is not a version that can be driven.
     """
     return TensorRtLlmEngine(trtllm=trtllm_version(settings.engine_version), node=node)
 
@@ -53,7 +53,7 @@ class TensorRtLlmEngine:
     def load(self, settings: Settings) -> Session:
         """Build the model's engine for the block's limits, or take the one that was built.
 
-        A model that cannot be built is no error here: each of its cells then fails with the
+        A model that cannot be built is not an error here: each of its cells then fails with the
         reason, and the table has a row for them.
 
         Raises:

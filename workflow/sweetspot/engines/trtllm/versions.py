@@ -44,7 +44,7 @@ _VERSIONS = {
     for each in (
         TrtLlmVersion(
             version="0.21.0",
-            throughput_flags=(),  # runs an engine unless told otherwise, and has no word for it
+            throughput_flags=(),  # runs an engine unless asked otherwise, and has no word for it
             request_json=False,
             kv_cache_scales=(100.0, 1.0),
             llm_module="tensorrt_llm",

@@ -1,4 +1,4 @@
-"""The measured window of a run of trtllm-bench: the best of what there is to tell it by.
+"""The measured window of a run of trtllm-bench: by the best of what there is.
 
 First what workers/trtllm_bench_window.py has stamped inside of the engine's process; else the
 requests' own times, where the version writes them; else when a line of the log arrived.
@@ -28,7 +28,7 @@ class Window:
 
     Attributes:
         passes: (start, end) of each pass, in s, one after the other.
-        source: what told it.
+        source: what it was found by.
         remarks: what a reader should know.
     """
 
@@ -92,7 +92,7 @@ def stamped_window(path: Path, cell: Cell) -> Window | None:
     """Return the window that was stamped in the engine's process; None if none was.
 
     Raises:
-        EngineError: the file is no such thing, or a pass did other work than the cell's.
+        EngineError: it is not such a file, or a pass did other work than the cell's.
     """
     if not path.exists():
         return None
@@ -116,7 +116,7 @@ def requested_window(path: Path) -> Window | None:
     """Return the window that the requests' own times span (`--request_json`); None without them.
 
     Raises:
-        EngineError: the file is no such thing.
+        EngineError: it is not such a file.
     """
     if not path.exists():
         return None

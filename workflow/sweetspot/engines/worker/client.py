@@ -15,20 +15,58 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
-from typing import IO
+from typing import IO, Literal, TypeVar
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
 
 from sweetspot.engines.process.run import DRAIN_S, MAX_LINE_BYTES, Tail, end_group, started
-from sweetspot.engines.worker.answers import Expected, Loaded, Ran, Refused, parse_answer
 from sweetspot.errors import EngineError, InputError
 from sweetspot.files import make_folder
+from sweetspot.reading import first_error, parse_json
 
 WORKERS = Path(__file__).absolute().parents[1] / "workers"
 MAX_ANSWER_BYTES = 2**20
 MAX_LOG_BYTES = 2**26  # what a worker may print in its life
 MAX_POLL_S = 3600.0  # poll(2) counts ms in an int
 CLOSE_S = 5.0  # for a worker to end by itself
+SHOWN_CHARS = 80  # of an answer that is none
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Loaded(_Answer):
+    """The answer to "load"; its facts go into the records of all cells."""
+
+    ok: Literal[True]
+    facts: dict[str, str]
+
+
+class Ran(_Answer):
+    """The answer to "run": times on the monotonic clock, counts of all passes together."""
+
+    ok: Literal[True]
+    start_s: FiniteFloat
+    end_s: FiniteFloat
+    passes: int = Field(ge=1)
+    requests: int = Field(ge=0)
+    input_tokens: int = Field(ge=0)
+    output_tokens: int = Field(ge=0)
+    max_concurrency: int | None = Field(ge=1)
+    remarks: list[str]
+
+
+class Refused(_Answer):
+    """The answer to what a worker cannot do; `usable` says whether it can do other things."""
+
+    ok: Literal[False]
+    kind: Literal["setup", "out of memory", "error"]
+    error: str
+    usable: bool
+
+
+Expected = TypeVar("Expected", Loaded, Ran)
 
 
 def worker_command(python: str, module: str) -> list[str]:
@@ -157,7 +195,7 @@ class Worker:
         return self._failed(f"ended without an answer, with {how}")
 
     def _failed(self, what: str) -> EngineError:
-        """End the worker and return the error that tells what it did, with its last words."""
+        """End the worker and return the error that says what it did, with its last words."""
         self._end()
         return EngineError(
             f"the worker {what}; its last words: {self._tail.reason} (its log: {self._log_path})"
@@ -191,3 +229,21 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes], IO[b
     if process.stdin is None or process.stdout is None or process.stderr is None:
         raise RuntimeError("a worker was started without its pipes")
     return process.stdin, process.stdout, process.stderr
+
+
+def parse_answer(line: bytes, expected: type[Expected]) -> Expected | Refused:
+    """Return the answer that a line holds.
+
+    Raises:
+        ValueError: it holds none; the message shows its beginning, and says what is wrong.
+    """
+    try:
+        answer = parse_json(line, "it")
+        refused = isinstance(answer, dict) and answer.get("ok") is False
+        return (Refused if refused else expected).model_validate(answer)
+    except ValidationError as e:
+        wrong = first_error(e)
+    except InputError as e:
+        wrong = str(e)
+    shown = line.decode(errors="replace")[:SHOWN_CHARS]
+    raise ValueError(f"{shown!r}, which is not an answer ({wrong})")

@@ -34,7 +34,7 @@ class WorkerEngine:
     def load(self, settings: Settings) -> WorkerSession:
         """Take a board and load the model on it.
 
-        A model that cannot be loaded is no error here: each of its cells then fails with the
+        A model that cannot be loaded is not an error here: each of its cells then fails with the
         reason.
 
         Raises:

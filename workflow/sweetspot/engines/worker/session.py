@@ -61,7 +61,7 @@ class WorkerSession:
     ) -> None:
         """Load the model on `board`; `held` is what close frees.
 
-        A model that cannot be loaded is no error here: each of its cells then fails with the
+        A model that cannot be loaded is not an error here: each of its cells then fails with the
         reason, and the table has a row for them.
 
         Raises:
