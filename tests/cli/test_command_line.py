@@ -70,9 +70,10 @@ def test_mistyped_word_is_named_with_the_nearest(capsys, arguments, message):
     assert message in misused(capsys, *arguments)
 
 
-def test_mistyped_short_form_is_named_with_the_whole_one(capsys):
-    line = misused(capsys, *QUESTION[:5], "--inptu", "64")
-    assert "unknown option '--inptu' (did you mean '--input" in line
+@pytest.mark.parametrize("command", ["predict", "simulate"])
+def test_mistyped_short_form_is_named_with_the_whole_one(capsys, command):
+    line = misused(capsys, command, "--inptu", "64")
+    assert "unknown option '--inptu' (did you mean '--input-tokens'?)" in line
 
 
 def test_value_and_abbreviation_are_not_mistyped_options(capsys):

@@ -101,8 +101,18 @@ def add_commands(commands: Commands) -> None:
     add("--requests", type=int, metavar="N", help="how many")
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
     add("--at-once", action="store_true", help="all arrive at 0 s")
-    add("--input-tokens", type=float, metavar="I", help="prompt length, or its mean")
-    add("--output-tokens", type=float, metavar="O", help="generated tokens, or their mean")
+    add(
+        *("--input-tokens", "--input"),
+        type=float,
+        metavar="I",
+        help="prompt length, or its mean",
+    )
+    add(
+        *("--output-tokens", "--output"),
+        type=float,
+        metavar="O",
+        help="generated tokens, or their mean",
+    )
     add("--input-stdev", type=float, metavar="S", help="of prompt lengths, default: 0")
     add("--output-stdev", type=float, metavar="S", help="of generated tokens, default: 0")
     add(
