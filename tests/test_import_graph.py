@@ -74,6 +74,23 @@ def test_module_imports_from_lower_layers_only(module):
         assert other in ("", unit) or LAYER[other] < LAYER[unit], f"{module} imports {name}"
 
 
+ROOMS = re.search(r"(?ms)^```rooms\n(.*?)^```", PAGE.read_text(encoding="utf-8"))[1]
+FLOOR = {room: level for level, line in enumerate(ROOMS.splitlines()) for room in line.split()}
+
+
+def room_of(module):
+    """Return the room of a module of the simulator; "" for its guide and for other modules."""
+    return module.partition("sweetspot.simulator.")[2].partition(".")[0]
+
+
+def test_rooms_of_the_simulator_import_from_lower_floors_only():
+    assert {room_of(module) for module in MODULES} - {""} == set(FLOOR)
+    for module in filter(room_of, MODULES):
+        rooms = {room_of(name) for name in GRAPH[module]} - {"", room_of(module)}
+        above = {room for room in rooms if FLOOR[room] >= FLOOR[room_of(module)]}
+        assert not above, f"{module} imports {above}"
+
+
 def test_modules_have_no_cycle():
     graph = {
         module: {name for name in names if unit_of(name)}

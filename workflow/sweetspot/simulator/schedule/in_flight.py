@@ -1,6 +1,6 @@
 """In-flight batching of any requests, stepped from event to event.
 
-The rules are those of `scheduler.py`, whose closed form for identical requests this generalises:
+The rules are those of `identical.py`, whose closed form for identical requests this generalises:
 decode first, then prompts, first come first served; a prompt that is cut ends the iteration's
 prompts. (TensorRT-LLM lets a later prompt of less than a block slip in behind it.)
 
