@@ -6,7 +6,7 @@ import math
 import pandas as pd
 import pytest
 
-from sweetspot.analysis.cells import read_cells
+from sweetspot.cells.read import read_cells
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.cells_table import write_cells

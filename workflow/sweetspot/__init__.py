@@ -12,7 +12,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sweetspot.analysis.cells import read_cells
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
     from sweetspot.ask.load import Simulated, simulate_load
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from sweetspot.catalog import gpu_ids as gpus
     from sweetspot.catalog import load_model
     from sweetspot.catalog import model_ids as models
+    from sweetspot.cells.read import read_cells
     from sweetspot.simulator.schedule.requests import Request
 
 __version__ = "0.1.0"
@@ -49,7 +49,7 @@ _HOMES = {
     "load_model": "catalog.loading",
     "models": "catalog.models:model_ids",
     "predict": "ask.predict",
-    "read_cells": "analysis.cells",
+    "read_cells": "cells.read",
     "simulate_load": "ask.load",
     "sweet_spot": "analysis.sweet_spots",
 }

@@ -67,9 +67,9 @@ def test_cells_of_other_boards_failed_and_simulated_ones_have_no_part(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"energy_j": float("nan")}, "line 2: energy_j must be a positive number"),
-        ({"duration_s": -1.0}, "line 2: duration_s must be a positive number"),
-        ({"requests": "many"}, "line 2: requests must be a positive number"),
+        ({"energy_j": float("nan")}, "row 1: energy_j must be a positive number"),
+        ({"duration_s": -1.0}, "row 1: duration_s must be a positive number"),
+        ({"requests": "many"}, "row 1: requests must be a positive number"),
         ({"simulated": True}, "holds simulated cells only"),
         ({"gpu": "l40s"}, r"has 0 measured cells on h100-sxm \(other cells: l40s\)"),
         ({"engine": "transformers"}, "has cells of transformers"),
@@ -149,7 +149,7 @@ def test_files_that_are_no_cells_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read cells"):
         calibrate_to_cells(path, "h100-sxm")
     path.write_text("model,gpu\n", encoding="utf-8")
-    with pytest.raises(InputError, match="lacks the column engine"):
+    with pytest.raises(InputError, match="lacks the columns engine, status"):
         calibrate_to_cells(path, "h100-sxm")
     with pytest.raises(InputError, match="hold_out must be 2 or more"):
         calibrate_to_cells(path, "h100-sxm", hold_out=1)

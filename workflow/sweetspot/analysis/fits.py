@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, group_title, groups, ok_cells, read_cells
+from sweetspot.analysis.cells import GROUP, group_title, groups, ok_cells
 from sweetspot.analysis.least_squares import FormFit, fit_form, obstacle
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.cells.read import read_cells
 from sweetspot.energy_models import FORMS, Form
 from sweetspot.errors import InputError, TooFewCellsError
 from sweetspot.files import write_text_atomic

@@ -1,9 +1,13 @@
 """Cells, and the order in which a sweep lists them."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 # A million requests take the simulator seconds, and more change nothing: the batch is full.
 MAX_REQUESTS = 1_000_000
+
+Status = Literal["ok", "failed", "invalid"]
+"""What became of a cell; only numbers of ok ones are used."""
 
 
 @dataclass(frozen=True, slots=True, order=True, kw_only=True)

@@ -119,9 +119,9 @@ def _fit(arguments: argparse.Namespace) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     """Write one row per published number that the cells can answer."""
-    from sweetspot.analysis.cells import read_cells
     from sweetspot.analysis.comparison import compare, seen_by
     from sweetspot.analysis.fits import read_fits
+    from sweetspot.cells.read import read_cells
     from sweetspot.files import write_text_atomic
 
     cells = read_cells(arguments.cells)
@@ -139,7 +139,7 @@ def _table(arguments: argparse.Namespace) -> None:
 
 
 def _figure(arguments: argparse.Namespace) -> None:
-    from sweetspot.analysis.cells import read_cells
+    from sweetspot.cells.read import read_cells
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
     from sweetspot.figures import FIGURES

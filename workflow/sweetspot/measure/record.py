@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
-from sweetspot.cells.cell import Cell
+from sweetspot.cells.cell import Cell, Status
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_as, read_bytes_if_there, read_text
@@ -33,7 +33,7 @@ class CellRecord(BaseModel):
     requests: int = Field(description="N, requests of the run, all sent at once.")
     max_batch_size: int = Field(description="The engine's limit of requests in flight.")
     repeat: int = Field(description="0 for the first measurement of this cell, 1 for the second.")
-    status: Literal["ok", "failed", "invalid"] = Field(
+    status: Status = Field(
         description="`failed`: the engine did not finish it; `invalid`: it ran, but a check says"
         " that its numbers cannot be trusted."
     )

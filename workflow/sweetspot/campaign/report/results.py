@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweetspot.analysis.cells import read_cells
 from sweetspot.analysis.comparison import compare, seen_by
 from sweetspot.analysis.fits import read_fits, write_fits
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import Cell
+from sweetspot.cells.read import read_cells
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures import FIGURES

@@ -4,13 +4,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from sweetspot.analysis.cells import read_cells
 from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
 from sweetspot.campaign.report.tables import chosen_requests, grid_records
 from sweetspot.campaign.report.text import report_text
+from sweetspot.cells.read import read_cells
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic

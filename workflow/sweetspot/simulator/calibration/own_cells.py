@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from sweetspot.catalog import Gpu, gpu, load_model
+from sweetspot.cells.read import COUNTS, positive, read_cells, require_columns
 from sweetspot.config import Experiment, Limits, Traits, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
@@ -16,15 +16,7 @@ from sweetspot.simulator.deployment.deployment import TRAITS
 MIN_CELLS = 10
 # Whose batching the simulator lays cells out with; `simulator` stands for TensorRT-LLM's.
 ENGINES = (*TRAITS, "simulator")
-_WORDS = ("model", "gpu", "engine", "status", "simulated")
-_NUMBERS = (
-    "requests",
-    "max_batch_size",
-    "input_tokens",
-    "output_tokens",
-    "energy_j",
-    "duration_s",
-)
+_MEASURES = ("energy_j", "duration_s")
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,9 +53,10 @@ def read_own_cells(
         InputError: the file cannot be read, lacks a column or a number, has too few measured
             cells on this GPU, cells of several GPUs where none is named, or several engines'.
     """
-    cells = _read(path)
+    cells = read_cells(path)
+    require_columns(cells, _MEASURES, str(path))
     board = _only_board(cells, path) if board is None else board
-    simulated = cells["simulated"].astype(str).str.lower() == "true"
+    simulated = cells["simulated"]
     only_simulated = bool(len(cells) and simulated.all())
     if only_simulated and not allow_simulated:
         raise InputError(
@@ -87,8 +80,8 @@ def read_own_cells(
             " sizes"
         )
     cells = cells[kept].copy()
-    for name in _NUMBERS:
-        _require_positive(cells, name, path)
+    for name in (*COUNTS, *_MEASURES):
+        cells[name] = positive(cells, name, str(path))
     experiment = _experiment(path)
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
@@ -103,34 +96,12 @@ def read_own_cells(
     )
 
 
-def _read(path: Path) -> pd.DataFrame:
-    try:
-        lines = path.suffix == ".jsonl"  # records of a campaign
-        cells = pd.read_json(path, lines=True) if lines else pd.read_csv(path)
-    except (OSError, ValueError) as e:
-        raise InputError(f"cannot read cells {path}: {e}") from e
-    missing = [name for name in _WORDS + _NUMBERS if name not in cells]
-    if missing:
-        raise InputError(f"{path} holds no cells: it lacks the column {missing[0]}")
-    return cells
-
-
 def _only_board(cells: pd.DataFrame, path: Path) -> Gpu:
     """Return the GPU of all cells."""
     names = sorted(cells["gpu"].astype(str).unique())
     if len(names) != 1:
         raise InputError(f"{path} has cells of {' and '.join(names) or 'no GPU'}, not of one GPU")
     return gpu(names[0])
-
-
-def _require_positive(cells: pd.DataFrame, name: str, path: Path) -> None:
-    values = pd.to_numeric(cells[name], errors="coerce").to_numpy(np.float64)
-    bad = ~(np.isfinite(values) & (values > 0))
-    if bad.any():
-        row = int(cells.index[int(bad.argmax())])
-        value = str(cells.loc[row, name])
-        raise InputError(f"{path}, line {row + 2}: {name} must be a positive number, not {value}")
-    cells[name] = values
 
 
 def _experiment(path: Path) -> Experiment:
