@@ -53,9 +53,8 @@ def test_star_import_gives_the_promised_names():
 
 def test_import_loads_nothing_until_a_name_is_used():
     code = (
-        "import sys, sweetspot; dir(sweetspot)\n"
-        "heavy = {'numpy', 'pandas', 'pydantic', 'yaml', 'argparse'} & set(sys.modules)\n"
-        "print(sorted(heavy | {name for name in sys.modules if name.startswith('sweetspot.')}))"
+        "import sys; before = set(sys.modules); import sweetspot; dir(sweetspot)\n"
+        "print(set(sys.modules) - before)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    assert done.stdout.strip() == "{'sweetspot'}"
