@@ -4,14 +4,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := paper-simulated
 RESULTS := results/$(RUN)
-SIMULATE := $(BIN)/snakemake --cores 2 --config engine=simulator run=$(RUN)
+CORES ?= all
+SIMULATE = $(BIN)/snakemake --cores $(CORES) --config engine=simulator run=$(RUN)
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
 .PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration accuracy sensor bench clean
 
 help:
-	@echo "make paper        simulate the paper's experiment; every table, figure and the report"
+	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
 	@echo "make campaign     measure for MINUTES on this machine's GPU; needs no .venv"
 	@echo "make campaign-report  tables, figures and a report of CAMPAIGN's data"
 	@echo "make test         lint, types, and the whole test suite"
@@ -27,11 +28,11 @@ help:
 
 env: .venv/ready
 .venv/ready: requirements.lock pyproject.toml scripts/setup.sh
-	@PYTHON=$(PYTHON) sh scripts/setup.sh requirements.lock
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh requirements.lock
 	@touch $@
 
 .venv/ready-test: requirements-test.lock pyproject.toml scripts/setup.sh
-	@PYTHON=$(PYTHON) sh scripts/setup.sh requirements-test.lock
+	@PYTHON="$(PYTHON)" sh scripts/setup.sh requirements-test.lock
 	@touch $@ .venv/ready
 
 # The transformers engine is tested for real, on the CPU, in an environment of its own.
@@ -39,10 +40,10 @@ TORCH := .venv-torch
 $(TORCH)/ready: tests/requirements-torch.txt
 	@echo "Setting up $(TORCH) from $< (once; a minute or two)"
 	@if command -v uv >/dev/null 2>&1; then \
-	  { [ -x $(TORCH)/bin/python ] || uv venv --quiet --python $(PYTHON) $(TORCH); } && \
+	  { [ -x $(TORCH)/bin/python ] || uv venv --quiet --python "$(PYTHON)" $(TORCH); } && \
 	  uv pip install --quiet --python $(TORCH)/bin/python -r $<; \
 	else \
-	  { [ -x $(TORCH)/bin/python ] || $(PYTHON) -m venv $(TORCH); } && \
+	  { [ -x $(TORCH)/bin/python ] || "$(PYTHON)" -m venv $(TORCH); } && \
 	  $(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
 	fi
 	@touch $@
@@ -63,11 +64,11 @@ paper: env
 MINUTES ?= 25
 CAMPAIGN ?= campaigns/campaign
 campaign:
-	PYTHONPATH=workflow $(PYTHON) -m sweetspot campaign campaign.yaml --minutes $(MINUTES) \
-	  --out $(CAMPAIGN)
+	PYTHONPATH=workflow "$(PYTHON)" -m sweetspot campaign campaign.yaml --minutes $(MINUTES) \
+	  --out "$(CAMPAIGN)"
 
 campaign-report: env
-	$(BIN)/sweetspot campaign-report $(CAMPAIGN) --out results/$(notdir $(CAMPAIGN))
+	$(BIN)/sweetspot campaign-report "$(CAMPAIGN)" --out "results/$(notdir $(CAMPAIGN))"
 
 # Who has finished takes tests from who has not; more than eight would mostly import.
 WORKERS := -n auto --maxprocesses 8 --dist worksteal

@@ -9,18 +9,20 @@ values. Everything a run makes lies in results/<run>/.
 """
 
 import json
+import logging
+import os
 import re
+import shlex
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
+from snakemake.logging import LogEvent, logger
+from snakemake.settings.enums import Quietness
 from snakemake.utils import min_version
 
 min_version("9.22")
-
-if not workflow.overwrite_configfiles:
-
-    configfile: str(Path(workflow.basedir) / "config.yaml")
 
 
 include: "workflow/rules/common.smk"
@@ -50,6 +52,7 @@ include: "workflow/rules/dataset.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/progress.smk"
 
 
 rule all:

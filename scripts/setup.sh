@@ -10,6 +10,11 @@ if ! "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
   exit 2
 fi
 
+if ! [ -w . ] || { [ -e .venv ] && ! [ -w .venv ]; }; then
+  echo "cannot write .venv in $PWD: the folder is read-only; work in a copy of your own." >&2
+  exit 2
+fi
+
 echo "Setting up .venv from $lock (once; a minute or two)"
 if command -v uv >/dev/null 2>&1; then
   [ -x .venv/bin/python ] || uv venv --quiet --python "$PYTHON" .venv

@@ -89,6 +89,7 @@ class Project:
 
     folder: Path
     snakefile: Path = REPO / "Snakefile"
+    python: Path = Path(sys.executable)
 
     @property
     def results(self):
@@ -114,7 +115,7 @@ class Project:
         experiment = self.folder / "experiment.yaml"
         configured = ["--configfile", experiment] if experiment.exists() else []
         # Arguments stand first: a --config among the options would take the targets as its own.
-        return [BIN / "snakemake", *arguments, *options, *configured]
+        return [self.python, "-m", "snakemake", *arguments, *options, *configured]
 
     def snakemake(self, *arguments, environment=None):
         return run_command(self.command(*arguments), environment)

@@ -67,6 +67,7 @@ UNWRITABLE = {
     "run_is_a_file": (put_a_file, "results/small"),
 }
 if os.geteuid() != 0:  # permissions do not bind root
+    UNWRITABLE["folder_is_read_only"] = (lambda folder: folder.chmod(0o555), "")
     UNWRITABLE["results_is_read_only"] = (forbid_writing, "results")
     UNWRITABLE["run_is_read_only"] = (forbid_writing, "results/small")
 

@@ -22,8 +22,19 @@ try:
     from sweetspot.outputs import can_fit, figures_of, tables_of
     from sweetspot.plan.plan import plan
     from sweetspot.measure.record import is_failed, record_path
+    from sweetspot.reading import as_mapping, read_yaml
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
+
+if not workflow.overwrite_configfiles:
+    CONFIG = Path(workflow.basedir) / "config.yaml"
+    try:  # Snakemake would not say where the mistake is, and with --quiet nothing
+        as_mapping(read_yaml(CONFIG, "configuration"), f"configuration {CONFIG}")
+    except SweetspotError as error:
+        stop(error)
+
+    configfile: str(CONFIG)
+
 
 try:
     EXPERIMENT = parse_experiment(config, "configuration")
@@ -41,13 +52,19 @@ TABLES = tables_of(CELLS)
 FIGURES = figures_of(CELLS)
 MODELS = list(dict.fromkeys(block.model_reference for block in PLAN.blocks))
 
-# Snakemake itself would end with a traceback where a file lies in the way of the folder.
+# Snakemake itself would end with a traceback where it cannot write, or a file lies in the way.
+NOTES = Path(".snakemake").absolute()
+if not os.access(NOTES if NOTES.exists() else NOTES.parent, os.W_OK):
+    stop(
+        f"cannot write {RUN}: {NOTES.parent} is read-only;"
+        " work in a copy of your own, or name another folder with --directory"
+    )
 for folder in (Path("results"), Path(RUN)):
     if folder.exists() and not folder.is_dir():
         stop(f"cannot write {RUN}: {folder} is a file; move it away, or choose another run name")
 
 # The Python that runs Snakemake also runs the jobs, with or without an activated environment.
-SWEETSPOT = f"{sys.executable} -m sweetspot"
+SWEETSPOT = f"{shlex.quote(sys.executable)} -m sweetspot"
 
 
 def to_measure(block, cell):
