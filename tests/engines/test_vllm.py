@@ -49,12 +49,16 @@ def checkpoint(tmp_path):
     return make
 
 
-def test_random_weights_are_drawn_and_said(measured):
+def test_random_weights_are_drawn_and_full_cache_bounds_requests_and_both_are_said(
+    measured, monkeypatch
+):
+    monkeypatch.setenv("KV_TOKENS", "60")
     records = measured(vllm={"weights": "random", "compilation": "none"})
+    assert [record.max_concurrency for record in records] == [3, 2, 2]
     for record in records:
         assert (record.status, record.reason) == ("ok", "")
-        assert record.remarks == "random weights: N(0, 0.02), norms 1, seed 420"
-        assert record.max_concurrency == 4
+        assert record.remarks.startswith("random weights: N(0, 0.02), norms 1, seed 420; ")
+        assert f"holds {record.max_concurrency} requests to their end" in record.remarks
         assert record.passes > 1
         assert record.window_s >= 0.15
         facts = record.provenance
@@ -62,7 +66,7 @@ def test_random_weights_are_drawn_and_said(measured):
         assert (facts["vllm"], facts["dtype"]) == ("0.24.0", "bfloat16")
         assert (facts["compilation"], facts["cuda_graphs"]) == ("0", "FULL_DECODE_ONLY")
         assert (facts["attention"], facts["model_class"]) == ("FLASH_ATTN", "SyntheticForCausalLM")
-        assert facts["kv_cache_tokens"] == "100000"
+        assert facts["kv_cache_tokens"] == "60"
 
 
 def test_checkpoint_of_rotary_positions_takes_longer_requests(measured, checkpoint):
@@ -99,30 +103,18 @@ def test_gemma_2_runs_in_the_type_that_vllm_has_for_it(measured):
     assert "bfloat16, as vLLM has no float16 for gemma2" in records[0].remarks
 
 
-def test_full_cache_bounds_the_requests_in_flight(measured, monkeypatch):
-    monkeypatch.setenv("KV_TOKENS", "60")
-    records = measured()
-    assert [record.max_concurrency for record in records] == [3, 2, 2]
-    assert "the KV cache holds 3 requests to their end" in records[0].remarks
-
-
-def test_out_of_memory_is_a_row_and_costs_a_load(measured, monkeypatch):
-    monkeypatch.setenv("FAULT", "memory@8")
-    records = measured()
-    assert [record.status for record in records] == ["ok", "failed", "ok"]
-    assert records[1].reason.startswith(
-        "out of memory: CUDA out of memory. Tried to allocate 9 GiB."
-    )
-    assert "loaded anew" in records[2].remarks
-
-
-def test_wrong_lengths_are_found_out(measured, monkeypatch):
-    monkeypatch.setenv("FAULT", "short")
-    records = measured()
-    assert {record.status for record in records} == {"invalid"}
-    [passes, *_] = [record.passes for record in records]
-    wrong = f"the engine did {12 * passes} output tokens instead of {16 * passes}"
-    assert records[0].reason == wrong
+def test_out_of_memory_is_a_row_and_costs_a_load_and_wrong_lengths_are_found_out(
+    measured, monkeypatch
+):
+    monkeypatch.setenv("FAULT", "memory@8 short@12")
+    first, second, third = measured()
+    assert [record.status for record in (first, second, third)] == ["ok", "failed", "invalid"]
+    assert first.remarks == "random weights: N(0, 0.02), norms 1, seed 420"
+    assert first.max_concurrency == 4
+    assert second.reason.startswith("out of memory: CUDA out of memory. Tried to allocate 9 GiB.")
+    assert "loaded anew" in third.remarks
+    did, asked = 44 * third.passes, 48 * third.passes
+    assert third.reason == f"the engine did {did} output tokens instead of {asked}"
 
 
 def test_another_version_is_the_users_to_repair(measured, torch_python):

@@ -95,11 +95,19 @@ for name, order in asked["tiny"].items():
             answers[f"{cache} {max_num_tokens}"] = answer
     seen["answers"] = answers
     models[name] = seen
+refused = {}
 try:
     worker.load(order | {"device": "cuda"})
 except ImportError as error:
-    no_gpu = str(error)
-print(json.dumps({"sizes": sizes, "models": models, "no_gpu": no_gpu}))
+    refused["no gpu"] = str(error)
+weights = loaded._model.state_dict()
+del weights["transformer.h.1.mlp.dense_h_to_4h.weight"]
+loaded._model.save_pretrained(asked["lacking"], state_dict=weights)
+try:
+    worker.load(order | {"model": asked["lacking"], "weights": "checkpoint"})
+except ValueError as error:
+    refused["lacking"] = str(error)
+print(json.dumps({"sizes": sizes, "models": models, "refused": refused}))
 """
 
 
@@ -139,7 +147,8 @@ def seen(torch_python, tiny, tmp_path_factory):
         each: str(random_model_folder(each, load_model(each), 2048, workspace))
         for each in model_ids()
     }
-    asked = {"catalog": catalog, "tiny": {name: order(tiny[name]) for name in tiny}}
+    orders = {name: order(tiny[name]) for name in tiny}
+    asked = {"catalog": catalog, "tiny": orders, "lacking": str(workspace / "lacking")}
     done = subprocess.run(
         [torch_python, "-c", LOOK, str(WORKERS), json.dumps(asked)],
         env={**os.environ, **ONE_THREAD},
@@ -182,7 +191,13 @@ def test_prefill_in_chunks_and_either_cache_give_the_same_tokens(seen, name):
 
 
 def test_pytorch_that_finds_no_gpu_is_the_users_to_repair(seen):
-    assert re.fullmatch(r"PyTorch 2\.13\.0\S* finds no GPU", seen["no_gpu"])
+    assert re.fullmatch(r"PyTorch 2\.13\.0\S* finds no GPU", seen["refused"]["no gpu"])
+
+
+def test_checkpoint_that_lacks_weights_is_not_filled_up_at_random(seen):
+    lacking = "transformer.h.1.mlp.dense_h_to_4h.weight"
+    said = f"the checkpoint lacks 1 weights, {lacking} among them"
+    assert seen["refused"]["lacking"] == said
 
 
 @pytest.fixture(scope="module")

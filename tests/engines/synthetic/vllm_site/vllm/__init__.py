@@ -2,7 +2,7 @@
 
 It refuses every argument that the real one does not have: arguments.json was read from its source
 (the parameters and fields of LLM, EngineArgs, SamplingParams and CompilationConfig). $FAULT says
-what goes wrong: "memory@8" in cells of 8 output tokens, "short" everywhere.
+what goes wrong: "memory@8", "short@8" in cells of 8 output tokens, "no gpu" at the load.
 """
 
 import json
@@ -114,15 +114,15 @@ class LLM:
         assert asked.temperature == 0.0
         assert asked.ignore_eos
         assert not asked.detokenize
-        fault, _, where = os.environ.get("FAULT", "").partition("@")
-        if fault == "memory" and asked.max_tokens == int(where):
+        faults = os.environ.get("FAULT", "").split()
+        if f"memory@{asked.max_tokens}" in faults:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9 GiB.")
         for prompt in prompts:
             assert set(prompt) == {"prompt_token_ids"}
             assert max(prompt["prompt_token_ids"]) < self.vocabulary
             assert len(prompt["prompt_token_ids"]) + asked.max_tokens <= self.longest
         time.sleep(0.06)
-        made = [7] * (asked.max_tokens - (fault == "short"))
+        made = [7] * (asked.max_tokens - (f"short@{asked.max_tokens}" in faults))
         return [SimpleNamespace(outputs=[SimpleNamespace(token_ids=made)]) for _ in prompts]
 
     def require_drawn_weights(self):
