@@ -1,12 +1,13 @@
 """The simulator: what a deployment does with requests, how long it takes, what power it draws.
 
-A run is read in three steps, each a room that knows those before it:
+Four rooms, each of which knows those before it, are a step of a run:
 
-    deployment   what runs: a model's share on each GPU, its memory, windows, CUDA graphs
-    schedule     who runs when: batches of requests, step by step, without a clock
+    constants    what turns work into seconds and joules, and the files that hold it
+    deployment   what is served, on what: shares of a model, memory, windows, CUDA graphs
+    schedule     who runs when: batches of requests, step by step, without a clock of its own
     cost         what a step takes: work -> roofline time -> power
 
-`constants` are what cost is reckoned with, and the files that hold them. On top of the three stand
+On top of them stand
 
     run          N identical requests at once, as trtllm-bench sends them
     serve        any requests, as they arrive, with latencies
