@@ -59,7 +59,6 @@ def test_random_weights_are_drawn_and_full_cache_bounds_requests_and_both_are_sa
         assert (record.status, record.reason) == ("ok", "")
         assert record.remarks.startswith("random weights: N(0, 0.02), norms 1, seed 420; ")
         assert f"holds {record.max_concurrency} requests to their end" in record.remarks
-        assert record.passes > 1
         assert record.window_s >= 0.15
         facts = record.provenance
         assert facts["weights"] == "random: N(0, 0.02), norms 1, seed 420"

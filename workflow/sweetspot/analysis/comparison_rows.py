@@ -6,8 +6,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sweetspot import published
-from sweetspot.analysis.fits import Fits
-from sweetspot.analysis.significance import LEVELS, significance_counts
+from sweetspot.analysis.fits import LEVELS, Fits, significance_counts
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
 from sweetspot.energy_models import form
 

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP
-from sweetspot.analysis.fits import Fits
-from sweetspot.analysis.significance import significance_counts
+from sweetspot.analysis.fits import Fits, significance_counts
 from sweetspot.energy_models import FORMS, form
 from sweetspot.tables.model_table import TableModel
 from sweetspot.tables.table import MISSING, Column, Table, number
