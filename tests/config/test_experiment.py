@@ -197,8 +197,14 @@ def test_batch_beyond_the_token_budget_is_refused():
             "engine must be 'tensorrt-llm', 'vllm', 'transformers' or 'simulator', not 'tgi'",
         ),
         ({"measure": {"block": "row"}}, "measure.block must be 'model', 'input' or 'cell'"),
-        ({"limits": {"tensor_parallel": 9}}, "limits.tensor_parallel must be at most 8, not 9"),
-        ({"limits": {"tensor_parallel": 0}}, "limits.tensor_parallel must be at least 1, not 0"),
+        (
+            {"limits": {"tensor_parallel": 9}},
+            "limits.tensor_parallel must be an integer from 1 to 8, not 9",
+        ),
+        (
+            {"limits": {"tensor_parallel": 0}},
+            "limits.tensor_parallel must be an integer from 1 to 8, not 0",
+        ),
         ({"limits": {"pipeline_parallel": 2}}, "limits.pipeline_parallel must be 1, not 2"),
         ({"precision": {"weights": "int4"}}, "precision.weights must be 'model' or 'fp8', not"),
         (
@@ -211,10 +217,14 @@ def test_batch_beyond_the_token_budget_is_refused():
         ),
         ({"figures": {"palette": "jet"}}, "figures.palette must be 'colorblind' or 'okabe_ito'"),
         ({"figures": {"columns": 3}}, "figures.columns must be 1 or 2, not 3"),
-        ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt must be at least 7.0, not 6"),
-        ({"dataset": {"seed": -1}}, "dataset.seed must be at least 0, not -1"),
-        ({"dataset": {"seed": 2**32}}, "dataset.seed must be below 4294967296, not 4294967296"),
-        ({"dataset": {"seed": True}}, "dataset.seed must be an integer of 0 or more, not True"),
+        ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt must be at least 7, not 6"),
+        ({"dataset": {"seed": -1}}, "dataset.seed must be an integer from 0 to 4294967295, not -1"),
+        ({"dataset": {"seed": 2**32}}, "dataset.seed must be an integer from 0 to 4294967295, not"),
+        ({"dataset": {"seed": True}}, "dataset.seed must be an integer from 0 to 4294967295, not"),
+        ({"dataset": {"eos_id": -1}}, "dataset.eos_id must be an integer of 0 or more, not -1"),
+        ({"figures": {"dpi": "x"}}, "figures.dpi must be an integer, not 'x'"),
+        ({"measure": {"idle_s": "x"}}, "measure.idle_s must be a number, not 'x'"),
+        ({"node": {"timeout_s": 0}}, "node.timeout_s must be more than 0, not 0"),
         ({"dataset": {"eos_id": "x"}}, "dataset.eos_id must be an integer of 0 or more, not 'x'"),
         (
             {"measure": {"remeasure": "maybe"}},
@@ -236,14 +246,16 @@ def test_memory_share_outside_0_to_1_is_refused(value):
 
 @pytest.mark.parametrize("run", ["", "a/b", "..", ".hidden", "-x", "a b", "a\n", "é"])
 def test_run_name_that_is_no_folder_is_refused(run):
-    assert refusal({"run": run}).startswith(f"run {run!r} must begin with a letter or digit")
+    message = refusal({"run": run})
+    assert message.startswith("run must begin with a letter or digit and may hold letters, digits")
+    assert message.endswith(f", not {run!r}")
 
 
 def test_sweep_name_that_cannot_stand_in_a_table_is_refused():
     allowed = "may hold letters, digits, '_' and '-' only"
     for name in ("a b", "a.b", "a;b", ""):
-        assert refusal({"sweeps": {name: {}}}) == f"sweep name {name!r} {allowed}"
-    assert refusal({"sweeps": {1: {}}}) == "sweep name 1 must be text: write it in quotes"
+        assert refusal({"sweeps": {name: {}}}) == f"sweeps: name {allowed}, not {name!r}"
+    assert refusal({"sweeps": {1: {}}}) == ("sweeps: name must be text, not 1; write it in quotes")
 
 
 @pytest.mark.parametrize("config", [[], [["run", "x"]], 7, "run", None])
@@ -252,8 +264,20 @@ def test_configuration_that_is_no_mapping_is_refused(config):
         parse_experiment(config, "config.yaml")
 
 
-def test_several_mistakes_are_counted():
-    assert refusal({"x1": 1, "x2": 2, "x3": 3}).endswith("(and 2 more)")
+def test_all_mistakes_are_named_each_once():
+    assert refusal(
+        grid(input_tokens=[0, 64, 0], requests=[]) | {"limits": {"max_seq_len": "8k"}}
+    ) == (
+        "sweeps.grid.input_tokens must be a positive integer, not 0;"
+        " sweeps.grid.requests is empty; it needs at least one entry;"
+        " limits.max_seq_len must be a positive integer, not '8k'"
+    )
+
+
+def test_mistakes_beyond_five_are_counted():
+    message = refusal({f"x{i}": i for i in range(7)})
+    assert message.count("unknown key") == 5
+    assert message.endswith("; and 2 more")
 
 
 JSON = st.recursive(

@@ -5,13 +5,12 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.catalog import catalog_entry, gpu
-from sweetspot.config import Limits, Precision, Traits
+from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs
 from sweetspot.simulator.deployment.deployment import (
     TRAITS,
     Deployment,
-    asked,
     asked_limits,
     deploy,
 )
@@ -127,11 +126,11 @@ def test_limits_asked_for_have_the_defaults_of_what_is_left_out():
 @pytest.mark.parametrize(
     ("section", "values", "message"),
     [
-        (Limits, {"tensor_parallel": 16}, "tensor_parallel must be at most 8, not 16"),
+        (Limits, {"tensor_parallel": 16}, "tensor_parallel must be an integer from 1 to 8, not 16"),
         (Traits, {"cuda_graphs": "on"}, "cuda_graphs must be 'none', 'vllm' or 'tensorrt-llm'"),
         (Precision, {"weights": None}, "weights must be 'model' or 'fp8', not None"),
     ],
 )
 def test_value_that_cannot_be_is_refused_by_name(section, values, message):
     with pytest.raises(InputError, match=message):
-        asked(section, values)
+        parse_section(section, values)

@@ -7,9 +7,9 @@ from numbers import Integral
 from typing import Any
 
 from sweetspot.cells.cell import MAX_REQUESTS
-from sweetspot.config import Limits, Precision, Traits
+from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.errors import EngineError, InputError
-from sweetspot.simulator.deployment.deployment import Deployment, asked, asked_limits, deploy
+from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.run import Simulation, simulate
 
 # The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
@@ -138,8 +138,10 @@ def predict(
         model,
         gpu,
         limits=limits,
-        precision=asked(Precision, {"weights": weights, "kv_cache": kv_cache}),
-        traits=asked(Traits, {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}),
+        precision=parse_section(Precision, {"weights": weights, "kv_cache": kv_cache}),
+        traits=parse_section(
+            Traits, {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}
+        ),
         calibration=calibration,
     )
     _require_length(deployment, input_tokens, output_tokens)

@@ -128,10 +128,10 @@ def add_commands(commands: Commands) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.load import simulate_load
-    from sweetspot.config import Limits, Precision, Traits
+    from sweetspot.config import Limits, Precision, Traits, parse_section
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
-    from sweetspot.simulator.deployment.deployment import asked, asked_limits
+    from sweetspot.simulator.deployment.deployment import asked_limits
 
     limits = asked_limits(**given(arguments, Limits))
     scheduling = _scheduling(arguments)
@@ -141,8 +141,8 @@ def _simulate(arguments: argparse.Namespace) -> None:
             arguments.gpu,
             _requests(arguments, limits),
             limits=limits,
-            precision=asked(Precision, given(arguments, Precision)),
-            traits=asked(Traits, given(arguments, Traits)),
+            precision=parse_section(Precision, given(arguments, Precision)),
+            traits=parse_section(Traits, given(arguments, Traits)),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,

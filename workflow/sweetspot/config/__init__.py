@@ -32,6 +32,7 @@ from sweetspot.config.sections import (
     Section,
     Stored,
     Traits,
+    parse_section,
 )
 
 __all__ = [
@@ -62,5 +63,6 @@ __all__ = [
     "Weights",
     "paper_sweeps",
     "parse_experiment",
+    "parse_section",
     "parse_style",
 ]

@@ -6,20 +6,36 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sweetspot.catalog import catalog_id, gpu
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config.engines import NodeSettings, Simulator, TensorRtLlm, Transformers, Vllm
 from sweetspot.config.figure_style import FigureStyle
-from sweetspot.config.sections import Counts, Dataset, Limits, Measure, Precision, Section
-from sweetspot.config.wording import explain
+from sweetspot.config.sections import (
+    Counts,
+    Dataset,
+    Limits,
+    Measure,
+    Precision,
+    Section,
+    parse_section,
+)
+from sweetspot.config.wording import said
 from sweetspot.errors import InputError
-from sweetspot.reading import as_mapping
 
-SweepName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
+SweepName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9_-]+$"),
+    said("may hold letters, digits, '_' and '-' only"),
+]
+RunName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    said("must begin with a letter or digit and may hold letters, digits, '.', '_' and '-' only"),
+]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 
 
@@ -101,9 +117,8 @@ def paper_sweeps() -> dict[str, Sweep]:
 class Experiment(Section):
     """One run of the workflow; everything it makes lies in `results/<run>/`."""
 
-    run: str = Field(
+    run: RunName = Field(
         default="paper",
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
         description="Name of the run and of its folder; letters, digits, `.`, `_`, `-`.",
     )
     engine: Engine = Field(
@@ -206,7 +221,7 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
     Raises:
         InputError: one line that says which key is wrong, what it holds and what it may hold.
     """
-    return _parsed(Experiment, config, source)
+    return parse_section(Experiment, config, source)
 
 
 def parse_style(style: Mapping[str, Any], source: str) -> FigureStyle:
@@ -215,16 +230,4 @@ def parse_style(style: Mapping[str, Any], source: str) -> FigureStyle:
     Raises:
         InputError: one line, as `parse_experiment` words it.
     """
-    return _parsed(FigureStyle, style, source)
-
-
-Parsed = TypeVar("Parsed", bound=Section)
-
-
-def _parsed(section: type[Parsed], data: Mapping[str, Any], source: str) -> Parsed:
-    try:
-        return section.model_validate(as_mapping(data, source))
-    except ValidationError as e:
-        errors = e.errors()
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise InputError(f"{source}: {explain(dict(errors[0]), section)}{more}") from e
+    return parse_section(FigureStyle, style, source)

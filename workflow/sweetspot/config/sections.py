@@ -1,9 +1,14 @@
 """What all parts of an experiment are made of, and those that every engine has."""
 
 import re
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from sweetspot.config.wording import mistakes, said
+from sweetspot.errors import InputError
+from sweetspot.reading import as_mapping
 
 
 def _whole_number(value: object) -> object:
@@ -12,9 +17,17 @@ def _whole_number(value: object) -> object:
 
 
 WholeNumber = BeforeValidator(_whole_number)
-Count = Annotated[int, Field(gt=0, strict=True), WholeNumber]
+Count = Annotated[int, Field(gt=0, strict=True), WholeNumber, said("must be a positive integer")]
 One = Annotated[Literal[1], WholeNumber]
-Natural = Annotated[int, Field(ge=0, strict=True), WholeNumber]
+Natural = Annotated[
+    int, Field(ge=0, strict=True), WholeNumber, said("must be an integer of 0 or more")
+]
+Seed = Annotated[
+    int,
+    Field(ge=0, lt=2**32, strict=True),
+    WholeNumber,
+    said(f"must be an integer from 0 to {2**32 - 1}"),
+]
 Counts = Annotated[list[Count], Field(min_length=1)]
 Stored = Literal["model", "fp8"]
 GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
@@ -22,13 +35,34 @@ GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 MAX_GPUS = 8
 """As many share a model at most: what one node's NVLink switch joins."""
 
-GpuCount = Annotated[int, Field(ge=1, le=MAX_GPUS, strict=True), WholeNumber]
+GpuCount = Annotated[
+    int,
+    Field(ge=1, le=MAX_GPUS, strict=True),
+    WholeNumber,
+    said(f"must be an integer from 1 to {MAX_GPUS}"),
+]
 
 
 class Section(BaseModel):
     """Base of every part of the experiment: unknown keys are refused, values never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Parsed = TypeVar("Parsed", bound=Section)
+
+
+def parse_section(section: type[Parsed], values: Mapping[str, Any], source: str = "") -> Parsed:
+    """Return a part of an experiment as somebody wrote it, or asked for it.
+
+    Raises:
+        InputError: one line that names all that is wrong, the values met and those allowed, after
+            the name of their source.
+    """
+    try:
+        return section.model_validate(as_mapping(values, source))
+    except ValidationError as e:
+        raise InputError(f"{source}: " * bool(source) + mistakes(e, section)) from e
 
 
 class Limits(Section):
@@ -84,7 +118,7 @@ class Precision(Section):
 class Dataset(Section):
     """Synthetic requests by the rules of TensorRT-LLM's `prepare_dataset.py token-norm-dist`."""
 
-    seed: Natural = Field(default=420, lt=2**32, description="Seed of the token ids.")
+    seed: Seed = Field(default=420, description="Seed of the token ids.")
     vocab_size: Count = Field(
         default=128000,
         description="Ids are drawn below this: the tokenizer's vocabulary size "

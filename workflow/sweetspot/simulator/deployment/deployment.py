@@ -5,15 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-from pydantic import ValidationError
+from typing import Any, Self
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Limits, Precision, Section, Traits
-from sweetspot.config.wording import explain
-from sweetspot.errors import InputError
+from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
@@ -28,8 +24,6 @@ TRAITS = {
     "vllm": Traits(sliding_windows=True, cuda_graphs="vllm"),
 }
 """By engine that measures: what it does as sweetspot runs it."""
-
-Asked = TypeVar("Asked", bound=Section)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,28 +159,16 @@ def in_words(gpus: int, precision: Precision, traits: Traits) -> str:
     return ", ".join(words)
 
 
-def asked(section: type[Asked], values: Mapping[str, object]) -> Asked:
-    """Return a section of a deployment as somebody asks for it.
-
-    Raises:
-        InputError: names the value, and what it may be.
-    """
-    try:
-        return section.model_validate(dict(values))
-    except ValidationError as e:
-        raise InputError(explain(dict(e.errors()[0]), section)) from e
-
-
 def asked_limits(**values: int | float | None) -> Limits:
     """Return limits as somebody asks for them: what is None has its default.
 
     A batch takes a token of each request, so the default of `max_num_tokens` grows with it.
 
     Raises:
-        InputError: as `asked`.
+        InputError: as `parse_section`.
     """
     given = {name: value for name, value in values.items() if value is not None}
     batch = given.get("max_batch_size")
     if "max_num_tokens" not in given and isinstance(batch, int):
         given["max_num_tokens"] = max(Limits().max_num_tokens, batch)
-    return asked(Limits, given)
+    return parse_section(Limits, given)
