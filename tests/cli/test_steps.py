@@ -139,7 +139,7 @@ def test_bad_block_is_refused_in_one_line(capsys, run, experiment):
     paths = ["--records", run / "records", "--out", run / "blocks/bad.jsonl"]
     good = ["measure", "--block", block.id, *paths]
     settings = ["--settings", block.settings.json]
-    assert "is no cell" in refused(capsys, *good, *settings, "--cells", "n0/i64_o64/r0")
+    assert "is not a cell" in refused(capsys, *good, *settings, "--cells", "n0/i64_o64/r0")
     assert "cannot be used" in refused(capsys, *good, "--settings", "{}", "--cells", "")
     assert not (run / "blocks/bad.jsonl").exists()
 

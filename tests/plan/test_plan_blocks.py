@@ -91,7 +91,7 @@ def test_block_of_several_gpus_in_fp8_survives_its_command_line(small_experiment
 )
 def test_cell_name_that_cannot_be_read_is_refused(name):
     block = plan(Experiment()).blocks[0]
-    with pytest.raises(InputError, match=f"'{name}' is no cell; cells look like n1000/i64_o256"):
+    with pytest.raises(InputError, match=f"'{name}' is not a cell; cells look like n1000/i64_o256"):
         parse_block(block.id, block.settings.json, f"n1/i64_o64/r0 {name}")
 
 
