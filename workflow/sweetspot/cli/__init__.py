@@ -57,7 +57,8 @@ class _Parser(argparse.ArgumentParser):
 class _Commands:
     """What commands are added to: their parsers, and the line that says what each does."""
 
-    def __init__(self, top: _Parser) -> None:
+    def __init__(self, top: _Parser, only: str | None) -> None:
+        self._only = only
         self._subparsers = top.add_subparsers(
             prog=top.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
         )
@@ -69,6 +70,10 @@ class _Commands:
         self.parsers[name] = self._subparsers.add_parser(name, **options)
         return self.parsers[name]
 
+    def is_complete(self, name: str) -> bool:
+        """Whether a command gets all of its options, also those that take long to make."""
+        return self._only in (None, name)
+
     def listing(self) -> str:
         """Return the commands by group; argparse itself would list them in one row."""
         return "\n\n".join(
@@ -77,8 +82,12 @@ class _Commands:
         )
 
 
-def parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    """Return the parser of the whole command line, and that of each command."""
+def parsers(only: str | None = None) -> tuple[_Parser, dict[str, _Parser]]:
+    """Return the parser of the whole command line, and that of each command.
+
+    With `only`, other commands may lack the options that are generated from the configuration:
+    that loads pydantic, which most commands do without.
+    """
     top = _Parser(
         prog="sweetspot",
         usage="sweetspot [-h] [--version] COMMAND ...",
@@ -86,7 +95,7 @@ def parsers() -> tuple[_Parser, dict[str, _Parser]]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
-    commands = _Commands(top)
+    commands = _Commands(top, only)
     for module in (questions, simulate, calibration, evaluation, sensor, campaigns, steps):
         module.add_commands(commands)
     top.epilog = (
@@ -133,8 +142,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _read(argv: list[str]) -> argparse.Namespace:
     """Return what the command line says; it ends here where that makes no sense."""
-    top, commands = parsers()
     first = argv[0] if argv else ""
+    top, commands = parsers(only=first)
     if first and not first.startswith("-") and first not in commands:
         meant = _RENAMED.get(first) or nearest(first, commands)
         top.error(f"unknown command {first!r}{_did_you_mean(meant)}")

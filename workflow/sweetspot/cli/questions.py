@@ -67,7 +67,8 @@ def add_commands(commands: Commands) -> None:
         help="generated tokens of each request",
     )
     add("--requests", type=int, default=1000, metavar="N", help="default: %(default)s")
-    add_how(predict)
+    if commands.is_complete("predict"):
+        add_how(predict)
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 

@@ -122,7 +122,8 @@ def add_commands(commands: Commands) -> None:
         help="distribution of lengths that have a stdev, default: %(default)s",
     )
     add("--seed", type=int, default=0, help="of arrivals and lengths, default: %(default)s")
-    add_how(simulate)
+    if commands.is_complete("simulate"):
+        add_how(simulate)
     simulate.set_defaults(run=_simulate)
 
 
