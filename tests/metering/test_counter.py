@@ -84,7 +84,7 @@ def test_frozen_counter_counts_nothing_and_one_that_went_back_means_nothing():
     assert counted(T_S, -T_S, 2.0, 18.0).energy_j is None
 
 
-@pytest.mark.parametrize("at_s", [1.0, 19.0])
+@pytest.mark.parametrize("at_s", [1.0, 1.95, 18.15, 19.0])
 def test_fault_outside_of_the_window_is_none_of_it(at_s):
     counter_j = renewed(T_S, 500) - np.where(at_s > T_S, 0, 5e5)
     found = counted(T_S, counter_j, 2.0, 18.0)

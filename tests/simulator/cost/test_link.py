@@ -62,6 +62,16 @@ def test_all_reduce_takes_what_was_measured(board, gpus, message_bytes, seconds)
     assert link_s(alone, board) == pytest.approx(seconds * ones, rel=0.2)
 
 
+def test_all_reduce_over_pcie_is_a_ring_at_half_the_peak():
+    """Of 1 GB on 4 GPUs each sends 1.5 GB, at 32 GB/s in one direction."""
+    l40s = gpu("l40s")
+    one = work_of(4)
+    ones = np.ones_like(one.iterations)
+    alone = replace(one, all_reduces=ones, message_bytes=1e9 * ones, gather_bytes=0 * ones)
+    expected_s = 1.5e9 / (0.5 * 32e9)
+    assert link_s(alone, l40s) == pytest.approx(expected_s * ones, rel=1e-3)
+
+
 def test_one_gpu_sends_nothing(board):
     assert link_s(work_of(), board) == 0.0
     assert link_bytes(work_of(), board) == 0.0

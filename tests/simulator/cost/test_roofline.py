@@ -215,6 +215,49 @@ def test_decode_step_by_hand(board, constants):
     assert energy_j == pytest.approx(expected_j, rel=1e-9)
 
 
+# Each kind of work, and what one of its unit adds: seconds, and joules beside the active power.
+ADDS = {
+    "layers": lambda g, c: (c.layer_overhead_s, 0),
+    "sequences": lambda g, c: (c.sequence_overhead_s, 0),
+    "prompts_finished": lambda g, c: (c.request_overhead_s, c.request_energy_j),
+    "elementwise_bytes": lambda g, c: (
+        c.elementwise_passes / bandwidth(g, c),
+        c.elementwise_passes * c.byte_energy_j,
+    ),
+    "logits": lambda g, c: (c.logit_bytes / bandwidth(g, c), c.logit_bytes * c.byte_energy_j),
+    "logit_weight_bytes": lambda g, c: (1 / bandwidth(g, c), c.byte_energy_j),
+    "prompt_bytes": lambda g, c: (1 / bandwidth(g, c), c.byte_energy_j),
+    "prompt_flops": lambda g, c: (
+        1 / (g.fp16_flops * c.prompt_attention_efficiency),
+        c.flop_energy_j,
+    ),
+    "prompt_start_flops": lambda g, c: (1 / (g.fp16_flops * c.prompt_attention_efficiency), 0),
+    "decode_flops": lambda g, c: (0, c.flop_energy_j),
+    "kv_bytes": lambda g, c: (
+        1 / (g.bandwidth_bytes_per_s * c.kv_bandwidth_efficiency),
+        c.kv_byte_energy_j,
+    ),
+}
+
+
+def bandwidth(board, constants):
+    return board.bandwidth_bytes_per_s * constants.bandwidth_efficiency
+
+
+@pytest.mark.parametrize("name", ADDS)
+def test_each_kind_of_work_adds_its_own_time_and_energy(board, constants, name):
+    limitless = replace(board, power_limit_w=1e9)
+    base = step_work(1, 0, 0, 0, 0)
+    without, amount = cost(base, limitless, constants), 1e9
+    with_it = cost(replace(base, **{name: np.array([amount])}), limitless, constants)
+    more_s = (with_it.duration_s - without.duration_s)[0]
+    more_j = (with_it.energy_j - without.energy_j)[0] - constants.active_power_w * more_s
+    added = amount - getattr(base, name)[0]
+    seconds, joules = (each * added for each in ADDS[name](board, constants))
+    assert more_s == pytest.approx(seconds, rel=1e-6, abs=1e-12)
+    assert more_j == pytest.approx(joules, rel=1e-6, abs=1e-6)
+
+
 def test_flops_of_a_gemm_that_streams_cost_more(board, constants):
     """At FLOPs and bytes in balance, half of the surcharge."""
     dear = replace(constants, streaming_flop_energy=0.5, gemm_passes=0.0, elementwise_passes=0.0)
