@@ -259,7 +259,11 @@ def test_graphs_make_a_batch_between_sizes_dearer():
     ("gpu_id", "change", "message"),
     [
         ("h100-sxm", {"tensor_parallel": 0}, "tensor_parallel must be a positive integer, not 0"),
-        ("h100-sxm", {"tensor_parallel": 16}, "tensor_parallel must be at most 8, not 16"),
+        (
+            "h100-sxm",
+            {"tensor_parallel": 16},
+            "tensor_parallel must be an integer from 1 to 8, not 16",
+        ),
         ("h100-sxm", {"tensor_parallel": 3}, "its 32 attention heads cannot be split evenly"),
         ("h100-sxm", {"weights": "int4"}, "weights must be 'model' or 'fp8', not 'int4'"),
         ("h100-sxm", {"kv_cache": None}, "kv_cache must be 'model' or 'fp8', not None"),

@@ -125,7 +125,7 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
     Raises:
         InputError: if a cell's name or the settings cannot be read.
     """
-    settings = parse_as(Settings, settings_json, f"the settings of block {block_id}")
+    settings = parse_as(Settings, settings_json, f"--settings of block {block_id}")
     cells = []
     for name in cell_names.split():
         match = _CELL.fullmatch(name)

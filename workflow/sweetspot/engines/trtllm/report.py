@@ -6,13 +6,13 @@ Source: TensorRT-LLM, tensorrt_llm/bench/dataclasses/reporting.py.
 import math
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Limits
 from sweetspot.engines.trtllm.versions import TrtLlmVersion
 from sweetspot.errors import EngineError, InputError
-from sweetspot.reading import first_error, read_json
+from sweetspot.reading import read_as
 
 
 class _Section(BaseModel):
@@ -97,10 +97,6 @@ def read_report(path: Path) -> Report:
         EngineError: there is none, or it is not a report of trtllm-bench.
     """
     try:
-        return Report.model_validate(read_json(path, "trtllm-bench report"))
-    except ValidationError as error:
-        raise EngineError(
-            f"the trtllm-bench report {path} cannot be used: {first_error(error)}"
-        ) from error
+        return read_as(Report, path, "trtllm-bench report")
     except InputError as error:
         raise EngineError(str(error)) from error
