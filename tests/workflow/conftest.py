@@ -5,17 +5,21 @@ import fcntl
 import json
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import PIPE
+from tempfile import TemporaryDirectory
 
 import pytest
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
+TIMEOUT_S = 300
 
 # A model that no catalog knows; small, so that its cells are simulated at once.
 MINE = {
@@ -83,6 +87,45 @@ class Outcome:
         return {block: int(count) for block, count in found}
 
 
+class Forks:
+    """Runs of Snakemake, each in a process of its own: a fork of one that has it imported."""
+
+    def __init__(self):
+        self.parent = None
+
+    def run(self, arguments, environment):
+        """Run `snakemake` with these arguments."""
+        if self.parent is None:
+            program = [sys.executable, Path(__file__).with_name("forks.py")]
+            self.parent = subprocess.Popen(program, stdin=PIPE, stdout=PIPE, text=True)
+        with TemporaryDirectory() as folder:
+            outputs = [Path(folder) / "out", Path(folder) / "err"]
+            order = {
+                "arguments": list(map(str, arguments)),
+                "environment": os.environ | (environment or {}),
+                "outputs": list(map(str, outputs)),
+            }
+            print(json.dumps(order), file=self.parent.stdin, flush=True)
+            ended, _, _ = select.select([self.parent.stdout], [], [], TIMEOUT_S)
+            assert ended, f"snakemake did not end within {TIMEOUT_S} s"
+            code = int(self.parent.stdout.readline())
+            return Outcome(code, *(path.read_text() for path in outputs))
+
+    def close(self):
+        """End the parent."""
+        if self.parent is not None:
+            self.parent.communicate()
+
+
+FORKS = Forks()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forks_end():
+    yield
+    FORKS.close()
+
+
 @dataclass(frozen=True)
 class Project:
     """A folder that a user works in: an experiment, models, and what its runs made."""
@@ -118,7 +161,10 @@ class Project:
         return [self.python, "-m", "snakemake", *arguments, *options, *configured]
 
     def snakemake(self, *arguments, environment=None):
-        return run_command(self.command(*arguments), environment)
+        command = self.command(*arguments)
+        if self.python != Path(sys.executable):
+            return run_command(command, environment)
+        return FORKS.run(command[3:], environment)
 
     def plan(self, *arguments, environment=None):
         return self.snakemake("--dry-run", *arguments, environment=environment)
@@ -140,7 +186,7 @@ def run_command(command, environment=None):
         env=os.environ | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=TIMEOUT_S,
         check=False,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
