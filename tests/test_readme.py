@@ -200,7 +200,7 @@ def test_errors_on_what_was_fitted_to_are_the_simulators():
     spread = [
         f"{p:.2f} % ({n}" for p, n in zip((min(of_models.values()), worst), names, strict=True)
     ]
-    assert f"{mean:.2f} % and {throughput:.2f} % in the mean; by model from" in page
+    assert f"{mean:.2f} % and {throughput:.2f} % on average; by model from" in page
     assert f"{spread[0]} to {spread[1]}." in page
     beyond = sum(error > 10 for values in errors.values() for error in values)
     assert f"{beyond} of 637 cells are off by more than 10 %" in page
@@ -293,5 +293,5 @@ def test_figures_of_measured_cells_are_those_of_the_accuracy_page():
     ):
         errors = re.findall(rf", {re.escape(model)} (\d+\.\d\d) %", of_test)
         (shown,) = re.findall(rf"^\| {re.escape(name)}, 14 cells.*$", README, re.MULTILINE)
-        told = re.findall(r"(\d+\.\d) %", shown)
-        assert [float(e) for e in errors] == pytest.approx([float(t) for t in told], abs=0.06)
+        printed = re.findall(r"(\d+\.\d) %", shown)
+        assert [float(e) for e in errors] == pytest.approx([float(t) for t in printed], abs=0.06)

@@ -79,7 +79,7 @@ def test_catalog_id_file_folder_and_parsed_file_agree(tmp_path):
 
 @pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "requests", "max_batch_size"])
 @pytest.mark.parametrize("value", [0, -1, 1.0, 64.5, "64", True, None, float("nan")])
-def test_number_that_is_no_positive_integer_is_refused_by_name(name, value):
+def test_number_that_is_not_a_positive_integer_is_refused_by_name(name, value):
     numbers = {"input_tokens": 64, "output_tokens": 64, "requests": 10, "max_batch_size": 8}
     with pytest.raises(InputError) as caught:
         predict("opt-1.3b", "h100-sxm", **numbers | {name: value})
@@ -196,13 +196,13 @@ def test_more_requests_than_change_anything_are_refused():
 
 
 @pytest.mark.parametrize("model", [None, 5, ["llama-3.2-1b"], b"llama-3.2-1b"])
-def test_model_that_is_no_name_path_or_config_is_refused(model):
+def test_model_that_is_not_a_name_path_or_config_is_refused(model):
     with pytest.raises(InputError, match="model must be a catalog id, a path or a parsed"):
         predict(model, "h100-sxm", 64, 64)
 
 
 @pytest.mark.parametrize("gpu", [None, 5, ["h100-sxm"]])
-def test_gpu_that_is_no_name_is_refused(gpu):
+def test_gpu_that_is_not_a_name_is_refused(gpu):
     with pytest.raises(InputError, match="unknown GPU"):
         predict("llama-3.2-1b", gpu, 64, 64)
 

@@ -33,7 +33,7 @@ def test_whole_grid_is_measured_where_time_allows_with_one_load(set_up):
     assert (ended, engine.loads, engine.closed) == (ALL, 1, 1)
     assert case.campaign.logbook.requests == {"llama-3.2-1b/b1024": 1000}
     assert left_s > 0
-    # the centre at the smallest N told that the largest fits
+    # the centre at the smallest N showed that the largest fits
     assert engine.ran[:2] == [(50, 512, 512), (1000, 512, 512)]
     assert len(engine.ran) == 1 + CELLS
 
@@ -249,7 +249,7 @@ def test_grid_goes_on_at_the_smallest_n_where_its_centre_fails(set_up):
     assert len(statuses(again)) == CELLS > measured > 1
 
 
-def test_cell_that_was_cut_off_is_no_row_and_the_next_call_measures_it(set_up):
+def test_cell_that_was_cut_off_is_not_a_row_and_the_next_call_measures_it(set_up):
     cell = (1000, 4096, 4096)
     case = set_up(faults={cell: OutOfTimeError()})
     with pytest.raises(OutOfTimeError):

@@ -106,7 +106,7 @@ def test_changed_or_missing_file_is_found_out(compact, name):
 
 
 @pytest.mark.parametrize("content", ["", "{}", json.dumps({"schema_version": 9})])
-def test_folder_that_is_no_campaigns_is_refused(tmp_path, content):
+def test_folder_that_is_not_a_campaigns_is_refused(tmp_path, content):
     with pytest.raises(InputError, match=r"is .* a campaign's data"):
         read_manifest(tmp_path)
     (tmp_path / "manifest.json").write_text(content)

@@ -80,5 +80,5 @@ def test_every_beginning_tells_more_of_eq5_than_as_many_cells_row_by_row(count):
     by_rows, ours = grid()[:count], most_informative_first(grid())[:count]
     assert information(ours) > information(by_rows)
     if count > 6:
-        # for each of the six coefficients hardly less per cell than the whole grid tells
+        # for each of the six coefficients hardly less per cell than the whole grid shows
         assert information(ours) > 6 * np.log(0.8)

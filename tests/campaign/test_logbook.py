@@ -52,7 +52,7 @@ def test_another_experiment_is_refused(reopened, changes, named):
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema_version": 2, "experiment": {}}'])
-def test_file_that_is_no_logbook_is_refused(tmp_path, content):
+def test_file_that_is_not_a_logbook_is_refused(tmp_path, content):
     path = tmp_path / "campaign.json"
     path.write_text(content)
     with pytest.raises(InputError, match=f"^campaign {path} .*; choose another folder$"):

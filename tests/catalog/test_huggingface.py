@@ -223,7 +223,7 @@ def test_engine_dtype_follows_the_checkpoints(stated, engine):
         "max_position_embeddings",
     ],
 )
-def test_size_that_is_no_positive_integer_is_refused_by_key(key, value):
+def test_size_that_is_not_a_positive_integer_is_refused_by_key(key, value):
     with pytest.raises(InputError, match=f"^'{key}' must be a positive integer[^\n]*$"):
         read(**{**LLAMA, key: value})
 

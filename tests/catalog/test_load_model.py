@@ -92,7 +92,7 @@ def test_same_architecture_under_the_same_name_is_the_catalogs(tmp_path):
     assert load_model(config) == catalog_entry("opt-1.3b").architecture
 
 
-def test_byte_order_mark_is_no_obstacle(tmp_path):
+def test_byte_order_mark_is_not_an_obstacle(tmp_path):
     path = tmp_path / "config.json"
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(TINY).encode())
     assert load_model(path).layers == 2

@@ -92,7 +92,7 @@ def test_missing_columns_are_all_named(write):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00", b'a,b\n1,2,3\n"', b"\0"])
-def test_file_that_is_no_table_is_refused(tmp_path, content):
+def test_file_that_is_not_a_table_is_refused(tmp_path, content):
     path = tmp_path / "cells.csv"
     path.write_bytes(content)
     refusal(path)

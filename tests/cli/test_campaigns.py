@@ -44,7 +44,7 @@ def test_node_without_a_gpu_is_refused_before_anything_is_made(refused, monkeypa
     assert "no usable NVIDIA GPU" in refused(SMALL)
 
 
-def test_simulator_is_no_campaign(refused):
+def test_simulator_is_not_a_campaign(refused):
     assert "a campaign measures" in refused(SMALL | {"engine": "simulator"})
     assert "a campaign measures" in refused(SMALL, "--engine", "simulator")
 
@@ -60,7 +60,7 @@ def test_simulator_is_no_campaign(refused):
         (SMALL | {"minutes": 5}, "minutes"),
     ],
 )
-def test_file_that_is_no_experiment_is_refused(refused, content, message):
+def test_file_that_is_not_an_experiment_is_refused(refused, content, message):
     assert message in refused(content)
 
 

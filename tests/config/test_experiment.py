@@ -98,7 +98,7 @@ def test_unknown_key_with_no_neighbour_lists_all_keys():
 
 @pytest.mark.parametrize("value", [0, -64, 64.0, 0.5, "64.0", "many", "", True, False, None, [64]])
 @pytest.mark.parametrize("name", ["input_tokens", "output_tokens", "requests", "max_batch_size"])
-def test_length_that_is_no_positive_integer_is_refused(name, value):
+def test_length_that_is_not_a_positive_integer_is_refused(name, value):
     message = refusal(grid(**{name: [128, value]}))
     assert message == f"sweeps.grid.{name} must be a positive integer, not {value!r}"
 
@@ -126,7 +126,7 @@ def test_whole_number_as_text_is_a_number():
         "measure.repeats",
     ],
 )
-def test_count_that_is_no_positive_integer_is_refused(path, value):
+def test_count_that_is_not_a_positive_integer_is_refused(path, value):
     section, name = path.split(".")
     message = refusal({section: {name: value}})
     assert message == f"{path} must be a positive integer, not {value!r}"
@@ -245,7 +245,7 @@ def test_memory_share_outside_0_to_1_is_refused(value):
 
 
 @pytest.mark.parametrize("run", ["", "a/b", "..", ".hidden", "-x", "a b", "a\n", "é"])
-def test_run_name_that_is_no_folder_is_refused(run):
+def test_run_name_that_is_not_a_folder_is_refused(run):
     message = refusal({"run": run})
     assert message.startswith("run must begin with a letter or digit and may hold letters, digits")
     assert message.endswith(f", not {run!r}")
@@ -259,7 +259,7 @@ def test_sweep_name_that_cannot_stand_in_a_table_is_refused():
 
 
 @pytest.mark.parametrize("config", [[], [["run", "x"]], 7, "run", None])
-def test_configuration_that_is_no_mapping_is_refused(config):
+def test_configuration_that_is_not_a_mapping_is_refused(config):
     with pytest.raises(InputError, match=r"config\.yaml must be a mapping of keys to values"):
         parse_experiment(config, "config.yaml")
 

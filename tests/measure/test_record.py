@@ -126,7 +126,7 @@ def test_record_that_cannot_be_read_is_an_input_error(path):
 
 @pytest.mark.parametrize("name", ["energy_j", "duration_s", "tokens_per_j", "mean_power_w"])
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_number_that_is_not_finite_is_no_record(name, value):
+def test_number_that_is_not_finite_is_not_a_record(name, value):
     with pytest.raises(ValidationError, match=name):
         CellRecord.model_validate(RECORD.model_dump() | {name: value})
 
@@ -143,7 +143,7 @@ def test_block_file_gives_back_its_records_whatever_their_reasons(tmp_path_facto
     assert read_block(path) == records
 
 
-def test_line_that_is_no_record_is_named(tmp_path):
+def test_line_that_is_not_a_record_is_named(tmp_path):
     path = tmp_path / "block.jsonl"
     path.write_text(f"{TEXT}\n{TEXT[:50]}\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"line 2 is not valid JSON: .*; delete the file"):

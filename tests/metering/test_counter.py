@@ -92,7 +92,7 @@ def test_fault_outside_of_the_window_is_none_of_it(at_s):
     assert found.energy_j == pytest.approx(500 * 16, rel=0.003)
 
 
-def test_gap_between_readings_is_no_standstill():
+def test_gap_between_readings_is_not_a_standstill():
     t_s = np.concatenate((T_S[T_S < 8], T_S[T_S > 11]))
     assert counted(t_s, renewed(t_s, 500), 2.0, 18.0).fault == ""
 

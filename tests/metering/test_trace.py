@@ -198,7 +198,7 @@ def test_torn_last_line_is_left_out(tmp_path):
         ("nowhere/p.csv", None),
     ],
 )
-def test_file_that_is_no_trace_is_an_input_error(tmp_path, name, content):
+def test_file_that_is_not_a_trace_is_an_input_error(tmp_path, name, content):
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=r"p\.csv.* is not a power trace: "):

@@ -80,7 +80,7 @@ def test_short_slowdown_is_not_rounded_away_in_the_gate(gates):
 
 
 @pytest.mark.parametrize("bits", [0x1, 0x2, 0x4, 0x10, 0x100])
-def test_other_reasons_for_lower_clocks_are_no_fault(gates, bits):
+def test_other_reasons_for_lower_clocks_are_not_a_fault(gates, bits):
     assert gates(event_reasons=bits) == ()
 
 

@@ -64,7 +64,7 @@ def test_surfaces_contradict_the_observed_sweet_spots_of_three_models():
     assert slips == {"llama-3.2-1b": 5, "opt-1.3b": 16, "gemma-2-9b": 52}
 
 
-def test_surface_cells_say_that_they_are_no_measurement():
+def test_surface_cells_say_that_they_are_not_a_measurement():
     cells = published.surface_cells(["falcon-rw-7b"], [64, 4096], [128])
     assert list(cells["cell"]) == [
         "falcon-rw-7b/b1024/n1000/i64_o128/r0",

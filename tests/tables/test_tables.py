@@ -197,7 +197,7 @@ def test_table5_prints_whole_tokens_at_the_observed_input(tables, tmp_path):
     assert line.rstrip(" |").endswith(f"{first['input_tokens']}/{estimate}")
 
 
-def test_comparison_is_short_and_says_what_is_no_evidence(tables):
+def test_comparison_is_short_and_says_what_is_not_evidence(tables):
     table = tables["comparison"]
     assert len(table.frame) < 80
     assert "Not independent: the simulator's constants were fitted to Table 5" in table.notes[0]

@@ -39,7 +39,7 @@ def datasets(wildcards):
 
 
 def node(wildcards):
-    """Return what a measuring job is told of its node: none of it decides a value."""
+    """Return what a measuring job needs to know of its node; none of it decides a value."""
     if EXPERIMENT.engine == "simulator":
         return []
     block = BLOCKS[wildcards.block]

@@ -71,7 +71,7 @@ def parse_json(text: str | bytes, what: str) -> Any:
     """Return what a JSON text holds; `what` it is, in words of a message: "--style".
 
     Raises:
-        InputError: it is no JSON, or nested more than `MAX_DEPTH` deep.
+        InputError: it is not JSON, or nested more than `MAX_DEPTH` deep.
     """
     try:
         data = json.loads(_decoded(text, what, "valid JSON"))
@@ -86,7 +86,7 @@ def read_yaml(path: Path, what: str) -> Any:
     """Return what a YAML file holds.
 
     Raises:
-        InputError: it cannot be read, is no YAML, or is nested more than `MAX_DEPTH` deep.
+        InputError: it cannot be read, is not YAML, or is nested more than `MAX_DEPTH` deep.
     """
     import yaml
 
@@ -127,7 +127,7 @@ def parse_as(kind: type[Kind], text: str | bytes, what: str, advice: str = "") -
     """Return a JSON text as the pydantic model or dataclass that it is to be.
 
     Raises:
-        InputError: it is no JSON, or has other fields or values than it may have.
+        InputError: it is not JSON, or has other fields or values than it may have.
     """
     from pydantic import TypeAdapter, ValidationError
 

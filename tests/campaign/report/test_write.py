@@ -88,7 +88,7 @@ def test_cells_csv_has_the_columns_of_a_run_and_every_cell(simulated):
     assert tuple(rows[0]) == HEADER
     assert {row["simulated"] for row in rows} == {"True"}
     assert {row["sweeps"] for row in rows} == {"grid"}
-    # both grids, and the centre that told which N fits
+    # both grids, and the centre that showed which N fits
     assert len({row["cell"] for row in rows}) == len(rows) == 9 + 9 + 1
 
 
@@ -180,7 +180,7 @@ def test_cells_stand_beside_the_simulator_s(measured, tmp_path):
     for row, cell in zip(rows, cells, strict=True):
         assert row[1:4] == [cell["requests"], cell["input_tokens"], cell["output_tokens"]]
         assert float(row[4]) == pytest.approx(float(cell["tokens_per_j"]), rel=1e-3)
-        # the tail that calibrations hold is no part of a measured window
+        # the tail that calibrations hold is not part of a measured window
         assert float(row[9].rstrip(" %")) >= 199
         power_w = float(row[11])
         of_times = float(row[8]) / float(row[7])

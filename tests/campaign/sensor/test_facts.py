@@ -81,7 +81,7 @@ def test_delay_of_the_average_is_relative_to_the_instantaneous_power():
     assert delay_s == pytest.approx(0.2, abs=0.05)
 
 
-def test_reading_that_is_no_running_mean_has_no_window():
+def test_reading_that_is_not_a_running_mean_has_no_window():
     samples = samples_of()
     other_w = np.random.default_rng(1).permutation(samples.power_average_w)
     assert averaging(samples.t_s, samples.power_instant_w, other_w) is None
@@ -106,7 +106,7 @@ def test_energies_of_each_wave_are_those_of_the_curve_but_for_the_lag_of_the_mea
     true_j = 12 * ON_W + 9 * OFF_W
     assert slow.counter_j == pytest.approx(true_j, rel=0.01)
     assert slow.instant_j == pytest.approx(true_j, rel=0.01)
-    # half a second of the rise at its start is not in the mean yet
+    # half a second of the rise at its start is not in the average yet
     assert slow.average_j == pytest.approx(true_j - 0.5 * (ON_W - OFF_W), rel=0.01)
     assert fast.counter_j == pytest.approx(5 * ON_W + 4.5 * OFF_W, rel=0.02)
 

@@ -232,7 +232,7 @@ def test_flags_of_one_line_are_refused_by_the_other(benchmark, programs, tensorr
         run_benchmark(replace(benchmark, build=newer), programs)
 
 
-def test_run_by_another_version_is_no_result(benchmark, programs, tensorrt_llm):
+def test_run_by_another_version_is_not_a_result(benchmark, programs, tensorrt_llm):
     benchmark = in_version(benchmark, "1.2.0", tensorrt_llm)
     tensorrt_llm.set_version("1.2.1")
     with pytest.raises(EngineError, match=r"1\.2\.1 instead of 1\.2\.0 as version"):

@@ -55,7 +55,7 @@ def test_stamped_window_reaches_from_the_first_pass_to_the_last(tmp_path):
 
 
 @pytest.mark.parametrize("read", [lambda path: stamped_window(path, CELL), requested_window])
-def test_no_file_is_no_window(tmp_path, read):
+def test_no_file_is_not_a_window(tmp_path, read):
     assert read(tmp_path / "nothing") is None
 
 

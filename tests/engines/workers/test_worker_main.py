@@ -119,7 +119,7 @@ def test_package_in_the_right_version_is_enough(talk):
     assert answer["ok"]
 
 
-def test_number_that_is_none_is_no_answer(talk):
+def test_number_that_is_none_is_not_an_answer(talk):
     answers, log = talk(LOAD, {"op": "run", "fault": "nan"}, code=1)
     assert len(answers) == 1
     assert "not JSON compliant" in log

@@ -144,7 +144,7 @@ def test_manifest_beside_the_cells_says_limits_and_where_models_are(tmp_path, wr
             read_own_cells(path, gpu("h100-sxm"))
 
 
-def test_files_that_are_no_cells_are_refused(tmp_path):
+def test_files_that_are_not_cells_are_refused(tmp_path):
     path = tmp_path / "cells.csv"
     with pytest.raises(InputError, match="cannot read cells"):
         calibrate_to_cells(path, "h100-sxm")

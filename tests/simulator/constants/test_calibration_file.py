@@ -66,7 +66,7 @@ def test_other_gpu_gets_a_transfer_that_says_so(gpu_id, board, constants):
 
 @pytest.mark.parametrize("name", list(Constants.__dataclass_fields__))
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1e-15, 1e300, "fast", None])
-def test_constant_that_is_no_number_is_refused_by_name(shipped, write, name, value):
+def test_constant_that_is_not_a_number_is_refused_by_name(shipped, write, name, value):
     shipped["constants"][name] = value
     assert f"constants.{name}" in refusal(write(shipped))
 
@@ -128,7 +128,7 @@ def test_broken_json_is_refused(write, text):
 
 
 @pytest.mark.parametrize("text", ["[]", "7", '"h100"', "null", "{}"])
-def test_json_that_is_no_calibration_is_refused(write, text):
+def test_json_that_is_not_a_calibration_is_refused(write, text):
     assert "is not a calibration" in refusal(write(text))
 
 

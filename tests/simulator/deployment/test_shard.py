@@ -21,7 +21,7 @@ from sweetspot.simulator.schedule.identical import schedule
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 LLAMA = catalog_entry("llama-3.1-8b").architecture
-# its vocabulary is no multiple of anything: shares of it are rounded up
+# its vocabulary is not a multiple of anything: shares of it are rounded up
 LARGE = replace(LLAMA, id="llama-70b", layers=80, hidden=8192, heads=64, ffn=28672, vocab=128_257)
 SPLIT = (
     *("gemm_flops", "weight_bytes", "prompt_flops", "decode_flops", "decode_flops_growth"),

@@ -81,7 +81,7 @@ def test_longest_sequence_is_accepted(write):
     assert read(write(HEADER + "0,8000,192\n")) == [Request(0.0, 8000, 192)]
 
 
-def test_file_that_is_no_text_is_refused(write):
+def test_file_that_is_not_text_is_refused(write):
     late = HEADER + "0,1,1\n" * 10_000 + "é,1,1\n"
     for path in (write(HEADER + "0,1,1\n", "utf-16"), write(late, "latin-1")):
         with pytest.raises(InputError, match=r"cannot read trace .*trace\.csv: .*utf-8"):

@@ -40,12 +40,12 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
 
     `seen` is what the simulator's calibration was fitted to: "published-table5" and
     "published-headline", each possibly with more behind it (such as one model's id). It decides
-    `evidence`: what derives from the paper's grid (N = 1000, max_batch_size 1024) is no evidence
-    for simulated cells whose constants saw Table 5; other loads stay independent. `cells` counts
-    our cells behind a number, `engine` and `gpu` name what they ran on, `calibration` the
-    constants of simulated ones and what is other than the paper's one GPU in 16 bits. What this run
-    has no cells or fits for has no row; an average over the 13 models needs all of them. Rows
-    without a published number (errors against the surfaces) have NaN in `published`.
+    `evidence`: what derives from the paper's grid (N = 1000, max_batch_size 1024) is not evidence
+    for simulated cells whose constants were fitted to Table 5; other loads stay independent.
+    `cells` counts our cells behind a number, `engine` and `gpu` name what they ran on,
+    `calibration` the constants of simulated ones and what is other than the paper's one GPU in 16
+    bits. What this run has no cells or fits for has no row; an average over the 13 models needs all
+    of them. Rows without a published number (errors against the surfaces) have NaN in `published`.
 
     Raises:
         InputError: a row of the cells cannot be used (`ok_cells`).

@@ -23,7 +23,7 @@ class Pair(NamedTuple):
 
     Attributes:
         cells: how many of our lengths ours was made from.
-        sources: which publications a calibration would have to see for ours to be no evidence.
+        sources: which publications ours is not evidence for, if a calibration was fitted to them.
     """
 
     where: str

@@ -69,7 +69,7 @@ def simulate_load(
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
         calibration: the simulator's constants; None for those that ship.
         power_grid: whether to keep power over time.
-        progress: told now and then how many requests have ended.
+        progress: called now and then with the number of requests that have ended.
 
     Raises:
         InputError: an unknown model or GPU, a model that does not fit, max_seq_len beyond what the

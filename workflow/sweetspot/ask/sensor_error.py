@@ -71,7 +71,7 @@ class Readings:
 def read_grid(
     board: Gpu, constants: Constants, progress: Callable[[str], None] = lambda model: None
 ) -> Readings:
-    """Return the sensor's readings of 13 x 49 cells; `progress` is told each model."""
+    """Return the sensor's readings of 13 x 49 cells; `progress` is called with each model."""
     idle_w = constants.run_overhead_w
     bare = replace(constants, run_overhead_s=0.0)
     rows = []

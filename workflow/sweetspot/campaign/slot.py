@@ -45,7 +45,7 @@ class Progress:
 
 @dataclass(slots=True)
 class WatchedEngine:
-    """The engine within, unchanged; `ran` is told of each run before its record is written.
+    """The engine within, unchanged; `ran` is called with each run before its record is written.
 
     `load_s` is None until the engine was loaded.
     """

@@ -91,7 +91,7 @@ class ConfigFields:
         """Return the size of one head: as given, else `hidden` divided by `heads`.
 
         Raises:
-            InputError: it is not given, and `hidden` is no multiple of `heads`.
+            InputError: it is not given, and `hidden` is not a multiple of `heads`.
         """
         given = self.optional_size("head_dim")
         if given is not None:

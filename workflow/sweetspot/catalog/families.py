@@ -34,7 +34,7 @@ _FALCON_DEFAULTS = {  # FalconConfig
     "tie_word_embeddings": True,
 }
 
-# By model_type. The sizes that tell one model from another have no default on purpose, but for
+# By model_type. The sizes in which models differ have no default on purpose, but for
 # Gemma 3: its multimodal files leave out whatever equals the default (as Gemma 3 4B's does).
 FAMILIES: dict[str, Family] = {
     "llama": Family(

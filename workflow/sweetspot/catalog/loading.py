@@ -45,7 +45,7 @@ def read_model_config(path: Path) -> dict[str, Any]:
     """Return what a config.json holds.
 
     Raises:
-        InputError: it cannot be read, or is no JSON object.
+        InputError: it cannot be read, or is not a JSON object.
     """
     if path.is_file() and path.stat().st_size > _MAX_FILE_BYTES:
         raise InputError(f"{path}: too large for a config.json")

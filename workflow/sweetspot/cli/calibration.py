@@ -16,9 +16,9 @@ Commands = Any  # argparse names the type only in private
 
 _CALIBRATE = """\
 Fit the simulator's constants, within their physical bounds, to the measured cells of a run: to
-energy and duration of each at once, as energy alone does not tell a slow card at low power from a
-fast one at its limit. One cell in five is held out of the fit: the error on these says what the
-calibration is worth, the error on the others does not.
+energy and duration of each at once, as energy alone cannot distinguish a slow card at low power
+from a fast one at its limit. One cell in five is held out of the fit: the error on these says what
+the calibration is worth, the error on the others does not.
 
 Cells of other GPUs, failed and simulated ones have no part. Limits of the engine are those of the
 manifest.json beside the cells; without one, the paper's. Cells should have several input and

@@ -20,9 +20,9 @@ numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficienc
 states, and NVIDIA's throughput of Llama 3.1 8B; with --measured also against cells that a campaign
 measured. All of it takes a minute or two.
 
-Each test says what its constants saw. Figures of numbers that they saw are the error of a fit, and
-evidence for nothing; the others are predictions. The laws of the simulator were chosen with all of
-these numbers in sight: only constants are held out, here as everywhere."""
+Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
+and evidence for nothing; the others were held out and are predictions. The laws of the simulator
+were chosen with all of these numbers in sight: only constants are held out, here as everywhere."""
 
 _EXAMPLES = """\
 examples:

@@ -266,7 +266,7 @@ class Progress:
         self._width = 0
 
     def __enter__(self) -> Callable[[int], None]:
-        """Return what is to be told how many requests have ended."""
+        """Return what to call with the number of requests that have ended."""
         return self._say
 
     def __exit__(self, *error: object) -> None:

@@ -152,7 +152,7 @@ class NodeSettings(Section):
         try:
             words = shlex.split(self.python)
         except ValueError as e:
-            raise ValueError(f"python {self.python!r} is no command: {e}") from e
+            raise ValueError(f"python {self.python!r} is not a command: {e}") from e
         if not words:
             raise ValueError("python is empty; name the Python that has the engine")
         return self

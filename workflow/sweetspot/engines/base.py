@@ -44,7 +44,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """What a measuring engine is told of the node that it runs on; none of it decides a value.
+    """What a measuring engine knows of the node that it runs on; none of it decides a value.
 
     Attributes:
         checkpoint: folder of the model's weights; None where they are drawn at random.

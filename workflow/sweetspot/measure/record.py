@@ -144,7 +144,7 @@ class CellRecord(BaseModel):
     calibration_level: str = Field(default="", description="What they rest on.")
     calibration_seen: str = Field(
         default="",
-        description="What they were fitted to, joined by `;`: agreement with it is no evidence.",
+        description="What they were fitted to, joined by `;`: agreement with it is not evidence.",
     )
     provenance: dict[str, str] = Field(
         description="Code, machine and time; of measured cells the GPU (name, UUID, driver, power"

@@ -134,7 +134,7 @@ class Board:
             return str(pynvml.nvmlDeviceGetName(self._handle))
 
     def uuid(self) -> str:
-        """Return what tells this board from all others."""
+        """Return the id that no other board has."""
         return self._uuid
 
     def facts(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ MAX_BATCH_SIZE = 1024
 """The paper's engine limit of requests in flight, on its grid."""
 
 SURFACE_SOURCE = "published surface (Table 5, Eq. 5)"
-"""`energy_source` of cells that are no measurement but the paper's fit."""
+"""`energy_source` of cells that were not measured but are the paper's fit."""
 
 
 def table3() -> pd.DataFrame:

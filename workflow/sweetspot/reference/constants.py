@@ -41,8 +41,8 @@ def _calibration(found: CalibrationFile) -> Iterable[str]:
         f"## {found.name}",
         "",
         f"For `{found.gpu}` with {found.engine}; level: {found.level}. Fitted to:"
-        f" {', '.join(f'`{name}`' for name in found.seen)}. Mean error on what it saw, which is no"
-        " evidence for anything else:",
+        f" {', '.join(f'`{name}`' for name in found.seen)}. Mean error on what it was fitted"
+        " to, which is not evidence for anything else:",
         "",
         *(f"- `{name}`: {percent:.2f} %" for name, percent in found.errors_percent.items()),
         "",

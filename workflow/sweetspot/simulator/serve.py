@@ -157,7 +157,8 @@ def serve(
         scheduler: with its requests; it is used up.
         clock: what segments take.
         power_grid: whether to keep power over time, in up to 1024 stretches.
-        progress: told how many requests have ended, after every segment in which some have.
+        progress: called with the number of requests that have ended, after every segment in which
+            some have.
 
     Raises:
         ValueError: there are no requests.

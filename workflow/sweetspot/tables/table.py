@@ -184,5 +184,5 @@ def latex_escape(text: str) -> str:
 
 
 def _starless(text: str) -> str:
-    """Return a text whose stars, as those of significance, are no Markdown."""
+    """Return a text whose stars, as those of significance, are not Markdown."""
     return text.replace("*", r"\*")

@@ -1,4 +1,4 @@
-"""A campaign's cells beside the simulator's, with constants that have seen none of them."""
+"""A campaign's cells beside the simulator's, with constants that were fitted to none of them."""
 
 from collections.abc import Mapping
 from pathlib import Path

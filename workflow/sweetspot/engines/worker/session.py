@@ -24,7 +24,7 @@ CPU = "cpu"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Program:
-    """What tells one worker from another.
+    """In what one worker differs from another.
 
     Attributes:
         module: its file in workers/, without the suffix.

@@ -32,9 +32,11 @@ class CalibrationFile(BaseModel):
     engine: str
     level: Level
     seen: list[str] = Field(description="what the constants were fitted to")
-    errors_percent: dict[str, Finite] = Field(description="mean absolute errors on what it saw")
+    errors_percent: dict[str, Finite] = Field(
+        description="mean absolute errors on what it was fitted to"
+    )
     held_out_errors_percent: dict[str, Finite] = Field(
-        default_factory=dict, description="mean absolute errors on what it did not see"
+        default_factory=dict, description="mean absolute errors on what was held out"
     )
     at_bound: list[str] = Field(description="constants that the fit pushed to a bound")
     constants: dict[str, Finite]
@@ -58,7 +60,7 @@ class CalibrationFile(BaseModel):
 class Calibration:
     """A calibration ready for one GPU; `name` and `level` stand in every row made with it.
 
-    `seen` says what the constants were fitted to: agreement with that is no evidence.
+    `seen` says what the constants were fitted to: agreement with that is not evidence.
     """
 
     name: str

@@ -24,7 +24,7 @@ class Shard(Architecture):
     FP8 weights are the matrices of all layers. Embeddings, output head and biases keep the
     checkpoint's 16 bits, as do activations between kernels. Source: quantisation by ModelOpt as
     TensorRT-LLM reads it (`hf_quant_config.json` of nvidia/Llama-3.1-8B-Instruct-FP8 and its like:
-    `exclude_modules: [lm_head]`; embeddings are no linear layer).
+    `exclude_modules: [lm_head]`; embeddings are not a linear layer).
 
     Attributes:
         gpus: how many share each layer.

@@ -2,7 +2,7 @@
 
 A scheduler plans a segment: iterations in which the same requests run. A clock says how long they
 take and what they cost, and may end them early, when a request arrives that could join. The
-scheduler is told how far it came, answers with the requests that have ended, and plans again.
+scheduler learns how far it came, answers with the requests that have ended, and plans again.
 """
 
 from typing import NamedTuple, Protocol
