@@ -39,6 +39,12 @@ settings.register_profile("nightly", deadline=None, max_examples=500)
 settings.load_profile("ci")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have slow tests: what several workers end with is short."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(scope="session")
 def board() -> Gpu:
     return gpu("h100-sxm")

@@ -10,6 +10,7 @@ from sweetspot.energy_models import FORMS, form, sweet_spot_output_tokens
 from sweetspot.errors import InputError
 
 ALPHAS = [f"alpha{i}" for i in range(6)]
+GRID = published.GRID
 PAPER = published.table5().to_dict("records")
 
 
@@ -77,17 +78,17 @@ def test_baseline4_is_a_request_linear_in_both_lengths_and_their_product():
 
 
 @pytest.mark.parametrize("each", FORMS, ids=lambda each: each.id)
-def test_stated_lengths_are_enough_to_tell_the_terms_apart(each):
-    lengths = [(i, o) for i in published.GRID for o in published.GRID]
-    chosen = [
-        (i, o)
-        for i, o in lengths
-        if i in published.GRID[: each.input_lengths] and o in published.GRID[: each.output_lengths]
-    ]
-    design = each.design_matrix(*np.array(chosen).T)
-    scaled = design / np.linalg.norm(design, axis=0)
-    assert np.linalg.matrix_rank(scaled) == len(each.terms)
-    assert len(chosen) >= each.min_cells
+def test_stated_lengths_are_enough_to_tell_the_terms_apart_and_fewer_are_not(each):
+    def enough(input_lengths, output_lengths):
+        chosen = [(i, o) for i in GRID[:input_lengths] for o in GRID[:output_lengths]]
+        if len(chosen) < each.min_cells:
+            return False
+        design = each.design_matrix(*np.array(chosen).T)
+        return np.linalg.matrix_rank(design / np.linalg.norm(design, axis=0)) == len(each.terms)
+
+    assert enough(each.input_lengths, each.output_lengths)
+    assert not enough(each.input_lengths - 1, each.output_lengths)
+    assert not enough(each.input_lengths, each.output_lengths - 1)
 
 
 @pytest.mark.parametrize("each", FORMS, ids=lambda each: each.id)

@@ -41,6 +41,18 @@ def test_planted_coefficients_are_recovered(plant, planted):
     assert fits.quality["mape_percent"].item() == pytest.approx(0, abs=1e-9)
 
 
+def test_r_squared_is_the_share_of_variance_and_undefined_where_there_is_none(plant):
+    rng = np.random.default_rng(7)
+    noise = 1e-3 * rng.standard_normal(len(INPUTS))
+    energies = EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS) + noise
+    fits = fit_forms(plant("m", LENGTHS, energies), [EQ5])
+    fitted = EQ5.energy_per_token_j(fits.coefficients["value"].to_numpy(), INPUTS, OUTPUTS)
+    unexplained = ((energies - fitted) ** 2).sum() / ((energies - energies.mean()) ** 2).sum()
+    assert fits.quality["r_squared"].item() == pytest.approx(1 - unexplained)
+    flat = fit_forms(plant("m", LENGTHS, np.full(len(INPUTS), 2.0)), [EQ5])
+    assert np.isnan(flat.quality["r_squared"].item())
+
+
 def test_exact_fit_has_no_p_values(plant):
     cells = plant("m", LENGTHS, EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS))
     coefficients = fit_forms(cells, [EQ5]).coefficients
