@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweetspot.cli import GROUPS, main, parsers
+from sweetspot.cli import main, parsers
+from sweetspot.cli.commands import GROUPS
 
 TOP, COMMANDS = parsers()
 QUESTION = shlex.split("predict --model opt-1.3b --gpu h100-sxm --input 64 --output 8 --requests 2")

@@ -193,4 +193,4 @@ def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch, terminal):
     err = capsys.readouterr().err
     assert ("50 requests have ended" in err) == terminal
     if terminal:
-        assert err.endswith("\r")
+        assert err.endswith("\r\x1b[K")

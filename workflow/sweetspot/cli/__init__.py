@@ -5,97 +5,33 @@ import contextlib
 import errno
 import logging
 import os
-import re
 import sys
-from collections.abc import Iterable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Sequence
 
 from sweetspot import __version__
 from sweetspot.cli import calibration, campaigns, evaluation, questions, sensor, simulate, steps
+from sweetspot.cli.commands import Commands, Parser, did_you_mean
 from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError, nearest
-
-GROUPS = {
-    "questions": ("predict", "simulate", "sensor", "models"),
-    "data and fits": ("fit", "calibrate", "evaluate"),
-    "campaigns": ("campaign", "campaign-report"),
-    "steps of the workflow": (
-        *("dataset", "measure", "cells", "compare", "table", "figure", "manifest"),
-    ),
-    "documentation": ("reference",),
-}
-"""All commands, as `sweetspot --help` lists them."""
 
 _RENAMED = {"protocol": "sensor"}
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
-class _Parser(argparse.ArgumentParser):
-    """argparse that answers bad usage in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
-
-    def refuse_unknown_options(self, words: Iterable[str]) -> None:
-        """End with the nearest option where one is mistyped.
-
-        argparse would name what is missing first, such as the option that was meant.
-        """
-        options = self._option_string_actions
-        long = {name[2:]: name for name in options if name.startswith("--")}
-        for word in words:
-            if word == "--":
-                return
-            name = word.partition("=")[0]
-            is_option = re.fullmatch(r"--?[A-Za-z][\w-]*", name)
-            if is_option and not any(known.startswith(name) for known in options):
-                near = nearest(name.lstrip("-"), long)
-                meant = max(options[long[near]].option_strings, key=len) if near else None
-                self.error(f"unknown option {name!r}{_did_you_mean(meant)}")
-
-
-class _Commands:
-    """What commands are added to: their parsers, and the line that says what each does."""
-
-    def __init__(self, top: _Parser, only: str | None) -> None:
-        self._only = only
-        self._subparsers = top.add_subparsers(
-            prog=top.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
-        )
-        self.parsers: dict[str, _Parser] = {}
-        self.lines: dict[str, str] = {}
-
-    def add_parser(self, name: str, *, help: str, **options: Any) -> _Parser:
-        self.lines[name] = help
-        self.parsers[name] = self._subparsers.add_parser(name, **options)
-        return self.parsers[name]
-
-    def is_complete(self, name: str) -> bool:
-        """Whether a command gets all of its options, also those that take long to make."""
-        return self._only in (None, name)
-
-    def listing(self) -> str:
-        """Return the commands by group; argparse itself would list them in one row."""
-        return "\n\n".join(
-            "\n".join([f"{title}:", *(f"  {name:<17}{self.lines[name]}" for name in names)])
-            for title, names in GROUPS.items()
-        )
-
-
-def parsers(only: str | None = None) -> tuple[_Parser, dict[str, _Parser]]:
+def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command.
 
     With `only`, other commands may lack the options that are generated from the configuration:
     that loads pydantic, which most commands do without.
     """
-    top = _Parser(
+    top = Parser(
         prog="sweetspot",
         usage="sweetspot [-h] [--version] COMMAND ...",
         description="Measure, model and predict the energy of LLM inference.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
-    commands = _Commands(top, only)
+    commands = Commands(top, only)
     for module in (questions, simulate, calibration, evaluation, sensor, campaigns, steps):
         module.add_commands(commands)
     top.epilog = (
@@ -146,13 +82,9 @@ def _read(argv: list[str]) -> argparse.Namespace:
     top, commands = parsers(only=first)
     if first and not first.startswith("-") and first not in commands:
         meant = _RENAMED.get(first) or nearest(first, commands)
-        top.error(f"unknown command {first!r}{_did_you_mean(meant)}")
+        top.error(f"unknown command {first!r}{did_you_mean(meant)}")
     commands.get(first, top).refuse_unknown_options(argv)
     return top.parse_args(argv)
-
-
-def _did_you_mean(meant: str | None) -> str:
-    return f" (did you mean {meant!r}?)" if meant else ""
 
 
 def _say(message: str, code: int) -> int:

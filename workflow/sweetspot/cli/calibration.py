@@ -4,15 +4,14 @@ import argparse
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without
     from sweetspot.simulator.constants.calibration_file import CalibrationFile
-
-Commands = Any  # argparse names the type only in private
 
 _CALIBRATE = """\
 Fit the simulator's constants, within their physical bounds, to the measured cells of a run: to

@@ -2,9 +2,8 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
-Commands = Any  # argparse names the type only in private
+from sweetspot.cli.commands import Commands
 
 _CAMPAIGN = """\
 Measure on this machine's GPU what fits into some minutes, most informative cells first; the same

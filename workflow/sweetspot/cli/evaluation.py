@@ -2,17 +2,15 @@
 
 import argparse
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.cli.commands import Commands, show_progress
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads numpy, which other commands do without
     from sweetspot.simulator.accuracy.evaluation import Row
-
-Commands = Any  # argparse names the type only in private
 
 _EVALUATE = """\
 Fit the simulator's constants again, as each test says, and hold what comes out against published
@@ -20,9 +18,9 @@ numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficienc
 states, and NVIDIA's throughput of Llama 3.1 8B; with --measured also against cells that a campaign
 measured. All of it takes a minute or two.
 
-Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
-and evidence for nothing; the others were held out and are predictions. The laws of the simulator
-were chosen with all of these numbers in sight: only constants are held out, here as everywhere."""
+Each test says what its constants saw. Figures of numbers that they saw are the error of a fit, and
+evidence for nothing; the others are predictions. The laws of the simulator were chosen with all of
+these numbers in sight: only constants are held out, here as everywhere."""
 
 _EXAMPLES = """\
 examples:
@@ -75,11 +73,11 @@ def _evaluate(arguments: argparse.Namespace) -> None:
             raise InputError("a page holds all tests; leave out --only or --page")
         make_folder(arguments.page.parent)  # a mistake shows now, not after the fits
     rows = {}
-    for name, row in evaluate(arguments.only, _progress, arguments.measured):
+    for name, row in evaluate(arguments.only, _running, arguments.measured):
         rows[name] = row
         if not arguments.json:
             _print(name, row)
-    _progress("")
+    show_progress("")
     if arguments.page is not None:
         write_text_atomic(arguments.page, accuracy_page(rows))
     missed = [name for name, row in rows.items() if not row.met]
@@ -101,7 +99,7 @@ def _values(row: "Row") -> dict[str, Any]:
 
 
 def _print(name: str, row: "Row") -> None:
-    _progress("")
+    show_progress("")
     print(f"{name}: {row.test}")
     print(
         f"  {row.evidence}; constants: {row.level}, fitted to: {', '.join(row.seen) or 'nothing'}"
@@ -112,8 +110,5 @@ def _print(name: str, row: "Row") -> None:
         print(f"  {figure.name:<44}{value:>12}  {figure.target:<16}{met}")
 
 
-def _progress(name: str) -> None:
-    """Say on a terminal which test runs; an empty name wipes the line."""
-    if sys.stderr.isatty():
-        text = f"{name} ..." if name else ""
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+def _running(name: str) -> None:
+    show_progress(f"{name} ...")

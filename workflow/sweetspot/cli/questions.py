@@ -4,11 +4,9 @@ import argparse
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
+from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given
-
-Commands = Any  # argparse names the type only in private
 
 _PREDICT = """\
 Simulate N identical requests, sent at once to TensorRT-LLM's in-flight batching, and print what

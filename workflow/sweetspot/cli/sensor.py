@@ -1,11 +1,9 @@
 """The command `sensor`: how much of alpha5 the paper's way of reading power makes."""
 
 import argparse
-import sys
 from pathlib import Path
-from typing import Any
 
-Commands = Any  # argparse names the type only in private
+from sweetspot.cli.commands import Commands, show_progress
 
 _SENSOR = """\
 Simulate the 13 x 49 cells of the paper's grid, read each power trace as the paper does (1-s mean,
@@ -52,8 +50,8 @@ def _sensor(arguments: argparse.Namespace) -> None:
             make_folder(path.parent)
     board = gpu("h100-sxm")
     calibration = load_calibration(board, arguments.calibration)
-    readings = read_grid(board, calibration.constants, _progress)
-    _progress("")
+    readings = read_grid(board, calibration.constants, lambda model: show_progress(f"{model} ..."))
+    show_progress("")
     named = f"{calibration.name} ({calibration.level})"
     if arguments.page is not None:
         write_text_atomic(arguments.page, sensor_page(readings, named))
@@ -67,10 +65,3 @@ def _sensor(arguments: argparse.Namespace) -> None:
     print("alpha5 of Eq. 5, J per request")
     print(readings.alpha5.drop(columns="physics").round(3).to_string())
     print(f"simulated; constants: {named}")
-
-
-def _progress(model: str) -> None:
-    """Say on a terminal which model is simulated; an empty name wipes the line."""
-    if sys.stderr.isatty():
-        text = f"{model} ..." if model else ""
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

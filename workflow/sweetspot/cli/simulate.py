@@ -2,13 +2,13 @@
 
 import argparse
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.cli.commands import Commands, show_progress
 from sweetspot.cli.deployment import add_how, add_what, given
 from sweetspot.errors import InputError
 
@@ -16,8 +16,6 @@ if TYPE_CHECKING:  # they load numpy, which other commands do without
     from sweetspot.ask.load import Scheduling, Simulated
     from sweetspot.config import Limits
     from sweetspot.simulator.schedule.requests import Request
-
-Commands = Any  # argparse names the type only in private
 
 _SIMULATE = """\
 Simulate a server that gets requests when they come, each with its own lengths, and print energy,
@@ -257,26 +255,24 @@ def _print(answer: "Simulated") -> None:
 
 
 class Progress:
-    """A line on a terminal that says how far a long simulation is; it leaves nothing behind."""
+    """How far a long simulation is, on a terminal; it leaves nothing behind."""
 
     def __init__(self) -> None:
         """Begin to count the time."""
-        self._shown = sys.stderr.isatty()
         self._next_s = monotonic() + 2 * PROGRESS_EVERY_S
-        self._width = 0
+        self._shown = False
 
     def __enter__(self) -> Callable[[int], None]:
         """Return what to call with the number of requests that have ended."""
-        return self._say
+        return self._show
 
     def __exit__(self, *error: object) -> None:
         """Wipe the line."""
-        if self._width:
-            print(f"\r{' ' * self._width}\r", end="", file=sys.stderr, flush=True)
+        if self._shown:
+            show_progress("")
 
-    def _say(self, requests: int) -> None:
-        if self._shown and monotonic() >= self._next_s:
+    def _show(self, requests: int) -> None:
+        if monotonic() >= self._next_s:
             self._next_s = monotonic() + PROGRESS_EVERY_S
-            text = f"{requests} requests have ended"
-            self._width = len(text)
-            print(f"\r{text}", end="", file=sys.stderr, flush=True)
+            self._shown = True
+            show_progress(f"{requests} requests have ended")

@@ -5,9 +5,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from sweetspot.cli.commands import Commands
 from sweetspot.reading import parse_json
-
-Commands = Any  # argparse names the type only in private
 
 
 def add_commands(commands: Commands) -> None:

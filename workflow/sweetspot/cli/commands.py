@@ -1,0 +1,86 @@
+"""Parsers of the command line: commands by group, bad usage in one line, progress on a terminal."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterable
+from typing import Any, NoReturn
+
+from sweetspot.errors import nearest
+
+GROUPS = {
+    "questions": ("predict", "simulate", "sensor", "models"),
+    "data and fits": ("fit", "calibrate", "evaluate"),
+    "campaigns": ("campaign", "campaign-report"),
+    "steps of the workflow": (
+        *("dataset", "measure", "cells", "compare", "table", "figure", "manifest"),
+    ),
+    "documentation": ("reference",),
+}
+"""All commands, as `sweetspot --help` lists them."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that answers bad usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+    def refuse_unknown_options(self, words: Iterable[str]) -> None:
+        """End with the nearest option where one is mistyped.
+
+        argparse would name what is missing first, such as the option that was meant.
+        """
+        options = self._option_string_actions
+        long = {name[2:]: name for name in options if name.startswith("--")}
+        for word in words:
+            if word == "--":
+                return
+            name = word.partition("=")[0]
+            is_option = re.fullmatch(r"--?[A-Za-z][\w-]*", name)
+            if is_option and not any(known.startswith(name) for known in options):
+                near = nearest(name.lstrip("-"), long)
+                meant = max(options[long[near]].option_strings, key=len) if near else None
+                self.error(f"unknown option {name!r}{did_you_mean(meant)}")
+
+
+class Commands:
+    """What commands are added to: their parsers, and the line that says what each does."""
+
+    def __init__(self, top: Parser, only: str | None) -> None:
+        """Begin with none; `only` as in `is_complete`."""
+        self._only = only
+        self._subparsers = top.add_subparsers(
+            prog=top.prog, metavar="COMMAND", required=True, help=argparse.SUPPRESS
+        )
+        self.parsers: dict[str, Parser] = {}
+        self.lines: dict[str, str] = {}
+
+    def add_parser(self, name: str, *, help: str, **options: Any) -> Parser:
+        """Return the parser of a new command; `help` is its line in the list of commands."""
+        self.lines[name] = help
+        self.parsers[name] = self._subparsers.add_parser(name, **options)
+        return self.parsers[name]
+
+    def is_complete(self, name: str) -> bool:
+        """Whether a command gets all of its options, also those that take long to make."""
+        return self._only in (None, name)
+
+    def listing(self) -> str:
+        """Return the commands by group; argparse itself would list them in one row."""
+        return "\n\n".join(
+            "\n".join([f"{title}:", *(f"  {name:<17}{self.lines[name]}" for name in names)])
+            for title, names in GROUPS.items()
+        )
+
+
+def did_you_mean(meant: str | None) -> str:
+    """Return what a message adds where a valid word is near; empty where none is."""
+    return f" (did you mean {meant!r}?)" if meant else ""
+
+
+def show_progress(text: str) -> None:
+    """Show on a terminal how far a command is, in place of what it showed; "" wipes the line."""
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
