@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import sweetspot
-from sweetspot.measure.provenance import COMMIT, git_commit, provenance
+from sweetspot.measure.provenance import COMMIT, git_commit, package_versions, provenance
 
 
 @pytest.fixture
@@ -26,6 +26,13 @@ def test_facts_are_text_and_of_this_process():
     assert facts["sweetspot"] == sweetspot.__version__
     assert facts["python"] == platform.python_version()
     assert before <= datetime.fromisoformat(facts["started_utc"]) <= datetime.now(UTC)
+
+
+def test_package_that_is_not_installed_has_no_version():
+    assert package_versions(["pytest", "no-such-package"]) == {
+        "pytest": pytest.__version__,
+        "no-such-package": "",
+    }
 
 
 @pytest.mark.usefixtures("fresh")

@@ -12,7 +12,7 @@ from sweetspot.engines.trtllm.window import (
     END_LINE,
     MAX_GAP_SHARE,
     START_LINE,
-    Window,
+    BenchWindow,
     logged_window,
     requested_window,
     require_latency,
@@ -86,7 +86,7 @@ def test_window_is_trusted_if_the_engine_hardly_waited_in_it(lengths):
         passes.append((now_s, now_s + run_s))
         now_s += run_s + gap_s
     idle_s = sum(gap_s for _, gap_s in lengths[:-1])
-    window = Window(passes=tuple(passes), source="stamps")
+    window = BenchWindow(passes=tuple(passes), source="stamps")
     share = idle_s / (window.end_s - window.start_s)
     if abs(share - MAX_GAP_SHARE) > 1e-9:
         assert bool(window.untrusted) == (share > MAX_GAP_SHARE)
@@ -131,7 +131,7 @@ def test_log_that_contradicts_is_an_engine_error(starts_s, ends_s, latency_ms, m
 
 
 def test_report_covers_the_last_pass():
-    window = Window(passes=((0.0, 2.0), (2.0, 5.0)), source="stamps")
+    window = BenchWindow(passes=((0.0, 2.0), (2.0, 5.0)), source="stamps")
     require_latency(window, report_of(3000))
     with pytest.raises(EngineError, match=r"took 3\.000 s by its requests, and 2\.000 s by the"):
         require_latency(window, report_of(2000))

@@ -103,6 +103,20 @@ def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
     return fits
 
 
+def significance_counts(coefficients: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per coefficient of Eq. 5: models at each level, undefined, and in all.
+
+    The rows must be of one load (requests, max_batch_size), or models would count twice. A
+    coefficient is undefined where its fit has no residuals to test against.
+    """
+    eq5 = coefficients[coefficients["form"] == "memory_flops"]
+    marks = pd.crosstab(eq5["term"], eq5["stars"])
+    counts = marks.reindex(columns=[*LEVELS.values(), UNDEFINED], fill_value=0)
+    counts.columns = pd.Index([*LEVELS, UNDEFINED])
+    counts.index.name = "parameter"
+    return counts.assign(models=counts.sum(axis="columns"))
+
+
 def read_fits(folder: Path) -> Fits:
     """Read back what `write_fits` wrote.
 
@@ -183,17 +197,3 @@ def _refuse_unfitted(quality: pd.DataFrame, forms: tuple[Form, ...], attempted: 
             f"{group_title(tuple(nearest[GROUP]))} {nearest['reason']}; "
             "add lengths to the sweep or measure the failed cells again"
         )
-
-
-def significance_counts(coefficients: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per coefficient of Eq. 5: models at each level, undefined, and in all.
-
-    The rows must be of one load (requests, max_batch_size), or models would count twice. A
-    coefficient is undefined where its fit has no residuals to test against.
-    """
-    eq5 = coefficients[coefficients["form"] == "memory_flops"]
-    marks = pd.crosstab(eq5["term"], eq5["stars"])
-    counts = marks.reindex(columns=[*LEVELS.values(), UNDEFINED], fill_value=0)
-    counts.columns = pd.Index([*LEVELS, UNDEFINED])
-    counts.index.name = "parameter"
-    return counts.assign(models=counts.sum(axis="columns"))

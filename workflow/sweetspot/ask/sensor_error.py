@@ -19,11 +19,7 @@ from sweetspot.energy_models import form
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.deployment import Deployment, deploy
 from sweetspot.simulator.run import Simulation, simulate
-from sweetspot.simulator.sensor import (
-    PAPER_SENSOR,
-    mean_read_energy_j,
-    read_energy_j,
-)
+from sweetspot.simulator.sensor import PAPER_SENSOR, mean_read_energy_j, read_energy_j
 
 PHASES = 16
 NO_TAIL = replace(PAPER_SENSOR, tail_s=0.0)
@@ -34,7 +30,7 @@ LEAST, MOST = "least_phase_j", "most_phase_j"
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Readings:
+class GridReadings:
     """What the sensor makes of the paper's grid.
 
     Attributes:
@@ -70,7 +66,7 @@ class Readings:
 
 def read_grid(
     board: Gpu, constants: Constants, progress: Callable[[str], None] = lambda model: None
-) -> Readings:
+) -> GridReadings:
     """Return the sensor's readings of 13 x 49 cells; `progress` is called with each model."""
     idle_w = constants.run_overhead_w
     bare = replace(constants, run_overhead_s=0.0)
@@ -101,7 +97,7 @@ def read_grid(
             "without_tail": _alpha5(cells, NONE),
         }
     )
-    return Readings(cells, alpha5.loc[stated.index], idle_w, constants.request_energy_j)
+    return GridReadings(cells, alpha5.loc[stated.index], idle_w, constants.request_energy_j)
 
 
 def _run(deployment: Deployment, inputs: int, outputs: int) -> Simulation:

@@ -5,7 +5,6 @@ import gzip
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,10 +15,10 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
-from sweetspot.measure.provenance import provenance
+from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.samples import FloatArray
-from sweetspot.metering.trace import PowerTrace, read_trace
+from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
 from sweetspot.reading import read_as, size_and_sha256
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
@@ -100,7 +99,7 @@ def write_compact(campaign: Campaign) -> Path:
         calls=campaign.logbook.calls,
         gpus=_gpus(records),
         provenance=provenance(),
-        packages={name: _version(name) for name in PACKAGES},
+        packages=package_versions(PACKAGES),
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
         files={name: _listed(out / name) for name in names},
     )
@@ -155,9 +154,7 @@ def thinned(trace: PowerTrace, bucket_s: float) -> tuple[FloatArray, FloatArray]
             edges.append(place)
     if edges[-1] != trace.t_s.size - 1 and trace.t_s[-1] > trace.t_s[edges[-1]]:
         edges.append(trace.t_s.size - 1)
-    energy_j = np.concatenate(
-        ([0.0], np.cumsum(np.diff(trace.t_s) * (trace.power_w[1:] + trace.power_w[:-1]) / 2))
-    )
+    energy_j = cumulative_energy_j(trace.t_s, trace.power_w)
     edges_s = trace.t_s[edges]
     return edges_s, np.diff(energy_j[edges]) / np.diff(edges_s)
 
@@ -195,14 +192,6 @@ def _gpus(records: list[CellRecord]) -> list[dict[str, str]]:
         for record in records
     ]
     return [board for place, board in enumerate(boards) if board and board not in boards[:place]]
-
-
-def _version(package: str) -> str:
-    """Return a package's version; "" where it was installed without saying."""
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _listed(path: Path) -> Listed:

@@ -2,13 +2,12 @@
 
 import json
 from collections.abc import Iterable
-from importlib import metadata
 from pathlib import Path
 
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
-from sweetspot.measure.provenance import provenance
+from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.reading import size_and_sha256
 
 SCHEMA = 1
@@ -33,7 +32,7 @@ def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> 
         "simulated": experiment.engine == "simulator",
         "experiment": experiment.model_dump(mode="json"),
         "provenance": provenance(),
-        "packages": {name: metadata.version(name) for name in PACKAGES},
+        "packages": package_versions(PACKAGES),
         "files": listed,
     }
     write_text_atomic(out, json.dumps(manifest, indent=1) + "\n")

@@ -3,8 +3,10 @@
 import os
 import platform
 import subprocess
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 
 from sweetspot import __version__
@@ -21,6 +23,17 @@ def provenance() -> dict[str, str]:
         "python": platform.python_version(),
         "started_utc": datetime.now(UTC).isoformat(timespec="seconds"),
     }
+
+
+def package_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of packages; "" where one is not installed, or does not say."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = ""
+    return found
 
 
 @cache

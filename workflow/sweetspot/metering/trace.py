@@ -81,6 +81,17 @@ def window_energy_j(trace: PowerTrace, start_s: float, end_s: float) -> float:
     return float(np.trapezoid(powers, times))
 
 
+def cumulative_energy_j(t_s: FloatArray, power_w: FloatArray) -> FloatArray:
+    """Return (n,): the energy from the first of n samples to each, in J.
+
+    Args:
+        t_s: (n,) times in s, non-decreasing.
+        power_w: (n,) power in W, linear between samples.
+    """
+    between_j = np.diff(t_s) * (power_w[1:] + power_w[:-1]) / 2
+    return np.concatenate(([0.0], np.cumsum(between_j)))
+
+
 class _Metered(Protocol):
     """Readings of a meter, as far as they go into a file."""
 

@@ -1,4 +1,4 @@
-"""Request data sets as `trtllm-bench` reads them: random token ids of given lengths.
+"""DatasetRequest data sets as `trtllm-bench` reads them: random token ids of given lengths.
 
 The rules are those of TensorRT-LLM's `prepare_dataset.py --stdout token-norm-dist` with standard
 deviations of 0, so that the same vocabulary size, EOS id and seed give the same ids and
@@ -50,7 +50,7 @@ class RequestSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DatasetRequest:
     """One request: its prompt as token ids, and how many tokens it shall generate."""
 
     task_id: int
@@ -68,7 +68,7 @@ class Request:
         return json.dumps(fields, separators=(",", ":"))
 
 
-def requests(spec: RequestSpec) -> Iterator[Request]:
+def requests(spec: RequestSpec) -> Iterator[DatasetRequest]:
     """Yield the requests of a data set; a smaller one is the head of a larger one.
 
     Ids of one request are distinct where the vocabulary is larger than the prompt, except that
@@ -83,7 +83,7 @@ def requests(spec: RequestSpec) -> Iterator[Request]:
         else:
             ids = generator.choices(vocabulary, k=spec.input_tokens)
         ids = [not_eos if token == spec.eos_id else token for token in ids]
-        yield Request(task_id, ids, spec.output_tokens)
+        yield DatasetRequest(task_id, ids, spec.output_tokens)
 
 
 def dataset_name(cell: Cell) -> str:

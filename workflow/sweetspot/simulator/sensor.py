@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sweetspot.metering.trace import PowerTrace, window_energy_j
+from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, window_energy_j
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +70,7 @@ def sensed(trace: PowerTrace, sensor: Sensor, *, idle_w: float) -> PowerTrace:
         return padded
     times_s = np.unique(np.concatenate((padded.t_s, padded.t_s + sensor.average_s)))
     times_s = times_s[(times_s >= start_s) & (times_s <= last_s)]
-    energy_j = np.concatenate(
-        ([0.0], np.cumsum(np.diff(padded.t_s) * (padded.power_w[1:] + padded.power_w[:-1]) / 2))
-    )
+    energy_j = cumulative_energy_j(padded.t_s, padded.power_w)
     until_j = np.interp(times_s, padded.t_s, energy_j)
     before_j = np.interp(times_s - sensor.average_s, padded.t_s, energy_j)
     return PowerTrace(times_s, (until_j - before_j) / sensor.average_s)

@@ -8,7 +8,7 @@ import numpy as np
 
 from sweetspot.metering.counter import counted
 from sweetspot.metering.samples import FloatArray, Samples
-from sweetspot.metering.trace import PowerTrace, window_energy_j
+from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, window_energy_j
 
 SAME_W = 0.5
 
@@ -184,9 +184,7 @@ def averaging(
     """
     if instant_w is None or average_w is None:
         return None
-    energy_j = np.concatenate(
-        ([0.0], np.cumsum(np.diff(t_s) * (instant_w[1:] + instant_w[:-1]) / 2))
-    )
+    energy_j = cumulative_energy_j(t_s, instant_w)
     compared = t_s >= t_s[0] + LONGEST_WINDOW_S + LONGEST_DELAY_S
     at_s, shown_w = t_s[compared], average_w[compared]
     if at_s.size < 2:

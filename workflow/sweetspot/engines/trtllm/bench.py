@@ -13,7 +13,7 @@ from sweetspot.engines.trtllm.report import Report, read_report
 from sweetspot.engines.trtllm.window import (
     END_LINE,
     START_LINE,
-    Window,
+    BenchWindow,
     logged_window,
     requested_window,
     require_latency,
@@ -75,7 +75,7 @@ class Benchmark:
         return [*python_command, str(_WINDOW_PROGRAM), *own, "--", *self.arguments]
 
 
-def run_benchmark(benchmark: Benchmark, programs: Programs) -> tuple[Window, Report]:
+def run_benchmark(benchmark: Benchmark, programs: Programs) -> tuple[BenchWindow, Report]:
     """Run a data set; return the window [first request sent, last response] and the report.
 
     Raises:

@@ -23,7 +23,7 @@ MAX_GAP_SHARE = 0.05  # of a window in which the engine may wait for its next pa
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Window:
+class BenchWindow:
     """A measured window on the monotonic clock: its passes, and what is to be said of it.
 
     Attributes:
@@ -88,7 +88,7 @@ class _Request(BaseModel):
     end_timestamp: int
 
 
-def stamped_window(path: Path, cell: Cell) -> Window | None:
+def stamped_window(path: Path, cell: Cell) -> BenchWindow | None:
     """Return the window that was stamped in the engine's process; None if none was.
 
     Raises:
@@ -109,10 +109,10 @@ def stamped_window(path: Path, cell: Cell) -> Window | None:
                 " input and output tokens"
             )
     seconds = tuple((each.start_ns / 1e9, each.end_ns / 1e9) for each in stamps.passes)
-    return Window(passes=seconds, source="stamps in the engine's process")
+    return BenchWindow(passes=seconds, source="stamps in the engine's process")
 
 
-def requested_window(path: Path) -> Window | None:
+def requested_window(path: Path) -> BenchWindow | None:
     """Return the window that the requests' own times span (`--request_json`); None without them.
 
     Raises:
@@ -129,12 +129,14 @@ def requested_window(path: Path) -> Window | None:
     start_ns = min(record.start_timestamp for record in records)
     end_ns = max(record.end_timestamp for record in records)
     remark = "one pass only: TensorRT-LLM could not be stamped from within; its log says why"
-    return Window(
+    return BenchWindow(
         passes=((start_ns / 1e9, end_ns / 1e9),), source="--request_json", remarks=(remark,)
     )
 
 
-def logged_window(stamps_s: Mapping[str, Sequence[float]], report: Report, warmup: int) -> Window:
+def logged_window(
+    stamps_s: Mapping[str, Sequence[float]], report: Report, warmup: int
+) -> BenchWindow:
     """Return the window from the measured pass's first line on, as long as the report says.
 
     The last line comes up to 1 s after the last response and does not end it.
@@ -160,10 +162,10 @@ def logged_window(stamps_s: Mapping[str, Sequence[float]], report: Report, warmu
         "window by log line and reported latency, some ms late, and one pass only: TensorRT-LLM"
         " could not be stamped from within; its log says why"
     )
-    return Window(passes=((starts_s[-1], end_s),), source="log lines", remarks=(remark,))
+    return BenchWindow(passes=((starts_s[-1], end_s),), source="log lines", remarks=(remark,))
 
 
-def require_latency(window: Window, report: Report) -> None:
+def require_latency(window: BenchWindow, report: Report) -> None:
     """Check that the report's latency is that of the window's last pass, which it covers.
 
     Raises:
