@@ -141,7 +141,9 @@ def test_repeats_do_not_stand_in_for_lengths(noisy):
 
 
 def test_no_valid_cell_at_all_is_refused(noisy):
-    with pytest.raises(TooFewCellsError, match="none of the 637 cells has status ok"):
+    with pytest.raises(
+        TooFewCellsError, match="none of the 637 cells has status ok, and a fit needs at least 7"
+    ):
         fit_forms(noisy.assign(status="failed"))
 
 

@@ -1,10 +1,12 @@
 """Who may measure on a board, and for how long."""
 
 import os
+import stat
 import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -100,6 +102,17 @@ def test_processes_started_under_a_lease_carry_its_token(fake_nvml, monkeypatch)
     with leased_board():
         assert os.environ[TOKEN]
     assert TOKEN not in os.environ
+
+
+def test_lock_can_be_read_by_other_users_whatever_the_umask(fake_nvml):
+    fake_nvml({})
+    before = os.umask(0o077)
+    try:
+        with leased_board():
+            mode = (Path(tempfile.gettempdir()) / "sweetspot-GPU-0.lock").stat().st_mode
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(mode) == 0o644
 
 
 def test_lock_that_another_user_made_is_enough(fake_nvml):
