@@ -339,6 +339,47 @@ def test_state_of_the_board_is_recorded(measured_block, tmp_path):
     assert record.energy_sum_500ms_j == pytest.approx(WATTS * SECONDS, rel=0.3)
 
 
+class FakeClock(FakeMeter):
+    """A clock, and a meter that reads 60 W before the run, 90 W after it; sleeping takes no time.
+
+    The run begins at 0; the clock is set when the meter starts.
+    """
+
+    def start(self, spool=None):
+        super().start(spool)
+        self.now_s = -0.8
+
+    def sleep(self, seconds):
+        self.now_s += seconds
+
+    def monotonic(self):
+        return self.now_s
+
+    def stop(self):
+        super().stop()
+        t_s = np.arange(-10, 31) / 10
+        watts = np.select([t_s < 0, t_s <= SECONDS], [60, WATTS], 90)
+        return Readings(trace=PowerTrace(t_s, watts))
+
+
+def test_idle_power_is_that_before_and_after_the_run(small_experiment, tmp_path, monkeypatch):
+    clock = FakeClock()
+    monkeypatch.setattr("sweetspot.measure.measure.time", clock)
+    engine = FakeEngine(meter=clock)
+    run = engine.run
+
+    def take_time(cell):
+        clock.sleep(SECONDS)
+        return run(cell)
+
+    engine.run = take_time
+    measure = {"idle_s": 0.8, "min_window_s": 0}
+    [block] = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    measure_block(block, engine, tmp_path, tmp_path / "block.jsonl")
+    for record in read_block(tmp_path / "block.jsonl"):
+        assert (record.idle_before_w, record.idle_after_w) == (60, 90)
+
+
 def test_broken_gate_makes_the_cell_invalid_and_keeps_its_numbers(measured_block, tmp_path):
     out = tmp_path / "block.jsonl"
     meter = FakeBoardMeter(event_reasons=np.full(41, 0x40))
