@@ -126,7 +126,7 @@ def test_checkpoint_of_another_model_is_refused(measured, tmp_path):
 
 
 def test_without_a_checkpoint_only_random_weights_will_do(measured):
-    with pytest.raises(InputError, match=r"needs the checkpoint of tiny: node\.checkpoints"):
+    with pytest.raises(InputError, match=r"needs the checkpoint of tiny; set node\.checkpoints"):
         measured(weights="checkpoint")
 
 

@@ -53,7 +53,8 @@ def simulate(
         raise EngineError(
             f"one request of {input_tokens} + {output_tokens} tokens does not fit in the KV cache"
             f" of {part.id} on {deployment.gpu.id}"
-            f" ({bounds.kv_blocks * bounds.tokens_per_block} tokens)"
+            f" ({bounds.kv_blocks * bounds.tokens_per_block} tokens); shorten it, raise"
+            " kv_cache_memory_fraction or lower max_num_tokens"
         )
     plan = schedule(
         requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds

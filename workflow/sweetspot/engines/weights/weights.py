@@ -45,7 +45,10 @@ def model_weights(choice: Weights, settings: Settings, node: Node) -> ModelWeigh
             remarks=(f"random weights: {drawn}",),
         )
     if node.checkpoint is None:
-        raise InputError(f"{settings.engine} needs the checkpoint of {model.id}: node.checkpoints")
+        raise InputError(
+            f"{settings.engine} needs the checkpoint of {model.id}; set node.checkpoints to the"
+            " folder that holds it, or weights to random"
+        )
     return ModelWeights(
         folder=node.checkpoint.absolute(),
         # an engine has an embedding for each, and cannot make more up

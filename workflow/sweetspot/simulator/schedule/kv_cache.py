@@ -19,7 +19,8 @@ def require_cache(number: int, request: Request, limits: SchedulerLimits) -> Non
     if limits.max_concurrency(request.input_tokens + request.output_tokens) < 1:
         raise EngineError(
             f"request {number} of {request.input_tokens} + {request.output_tokens} tokens does not"
-            f" fit in the KV cache ({limits.kv_blocks * limits.tokens_per_block} tokens)"
+            f" fit in the KV cache ({limits.kv_blocks * limits.tokens_per_block} tokens); shorten"
+            " it, raise kv_cache_memory_fraction or lower max_num_tokens"
         )
 
 

@@ -11,7 +11,7 @@ from sweetspot.simulator.schedule.requests import Request
 
 
 class Segment(NamedTuple):
-    """Iterations that differ only in the KV cache that decode reads, as in `scheduler.Schedule`.
+    """Iterations that differ only in the KV cache that decode reads, as in `identical.Schedule`.
 
     The j-th (j = 0, 1, ...) reads `decode_context + j * decodes` tokens, in a sliding layer
     `sliding_context + j * sliding_decodes`. One with prompts has one iteration. One of no
