@@ -125,7 +125,7 @@ def requested_window(path: Path) -> BenchWindow | None:
     except InputError as error:
         raise EngineError(str(error)) from error
     if not records:
-        raise EngineError(f"{path} holds the times of no request")
+        raise EngineError(f"the times of requests {path} list no request")
     start_ns = min(record.start_timestamp for record in records)
     end_ns = max(record.end_timestamp for record in records)
     remark = "one pass only: TensorRT-LLM could not be stamped from within; its log says why"
