@@ -32,6 +32,10 @@ LLAMA_70B = {
     "tie_word_embeddings": False,
 }
 
+# Matrices here are small: BLAS threads of two workers on two cores would only wait for each other.
+# Read when numpy is loaded, which nothing above does.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 # How many examples a property is tried on; --hypothesis-profile chooses. A deadline would time the
 # machine, not the code.
 settings.register_profile("ci", deadline=None, max_examples=50)

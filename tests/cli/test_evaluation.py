@@ -10,6 +10,7 @@ from sweetspot.cli import main
 from sweetspot.cli.evaluation import _EXAMPLES
 from sweetspot.simulator.accuracy.checks import TESTS, name_of
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
+from sweetspot.simulator.constants.calibration_file import Search
 
 DATA = Path(__file__).parents[2] / "data" / "h200-vllm"
 QUICK = ("throughput-from-data-sheet", "energy-from-data-sheet")
@@ -40,8 +41,10 @@ def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys):
     (test,) = json.loads(capsys.readouterr().out)["tests"]
     assert test["evidence"] == "error of a fit, no evidence"
     assert len(test["seen"]) == 2
-    assert [figure["met"] for figure in test["figures"]] == [True] * 4
+    assert [figure["met"] for figure in test["figures"]] == [True] * 6
     assert test["identifiability"]["at_bound"]
+    assert [search["ended"] for search in test["searches"]] == ["converged"]
+    assert test["starts"]["count"] == 5
 
 
 def test_measured_cells_are_tests_as_well(capsys):
@@ -69,6 +72,16 @@ def test_missed_target_is_said(capsys, monkeypatch):
     assert json.loads(capsys.readouterr().out)["met"] is False
 
 
+def test_fit_that_did_not_converge_is_said(capsys, monkeypatch):
+    searches = (Search(True, "converged", 60), Search(False, "stopped after 3 steps", 4))
+    row = Row("a test", "own measurements", (), True, (Figure("mean", 1.0),), searches=searches)
+    monkeypatch.setattr(
+        "sweetspot.simulator.accuracy.checks.evaluate", lambda *_: iter([("one", row)])
+    )
+    assert main(["evaluate"]) == 0
+    assert "  1 of 2 fits did not converge: stopped after 3 steps\n" in capsys.readouterr().out
+
+
 def test_terminal_is_told_which_test_runs(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert main(["evaluate", "--only", QUICK[0], "--json"]) == 0
@@ -89,8 +102,13 @@ def test_terminal_is_told_which_test_runs(capsys, monkeypatch):
 def test_bad_question_is_answered_in_one_line_before_any_fit(
     capsys, monkeypatch, arguments, message
 ):
-    fit = "sweetspot.simulator.accuracy.evaluation.fit_constants"
-    monkeypatch.setattr(fit, lambda *_, **__: pytest.fail("fitted first"))
+    for module in (
+        "evaluation.fit_from_several",
+        "checks.fit_from_several",
+        "checks.fit_constants",
+    ):
+        fit = f"sweetspot.simulator.accuracy.{module}"
+        monkeypatch.setattr(fit, lambda *_, **__: pytest.fail("fitted first"))
     assert message in refused(capsys, *arguments)
 
 

@@ -9,8 +9,16 @@ import pytest
 
 from sweetspot.catalog import gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.fit import Target, at_shares, fit_constants, shares_of
-from sweetspot.simulator.calibration.runs import condensed, lay_out
+from sweetspot.simulator.calibration import fit
+from sweetspot.simulator.calibration.fit import (
+    Target,
+    at_shares,
+    fit_constants,
+    fit_from_several,
+    shares_of,
+    softened,
+)
+from sweetspot.simulator.calibration.runs import condensed, joined, lay_out
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import shipped_calibrations
 from sweetspot.simulator.constants.constants import FITTED, Constants, stated_constants, transfer
@@ -26,7 +34,7 @@ CELLS = pd.DataFrame(
 
 
 def constants_at(shares):
-    return at_shares(np.asarray(shares, dtype=float), stated_constants())
+    return at_shares(list(map(float, shares)), stated_constants())
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +96,47 @@ def test_fit_does_not_hang_on_its_start(board, runs):
         for share in (0.2, 0.8)
     ]
     assert energies[0] == pytest.approx(energies[1], rel=0.005)
+
+
+def test_errors_count_squared_up_to_three_percent_and_linearly_beyond():
+    assert softened(np.array([0.001])) == pytest.approx(0.001**2 / 2, rel=1e-3)
+    assert softened(np.array([0.03])) == pytest.approx((np.sqrt(2) - 1) * 0.03**2)
+    steps = np.diff(softened(np.array([3.0, 4.0, 5.0])))
+    assert steps == pytest.approx(0.03, rel=1e-4)
+
+
+def test_search_that_is_cut_short_says_so(board, runs, monkeypatch):
+    targets = [t.condensed() for t in targets_from(board, runs, constants_at([0.4] * len(FITTED)))]
+    whole = fit_constants(board, targets)
+    assert whole.search.converged
+    assert whole.search.ended == "converged"
+    monkeypatch.setattr(fit, "MAX_STEPS", 3)
+    cut = fit_constants(board, targets)
+    assert not cut.search.converged
+    assert cut.search.ended == "stopped after 3 steps"
+    assert cut.search.evaluations < whole.search.evaluations
+    assert cut.objective > whole.objective
+
+
+def test_several_starts_give_the_best_of_them(board, runs, monkeypatch):
+    monkeypatch.setattr(fit, "MAX_STEPS", 3)  # so that they do not all end alike
+    targets = [t.condensed() for t in targets_from(board, runs, constants_at([0.4] * len(FITTED)))]
+    found = fit_from_several(board, targets)
+    assert (found.starts.count, found.starts.converged) == (5, 0)
+    assert found.objective <= fit_constants(board, targets).objective
+    assert found.starts.cost_percent > 1
+    assert found.starts.prediction_percent > 1
+
+
+def test_joined_runs_cost_what_each_of_them_does(board, constants, runs):
+    kept = np.arange(len(CELLS)) % 3 == 1
+    parts = [runs.only(kept), runs.only(~kept)]
+    for whole, *each in zip(
+        joined(parts).energy_and_duration(board, constants),
+        *(part.energy_and_duration(board, constants) for part in parts),
+        strict=True,
+    ):
+        assert whole == pytest.approx(np.concatenate(each), rel=1e-12)
 
 
 def test_shares_there_and_back_are_the_start():

@@ -56,6 +56,7 @@ def test_transfer_keeps_the_share_of_the_limit_that_each_load_draws(gpu_id, boar
     for loads in (
         lambda c, g: c.active_power_w / g.power_limit_w,
         lambda c, g: c.run_overhead_w / g.power_limit_w,
+        lambda c, g: c.request_energy_j / g.power_limit_w,
         lambda c, g: c.flop_energy_j * g.fp16_flops / g.power_limit_w,
         lambda c, g: c.byte_energy_j * g.bandwidth_bytes_per_s / g.power_limit_w,
         lambda c, g: c.kv_byte_energy_j * g.bandwidth_bytes_per_s / g.power_limit_w,

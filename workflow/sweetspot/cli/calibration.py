@@ -109,6 +109,13 @@ def _print(found: "CalibrationFile", out: Path) -> None:
         print(f"mean error on cells held out, {name}: {error:.2f} %")
     for name, error in found.errors_percent.items():
         print(f"mean error on what it was fitted to, no evidence, {name}: {error:.2f} %")
+    if found.search is not None:
+        print(f"the search {found.search.ended}")
+    if found.starts is not None:
+        print(
+            f"from {found.starts.count} starts: simulated numbers differ by"
+            f" {found.starts.prediction_percent:.2f} % at most"
+        )
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
     command = ["predict", "--calibration", str(out), *flags_of(TRAITS[found.engine])]

@@ -16,11 +16,11 @@ _EVALUATE = """\
 Fit the simulator's constants again, as each test says, and hold what comes out against published
 numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficiencies that its text
 states, and NVIDIA's throughput of Llama 3.1 8B; with --measured also against cells that a campaign
-measured. All of it takes a minute or two.
+measured. All of it takes a minute.
 
-Each test says what its constants saw. Figures of numbers that they saw are the error of a fit, and
-evidence for nothing; the others are predictions. The laws of the simulator were chosen with all of
-these numbers in sight: only constants are held out, here as everywhere."""
+Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
+and evidence for nothing; the others are predictions. The laws of the simulator were chosen with all
+of these numbers in sight: only constants are held out, here as everywhere."""
 
 _EXAMPLES = """\
 examples:
@@ -104,6 +104,9 @@ def _print(name: str, row: "Row") -> None:
     print(
         f"  {row.evidence}; constants: {row.level}, fitted to: {', '.join(row.seen) or 'nothing'}"
     )
+    stopped = [search.ended for search in row.searches if not search.converged]
+    if stopped:
+        print(f"  {len(stopped)} of {len(row.searches)} fits did not converge: {stopped[0]}")
     for figure in row.figures:
         met = {True: "met", False: "NOT MET"}[figure.met] if figure.target else "no target"
         value = f"{figure.value:.{figure.decimals}f} {figure.unit}"

@@ -8,11 +8,15 @@ import numpy as np
 
 from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants
-from sweetspot.simulator.calibration.identifiability import Identifiability
+from sweetspot.simulator.calibration.fit import (
+    Fit,
+    Identifiability,
+    Target,
+    fit_from_several,
+)
 from sweetspot.simulator.calibration.runs import BoolArray
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
-from sweetspot.simulator.constants.calibration_file import Level
+from sweetspot.simulator.constants.calibration_file import Level, Search, Starts
 from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants
 
 
@@ -53,9 +57,11 @@ class Row:
         test: in a few words.
         level: what kind of calibration it is.
         seen: what the constants were fitted to.
-        predicted: whether the figures are of numbers that no fit of the row saw.
+        predicted: whether the figures are of numbers that no fit of the row was fitted to.
         by_model: errors in %, for tests that have one per model.
         identifiability: of the fit; None where nothing, or more than one thing, was fitted.
+        searches: how each fit of the row ended.
+        starts: what searches from other starts found; None where there were none.
     """
 
     test: str
@@ -65,6 +71,8 @@ class Row:
     figures: tuple[Figure, ...]
     by_model: Mapping[str, float] = field(default_factory=dict)
     identifiability: Identifiability | None = None
+    searches: tuple[Search, ...] = ()
+    starts: Starts | None = None
 
     @property
     def met(self) -> bool:
@@ -105,18 +113,21 @@ class Evaluation:
 
     @cached_property
     def joint(self) -> Fit:
-        """The fit to both; the calibration that ships is the same."""
-        return self.fit(np.full(self.surfaces.values.size, True))
+        """The fit to both, from several starts."""
+        return fit_from_several(self.board, self.targets(self.names))
 
     def of(self, models: Iterable[str]) -> BoolArray:
         """Return which cells of `surfaces` are of these models."""
         chosen: BoolArray = np.isin(self.models, list(models))
         return chosen
 
-    def fit(self, seen: BoolArray) -> Fit:
-        """Return the fit to some cells of the surfaces and to all of the throughput."""
-        targets = [self._quick_surfaces.only(seen), self._quick_throughput]
-        return fit_constants(self.board, targets)
+    def targets(self, models: Iterable[str]) -> list[Target]:
+        """Return all cells of these models and the throughput, as a fit takes them."""
+        return [self._quick_surfaces.only(self.of(models)), self._quick_throughput]
+
+    def error_beyond(self, models: Iterable[str], fit: Fit) -> float:
+        """Return a fit's mean error on the surfaces of all but these models, in %."""
+        return self.surfaces.only(~self.of(models)).mean_error_percent(self.board, fit.constants)
 
     def by_model(self, constants: Constants) -> dict[str, float]:
         """Return each model's mean error on its surface, in %."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from sweetspot.errors import InputError
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
-from sweetspot.simulator.calibration.fit import Target
+from sweetspot.simulator.calibration.fit import Fit, Target
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.calibration.runs import BoolArray
 from sweetspot.simulator.calibration.to_cells import (
@@ -37,10 +37,9 @@ class Measured:
         """Return absolute relative errors of each target, in %, one per cell."""
         return [target.errors_percent(self.own.board, constants) for target in self.targets]
 
-    def fitted_without(self, left_out: BoolArray) -> Constants:
-        """Return the constants of a fit to the other cells."""
-        kept = [target.only(~left_out) for target in self.targets]
-        return fit_own(self.own, kept).constants
+    def fitted_without(self, left_out: BoolArray) -> Fit:
+        """Return the fit to the other cells."""
+        return fit_own(self.own, [target.only(~left_out) for target in self.targets])
 
 
 def read_measured(folder: Path) -> Measured:
@@ -70,7 +69,7 @@ def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
 
 
 def as_it_ships(measured: Measured) -> Row:
-    """The shipped calibration of the GPU, which has seen none of these cells."""
+    """The shipped calibration of the GPU, fitted to none of these cells."""
     shipped = load_calibration(measured.own.board)
     errors = measured.errors_percent(shipped_constants(measured.own))
     return Row(
@@ -96,18 +95,20 @@ def from_other_models(measured: Measured) -> Row:
     return _held_out(measured, turns, words, "the other models")
 
 
-def _held_out(measured: Measured, turns: list[BoolArray], words: str, seen: str) -> Row:
+def _held_out(measured: Measured, turns: list[BoolArray], words: str, fitted_to: str) -> Row:
+    fits = [measured.fitted_without(left_out) for left_out in turns]
     errors = [np.full(target.values.size, np.nan) for target in measured.targets]
-    for left_out in turns:
-        found = measured.errors_percent(measured.fitted_without(left_out))
+    for left_out, fit in zip(turns, fits, strict=True):
+        found = measured.errors_percent(fit.constants)
         for every, each in zip(errors, found, strict=True):
             every[left_out] = each[left_out]
     return Row(
         f"{_what(measured)}: {words}",
         "own measurements",
-        (f"measured-{measured.name}: {seen}",),
+        (f"measured-{measured.name}: {fitted_to}",),
         True,
         _figures(measured, errors),
+        searches=tuple(fit.search for fit in fits),
     )
 
 

@@ -7,13 +7,15 @@ or of the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Literal
+from operator import itemgetter
+from typing import Any, Literal
 
 import numpy as np
-from scipy.optimize import least_squares
+from scipy.optimize import minimize
 
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.simulator.calibration.runs import BoolArray, Runs, condensed
+from sweetspot.simulator.calibration.runs import BIN_WIDTH, BoolArray, Runs, condensed, joined
+from sweetspot.simulator.constants.calibration_file import Search, Starts
 from sweetspot.simulator.constants.constants import (
     FITTED,
     REFERENCE_GPU,
@@ -22,6 +24,7 @@ from sweetspot.simulator.constants.constants import (
     stated_constants,
     transfer,
 )
+from sweetspot.simulator.cost.dual import mapped, variable
 from sweetspot.simulator.cost.work import FloatArray
 
 # Residuals beyond 3 % count linearly: a surface is itself a fit, wrong by up to tens of percent
@@ -30,10 +33,19 @@ SOFT_L1_SCALE = 0.03
 # Constants that the data do not tell stay near what kernel tables and data sheets state: moving
 # from there by the width of the bounds costs as much as one cell that is 10 % off.
 PRIOR_WEIGHT = 0.1
+# A search ends where a step changes the cost by less; costs of the fits here are 0.01 to 0.3.
+TOLERANCE = 1e-8
+MAX_STEPS = 500
+# Starts that `fit_from_several` adds to its first.
+OTHER_STARTS = 4
+# A constant's play is how far it may move until the misfit has grown by this share.
+MISFIT_SHARE = 0.01
+# Singular values below this share of the largest one are taken for it.
+FLOOR = 1e-9
 
 _META = {f.name: f.metadata for f in fields(Constants)}
-_LOW = np.array([_META[name]["low"] for name in FITTED])
-_WIDTH = np.array([_META[name]["high"] - _META[name]["low"] for name in FITTED])
+_LOW = [float(_META[name]["low"]) for name in FITTED]
+_WIDTH = [float(_META[name]["high"] - _META[name]["low"]) for name in FITTED]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -54,7 +66,10 @@ class Target:
 
     def ratios(self, board: Gpu, constants: Constants) -> FloatArray:
         """Return simulated over target, one per run."""
-        energy_j, duration_s = self.runs.energy_and_duration(board, constants)
+        return self.ratios_of(*self.runs.energy_and_duration(board, constants))
+
+    def ratios_of(self, energy_j: FloatArray, duration_s: FloatArray) -> FloatArray:
+        """Return the same from what the runs take, each (runs,)."""
         tokens = self.runs.total_output_tokens
         energy = self.quantity == "energy_per_token_j"
         return (energy_j / tokens if energy else tokens / duration_s) / self.values
@@ -73,8 +88,29 @@ class Target:
         return replace(self, runs=self.runs.only(kept), values=self.values[kept], weight=weight)
 
     def condensed(self) -> "Target":
-        """Return the target with runs that are quick to cost."""
-        return replace(self, runs=condensed(self.runs))
+        """Return the target with runs that are quick to cost.
+
+        What weighs more is condensed less: a step that stands for many passes the power limit at
+        once, and the derivatives of the error jump there.
+        """
+        return replace(self, runs=condensed(self.runs, BIN_WIDTH / self.weight))
+
+
+@dataclass(frozen=True, slots=True)
+class Identifiability:
+    """What the residuals at the end of a fit say about its constants.
+
+    Attributes:
+        condition_number: of the data's Jacobian, constants in shares of their bounds' width; above
+            some thousands, mixtures of constants are left to the stated values.
+        play: how far each constant can move, as a share of its bounds' width and with all others
+            following, until the misfit has grown by 1 %: near 0 is known, 1 and more is not.
+        at_bound: constants that the fit pushed to a bound.
+    """
+
+    condition_number: float
+    play: dict[str, float]
+    at_bound: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -87,12 +123,34 @@ class Fit:
         jacobian: (residuals of data, fitted constants) of weighted, softened relative errors, in
             shares of the bounds' width.
         cost: half the sum of squares of these residuals.
+        objective: the cost with the pull to the stated values, which the search made smallest.
+        search: how it ended.
+        starts: what others found beside it; None where there was one start.
     """
 
     constants: Constants
     at_bound: tuple[str, ...]
     jacobian: FloatArray
     cost: float
+    objective: float
+    search: Search
+    starts: Starts | None = None
+
+    def identifiability(self) -> Identifiability:
+        """Return how well the data, without the pull to the stated values, tell each constant.
+
+        A profile in second order: the misfit along one constant, minimised over the others, is a
+        parabola whose curvature is 1 / (inverse Hessian's diagonal element).
+        """
+        _, singular, directions = np.linalg.svd(self.jacobian, full_matrices=False)
+        singular = np.maximum(singular, FLOOR * singular[0])
+        variance = ((directions / singular[:, None]) ** 2).sum(axis=0)
+        play = np.sqrt(2 * MISFIT_SHARE * self.cost * variance)
+        return Identifiability(
+            condition_number=float(singular[0] / singular[-1]),
+            play=dict(zip(FITTED, play.tolist(), strict=True)),
+            at_bound=self.at_bound,
+        )
 
 
 def fit_constants(
@@ -106,6 +164,11 @@ def fit_constants(
 
     Bounds and stated values are an H100 SXM's; another board's are scaled by data sheet.
 
+    The search is a quasi-Newton method with an active set of bounds (SLSQP) on the derivatives of
+    `cost`. One that builds on the Jacobian alone (Gauss-Newton, Levenberg-Marquardt) takes steps
+    that come to nothing: where iterations pass in and out of the power limit, the cost bends far
+    more than these derivatives say.
+
     Args:
         board: the GPU whose constants these are.
         targets: condensed ones make it quick.
@@ -116,36 +179,104 @@ def fit_constants(
     held = stated_constants() if held is None else transfer(held, board, reference)
     first = stated_constants() if start is None else transfer(start, board, reference)
     prior = shares_of(stated_constants())
+    runs = joined([t.runs for t in targets])
+    ends = np.cumsum([t.values.size for t in targets])
+    # Having freed one large array, glibc keeps as much memory from then on. Else arrays of a few
+    # hundred kB go back to the system after each operation, a third of the time of a large fit.
+    np.empty(2**21)
 
-    def residuals(shares: FloatArray) -> FloatArray:
-        candidate = transfer(at_shares(shares, held), reference, board)
-        data = [t.weight * np.log(t.ratios(board, candidate)) for t in targets]
-        return np.concatenate([*data, PRIOR_WEIGHT * (shares - prior)])
+    def errors(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return weighted errors of the data, and their Jacobian."""
+        varied = [variable(n, share) for n, share in zip(FITTED, shares.tolist(), strict=True)]
+        candidate = transfer(at_shares(varied, held), reference, board)
+        taken = runs.energy_and_duration(board, candidate)
+        parts = []
+        for target, end in zip(targets, ends, strict=True):
+            own = slice(end - target.values.size, end)
+            ratios = target.ratios_of(*(mapped(itemgetter(own), each) for each in taken))
+            parts.append(target.weight * np.log(ratios))
+        return _joined(parts)
 
-    result = least_squares(
-        residuals,
+    def objective(shares: FloatArray) -> tuple[float, FloatArray]:
+        data, jacobian = errors(shares)
+        pull = PRIOR_WEIGHT * (shares - prior)
+        slope = jacobian.T @ _soft_slope(data) + PRIOR_WEIGHT * _soft_slope(pull)
+        return float(softened(data).sum() + softened(pull).sum()), slope
+
+    found = minimize(
+        objective,
         np.clip(shares_of(first), 0.005, 0.995),
-        bounds=(0.0, 1.0),
-        loss="soft_l1",
-        f_scale=SOFT_L1_SCALE,
-        ftol=1e-10,
-        xtol=1e-10,
-        max_nfev=100,
+        jac=True,
+        bounds=[(0.0, 1.0)] * len(FITTED),
+        method="SLSQP",
+        options={"ftol": TOLERANCE, "maxiter": MAX_STEPS},
     )
-    of_data = result.fun.size - len(FITTED)
-    soft = SOFT_L1_SCALE**2 * 2 * (np.sqrt(1 + (result.fun[:of_data] / SOFT_L1_SCALE) ** 2) - 1)
-    found = at_shares(result.x, held)
+    data, jacobian = errors(found.x)
+    best = at_shares(found.x.tolist(), held)
     return Fit(
-        transfer(found, reference, board),
-        tuple(at_bound(found)),
-        result.jac[:of_data],
-        float(soft.sum() / 2),
+        transfer(best, reference, board),
+        tuple(at_bound(best)),
+        jacobian * (1 + (data / SOFT_L1_SCALE) ** 2)[:, None] ** -0.75,
+        float(softened(data).sum()),
+        float(found.fun),
+        Search(bool(found.success), _in_short(found), int(found.nfev)),
     )
 
 
-def at_shares(shares: FloatArray, held: Constants) -> Constants:
+def fit_from_several(
+    board: Gpu,
+    targets: Sequence[Target],
+    *,
+    held: Constants | None = None,
+    start: Constants | None = None,
+) -> Fit:
+    """Return the best of several fits, `fit_constants` from `start` and from places drawn.
+
+    Args:
+        board: as `fit_constants`.
+        targets: as `fit_constants`.
+        held: as `fit_constants`.
+        start: as `fit_constants`.
+    """
+    drawn = np.random.default_rng(0).uniform(0.05, 0.95, (OTHER_STARTS, len(FITTED)))
+    reference = gpu(REFERENCE_GPU)
+    others = [transfer(at_shares(s.tolist(), stated_constants()), reference, board) for s in drawn]
+    fits = [fit_constants(board, targets, held=held, start=s) for s in (start, *others)]
+    costs = [fit.objective for fit in fits]
+    ratios = [np.concatenate([t.ratios(board, fit.constants) for t in targets]) for fit in fits]
+    apart = np.max(ratios, axis=0) / np.min(ratios, axis=0) - 1
+    starts = Starts(
+        count=len(fits),
+        converged=sum(fit.search.converged for fit in fits),
+        cost_percent=100 * (max(costs) / min(costs) - 1),
+        prediction_percent=100 * float(apart.max()),
+    )
+    return replace(fits[costs.index(min(costs))], starts=starts)
+
+
+def misfit(board: Gpu, targets: Sequence[Target], constants: Constants) -> float:
+    """Return the `objective` that a fit to these targets would have at these constants."""
+    data = [t.weight * np.log(t.ratios(board, constants)) for t in targets]
+    shares = shares_of(transfer(constants, board, gpu(REFERENCE_GPU)))
+    pull = PRIOR_WEIGHT * (shares - shares_of(stated_constants()))
+    return float(softened(np.concatenate([*data, pull])).sum())
+
+
+def softened(errors: FloatArray) -> FloatArray:
+    """Return what relative errors cost: half their square, in the large a straight line."""
+    cost: FloatArray = SOFT_L1_SCALE**2 * (np.sqrt(1 + (errors / SOFT_L1_SCALE) ** 2) - 1)
+    return cost
+
+
+def _soft_slope(errors: FloatArray) -> FloatArray:
+    """Return the derivative of `softened`."""
+    slope: FloatArray = errors / np.sqrt(1 + (errors / SOFT_L1_SCALE) ** 2)
+    return slope
+
+
+def at_shares(shares: Sequence[float], held: Constants) -> Constants:
     """Return the fitted constants at these places between their bounds (0 to 1)."""
-    values = (_LOW + shares * _WIDTH).tolist()
+    values = [low + share * width for low, share, width in zip(_LOW, shares, _WIDTH, strict=True)]
     return replace(held, **dict(zip(FITTED, values, strict=True)))
 
 
@@ -153,3 +284,18 @@ def shares_of(constants: Constants) -> FloatArray:
     """Return where the fitted constants lie between their bounds, 0 to 1."""
     shares: FloatArray = (np.array([getattr(constants, n) for n in FITTED]) - _LOW) / _WIDTH
     return shares
+
+
+def _joined(parts: Sequence[Any]) -> tuple[FloatArray, FloatArray]:
+    """Return the values of several `Dual`s, and their derivatives by all fitted constants."""
+    values = np.concatenate([part.value for part in parts])
+    return values, np.concatenate([part.jacobian(FITTED) for part in parts])
+
+
+def _in_short(found: Any) -> str:
+    """Return how the optimiser ended."""
+    if found.success:
+        return "converged"
+    if found.nit >= MAX_STEPS:
+        return f"stopped after {MAX_STEPS} steps"
+    return str(found.message).partition("(")[0].strip().lower()

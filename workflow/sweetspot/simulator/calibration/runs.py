@@ -1,6 +1,6 @@
 """Runs laid out so that all of them are costed in one go, and condensed so that a fit is quick."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -10,14 +10,16 @@ import pandas as pd
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.cost.dual import mapped
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.schedule.identical import schedule
 
 # Segments of one run whose FLOPs and bytes lie in the same bins of a logarithmic scale, this wide,
-# are condensed into one. Energies of the paper's cells change by 6e-5 at most, durations by 2e-4.
-BIN_WIDTH = 0.3
+# are condensed into one. Energies of the paper's cells change by 2e-4 at most and 2e-6 on average,
+# durations by 7e-4 and 7e-6.
+BIN_WIDTH = 0.4
 _ALIKE = ("gemm_flops", "prompt_flops", "prompt_bytes", "kv_bytes", "logits")
 
 IntArray = npt.NDArray[np.int64]
@@ -97,16 +99,28 @@ def lay_out(
     return Runs(concatenate(parts), np.repeat(np.arange(len(parts)), lengths), tokens, gpus)
 
 
-def condensed(runs: Runs) -> Runs:
+def joined(parts: Sequence[Runs]) -> Runs:
+    """Return all of several runs, each on as many GPUs."""
+    sizes = [part.total_output_tokens.size for part in parts]
+    before = np.cumsum(sizes) - sizes
+    return Runs(
+        concatenate([part.work for part in parts]),
+        np.concatenate([part.run + first for part, first in zip(parts, before, strict=True)]),
+        np.concatenate([part.total_output_tokens for part in parts]),
+        parts[0].gpus,
+    )
+
+
+def condensed(runs: Runs, bin_width: float = BIN_WIDTH) -> Runs:
     """Return the runs with far fewer segments, and nearly the same energies and durations.
 
     Long segments are cut where the KV cache they read has grown by a bin, each piece stands as its
     middle iteration, and pieces of one run that are alike become their mean. For a fit only, which
     costs the same runs a thousand times.
     """
-    pieces, run = _cut(runs)
+    pieces, run = _cut(runs, bin_width)
     logs = [np.log1p(getattr(pieces, name)) for name in _ALIKE]
-    key = np.stack([run, *(np.rint(log / BIN_WIDTH).astype(np.int64) for log in logs)])
+    key = np.stack([run, *(np.rint(log / bin_width).astype(np.int64) for log in logs)])
     order = np.lexsort(key)
     new = np.any(np.diff(key[:, order], axis=1) != 0, axis=0)
     group = np.empty(run.size, dtype=np.int64)
@@ -121,13 +135,13 @@ def condensed(runs: Runs) -> Runs:
     return replace(runs, work=replace(means, iterations=iterations), run=of_group)
 
 
-def _cut(runs: Runs) -> tuple[Work, IntArray]:
+def _cut(runs: Runs, bin_width: float) -> tuple[Work, IntArray]:
     """Return pieces of segments without growth, and to which run each belongs."""
     found = runs.work
     count = found.iterations
     with np.errstate(divide="ignore", invalid="ignore"):
         grown = np.log1p(np.nan_to_num(count * found.kv_bytes_growth / found.kv_bytes))
-    pieces = np.clip(np.ceil(grown / BIN_WIDTH), 1, count).astype(np.int64)
+    pieces = np.clip(np.ceil(grown / bin_width), 1, count).astype(np.int64)
     segment = np.repeat(np.arange(count.size), pieces)
     place = np.arange(segment.size) - np.repeat(np.cumsum(pieces) - pieces, pieces)
     steps, log_growth = count[segment], grown[segment]
@@ -157,7 +171,11 @@ def _cut(runs: Runs) -> tuple[Work, IntArray]:
 
 
 def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
-    return np.bincount(group, values, groups).astype(np.float64)
+    def sums(each: FloatArray) -> FloatArray:
+        return np.bincount(group, each, groups).astype(np.float64)
+
+    found: FloatArray = mapped(sums, values)
+    return found
 
 
 def _each(found: Work, change: Callable[[FloatArray], FloatArray]) -> Work:

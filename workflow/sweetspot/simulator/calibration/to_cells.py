@@ -1,6 +1,6 @@
 """Constants fitted to a user's own measured cells, with the error on cells held out of the fit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
-from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants
+from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.calibration.runs import BoolArray, lay_out
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, load_calibration
@@ -52,10 +52,10 @@ def calibrate_to_cells(
             f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
         )
     targets = own_targets(own)
-    fit = fit_own(own, [target.only(~held_out) for target in targets])
+    fit = fit_own(own, [target.only(~held_out) for target in targets], fit_from_several)
     errors = {
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
-        for which, kept in (("seen", ~held_out), ("held out", held_out))
+        for which, kept in (("fitted to", ~held_out), ("held out", held_out))
     }
     what = f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
     return CalibrationFile.of(
@@ -65,9 +65,11 @@ def calibrate_to_cells(
         engine="tensorrt-llm" if own.simulated else own.engine,
         level="data sheet" if own.simulated else "own measurements",
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
-        errors_percent=errors["seen"],
+        errors_percent=errors["fitted to"],
         held_out_errors_percent=errors["held out"],
         at_bound=list(fit.at_bound),
+        search=fit.search,
+        starts=fit.starts,
     )
 
 
@@ -90,10 +92,12 @@ def shipped_constants(own: OwnCells) -> Constants:
     return constants if own.simulated else replace(constants, run_overhead_s=0.0)
 
 
-def fit_own(own: OwnCells, targets: Sequence[Target]) -> Fit:
+def fit_own(
+    own: OwnCells, targets: Sequence[Target], fit: Callable[..., Fit] = fit_constants
+) -> Fit:
     """Return the fit to these targets, which are some of those that the cells give."""
     start = shipped_constants(own)
-    return fit_constants(own.board, [t.condensed() for t in targets], held=start, start=start)
+    return fit(own.board, [t.condensed() for t in targets], held=start, start=start)
 
 
 def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:

@@ -5,7 +5,7 @@ import numpy as np
 from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.fit import Target, fit_constants
+from sweetspot.simulator.calibration.fit import Target, fit_from_several
 from sweetspot.simulator.calibration.runs import lay_out
 from sweetspot.simulator.constants.calibration_file import CalibrationFile
 from sweetspot.simulator.constants.constants import REFERENCE_GPU
@@ -53,7 +53,7 @@ def calibrate_to_published() -> CalibrationFile:
     """Return the calibration fitted at once to the paper's surfaces and NVIDIA's throughput."""
     board = gpu(REFERENCE_GPU)
     surfaces, throughput = surface_target(board), throughput_target(board)
-    fit = fit_constants(board, [surfaces.condensed(), throughput.condensed()])
+    fit = fit_from_several(board, [surfaces.condensed(), throughput.condensed()])
     found = fit.constants
     return CalibrationFile.of(
         found,
@@ -62,6 +62,8 @@ def calibrate_to_published() -> CalibrationFile:
         level="published numbers",
         seen=[SURFACES, THROUGHPUT],
         at_bound=list(fit.at_bound),
+        search=fit.search,
+        starts=fit.starts,
         errors_percent={
             "energy_per_token_table5_surfaces": surfaces.mean_error_percent(board, found),
             "throughput_llama_3_1_8b_fp16": throughput.mean_error_percent(board, found),

@@ -21,6 +21,38 @@ Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
 EFFICIENCIES = tuple(f.name for f in fields(Constants) if f.name.endswith("_efficiency"))
 
 
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How the search for the constants ended.
+
+    Attributes:
+        converged: whether no step made the cost smaller any more.
+        ended: in words; where it did not converge, the optimiser's.
+        evaluations: of all cells' costs and their derivatives.
+    """
+
+    converged: bool
+    ended: str
+    evaluations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """What searches from several starts found: one optimum, or many.
+
+    Attributes:
+        count: how many, each drawn within the bounds but the first.
+        converged: how many of them did.
+        cost_percent: by how much the highest cost that one ended at is above the lowest.
+        prediction_percent: how far two of them are apart, at most, in what they give for a run.
+    """
+
+    count: int
+    converged: int
+    cost_percent: float
+    prediction_percent: float
+
+
 class CalibrationFile(BaseModel):
     """A calibration as it lies on disk."""
 
@@ -39,6 +71,8 @@ class CalibrationFile(BaseModel):
         default_factory=dict, description="mean absolute errors on what was held out"
     )
     at_bound: list[str] = Field(description="constants that the fit pushed to a bound")
+    search: Search | None = Field(default=None, description="how the fit ended")
+    starts: Starts | None = Field(default=None, description="what other searches found beside it")
     constants: dict[str, Finite]
 
     @classmethod

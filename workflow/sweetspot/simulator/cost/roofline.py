@@ -6,6 +6,7 @@ import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.cost.dual import value_of, with_slopes
 from sweetspot.simulator.cost.fp8 import in_16_bit
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
 from sweetspot.simulator.cost.work import WIDE_HEAD_PENALTY, FloatArray, Work
@@ -38,19 +39,19 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     segment. Its power, active_power_w + E / t, may not pass LIMIT_SHARE of the limit; where it
     would, clocks drop and t becomes E / (that limit - active_power_w). The sum over j of the larger
     of two straight lines is taken in closed form, so the result is exact whatever the segment's
-    length.
+    length. Constants may be `dual.variable`s: time and energy then have their derivatives by these.
     """
     c = constants
     work = in_16_bit(work, gpu)
     time_s, time_growth_s = _roofline_s(work, gpu, c)
     time_s = time_s + link_s(work, gpu)
-    dynamic_j = c.flop_energy_j * (
+    flops_j = c.flop_energy_j * (
         _costed_flops(work.gemm_flops, work.weight_bytes + work.gemm_bytes, c)
         + _costed_flops(work.logit_flops, work.logit_weight_bytes, c)
         + work.prompt_flops
         + work.decode_flops
     )
-    dynamic_j += c.byte_energy_j * (
+    bytes_j = c.byte_energy_j * (
         work.weight_bytes
         + c.gemm_passes * work.gemm_bytes
         + c.elementwise_passes * work.elementwise_bytes
@@ -62,8 +63,8 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
         (work.queries_per_kv_head / REFERENCE_QUERIES) ** -c.kv_energy_sharing
         * (1 + (c.wide_head_energy - 1) * work.wide_heads)
     )
-    dynamic_j += kv_byte_j * work.kv_bytes + c.request_energy_j * work.prompts_finished
-    dynamic_j += LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
+    others_j = kv_byte_j * work.kv_bytes + c.request_energy_j * work.prompts_finished
+    dynamic_j = flops_j + bytes_j + others_j + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
     growth_j = c.flop_energy_j * work.decode_flops_growth + kv_byte_j * work.kv_bytes_growth
     dynamic_limit_w = headroom_w(gpu, c)
     k = work.iterations
@@ -112,8 +113,8 @@ def _costed_flops(flops: FloatArray, moved_bytes: FloatArray, c: Constants) -> F
 
     Where it does, clocks and voltage stay up; where compute does, the power limit lowers them.
     """
-    with np.errstate(invalid="ignore"):
-        streaming = np.nan_to_num(moved_bytes / (moved_bytes + flops / BALANCE))
+    some = np.finfo(np.float64).tiny  # of no work nothing streams
+    streaming = moved_bytes / np.maximum(moved_bytes + flops / BALANCE, some)
     costed: FloatArray = flops * (1 + c.streaming_flop_energy * streaming)
     return costed
 
@@ -123,19 +124,34 @@ def _overlap(compute_s: FloatArray, memory_s: FloatArray) -> FloatArray:
     return combined
 
 
-def _sum_of_line(first: FloatArray, growth: FloatArray, count: FloatArray) -> FloatArray:
+def _sum_of_line(
+    first: FloatArray | float, growth: FloatArray | float, count: FloatArray
+) -> FloatArray:
     """Return the sum of first + growth * j over j = 0 .. count-1."""
     return count * first + growth * count * (count - 1) / 2
 
 
 def _sum_of_positive_part(first: FloatArray, growth: FloatArray, count: FloatArray) -> FloatArray:
-    """Return the sum of max(0, first + growth * j) over j = 0 .. count-1."""
+    """Return the sum of max(0, first + growth * j) over j = 0 .. count-1.
+
+    Where the line is positive is a range of j, and the derivative that of the sum over this range.
+    """
+    line = value_of(first), value_of(growth)
+    begin, end = _positive_range(*line, count)
+    total = np.maximum(_sum_of_line(*line, end) - _sum_of_line(*line, begin), 0.0)
+    places = _sum_of_line(0.0, 1.0, end) - _sum_of_line(0.0, 1.0, begin)
+    summed: FloatArray = with_slopes(total, (first, end - begin), (growth, places))
+    return summed
+
+
+def _positive_range(
+    first: FloatArray, growth: FloatArray, count: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the j, from the first to before the last, at which first + growth * j is positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
         root = -first / growth
     falling = np.clip(np.ceil(root), 0, count)  # positive for j < root
     rising = np.clip(np.floor(root) + 1, 0, count)  # positive for j > root
     begin = np.where(growth > 0, rising, 0.0)
     end = np.where(growth < 0, falling, np.where((growth == 0) & (first <= 0), 0.0, count))
-    begin = np.where(growth == 0, 0.0, begin)
-    total = _sum_of_line(first, growth, end) - _sum_of_line(first, growth, begin)
-    return np.maximum(total, 0.0)
+    return np.where(growth == 0, 0.0, begin), end

@@ -1,0 +1,98 @@
+"""Numbers that carry their derivatives: a formula gives its gradient as it is written.
+
+What computes with numbers or arrays takes a `Dual` in their place, and its result is one, too: so
+the laws of cost are written once, for values and for derivatives. Formulae are typed for numbers
+all the same, as they do not know of it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from sweetspot.simulator.cost.work import FloatArray
+
+_TINY = np.finfo(np.float64).tiny
+# By ufunc and argument: what a derivative d of the argument is in the result, v.
+_RULES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
+    np.add: (lambda d, v, a, b: d, lambda d, v, a, b: d),
+    np.subtract: (lambda d, v, a, b: d, lambda d, v, a, b: -d),
+    np.multiply: (lambda d, v, a, b: d * b, lambda d, v, a, b: d * a),
+    np.divide: (lambda d, v, a, b: d / b, lambda d, v, a, b: -d / b * v),
+    np.power: (
+        lambda d, v, a, b: d * (b * v / np.maximum(a, _TINY)),
+        lambda d, v, a, b: d * (v * np.log(a)),
+    ),
+    np.maximum: (lambda d, v, a, b: d * (a > b), lambda d, v, a, b: d * (a <= b)),
+    np.negative: (lambda d, v, a: -d,),
+    np.log: (lambda d, v, a: d / a,),
+}
+
+
+class Dual(NDArrayOperatorsMixin):
+    """A number, or an array, and its derivatives.
+
+    Attributes:
+        value: what it is.
+        slopes: its derivative by each variable that it depends on; each as the value, or a number
+            that stands for all of it.
+    """
+
+    def __init__(self, value: Any, slopes: Mapping[str, Any]) -> None:
+        """Take both as they are."""
+        self.value = value
+        self.slopes = slopes
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """Apply an operation to the values, and the chain rule to the derivatives."""
+        if method != "__call__" or options or ufunc not in _RULES:
+            return NotImplemented
+        values = [value_of(each) for each in inputs]
+        found = ufunc(*values)
+        slopes: dict[str, Any] = {}
+        for each, rule in zip(inputs, _RULES[ufunc], strict=True):
+            if isinstance(each, Dual):
+                _add(slopes, {n: rule(d, found, *values) for n, d in each.slopes.items()})
+        return Dual(found, slopes)
+
+    def jacobian(self, names: Sequence[str]) -> FloatArray:
+        """Return the derivatives of an array of shape (n,) by these variables, (n, variables)."""
+        columns = [np.broadcast_to(self.slopes.get(name, 0.0), self.value.shape) for name in names]
+        return np.stack(columns, axis=1)
+
+
+def variable(name: str, value: float) -> Any:
+    """Return a number that derivatives are taken by."""
+    return Dual(value, {name: 1.0})
+
+
+def value_of(number: Any) -> Any:
+    """Return a number without its derivatives."""
+    return number.value if isinstance(number, Dual) else number
+
+
+def mapped(linear: Callable[[Any], Any], number: Any) -> Any:
+    """Return a linear function of a number, and of its derivatives where it has some."""
+    if not isinstance(number, Dual):
+        return linear(number)
+    return Dual(linear(number.value), {n: linear(slope) for n, slope in number.slopes.items()})
+
+
+def with_slopes(value: Any, *depends: tuple[Any, Any]) -> Any:
+    """Return what was computed of plain values, with the derivatives that come of its arguments.
+
+    Args:
+        value: the result.
+        depends: each argument, with the result's partial derivative by it.
+    """
+    slopes: dict[str, Any] = {}
+    for argument, partial in depends:
+        if isinstance(argument, Dual):
+            _add(slopes, {name: slope * partial for name, slope in argument.slopes.items()})
+    return Dual(value, slopes) if slopes else value
+
+
+def _add(slopes: dict[str, Any], more: Mapping[str, Any]) -> None:
+    for name, slope in more.items():
+        slopes[name] = slopes[name] + slope if name in slopes else slope
