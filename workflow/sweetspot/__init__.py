@@ -3,7 +3,8 @@
 What a notebook needs is here; docs/python.md shows each at work. A name loads what it needs when it
 is first used, so that planning a workflow imports this package without numpy or pandas:
 
-- `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load
+- `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
+  `Limits`, `Precision` and `Traits` are what the latter takes)
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `read_cells`, `fit_forms`, `sweet_spot`: from a run's cells.csv to fits and sweet spots
 """
@@ -19,14 +20,18 @@ if TYPE_CHECKING:
     from sweetspot.catalog import load_model
     from sweetspot.catalog import model_ids as models
     from sweetspot.cells.read import read_cells
+    from sweetspot.config import Limits, Precision, Traits
     from sweetspot.simulator.schedule.requests import Request
 
 __version__ = "0.1.0"
 __all__ = [
     "Fits",
+    "Limits",
+    "Precision",
     "Prediction",
     "Request",
     "Simulated",
+    "Traits",
     "__version__",
     "fit_forms",
     "gpus",
@@ -40,9 +45,12 @@ __all__ = [
 
 _HOMES = {
     "Fits": "analysis.fits",
+    "Limits": "config",
+    "Precision": "config",
     "Prediction": "ask.predict",
     "Request": "simulator.schedule.requests",
     "Simulated": "ask.load",
+    "Traits": "config",
     "fit_forms": "analysis.fits",
     "gpus": "catalog.gpus:gpu_ids",
     "load_model": "catalog.loading",
