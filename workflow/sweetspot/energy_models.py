@@ -3,10 +3,10 @@
 I are the input tokens and O the output tokens of a request; e = E / (N·O). Every form is linear
 in its coefficients and contains a constant.
 
-Source: "Determining Energy Efficiency Sweet Spots in Production LLM Inference"
-(arXiv 2602.05695), Table 1 and Eqs. 4 to 6. Baselines 1 and 2 are after Niu et al. (2025),
-3 after Wilhelm et al. (2025), 4 after Wilkins et al. (2024, arXiv 2407.04014), whose energy of a
-request is b0·I + b1·O + b2·I·O.
+Source: "SweetSpot: An Analytical Model for Predicting Energy Efficiency of LLM Inference"
+(arXiv 2602.05695), Table 1 and Eqs. 4 to 6 of version 1. Baselines 1 and 2 are after Niu et al.
+(2025), 3 after Wilhelm et al. (2025), 4 after Wilkins et al. (2024, arXiv 2407.04014), whose energy
+of a request is b0·I + b1·O + b2·I·O.
 """
 
 from collections.abc import Callable, Sequence

@@ -34,7 +34,7 @@ class Lengths:
             of real requests are.
 
     Raises:
-        InputError: mean below 1 or stdev below 0, or one of them no finite number.
+        InputError: mean below 1 or stdev below 0, or one of them is not finite.
     """
 
     mean: float
