@@ -106,5 +106,5 @@ def test_command_of_an_extra_names_it_in_one_line(core, tmp_path):
     [line] = done.stderr.splitlines()
     assert line == (
         "sweetspot: error: this command needs the extra `analysis` (pandas is missing):"
-        " pip install 'sweetspot-llm[analysis]', or '.[analysis]' in a clone"
+        " pip install '.[analysis]' in a clone, or 'WHEEL[analysis]' with the wheel's file"
     )

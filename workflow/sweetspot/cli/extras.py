@@ -16,7 +16,7 @@ def missing_package(error: ImportError) -> str | None:
         if name in ANALYSIS:
             return (
                 f"this command needs the extra `analysis` ({name} is missing):"
-                " pip install 'sweetspot-llm[analysis]', or '.[analysis]' in a clone"
+                " pip install '.[analysis]' in a clone, or 'WHEEL[analysis]' with the wheel's file"
             )
         if name in CORE:
             return f"{name} is missing: pip install {' '.join(CORE.values())}"
