@@ -28,6 +28,10 @@ PUBLISHED = {
     for test in (*MANY_FITS, *(test for test in checks.TESTS if test not in MANY_FITS))
 }
 MEASURED = dict(measured_tests(ROOT / "data" / "h200-vllm"))
+CASES = [
+    pytest.param(name, marks=pytest.mark.slow if PUBLISHED.get(name) in MANY_FITS else ())
+    for name in (*PUBLISHED, *MEASURED)
+]
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +39,7 @@ def evaluation():
     return Evaluation()
 
 
-@pytest.mark.parametrize("name", [*PUBLISHED, *MEASURED])
+@pytest.mark.parametrize("name", CASES)
 def test_row_meets_its_targets_and_is_what_the_page_says(evaluation, name):
     row = PUBLISHED[name](evaluation) if name in PUBLISHED else MEASURED[name]()
     assert row.met, row

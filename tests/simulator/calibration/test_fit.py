@@ -128,6 +128,12 @@ def test_several_starts_give_the_best_of_them(board, runs, monkeypatch):
     assert found.starts.prediction_percent > 1
 
 
+def test_what_weighs_more_is_condensed_less(board, runs):
+    (target, _) = targets_from(board, runs, stated_constants())
+    light, heavy = (replace(target, weight=w).condensed().runs.run.size for w in (1.0, 8.0))
+    assert light < heavy / 2
+
+
 def test_joined_runs_cost_what_each_of_them_does(board, constants, runs):
     kept = np.arange(len(CELLS)) % 3 == 1
     parts = [runs.only(kept), runs.only(~kept)]

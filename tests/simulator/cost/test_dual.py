@@ -8,6 +8,7 @@ from sweetspot.simulator.calibration.fit import at_shares, shares_of
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.constants import FITTED, stated_constants, transfer
 from sweetspot.simulator.cost.dual import Dual, variable, with_slopes
+from sweetspot.simulator.cost.roofline import _sum_of_positive_part
 
 STEP = 1e-6  # of the bounds' width
 
@@ -53,6 +54,26 @@ def test_derivative_by_every_constant_is_what_differences_say(cells, shares, whi
             assert smooth.mean() > 0.9, name
             off = np.abs(jacobian[:, i] - slope) / (np.abs(slope) + plain)
             assert off[smooth].max() < 1e-6, name
+
+
+@pytest.mark.parametrize(
+    ("first", "growth"),
+    [(-2.5, 1.0), (2.5, -1.0), (1.0, 0.5), (-1.0, -0.5), (1.5, 0.0), (-1.5, 0.0)],
+    ids=["joins", "leaves", "above", "below", "flat above", "flat below"],
+)
+def test_derivative_of_a_sum_that_comes_to_the_limit_midway(first, growth):
+    def summed(first, growth):
+        line = np.array([1.0]) * first, np.array([1.0]) * growth
+        return _sum_of_positive_part(*line, np.array([10.0]))
+
+    found = summed(variable("first", first), variable("growth", growth))
+    step = 1e-6
+    by_first = (summed(first + step, growth) - summed(first - step, growth)) / (2 * step)
+    assert found.value == summed(first, growth)
+    assert found.slopes["first"] == pytest.approx(by_first, abs=1e-6)
+    if growth:  # from a flat line every growth goes somewhere else
+        by_growth = (summed(first, growth + step) - summed(first, growth - step)) / (2 * step)
+        assert found.slopes["growth"] == pytest.approx(by_growth, abs=1e-6)
 
 
 def test_result_of_plain_numbers_is_plain():
