@@ -48,6 +48,9 @@ def test_planted_constants_are_met_on_cells_that_wereheld_out_cells(tmp_path, gp
     assert found.held_out_errors_percent["throughput"] < 1
     assert found.constants["run_overhead_s"] == 0
     file = tmp_path / "calibration.json"
+    assert found.search.converged
+    assert (found.starts.count, found.starts.converged) == (5, 5)
+    assert found.starts.prediction_percent < 1
     file.write_text(found.model_dump_json(), encoding="utf-8")
     assert load_calibration(gpu(gpu_id), file).level == "own measurements"
 

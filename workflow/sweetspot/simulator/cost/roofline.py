@@ -13,7 +13,7 @@ from sweetspot.simulator.cost.work import WIDE_HEAD_PENALTY, FloatArray, Work
 
 # Compute and memory time of a GEMM overlap, but not perfectly. Their 4.4-norm, 79 % of peak FLOP/s,
 # 83 % of peak bandwidth and 3.7 us meet 576 GEMMs of TensorRT-LLM 1.3.0rc20 on H100, m = 1 to 8192,
-# within 4.0 % in the mean (NVIDIA AIConfigurator 0.12.0).
+# within 4.0 % on average (NVIDIA AIConfigurator 0.12.0).
 OVERLAP_NORM = 4.4
 # Boards at their limit of 700 W read 690 to 693 W (H200 kernel power tables of AIConfigurator's
 # repository; H100 of ML.ENERGY v3).
