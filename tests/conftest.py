@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -41,6 +42,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 settings.register_profile("ci", deadline=None, max_examples=50)
 settings.register_profile("nightly", deadline=None, max_examples=500)
 settings.load_profile("ci")
+
+# A shell has its background jobs ignore Ctrl-C, and all that they start; some of it is tested.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
