@@ -38,7 +38,7 @@ def measured(gpu_id, **changes):
 
 
 @pytest.mark.parametrize("gpu_id", ["h100-sxm", "a100-80gb"])
-def test_planted_constants_are_met_on_cells_that_wereheld_out_cells(tmp_path, gpu_id):
+def test_planted_constants_are_met_on_cells_that_were_held_out(tmp_path, gpu_id):
     path = tmp_path / "cells.csv"
     measured(gpu_id).to_csv(path, index=False)
     found = calibrate_to_cells(path, gpu_id, hold_out=4)
