@@ -10,7 +10,7 @@ import pytest
 
 from sweetspot import published
 from sweetspot.analysis.comparison import compare
-from sweetspot.analysis.fits import fit_forms
+from sweetspot.analysis.fits import fit_forms, write_fits
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
 from sweetspot.catalog import catalog_entry, model_ids
 from sweetspot.errors import InputError
@@ -203,6 +203,16 @@ def test_comparison_is_short_and_says_what_is_not_evidence(tables):
     assert "Not independent: the simulator's constants were fitted to Table 5" in table.notes[0]
     assert (table.frame["quantity"] == "alpha5").sum() == 1
     assert "13 models" in set(table.frame["model"])
+
+
+@pytest.mark.parametrize("name", ["null", "7"])
+def test_table_from_files_has_a_model_whatever_it_is_called(cells, tmp_path, name):
+    one = cells[cells["model"] == "opt-1.3b"].assign(model=name)
+    one.to_csv(tmp_path / "cells.csv", index=False)
+    write_fits(tmp_path / "cells.csv", tmp_path)
+    models = table_models([replace(catalog_entry("opt-1.3b").architecture, id=name)])
+    for table in ("table3_mape", "table5_coefficients"):
+        assert name in set(make_table(table, models, tmp_path, None).frame["name"])
 
 
 @pytest.mark.parametrize("content", ["", "x\n1\n"])

@@ -33,6 +33,11 @@ _QUALITY = [
     *["form", "cells", "cells_left_out", "mape_percent", "r_squared"],
     *["simulated", "status", "reason"],
 ]
+# Columns of texts, of all tables that the analysis writes
+_TEXTS = (
+    *("model", "form", "term", "stars", "status", "reason"),
+    *("where", "quantity", "condition", "unit", "evidence", "engine", "gpu", "calibration"),
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -124,15 +129,26 @@ def read_fits(folder: Path) -> Fits:
         InputError: a file is missing or is not a table.
     """
     try:
-        coefficients = _read(
-            folder / "coefficients.csv", _COEFFICIENTS, ["value", "std_error", "p_value"]
-        )
-        quality = _read(folder / "quality.csv", _QUALITY, ["mape_percent", "r_squared"])
+        coefficients = _read(folder / "coefficients.csv", _COEFFICIENTS)
+        quality = _read(folder / "quality.csv", _QUALITY)
     except (OSError, ValueError) as error:
         raise InputError(
             f"cannot read the fits in {folder}: {error}; delete the folder and fit again"
         ) from error
     return Fits(coefficients, quality)
+
+
+def read_written(path: Path) -> pd.DataFrame:
+    """Read back a table of the analysis: texts, which may be empty, and numbers, NaN where empty.
+
+    Raises:
+        OSError, ValueError: it cannot be read, or is not a table.
+    """
+    # A model may be called 7, or null: pandas would take these for numbers.
+    table = pd.read_csv(
+        path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(_TEXTS, str)
+    )
+    return table.assign(**{name: table[name].fillna("") for name in _TEXTS if name in table})
 
 
 def write_fits(cells_csv: Path, out_dir: Path) -> None:
@@ -153,13 +169,8 @@ def write_fits(cells_csv: Path, out_dir: Path) -> None:
         write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
 
 
-def _read(path: Path, columns: Sequence[str], numbers: list[str]) -> pd.DataFrame:
-    """Read one table; only the columns `numbers` can be empty, which is NaN."""
-    table = pd.read_csv(
-        path,
-        keep_default_na=False,
-        na_values={column: [""] for column in numbers},
-    )
+def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    table = read_written(path)
     if list(table.columns) != list(columns):
         raise ValueError(f"{path.name} has other columns than a fit writes")
     return table

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.analysis.comparison import COLUMNS
-from sweetspot.analysis.fits import read_fits
+from sweetspot.analysis.fits import read_fits, read_written
 from sweetspot.analysis.sweet_spots import EXTREMES, SWEET_SPOTS
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.outputs import TABLE_OF_MODELS, TABLES_OF_FITS
@@ -62,7 +62,7 @@ def make_table(
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     try:
-        table = pd.read_csv(path)
+        table = read_written(path)
     except (OSError, ValueError) as e:
         raise InputError(f"cannot read {path}: {e}; delete it and make it again") from e
     missing = [column for column in columns if column not in table]
