@@ -24,6 +24,7 @@ def test_tree_is_the_one_in_the_docstring():
     ("name", "message"),
     [
         ("lama", "unknown model 'lama'; did you mean 'llama'? known: llama, opt, qwen"),
+        ("LAMA", "unknown model 'LAMA'; did you mean 'llama'? known: llama, opt, qwen"),
         ("q", "unknown model 'q'; did you mean 'qwen'? known: llama, opt, qwen"),
         ("xyz", "unknown model 'xyz'; known: llama, opt, qwen"),
         ("", "unknown model ''; known: llama, opt, qwen"),

@@ -120,6 +120,14 @@ def test_mapping_is_a_mapping(data):
     assert refusal(as_mapping, data, "box") == expected
 
 
+def test_message_shows_the_beginning_of_what_is_large():
+    doubled: object = "x" * 10**6
+    for _ in range(60):
+        doubled = [doubled] * 9  # as YAML's aliases do, in no memory
+    for data in (doubled, [1] * 10**6, "x" * 10**6):
+        assert len(refusal(as_mapping, data, "box")) < 20_000
+
+
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
@@ -132,6 +140,7 @@ def test_mapping_is_a_mapping(data):
 )
 def test_model_is_read_or_refused_with_what_to_do(text, wrong, file):
     assert read_as(Box, file('{"size": 3}'), "box") == Box(size=3)
+    assert read_as(Box, file('\ufeff{"size": 3}'), "box") == Box(size=3)
     assert parse_as(list[Box], '[{"size": 3}]', "boxes") == [Box(size=3)]
     path = file(text)
     message = refusal(read_as, Box, path, "box", "take another")

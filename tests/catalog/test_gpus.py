@@ -83,6 +83,8 @@ def test_board_that_is_not_in_the_catalog_is_never_taken_for_another(name):
 def test_unknown_gpu_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="unknown GPU 'h100-sxn'; did you mean 'h100-sxm'"):
         gpu("h100-sxn")
+    with pytest.raises(InputError, match="unknown GPU 'H100 80GB'; known: h100-pcie, h100-sxm"):
+        gpu("H100 80GB")  # not an A100 of 80 GB
 
 
 def test_links_are_those_of_the_data_sheets():

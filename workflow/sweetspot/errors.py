@@ -11,6 +11,10 @@ Every one of them is shown as one line and ends the command with exit code 2.
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from reprlib import Repr
+
+_SHORT = Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, 200, 200, 200
 
 
 class SweetspotError(Exception):
@@ -33,13 +37,19 @@ class MeterError(SweetspotError):
     """The power meter is missing or cannot be trusted."""
 
 
+def shown(value: object) -> str:
+    """Return the value met as a message shows it, however large it is."""
+    return _SHORT.repr(value)
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the valid name that a mistyped one most likely stands for, if any is near."""
-    names = sorted(known)
+    names = {each.lower(): each for each in sorted(known)}
+    name = name.lower()
     # "llama" means "llama-3.1-8b", though "opt-1.3b" may have more letters in common with it.
     near = [each for each in names if name and each.startswith(name)]
     near = near or get_close_matches(name, names, n=1, cutoff=0.5)
-    return near[0] if near else None
+    return names[near[0]] if near else None
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:

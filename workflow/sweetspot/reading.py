@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sweetspot.errors import InputError
+from sweetspot.errors import InputError, shown
 
 if TYPE_CHECKING:  # the catalog is read without pydantic
     from pydantic import ValidationError
@@ -110,7 +110,7 @@ def as_mapping(data: Any, what: str) -> dict[str, Any]:
         InputError: they are not.
     """
     if not isinstance(data, Mapping):
-        raise InputError(f"{what} must be a mapping of keys to values, not {data!r}")
+        raise InputError(f"{what} must be a mapping of keys to values, not {shown(data)}")
     return dict(data)
 
 
@@ -131,6 +131,7 @@ def parse_as(kind: type[Kind], text: str | bytes, what: str, advice: str = "") -
     """
     from pydantic import TypeAdapter, ValidationError
 
+    text = _decoded(text, what, "valid JSON")
     try:
         return TypeAdapter(kind).validate_json(text)  # has a limit of depth of its own
     except ValidationError as e:

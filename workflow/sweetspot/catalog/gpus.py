@@ -88,7 +88,8 @@ def gpu(name: str) -> Gpu:
     key = _key(name) if isinstance(name, str) else ""
     found = _names().get(SHORT_NAMES.get(key, key), ())
     if not found:
-        raise unknown_name("GPU", str(name), gpu_ids())
+        kin = _names().get(key.partition("-")[0], ())  # H100 NVL is nearer to h100-sxm than to a100
+        raise unknown_name("GPU", str(name), kin or gpu_ids())
     if len(found) > 1:
         raise InputError(f"GPU {name!r} can be {' or '.join(map(repr, found))}; name one of them")
     return _gpus()[found[0]]

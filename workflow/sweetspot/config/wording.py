@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
 
-from sweetspot.errors import unknown_name
+from sweetspot.errors import shown, unknown_name
 
 MOST_MISTAKES = 5
 """As many mistakes of one configuration are named; further ones are counted."""
@@ -44,9 +44,7 @@ def _mistake(error: dict[str, Any], model: type[BaseModel]) -> str:
     where = ".".join(str(part) for part in path if not isinstance(part, int))
     if path[-1:] == ("[key]",):  # of a mapping whose names are free
         where = f"{'.'.join(map(str, path[:-2]))}: name"
-    if kind == "invalid_key":
-        return str(unknown_name("key", str(path[-1]), _keys_at(model, ())))
-    if kind == "extra_forbidden":
+    if kind in ("invalid_key", "extra_forbidden"):
         siblings = _keys_at(model, path[:-1])
         section = f" in {'.'.join(map(str, path[:-1]))}" if len(path) > 1 else ""
         return str(unknown_name(f"key{section}", str(path[-1]), siblings))
@@ -55,9 +53,9 @@ def _mistake(error: dict[str, Any], model: type[BaseModel]) -> str:
     if kind == "too_short":
         return f"{where} is empty; it needs at least one entry"
     if kind == "string_type":
-        return f"{where} must be text, not {value!r}; write it in quotes"
+        return f"{where} must be text, not {shown(value)}; write it in quotes"
     wanted = context["words"] if kind == _WORDS else _wanted(kind, context) or error["msg"]
-    return f"{where} {wanted}, not {value!r}"
+    return f"{where} {wanted}, not {shown(value)}"
 
 
 def _wanted(kind: str, context: dict[str, Any]) -> str:

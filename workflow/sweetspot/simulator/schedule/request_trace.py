@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from sweetspot.errors import InputError
+from sweetspot.errors import InputError, shown
 from sweetspot.simulator.schedule.requests import Request
 
 COLUMNS = ("arrival_s", "input_tokens", "output_tokens")
@@ -51,7 +51,7 @@ def _places(header: list[str] | None, path: Path) -> tuple[int, int, int]:
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InputError(
-            f"{path}, line 1: no column {' or '.join(missing)} in {','.join(names)!r};"
+            f"{path}, line 1: no column {' or '.join(missing)} in {shown(','.join(names))};"
             f" a trace has the header {','.join(COLUMNS)}"
         )
     arrival, prompt, answer = (names.index(name) for name in COLUMNS)
@@ -115,5 +115,5 @@ def _not_a_request(row: list[str], places: tuple[int, int, int], where: str) -> 
         except ValueError:
             number = math.nan
         if not -math.inf < number < math.inf:
-            return InputError(f"{where}: {name} must be {wanted}, not {row[place]!r}")
-    return InputError(f"{where}: {','.join(row)!r} is not a request")
+            return InputError(f"{where}: {name} must be {wanted}, not {shown(row[place])}")
+    return InputError(f"{where}: {shown(','.join(row))} is not a request")
