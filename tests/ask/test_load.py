@@ -1,5 +1,6 @@
 """A server's load from Python: what the answer names, and refusals."""
 
+import numpy as np
 import pytest
 
 from sweetspot.ask.load import simulate_load
@@ -104,8 +105,23 @@ def test_long_sequence_is_said():
             EngineError,
             "request 1 of 4000 .4000 tokens does not fit",
         ),
+        (Limits(), [Request(0, 8, 8.5)], InputError, "request 1: output_tokens must be a pos"),
+        (Limits(), [Request(float("inf"), 8, 8)], InputError, "request 1: arrival_s must be fin"),
     ],
 )
 def test_impossible_load_is_refused(limits, requests, error, message):
     with pytest.raises(error, match=message.replace(" .", r" \+ ")):
         simulate_load("opt-1.3b", "h100-sxm", requests, limits=limits)
+
+
+def test_small_integers_of_numpy_do_not_overflow():
+    own, numpys = (
+        simulate_load("opt-1.3b", "h100-sxm", [Request(0, kind(200), kind(100))] * 3)
+        for kind in (int, np.uint8)
+    )
+    assert numpys.served.energy_j == own.served.energy_j
+
+
+def test_unknown_scheduling_is_answered_with_the_known():
+    with pytest.raises(InputError, match="unknown scheduling 'statik'; did you mean 'static'"):
+        simulate_load("opt-1.3b", "h100-sxm", [Request(0, 8, 8)], scheduling="statik")

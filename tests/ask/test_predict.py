@@ -187,7 +187,16 @@ def test_counts_of_numpy_are_counts():
     """A row of a data frame holds numpy's integers."""
     asked = predict("opt-1.3b", "h100-sxm", np.int64(64), np.int32(128), np.int64(10))
     assert asked == predict("opt-1.3b", "h100-sxm", 64, 128, 10)
+    limits = {"max_num_tokens": 4096, "max_seq_len": 2048, "tokens_per_block": 16}
+    assert predict("opt-1.3b", "h100-sxm", 64, 128, 10, **limits) == predict(
+        "opt-1.3b", "h100-sxm", 64, 128, 10, **{name: np.int64(n) for name, n in limits.items()}
+    )
     assert json.loads(json.dumps(asdict(asked)))["output_tokens"] == 128
+
+
+def test_sweet_spot_is_not_looked_for_beyond_what_a_model_is_simulated_for():
+    with pytest.raises(InputError, match="max_seq_len 8193 is more than the 8192 tokens"):
+        predict("opt-1.3b", "h100-sxm", 64, 64, max_seq_len=8193)
 
 
 def test_more_requests_than_change_anything_are_refused():

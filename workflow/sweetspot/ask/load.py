@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from math import isfinite
+from numbers import Integral
+from typing import Any, Literal, get_args
 
 from sweetspot.config import Limits, Precision, Traits
-from sweetspot.errors import InputError
+from sweetspot.errors import InputError, unknown_name
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.deployment.deployment import Deployment, deploy
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
@@ -81,11 +83,9 @@ def simulate_load(
         model, gpu, limits=limits, precision=precision, traits=traits, calibration=calibration
     )
     limits, bounds = deployment.limits, deployment.bounds
-    if limits.max_seq_len > deployment.longest_sequence:
-        raise InputError(
-            f"max_seq_len {limits.max_seq_len} is more than the {deployment.longest_sequence}"
-            f" tokens that {deployment.model.id} is simulated for; lower it"
-        )
+    deployment.require_simulated_length()
+    if scheduling not in get_args(Scheduling):
+        raise unknown_name("scheduling", str(scheduling), get_args(Scheduling))
     scheduler: Scheduler
     requests = _within(requests, limits.max_seq_len)
     if scheduling == "static":
@@ -104,11 +104,26 @@ def simulate_load(
 
 
 def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
-    """Yield the requests up to one that is too long."""
-    for number, request in enumerate(requests, 1):
+    """Yield the requests up to one that makes no sense, or is too long."""
+    for number, given in enumerate(requests, 1):
+        plain = type(given.input_tokens) is type(given.output_tokens) is int
+        request = given if plain else _own_integers(number, given)
+        if not isfinite(request.arrival_s):
+            raise InputError(f"request {number}: arrival_s must be finite, not {request.arrival_s}")
         if request.input_tokens + request.output_tokens > max_seq_len:
             raise InputError(
                 f"request {number} of {request.input_tokens} + {request.output_tokens} tokens is"
                 f" longer than max_seq_len {max_seq_len}; shorten it or raise max_seq_len"
             )
         yield request
+
+
+def _own_integers(number: int, request: Request) -> Request:
+    """Return a request in Python's integers: those of numpy would overflow in sums."""
+    for name in ("input_tokens", "output_tokens"):
+        value = getattr(request, name)
+        if not isinstance(value, Integral):
+            raise InputError(f"request {number}: {name} must be a positive integer, not {value!r}")
+    return request._replace(
+        input_tokens=int(request.input_tokens), output_tokens=int(request.output_tokens)
+    )

@@ -195,6 +195,7 @@ def _require_length(deployment: Deployment, input_tokens: int, output_tokens: in
             f"{asked_for} is more than max_seq_len {deployment.limits.max_seq_len}; shorten one or"
             " raise max_seq_len"
         )
+    deployment.require_simulated_length()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -12,7 +13,14 @@ from sweetspot.reading import as_mapping
 
 
 def _whole_number(value: object) -> object:
-    """Read "64" as 64: Snakemake hands on numbers inside of `--config 'a={b: 64}'` as text."""
+    """Read "64" as 64: Snakemake hands on numbers inside of `--config 'a={b: 64}'` as text.
+
+    Integers of numpy and pandas become Python's own.
+    """
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Integral):
+        return int(value)
     return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value) else value
 
 
@@ -93,12 +101,15 @@ class Limits(Section):
 
     @model_validator(mode="after")
     def _budget_holds_a_batch(self) -> Self:
-        if self.max_num_tokens < max(self.max_batch_size, self.tokens_per_block):
-            raise ValueError(
-                f"max_num_tokens {self.max_num_tokens} is smaller than max_batch_size"
-                f" {self.max_batch_size} or tokens_per_block {self.tokens_per_block};"
-                " every request in flight takes one token of it"
-            )
+        for name, why in (
+            ("max_batch_size", "every request in flight takes one token of it"),
+            ("tokens_per_block", "a prompt that is cut must fill a block of the KV cache"),
+        ):
+            if self.max_num_tokens < getattr(self, name):
+                raise ValueError(
+                    f"max_num_tokens {self.max_num_tokens} is smaller than {name}"
+                    f" {getattr(self, name)}; {why}: raise the one or lower the other"
+                )
         return self
 
 

@@ -10,6 +10,7 @@ from typing import Any, Self
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.config import Limits, Precision, Traits, parse_section
+from sweetspot.errors import InputError
 from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
@@ -97,6 +98,18 @@ class Deployment:
         """Tokens of the longest sequence that questions are answered for."""
         # the paper's engines hold 8192, also of models that were published for fewer
         return max(Limits().max_seq_len, self.model.max_positions)
+
+    def require_simulated_length(self) -> None:
+        """Refuse a `max_seq_len` beyond what questions are answered for.
+
+        Raises:
+            InputError: it is.
+        """
+        if self.limits.max_seq_len > self.longest_sequence:
+            raise InputError(
+                f"max_seq_len {self.limits.max_seq_len} is more than the {self.longest_sequence}"
+                f" tokens that {self.model.id} is simulated for; lower it"
+            )
 
     @property
     def words(self) -> str:
