@@ -125,6 +125,12 @@ def test_number_that_is_not_positive_is_refused_by_its_cell(value):
     assert positive(cells[:1], "energy_j", "here").tolist() == [1.0]
 
 
+def test_count_that_is_not_whole_is_refused_by_its_cell():
+    cells = pd.DataFrame({"cell": ["a", "b"], "requests": [10, 1.5]})
+    with pytest.raises(InputError, match=r"^here, cell b: requests must be a positive integer"):
+        positive(cells, "requests", "here")
+
+
 def test_booleans_are_read_however_they_are_written():
     cells = pd.DataFrame({"simulated": [True, "False", "true", "FALSE"]})
     assert booleans(cells, "simulated", "here").tolist() == [True, False, True, False]

@@ -68,14 +68,15 @@ def require_columns(cells: pd.DataFrame, names: Iterable[str], where: str) -> No
 
 
 def positive(cells: pd.DataFrame, name: str, where: str) -> "FloatSeries":
-    """Return a column of numbers that are to be positive and finite.
+    """Return a column of numbers that are to be positive and finite, and whole where they count.
 
     Raises:
         InputError: one is not; the message names its cell.
     """
     numbers = pd.to_numeric(cells[name], errors="coerce").astype(float)
-    bad = ~((numbers > 0) & (numbers < math.inf))
-    wanted = "must be a positive number in a row with status ok"
+    counts = name in COUNTS
+    bad = ~((numbers > 0) & (numbers < math.inf)) | (counts & (numbers % 1 != 0))
+    wanted = f"must be a positive {'integer' if counts else 'number'} in a row with status ok"
     _refuse(cells, bad, name, where, wanted, "; measure the cell again or mark it failed")
     return numbers
 
