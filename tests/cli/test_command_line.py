@@ -111,6 +111,15 @@ def test_interrupt_says_that_cells_are_kept_where_there_are_any(
     assert capsys.readouterr() == ("", said)
 
 
+def test_interrupt_while_a_module_in_c_is_imported_is_one(capsys, monkeypatch):
+    def interrupted():
+        raise ImportError("initialization failed") from KeyboardInterrupt()
+
+    monkeypatch.setattr("sweetspot.catalog.model_ids", interrupted)
+    assert main(["models"]) == 130
+    assert capsys.readouterr().err == "sweetspot: interrupted\n"
+
+
 MODELS = [sys.executable, "-m", "sweetspot", "models"]
 
 

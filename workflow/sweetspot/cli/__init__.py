@@ -57,6 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SweetspotError as e:
         return _say(f"error: {e}", 2)
     except ImportError as e:
+        if isinstance(e.__cause__, KeyboardInterrupt):  # it came while a module in C was loaded
+            return _say("interrupted", 130)
         missing = missing_package(e)
         if missing is None:
             raise
