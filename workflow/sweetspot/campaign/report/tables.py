@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sweetspot import published
-from sweetspot.analysis.fits import read_fits
+from sweetspot.analysis.fits import read_fits, read_written
 from sweetspot.campaign.compact import Manifest
 from sweetspot.campaign.design import Design
 from sweetspot.cells.cell import Cell
@@ -151,7 +151,7 @@ def paper_rows(fits: Path) -> Rows:
 
     The paper's are those of N = 1000 on an H100 with TensorRT-LLM: other conditions.
     """
-    extremes = pd.read_csv(fits / "extremes.csv")
+    extremes = read_written(fits / "extremes.csv")
     quality = read_fits(fits).quality
     errors = quality.set_index(["model", "form"])["mape_percent"].to_dict()
     mape = published.table3().set_index("model").stack().to_dict()
@@ -181,7 +181,7 @@ def paper_rows(fits: Path) -> Rows:
 def spot_rows(fits: Path) -> Rows:
     """Return the sweet spots by input length: observed, and by Eq. 6."""
     rows = []
-    for row in pd.read_csv(fits / "sweet_spots.csv").to_dict("records"):
+    for row in read_written(fits / "sweet_spots.csv").to_dict("records"):
         estimate = row["estimated_output_tokens"]
         shown = "–" if pd.isna(estimate) else f"{estimate:.0f}"
         if not (pd.isna(estimate) or row["estimate_inside_range"]):
