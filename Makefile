@@ -5,7 +5,7 @@ BIN := .venv/bin
 RUN := paper-simulated
 RESULTS := results/$(RUN)
 CORES ?= all
-SIMULATE = $(BIN)/snakemake --cores $(CORES) --config engine=simulator run=$(RUN)
+SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(RUN)"
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
@@ -50,8 +50,8 @@ $(TORCH)/ready: tests/requirements-torch.txt
 
 paper: env
 	@$(SIMULATE) --quiet all
-	@if [ ! -f $(REPORT) ] || [ $(RESULTS)/manifest.json -nt $(REPORT) ]; then \
-	  $(SIMULATE) --quiet all --report $(REPORT); fi
+	@if [ ! -f "$(REPORT)" ] || [ "$(RESULTS)/manifest.json" -nt "$(REPORT)" ]; then \
+	  $(SIMULATE) --quiet all --report "$(REPORT)"; fi
 	@echo
 	@echo "Simulated: no GPU was measured. All of it lies in $(RESULTS)/"
 	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md, .html and .tex"

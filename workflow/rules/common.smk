@@ -96,8 +96,8 @@ def check_before_jobs():
     try:
         make_folder(Path(RUN))
         if workflow.local_exec:
-            if workflow.resource_settings.cores == 0:  # Snakemake would wait for one for ever
-                stop("no job can run on 0 cores; say with --cores how many it may have")
+            if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
+                stop("no job can run on less than 1 core; say with --cores how many there are")
             blocks = [block for block in PLAN.blocks if cells_to_measure(block)]
             if blocks:  # what is measured is tabulated and drawn on any machine
                 node = EXPERIMENT.node
