@@ -20,6 +20,7 @@ from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError
 from sweetspot.measure.cells_table import HEADER
+from sweetspot.reading import size_and_sha256
 
 LENGTHS = [64, 512, 2048]
 FACTS = [field.name for field in fields(SensorFacts)]
@@ -167,6 +168,16 @@ def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
     assert "| the energy counter moves every | 0.1 s |" in page
     assert "| the average power is a mean over | not known |" in page
     assert "| wave 0, 15 s: counter over instant power | +1.00% |" in page
+
+
+def test_sensor_facts_of_another_kind_are_refused(measured, tmp_path):
+    (measured / "sensor.json").write_text("{}")
+    manifest = json.loads((measured / "manifest.json").read_text())
+    size, sha256 = size_and_sha256(measured / "sensor.json")
+    manifest["files"]["sensor.json"] = {"bytes": size, "sha256": sha256}
+    (measured / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"^sensor\.json is not what a campaign writes"):
+        write_report(measured, tmp_path / "report")
 
 
 def test_cells_stand_beside_the_simulator_s(measured, tmp_path):

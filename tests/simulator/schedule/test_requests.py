@@ -96,8 +96,9 @@ def test_number_out_of_range_is_refused_at_once(change, message):
         ({"mean": 0.5}, "mean length must be at least 1 token, not 0.5"),
         ({"mean": float("nan")}, "mean length"),
         ({"mean": float("inf")}, "mean length"),
-        ({"mean": 5, "stdev": -1}, "stdev of lengths must be 0 or more"),
+        ({"mean": 5, "stdev": -1}, "stdev of lengths must be 0 to 1e"),
         ({"mean": 5, "stdev": float("inf")}, "stdev of lengths"),
+        ({"mean": 5, "stdev": 1e200}, "stdev of lengths"),
     ],
 )
 def test_impossible_lengths_are_refused(numbers, message):

@@ -20,6 +20,7 @@ from sweetspot.campaign.report.tables import (
     status_rows,
 )
 from sweetspot.config import Limits
+from sweetspot.errors import InputError
 from sweetspot.markdown import table
 from sweetspot.measure.record import CellRecord
 
@@ -168,6 +169,13 @@ def _sensor(sensor: Mapping[str, Any] | None) -> str:
     """Return what sensor.json says, as a table."""
     if sensor is None:
         return "It was not looked at."
+    try:
+        return table(("By a square wave of load", ""), _sensor_rows(sensor))
+    except (AttributeError, LookupError, TypeError, ValueError) as e:
+        raise InputError("sensor.json is not what a campaign writes; take the data anew") from e
+
+
+def _sensor_rows(sensor: Mapping[str, Any]) -> list[tuple[str, str]]:
     facts = sensor["facts"]
     rows = [(title, _number(facts[name], unit)) for name, title, unit in _SENSOR_FACTS]
     rows.append(("share of a CPU core that looking took", _number(sensor["sampler_cpu_share"], "")))
@@ -177,7 +185,7 @@ def _sensor(sensor: Mapping[str, Any] | None) -> str:
                 gap = wave["counter_j"] / wave[f"{name}_j"] - 1
                 title = f"wave {wave['wave']}, {wave['seconds']:.0f} s: counter over {name} power"
                 rows.append((title, f"{gap:+.2%}"))
-    return table(("By a square wave of load", ""), rows)
+    return rows
 
 
 def _number(value: float | str | None, unit: str) -> str:

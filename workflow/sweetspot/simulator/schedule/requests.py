@@ -13,6 +13,9 @@ Shape = Literal["normal", "lognormal", "exponential"]
 # Numbers drawn in one call: few enough to take no memory, many enough to hide the call.
 CHUNK = 4096
 
+MAX_STDEV = 1e9
+"""Far beyond any context; its square is still a number."""
+
 
 class Request(NamedTuple):
     """One request. Plain tuple fields, as a trace has millions of them."""
@@ -45,8 +48,10 @@ class Lengths:
         """Refuse what cannot be drawn."""
         if not 1 <= self.mean < float("inf"):
             raise InputError(f"the mean length must be at least 1 token, not {self.mean:g}")
-        if not 0 <= self.stdev < float("inf"):
-            raise InputError(f"the stdev of lengths must be 0 or more tokens, not {self.stdev:g}")
+        if not 0 <= self.stdev <= MAX_STDEV:
+            raise InputError(
+                f"the stdev of lengths must be 0 to {MAX_STDEV:g} tokens, not {self.stdev:g}"
+            )
 
     def draw(self, generator: np.random.Generator, count: int) -> np.ndarray:
         """Return `count` lengths, not yet whole numbers and not yet clipped."""
