@@ -15,14 +15,14 @@ from sweetspot import __version__, published
 from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
-from sweetspot.config import Experiment, Limits, Sweep
+from sweetspot.config import Experiment, Sweep
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.measure.cells_table import write_cells
 from sweetspot.measure.measure import measure_block
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan.busy import busy_s, run_s
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.to_published import surface_target
 from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_calibrations
 
 ROOT = Path(__file__).parent.parent
@@ -249,7 +249,7 @@ def test_disk_space_of_the_papers_models_is_what_the_measuring_page_says():
 def test_end_of_a_run_weighs_what_the_simulators_page_says():
     board = gpu("h100-sxm")
     constants = load_calibration(board).constants
-    runs = lay_out(published.surface_cells(), board, Limits())
+    runs = surface_target(board).runs
     energy_j, duration_s = runs.energy_and_duration(board, constants)
     overhead_s, overhead_w = constants.run_overhead_s, constants.run_overhead_w
     share = max(overhead_s * overhead_w / energy_j)

@@ -13,7 +13,7 @@ from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.constants import stated_constants
 
@@ -37,9 +37,9 @@ def cells(tmp_path):
         status="ok",
         simulated=False,
     )
-    energy_j, duration_s = lay_out(table, board, Limits()).energy_and_duration(
-        board, stated_constants()
-    )
+    energy_j, duration_s = lay_out(
+        table, deployments_of(table, board, Limits())
+    ).energy_and_duration(board, stated_constants())
     path = tmp_path / "cells.csv"
     table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(path, index=False)
     return path
@@ -110,9 +110,9 @@ def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, m
     table = pd.DataFrame([asdict(cell) for cell in planned]).assign(
         engine="simulator", gpu=board.id, status="ok", simulated=True
     )
-    energy_j, duration_s = lay_out(table, board, Limits()).energy_and_duration(
-        board, load_calibration(board).constants
-    )
+    energy_j, duration_s = lay_out(
+        table, deployments_of(table, board, Limits())
+    ).energy_and_duration(board, load_calibration(board).constants)
     run = tmp_path / "results" / "paper-simulated"
     run.mkdir(parents=True)
     table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(run / "cells.csv", index=False)

@@ -51,7 +51,7 @@ def test_row_meets_its_targets_and_is_what_the_page_says(evaluation, name):
         (heading, block_of(name)),
         ("How the fits ended", block_of(name)),
         ("By model", column_of(_BY_MODEL.get(name))),
-        ("What the data tell of the constants", column_of(_FITS.get(name))),
+        ("What the data say about the constants", column_of(_FITS.get(name))),
     ):
         now, before = (wanted(table_below(page, part)) for page in (page_of(name, row), PAGE))
         assert not drift(now, before), "docs/accuracy.md has drifted: run `make accuracy`"

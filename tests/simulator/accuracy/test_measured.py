@@ -18,7 +18,7 @@ from sweetspot.simulator.accuracy.measured import (
     measured_tests,
     read_measured,
 )
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import own_targets
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import TRAITS
@@ -36,7 +36,7 @@ def write(folder, *, energy=1.0, time=1.0, **changes):
     ).assign(max_batch_size=256, gpu=BOARD.id, status="ok", simulated=False, engine="vllm")
     constants = replace(load_calibration(BOARD).constants, run_overhead_s=0.0)
     limits = Limits(max_batch_size=256)
-    runs = lay_out(cells, BOARD, limits, traits=TRAITS["vllm"])
+    runs = lay_out(cells, deployments_of(cells, BOARD, limits, traits=TRAITS["vllm"]))
     energy_j, duration_s = runs.energy_and_duration(BOARD, constants)
     cells = cells.assign(energy_j=energy * energy_j, duration_s=time * duration_s)
     folder.mkdir(exist_ok=True)
@@ -117,7 +117,10 @@ def test_data_of_the_project_can_be_used_as_they_are():
     ]
     measured = read_measured(DATA)
     assert len(measured.own.cells) == 42
-    assert measured.own.limits.max_batch_size == 512
+    assert {d.limits.max_seq_len for d in measured.own.deployments} == {8192}
+    assert {d.words for d in measured.own.deployments[-1:]} == {
+        "sliding windows, CUDA graphs of vLLM"
+    }
 
 
 def test_page_tells_what_windows_do_to_the_one_cell_beyond_them():
@@ -126,7 +129,8 @@ def test_page_tells_what_windows_do_to_the_one_cell_beyond_them():
     constants = replace(load_calibration(BOARD).constants, run_overhead_s=0.0)
 
     def too_low_percent(traits):
-        (energy, _) = own_targets(replace(own, traits=traits))
+        served = [replace(each, traits=traits) for each in own.deployments]
+        (energy, _) = own_targets(replace(own, deployments=served))
         ratios = energy.ratios(BOARD, constants)
         return {
             (cell.model, cell.input_tokens): 100 * (1 - ratio)

@@ -18,7 +18,7 @@ from sweetspot.simulator.calibration.fit import (
     shares_of,
     softened,
 )
-from sweetspot.simulator.calibration.runs import condensed, joined, lay_out
+from sweetspot.simulator.calibration.runs import condensed, deployments_of, joined, lay_out
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import shipped_calibrations
 from sweetspot.simulator.constants.constants import FITTED, Constants, stated_constants, transfer
@@ -39,7 +39,7 @@ def constants_at(shares):
 
 @pytest.fixture(scope="module")
 def runs(board):
-    return lay_out(CELLS, board, Limits())
+    return lay_out(CELLS, deployments_of(CELLS, board, Limits()))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_planted_constants_are_recovered_in_what_they_give(gpu_id, seed):
     target = gpu(gpu_id)
     shares = np.random.default_rng(seed).uniform(0.15, 0.85, len(FITTED))
     truth = transfer(constants_at(shares), gpu("h100-sxm"), target)
-    targets = targets_from(target, lay_out(CELLS, target, Limits()), truth)
+    targets = targets_from(target, lay_out(CELLS, deployments_of(CELLS, target, Limits())), truth)
     found = fit_constants(target, [t.condensed() for t in targets]).constants
     for t in targets:
         assert t.errors_percent(target, found).max() < 2.0

@@ -11,7 +11,7 @@ from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.own_cells import read_own_cells
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import _SETTING, calibrate_to_cells, held_out_cells
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.constants import stated_constants, transfer
@@ -33,7 +33,9 @@ def measured(gpu_id, **changes):
         gpu("h100-sxm"),
         board,
     )
-    energy_j, duration_s = lay_out(cells, board, Limits()).energy_and_duration(board, truth)
+    energy_j, duration_s = lay_out(
+        cells, deployments_of(cells, board, Limits())
+    ).energy_and_duration(board, truth)
     return cells.assign(**{"energy_j": energy_j, "duration_s": duration_s} | changes)
 
 
@@ -72,7 +74,7 @@ def test_cells_of_other_boards_failed_and_simulated_ones_have_no_part(tmp_path):
     [
         ({"energy_j": float("nan")}, "row 1: energy_j must be a positive number"),
         ({"duration_s": -1.0}, "row 1: duration_s must be a positive number"),
-        ({"requests": "many"}, "row 1: requests must be a positive number"),
+        ({"requests": "many"}, "row 1: requests must be a positive integer"),
         ({"simulated": True}, "holds simulated cells only"),
         ({"gpu": "l40s"}, r"has 0 measured cells on h100-sxm \(other cells: l40s\)"),
         ({"engine": "transformers"}, "has cells of transformers"),
@@ -135,7 +137,8 @@ def test_manifest_beside_the_cells_says_limits_and_where_models_are(tmp_path, wr
     manifest = {"experiment": {"models": [model], "limits": limits}}
     (tmp_path / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     own = read_own_cells(path, gpu("h100-sxm"))
-    assert own.limits.max_seq_len == 9000
+    assert {each.limits.max_seq_len for each in own.deployments} == {9000}
+    assert {each.model.layers for each in own.deployments} == {2}
     assert set(own.cells["model"]) == {model}
     for text, message in (
         ("{}", "names no experiment"),

@@ -69,7 +69,7 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "- `measured-…` is the one test on another GPU and with another engine. What is"
             " shipped for that GPU is scaled by data sheet, and was fitted to TensorRT-LLM on"
             " another one. A fit to the cells of other models is no better than that: host time per"
-            " step, which differs from engine to engine, is not told from the rest by two models,"
+            " step, which differs from engine to engine, cannot be separated by two models,"
             " and Gemma 2 ran with norms that vLLM does not fuse without compilation, which no law"
             " here knows of.",
             "- Energy is covered for FP16 and BF16 on one H100 SXM and one H200, identical requests"
@@ -91,7 +91,7 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             "",
             _by_model(rows),
             "",
-            "## What the data tell of the constants",
+            "## What the data say about the constants",
             "",
             "The condition number is that of the Jacobian at the end of a fit, constants in shares"
             " of their bounds' width. Below it: how far a constant can move, all others following,"

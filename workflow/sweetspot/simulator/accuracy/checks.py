@@ -218,7 +218,7 @@ def evaluate(
 
     Args:
         only: names of tests; none for all.
-        progress: is told the name of a test before it runs.
+        progress: gets the name of a test before it runs.
         measured: folders of campaigns, whose cells are tests as well.
 
     Raises:

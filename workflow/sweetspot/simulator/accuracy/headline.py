@@ -8,7 +8,7 @@ import pandas as pd
 from sweetspot import published
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.constants.constants import Constants
 
 # How far off each may be, in %.
@@ -43,7 +43,7 @@ def _efficiency(row: dict[Hashable, Any], board: Gpu, constants: Constants) -> f
         requests=int(row["requests"]),
         max_batch_size=int(row["max_batch_size"]),
     )
-    runs = lay_out(cells, board, Limits())
+    runs = lay_out(cells, deployments_of(cells, board, Limits()))
     energy_j, _ = runs.energy_and_duration(board, constants)
     efficiency = runs.total_output_tokens / energy_j
     return float(efficiency.min() if row["statistic"] == "min" else efficiency.max())

@@ -10,7 +10,7 @@ from sweetspot.catalog import Architecture, catalog_entry, gpu
 from sweetspot.config import Precision
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.calibration.fit import Target
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
 from sweetspot.simulator.constants.constants import (
     REFERENCE_GPU,
@@ -50,12 +50,11 @@ def serving_errors() -> pd.DataFrame:
         if (model, gpu_id, gpus) in FULL_BOARDS:
             continue
         board = gpu(gpu_id)
-        runs = lay_out(
-            group.assign(model=pd.Series([models[model]] * len(group), group.index, dtype=object)),
-            board,
-            THROUGHPUT_LIMITS.model_copy(update={"tensor_parallel": int(gpus)}),
-            FP8 if precision == "fp8" else None,
-        )
+        architecture = pd.Series([models[model]] * len(group), group.index, dtype=object)
+        limits = THROUGHPUT_LIMITS.model_copy(update={"tensor_parallel": int(gpus)})
+        stored = FP8 if precision == "fp8" else None
+        served = deployments_of(group.assign(model=architecture), board, limits, stored)
+        runs = lay_out(group, served)
         values = group["throughput_tokens_per_s"].to_numpy(np.float64)
         target = Target(model, runs, values, "throughput_tokens_per_s")
         frames.append(

@@ -1,6 +1,6 @@
 """Fit the simulator's constants to energies and throughputs, within their physical bounds.
 
-Energy alone does not tell power from time: a slow card at low power and a fast one at its limit
+Energy alone does not separate power from time: a slow card at low power and a fast one at its limit
 spend the same joules. So one fit sees both: energy per token of some cells, throughput of others
 or of the same.
 """
@@ -30,7 +30,7 @@ from sweetspot.simulator.cost.work import FloatArray
 # Residuals beyond 3 % count linearly: a surface is itself a fit, wrong by up to tens of percent
 # in its corners.
 SOFT_L1_SCALE = 0.03
-# Constants that the data do not tell stay near what kernel tables and data sheets state: moving
+# Constants that the data leave open stay near what kernel tables and data sheets state: moving
 # from there by the width of the bounds costs as much as one cell that is 10 % off.
 PRIOR_WEIGHT = 0.1
 # A search ends where a step changes the cost by less; costs of the fits here are 0.01 to 0.3.
@@ -137,7 +137,7 @@ class Fit:
     starts: Starts | None = None
 
     def identifiability(self) -> Identifiability:
-        """Return how well the data, without the pull to the stated values, tell each constant.
+        """Return how well the data, without the pull to the stated values, determine each constant.
 
         A profile in second order: the misfit along one constant, minimised over the others, is a
         parabola whose curvature is 1 / (inverse Hessian's diagonal element).

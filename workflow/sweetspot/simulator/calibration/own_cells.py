@@ -7,11 +7,12 @@ import pandas as pd
 
 from sweetspot.catalog import Gpu, gpu, load_model
 from sweetspot.cells.read import COUNTS, positive, read_cells, require_columns
-from sweetspot.config import Experiment, Limits, Traits, parse_experiment
+from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
+from sweetspot.simulator.calibration.runs import deployments_of
 from sweetspot.simulator.constants.constants import FITTED
-from sweetspot.simulator.deployment.deployment import TRAITS
+from sweetspot.simulator.deployment.deployment import TRAITS, Deployment
 
 MIN_CELLS = 10
 # Whose batching the simulator lays cells out with; `simulator` stands for TensorRT-LLM's.
@@ -28,17 +29,16 @@ class OwnCells:
         cells: rows that a fit can take; models are what `load_model` takes.
         engine: what ran them.
         simulated: whether a simulator gave the numbers.
-        limits: those that the engine was built with: of the manifest beside the file, or the
-            paper's.
-        traits: what the engine does; of simulated cells what the manifest says.
+        deployments: what served each, within the limits of the manifest beside the file, or the
+            paper's. What the engine does is known of one that measures; of simulated cells the
+            manifest says it, and their precision.
     """
 
     board: Gpu
     cells: pd.DataFrame
     engine: str
     simulated: bool
-    limits: Limits
-    traits: Traits
+    deployments: list[Deployment]
 
 
 def read_own_cells(
@@ -91,8 +91,13 @@ def read_own_cells(
         cells=cells.reset_index(drop=True),
         engine=engine,
         simulated=only_simulated,
-        limits=experiment.limits,
-        traits=TRAITS.get(engine, experiment.simulator.traits),
+        deployments=deployments_of(
+            cells,
+            board,
+            experiment.limits,
+            experiment.precision,
+            TRAITS.get(engine, experiment.simulator.traits),
+        ),
     )
 
 

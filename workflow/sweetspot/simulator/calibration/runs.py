@@ -13,7 +13,7 @@ from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.dual import mapped
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
-from sweetspot.simulator.deployment.deployment import deploy
+from sweetspot.simulator.deployment.deployment import Deployment, deploy
 from sweetspot.simulator.schedule.identical import schedule
 
 # Segments of one run whose FLOPs and bytes lie in the same bins of a logarithmic scale, this wide,
@@ -64,39 +64,63 @@ class Runs:
         )
 
 
-def lay_out(
+def deployments_of(
     cells: pd.DataFrame,
     board: Gpu,
     limits: Limits,
     precision: Precision | None = None,
     traits: Traits | None = None,
-) -> Runs:
-    """Return the runs of cells with columns model, requests, input_tokens and output_tokens.
+) -> list[Deployment]:
+    """Return what serves each of these cells.
 
-    A model may be named, or be an Architecture. A column max_batch_size takes the place of the
-    limits' own. Without traits the engine is as the paper's.
+    Args:
+        cells: with a column model, of names or of architectures; a column max_batch_size takes the
+            place of the limits' own.
+        board: the GPU of all of them.
+        limits: of the engine.
+        precision: None for the checkpoints' 16 bits.
+        traits: None for the paper's engine.
+
+    Raises:
+        InputError: one of them cannot be served so.
     """
-    parts: list[Work] = []
-    for row in cells.to_dict("records"):
-        batch = int(row.get("max_batch_size", limits.max_batch_size))
-        deployment = deploy(
-            row["model"],
+    batches = cells.get("max_batch_size", [limits.max_batch_size] * len(cells))
+    return [
+        deploy(
+            model,
             board,
-            limits=limits.model_copy(update={"max_batch_size": batch}),
+            limits=limits.model_copy(update={"max_batch_size": int(batch)}),
             precision=precision,
             traits=traits,
         )
+        for model, batch in zip(cells["model"], batches, strict=True)
+    ]
+
+
+def lay_out(cells: pd.DataFrame, deployments: Sequence[Deployment]) -> Runs:
+    """Return the runs of cells with columns requests, input_tokens and output_tokens.
+
+    Args:
+        cells: one a run.
+        deployments: what serves each, all of them on as many GPUs.
+    """
+    lengths = cells[["requests", "input_tokens", "output_tokens"]].astype(int)
+    parts: list[Work] = []
+    for deployment, (requests, input_tokens, output_tokens) in zip(
+        deployments, lengths.itertuples(index=False), strict=True
+    ):
         segments = schedule(
-            requests=int(row["requests"]),
-            input_tokens=int(row["input_tokens"]),
-            output_tokens=int(row["output_tokens"]),
+            requests=int(requests),
+            input_tokens=int(input_tokens),
+            output_tokens=int(output_tokens),
             limits=deployment.bounds,
         )
         parts.append(work(deployment.part, segments, deployment.bounds.graphs))
-    lengths = [part.iterations.size for part in parts]
-    gpus = limits.tensor_parallel
+    segments_of_each = [part.iterations.size for part in parts]
     tokens = (cells["requests"] * cells["output_tokens"]).to_numpy(np.float64)
-    return Runs(concatenate(parts), np.repeat(np.arange(len(parts)), lengths), tokens, gpus)
+    (gpus,) = {deployment.part.gpus for deployment in deployments}
+    run = np.repeat(np.arange(len(parts)), segments_of_each)
+    return Runs(concatenate(parts), run, tokens, gpus)
 
 
 def joined(parts: Sequence[Runs]) -> Runs:

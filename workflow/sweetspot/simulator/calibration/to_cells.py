@@ -25,7 +25,7 @@ def calibrate_to_cells(
     """Return the calibration fitted to energy and duration of a run's measured cells.
 
     One cell in `hold_out` is kept out of the fit; the error on these is the calibration's
-    evidence. The search begins at, and constants that the cells do not tell stay at, the
+    evidence. The search begins at, and constants that the cells do not determine stay at, the
     published calibration and the stated values. A measured window ends with the last response,
     so `run_overhead_s` is 0.
 
@@ -75,7 +75,7 @@ def calibrate_to_cells(
 
 def own_targets(own: OwnCells) -> list[Target]:
     """Return energy per token and throughput of these cells, as a fit is to meet them."""
-    runs = lay_out(own.cells, own.board, own.limits, traits=own.traits)
+    runs = lay_out(own.cells, own.deployments)
     energy_j, duration_s = (
         own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
     )
@@ -103,7 +103,7 @@ def fit_own(
 def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:
     """Return which cells are held out: drawn, as a step through a grid would take one length.
 
-    Repeats of a cell go the same way, as one of them would tell the others. In turns 0 to
+    Repeats of a cell go the same way, as one of them would give away the others. In turns 0 to
     `one_in` - 1, each is held out once.
     """
     setting = cells.groupby(_SETTING, sort=True).ngroup().to_numpy()

@@ -6,7 +6,7 @@ from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration.fit import Target, fit_from_several
-from sweetspot.simulator.calibration.runs import lay_out
+from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import CalibrationFile
 from sweetspot.simulator.constants.constants import REFERENCE_GPU
 
@@ -27,7 +27,8 @@ def surface_target(board: Gpu) -> Target:
     """Return energy per token of 13 x 49 cells (Table 5 of arXiv 2602.05695)."""
     cells = published.surface_cells()
     values = cells["energy_per_token_j"].to_numpy(np.float64)
-    return Target(SURFACES, lay_out(cells, board, Limits()), values, "energy_per_token_j")
+    runs = lay_out(cells, deployments_of(cells, board, Limits()))
+    return Target(SURFACES, runs, values, "energy_per_token_j")
 
 
 def throughput_target(board: Gpu) -> Target:
@@ -42,7 +43,7 @@ def throughput_target(board: Gpu) -> Target:
     ]
     return Target(
         THROUGHPUT,
-        lay_out(cells, board, THROUGHPUT_LIMITS),
+        lay_out(cells, deployments_of(cells, board, THROUGHPUT_LIMITS)),
         cells["throughput_tokens_per_s"].to_numpy(np.float64),
         "throughput_tokens_per_s",
         THROUGHPUT_WEIGHT,
