@@ -10,7 +10,8 @@ from sweetspot.cli import main
 from sweetspot.cli.evaluation import _EXAMPLES
 from sweetspot.simulator.accuracy.checks import TESTS, name_of
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
-from sweetspot.simulator.constants.calibration_file import Search
+from sweetspot.simulator.calibration.fit import Identifiability
+from sweetspot.simulator.constants.calibration_file import Search, Starts
 
 DATA = Path(__file__).parents[2] / "data" / "h200-vllm"
 QUICK = ("throughput-from-data-sheet", "energy-from-data-sheet")
@@ -36,15 +37,27 @@ def test_answer_has_figure_target_level_and_what_was_seen(capsys):
     assert last == "targets: all met"
 
 
-def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys):
-    assert main(["evaluate", "--json", "--only", "joint-calibration"]) == 0
+def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys, monkeypatch):
+    """What the row of a real fit holds: tests/simulator/accuracy/test_checks.py."""
+    row = Row(
+        *("a fit", "published numbers", ("surfaces", "throughput"), False, (Figure("mean", 2.0),)),
+        identifiability=Identifiability(3e5, {"flop_efficiency": 0.5}, ("active_power_w",)),
+        searches=(Search(converged=True, ended="converged", evaluations=70),),
+        starts=Starts(count=5, converged=5, cost_percent=0.0, prediction_percent=0.03),
+    )
+    evaluate = "sweetspot.simulator.accuracy.checks.evaluate"
+    monkeypatch.setattr(evaluate, lambda *_: iter([("one", row)]))
+    assert main(["evaluate", "--json"]) == 0
     (test,) = json.loads(capsys.readouterr().out)["tests"]
     assert test["evidence"] == "error of a fit, no evidence"
-    assert len(test["seen"]) == 2
-    assert [figure["met"] for figure in test["figures"]] == [True] * 6
-    assert test["identifiability"]["at_bound"]
+    assert test["seen"] == ["surfaces", "throughput"]
+    assert test["identifiability"]["at_bound"] == ["active_power_w"]
     assert [search["ended"] for search in test["searches"]] == ["converged"]
     assert test["starts"]["count"] == 5
+    assert main(["evaluate"]) == 0
+    out = capsys.readouterr().out
+    assert "error of a fit, no evidence" in out
+    assert "prediction;" not in out
 
 
 def test_measured_cells_are_tests_as_well(capsys):
