@@ -70,8 +70,9 @@ campaign:
 campaign-report: env
 	$(BIN)/sweetspot campaign-report "$(CAMPAIGN)" --out "results/$(notdir $(CAMPAIGN))"
 
-# Who has finished takes tests from who has not; more than eight would mostly import.
-WORKERS := -n auto --maxprocesses 8 --dist worksteal
+# One worker more than cores, as some tests wait for a board or a timeout; more than eight would mostly
+# import. Who has finished takes tests from who has not.
+WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))') --dist worksteal
 test: .venv/ready-test $(TORCH)/ready lint
 	$(BIN)/pytest -q $(WORKERS)
 
