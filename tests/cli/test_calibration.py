@@ -13,7 +13,7 @@ from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.constants import stated_constants
 

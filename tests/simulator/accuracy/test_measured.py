@@ -18,7 +18,7 @@ from sweetspot.simulator.accuracy.measured import (
     measured_tests,
     read_measured,
 )
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import own_targets
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import TRAITS

@@ -18,7 +18,7 @@ from sweetspot.simulator.calibration.fit import (
     shares_of,
     softened,
 )
-from sweetspot.simulator.calibration.runs import condensed, deployments_of, joined, lay_out
+from sweetspot.simulator.calibration.layout import condensed, deployments_of, joined, lay_out
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import shipped_calibrations
 from sweetspot.simulator.constants.constants import FITTED, Constants, stated_constants, transfer

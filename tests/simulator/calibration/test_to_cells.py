@@ -10,8 +10,8 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.own_cells import read_own_cells
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import _SETTING, calibrate_to_cells, held_out_cells
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.constants import stated_constants, transfer

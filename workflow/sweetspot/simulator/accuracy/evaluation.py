@@ -14,7 +14,7 @@ from sweetspot.simulator.calibration.fit import (
     Target,
     fit_from_several,
 )
-from sweetspot.simulator.calibration.runs import BoolArray
+from sweetspot.simulator.calibration.layout import BoolArray
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import Level, Search, Starts
 from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants

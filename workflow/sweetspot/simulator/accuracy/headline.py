@@ -8,7 +8,7 @@ import pandas as pd
 from sweetspot import published
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.constants import Constants
 
 # How far off each may be, in %.

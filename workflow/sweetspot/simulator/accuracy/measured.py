@@ -9,8 +9,8 @@ import numpy as np
 from sweetspot.errors import InputError
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
 from sweetspot.simulator.calibration.fit import Fit, Target
+from sweetspot.simulator.calibration.layout import BoolArray
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
-from sweetspot.simulator.calibration.runs import BoolArray
 from sweetspot.simulator.calibration.to_cells import (
     fit_own,
     held_out_cells,

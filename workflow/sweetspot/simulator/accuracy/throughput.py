@@ -10,7 +10,7 @@ from sweetspot.catalog import Architecture, catalog_entry, gpu
 from sweetspot.config import Precision
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.calibration.fit import Target
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
 from sweetspot.simulator.constants.constants import (
     REFERENCE_GPU,

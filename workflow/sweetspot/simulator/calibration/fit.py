@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.simulator.calibration.runs import BIN_WIDTH, BoolArray, Runs, condensed, joined
+from sweetspot.simulator.calibration.layout import BIN_WIDTH, BoolArray, Runs, condensed, joined
 from sweetspot.simulator.constants.calibration_file import Search, Starts
 from sweetspot.simulator.constants.constants import (
     FITTED,

@@ -10,7 +10,7 @@ from sweetspot.cells.read import COUNTS, positive, read_cells, require_columns
 from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
-from sweetspot.simulator.calibration.runs import deployments_of
+from sweetspot.simulator.calibration.layout import deployments_of
 from sweetspot.simulator.constants.constants import FITTED
 from sweetspot.simulator.deployment.deployment import TRAITS, Deployment
 

@@ -10,8 +10,8 @@ import pandas as pd
 from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
+from sweetspot.simulator.calibration.layout import BoolArray, lay_out
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
-from sweetspot.simulator.calibration.runs import BoolArray, lay_out
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, load_calibration
 from sweetspot.simulator.constants.constants import Constants
 

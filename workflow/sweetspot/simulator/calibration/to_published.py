@@ -6,7 +6,7 @@ from sweetspot import published
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration.fit import Target, fit_from_several
-from sweetspot.simulator.calibration.runs import deployments_of, lay_out
+from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import CalibrationFile
 from sweetspot.simulator.constants.constants import REFERENCE_GPU
 
