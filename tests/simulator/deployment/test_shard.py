@@ -157,6 +157,12 @@ def test_model_that_cannot_be_split_is_refused_with_what_can(change, gpus, messa
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize(("gpus", "entries"), [(1, 128_257), (2, 64_129), (4, 32_065)])
+def test_share_of_an_odd_vocabulary_is_rounded_up(gpus, entries):
+    """Padded to fit, as TensorRT-LLM does: no entry is lost."""
+    assert shard(LARGE, gpus).vocab == entries
+
+
 def test_few_kv_heads_lie_on_several_gpus_each():
     part = shard(catalog_entry("qwen2-1.5b").architecture, 4)
     assert (part.heads, part.kv_heads) == (3, 1)
