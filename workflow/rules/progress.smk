@@ -26,35 +26,36 @@ class Progress(logging.Handler):
     def __init__(self):
         super().__init__()
         self.planned, self.done = Counter(), Counter()
-        self.running = {}  # what is counted, by id of the job
+        self.running = {}  # what is counted, and how many cells it has to measure, by id of the job
 
     def emit(self, record):
         event = getattr(record, "event", None)
         if event == LogEvent.RUN_INFO:
             for rule, jobs in record.stats.items():
                 self.planned[COUNTED.get(rule)] += jobs
-            self.begun, self.cells = time.monotonic(), self.cells_left()
+            # Looked up once: jobs make records as they go.
+            self.cells = {name: cells_to_measure(block) for name, block in BLOCKS.items()}
+            self.begun, self.left = time.monotonic(), sum(self.cells.values())
         elif not self.planned:  # and never is in a job of a cluster
             if record.levelno >= logging.ERROR and self.is_quiet():
                 self.say(f"sweetspot: error: {' '.join(record.getMessage().split())}")
         elif event == LogEvent.JOB_INFO and record.rule_name in COUNTED:
-            self.running[record.jobid] = COUNTED[record.rule_name]
+            cells = self.cells.get(record.wildcards.get("block"), 0)
+            self.running[record.jobid] = COUNTED[record.rule_name], cells
         elif event == LogEvent.JOB_FINISHED and record.job_id in self.running:
-            kind = self.running.pop(record.job_id)
+            kind, cells = self.running.pop(record.job_id)
             self.done[kind] += 1
+            self.left -= cells
             left = self.time_left() if kind == "blocks" else ""
             self.say(f"{self.done[kind]} of {self.planned[kind]} {kind}{left}")
 
     def time_left(self):
         """Return what the cells so far say of those to come, in words."""
-        left = self.cells_left()
-        if not left or left == self.cells:
+        measured = sum(self.cells.values()) - self.left
+        if not self.left or not measured:
             return ""
-        seconds = (time.monotonic() - self.begun) * left / (self.cells - left)
+        seconds = (time.monotonic() - self.begun) * self.left / measured
         return f", about {in_words(seconds)} left"
-
-    def cells_left(self):
-        return sum(map(cells_to_measure, BLOCKS.values()))
 
     def is_quiet(self):
         return Quietness.ALL in (workflow.output_settings.quiet or ())
