@@ -11,6 +11,7 @@ import pytest
 import sweetspot
 from sweetspot.ask.predict import Prediction, predict
 from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.deployment import memory
 
@@ -226,6 +227,22 @@ def test_default_is_one_gpu_and_16_bits():
         kv_cache="model",
     )
     assert said == found
+
+
+def test_quantized_checkpoint_is_served_as_it_is():
+    """FP8 as the option has it; AWQ reads fewer bytes, which counts where few requests run."""
+    config = read_packaged("models.yaml")["llama-3.1-8b"]["config"] | {"_name_or_path": "mine"}
+    fp8 = {"quant_method": "modelopt", "quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}
+    awq = {"quant_method": "awq", "bits": 4, "group_size": 128}
+    shape = ("h100-sxm", 512, 256, 4)
+    plain, found = predict(config, *shape), predict(config | {"quantization_config": fp8}, *shape)
+    asked = predict(config, *shape, weights="fp8", kv_cache="fp8")
+    assert replace(found, weights="fp8", kv_cache="fp8") == asked
+    assert (plain.quantization, found.quantization) == ("", "FP8 weights, FP8 KV cache")
+    light = predict(config | {"quantization_config": awq}, *shape)
+    assert light.quantization == "AWQ weights (4.16 bits)"
+    assert light.energy_per_token_j < found.energy_per_token_j < plain.energy_per_token_j
+    assert light.max_concurrency > plain.max_concurrency  # in what weights leave of the memory
 
 
 def test_fp8_and_more_gpus_change_the_answer_as_they_should():

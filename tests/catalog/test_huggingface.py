@@ -257,7 +257,7 @@ def test_missing_size_of_gptj_is_refused_by_key(key):
         ({**LLAMA, "torch_dtype": "float64"}, "'torch_dtype' .* not 'float64'"),
         ({**LLAMA, "dtype": "int8"}, "'dtype' .* not 'int8'"),
         ({**LLAMA, "torch_dtype": ["float16"]}, "'torch_dtype' must be"),
-        ({**LLAMA, "quantization_config": {"bits": 4}}, "'quantization_config' .* quantized"),
+        ({**LLAMA, "quantization_config": {"bits": 4}}, "'quantization_config': 'group_size' must"),
         (
             {"model_type": "gemma", **SIZES, "num_key_value_heads": 1, "head_dim": None},
             "'head_dim' must be",
@@ -279,7 +279,7 @@ def test_missing_size_of_gptj_is_refused_by_key(key):
         ({"model_type": "gemma3", "text_config": {"hidden_size": 64}}, "'num_hidden_layers' is mi"),
         (
             {"model_type": "gemma3", "quantization_config": {"bits": 4}, "text_config": SIZES},
-            "quan",
+            "'quantization_config': 'group_size' must",
         ),
         ({}, "neither 'model_type' nor 'architectures'"),
         ({"architectures": []}, "neither 'model_type' nor 'architectures'"),

@@ -1,11 +1,13 @@
 """A model by catalog id, by file, by folder or as a dictionary; and what is refused."""
 
 import json
+import os
 import re
 
 import pytest
 
 from sweetspot.catalog import architecture_from_config, catalog_entry, load_model
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError
 
 TINY = {
@@ -39,30 +41,53 @@ def test_file_of_another_name_is_named_after_itself(tmp_path):
     assert load_model(write_config(tmp_path / "models", TINY, "Tiny.json")).id == "tiny"
 
 
-def test_file_without_a_folder_name_is_named_after_itself(tmp_path, monkeypatch):
-    write_config(tmp_path, TINY)
-    monkeypatch.chdir(tmp_path)
-    assert load_model("config.json").id == "config"
-    assert load_model(".").id == "config"
+def test_folder_that_one_stands_in_has_its_name_all_the_same(tmp_path, monkeypatch):
+    write_config(tmp_path / "here", TINY)
+    monkeypatch.chdir(tmp_path / "here")
+    assert {load_model(path).id for path in ("config.json", ".", "../here/")} == {"here"}
+
+
+def test_folders_of_models_that_began_as_the_same_have_their_own_names(tmp_path):
+    for name in ("base", "mine"):
+        path = write_config(tmp_path / name, {**TINY, "_name_or_path": "meta-llama/Llama-3.1-8B"})
+        assert load_model(path.parent).id == name
+
+
+CACHED = "models--my-org--My-Model"
 
 
 @pytest.mark.parametrize(
-    ("stated", "model_id"),
-    [
-        ("meta-llama/My-Llama", "my-llama"),
-        ("C:\\models\\Llama_3", "llama-3"),
-        ("/data/tiny/", "tiny"),
-        ("../..", "folder"),
-        ("", "folder"),
-        ("模型", "folder"),
-        (7, "folder"),
-        (None, "folder"),
-        ("x" * 500, "x" * 80),
-    ],
+    "place", ["", "snapshots/new", "snapshots/new/config.json"], ids=["model", "snapshot", "file"]
 )
-def test_id_is_what_the_file_says_if_that_is_a_name(tmp_path, stated, model_id):
-    path = write_config(tmp_path / "folder", {**TINY, "_name_or_path": stated})
-    assert load_model(path).id == model_id
+def test_model_in_the_hubs_cache_is_called_as_on_the_hub(tmp_path, place):
+    write_config(tmp_path / CACHED / "snapshots" / "new", TINY)
+    found = load_model(tmp_path / CACHED / place)
+    assert (found.id, found.layers) == ("my-org-my-model", 2)
+
+
+def test_model_in_the_hubs_cache_is_that_of_its_main_branch_else_the_newest(tmp_path):
+    snapshots = tmp_path / CACHED / "snapshots"
+    for age, (commit, layers) in enumerate([("b", 2), ("a", 3), ("c", 4)]):
+        write_config(snapshots / commit, {**TINY, "num_hidden_layers": layers})
+        os.utime(snapshots / commit, (1000 - age, 1000 - age))
+    (snapshots / "not-whole").mkdir()
+    assert load_model(tmp_path / CACHED).layers == 2
+    for ref, layers in (("a", 3), ("gone", 2)):
+        write_config(tmp_path / CACHED / "refs", f"{ref}\n", "main")
+        assert load_model(tmp_path / CACHED).layers == layers
+
+
+def test_model_in_the_hubs_cache_without_snapshots_is_refused(tmp_path):
+    (tmp_path / CACHED / "snapshots").mkdir(parents=True)
+    with pytest.raises(InputError, match=rf"{CACHED}: no config\.json in this folder"):
+        load_model(tmp_path / CACHED)
+
+
+def test_catalogs_model_in_the_hubs_cache_is_the_catalogs(tmp_path):
+    config = read_packaged("models.yaml")["llama-3.2-1b"]["config"]
+    folder = tmp_path / "models--meta-llama--Llama-3.2-1B" / "snapshots" / "4e20de36"
+    write_config(folder, config)
+    assert load_model(folder) == catalog_entry("llama-3.2-1b").architecture
 
 
 def test_ids_are_safe_in_paths(tmp_path):
@@ -90,6 +115,41 @@ def test_same_architecture_under_the_same_name_is_the_catalogs(tmp_path):
         "ffn_dim": 8192,
     }
     assert load_model(config) == catalog_entry("opt-1.3b").architecture
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        (
+            "hf_quant_config.json",
+            {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}},
+            "FP8 weights, FP8 KV cache",
+        ),
+        ("quantize_config.json", {"bits": 4, "group_size": 128}, "GPTQ weights (4.12 bits)"),
+        ("quant_config.json", {"w_bit": 4, "q_group_size": 128}, "AWQ weights (4.16 bits)"),
+    ],
+)
+def test_files_beside_config_json_say_how_it_is_quantized(tmp_path, name, content, words):
+    path = write_config(tmp_path / "mine", TINY)
+    write_config(tmp_path / "mine", content, name)
+    for model in (path, path.parent):
+        assert load_model(model).quantization.words == words
+    other = write_config(tmp_path / "mine", TINY, "other.json")
+    assert load_model(other).quantization is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "file .*hf_quant_config.json is not valid JSON"),
+        ("[1]", "config.json: 'hf_quant_config.json': what should hold keys is"),
+        ({"quantization": {"quant_algo": "NVFP4"}}, "'hf_quant_config.json': quant_algo 'NVFP4'"),
+    ],
+)
+def test_file_beside_config_json_that_cannot_be_read_is_refused(tmp_path, content, message):
+    write_config(tmp_path, content, "hf_quant_config.json")
+    with pytest.raises(InputError, match=message):
+        load_model(write_config(tmp_path, TINY))
 
 
 def test_byte_order_mark_is_not_an_obstacle(tmp_path):

@@ -112,7 +112,7 @@ def test_two_models_of_one_name_are_refused(tmp_path, write_model):
         write_model(tmp_path / "a" / "mine", **small),
         write_model(tmp_path / "b" / "mine", num_hidden_layers=5),
     ]
-    with pytest.raises(InputError, match="two different models are called 'mine'; rename"):
+    with pytest.raises(InputError, match=r"are called 'mine', .*a/mine and .*b/mine; rename"):
         plan(Experiment(models=models, sweeps={"grid": {}}))
 
 

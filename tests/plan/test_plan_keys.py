@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.config import Experiment
+from sweetspot.errors import InputError
 from sweetspot.plan import plan as plan_module
 from sweetspot.plan.block import PROTOCOL
 from sweetspot.plan.plan import plan
@@ -83,6 +84,29 @@ def test_key_changes_with_a_constant_and_not_with_where_it_is_read(
     assert keys(simulator=write_calibration(tmp_path)) == keys()
     changed = keys(simulator=write_calibration(tmp_path, logit_bytes=shipped * 1.001))
     assert not set(changed.values()) & set(keys().values())
+
+
+def test_key_changes_with_the_quantization_of_a_checkpoint(keys, tmp_path, write_model):
+    awq = {"quant_method": "awq", "bits": 4, "group_size": 128}
+    found = [
+        keys(models=[write_model(tmp_path / place / "mine", num_hidden_layers=4, **more)])
+        for place, more in (
+            ("plain", {}),
+            ("nothing", {"quantization_config": {}}),
+            ("awq", {"quantization_config": awq}),
+            ("awq64", {"quantization_config": awq | {"group_size": 64}}),
+        )
+    ]
+    assert found[0] == found[1]
+    assert len({tuple(each.values()) for each in found}) == 3
+
+
+def test_random_weights_of_a_quantized_checkpoint_are_refused(keys, tmp_path, write_model):
+    awq = {"quant_method": "awq", "bits": 4, "group_size": 128}
+    models = [write_model(tmp_path / "mine", quantization_config=awq)]
+    assert keys(engine="vllm", models=models)
+    with pytest.raises(InputError, match=r"mine is quantized .AWQ weights .* set weights to check"):
+        keys(engine="vllm", vllm={"weights": "random"}, models=models)
 
 
 def test_key_changes_with_the_architecture_and_not_with_its_path(keys, tmp_path, write_model):

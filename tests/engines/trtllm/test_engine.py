@@ -42,11 +42,11 @@ class SyntheticNode:
     def out(self):
         return self.folder / "block.jsonl"
 
-    def measure(self, **changes):
+    def measure(self, checkpoint=None, **changes):
         """Run the job of the experiment's only block; return its exit code."""
         (block,) = plan(parse_experiment(EXPERIMENT | changes)).blocks
         node = {
-            "checkpoint": str(self.checkpoint(block.settings.model.id)),
+            "checkpoint": str(checkpoint or self.checkpoint(block.settings.model.id)),
             "model_reference": block.model_reference,
             "workspace": str(self.folder / "engines"),
             "datasets": str(self.folder / "datasets"),
@@ -129,6 +129,30 @@ def test_energy_is_the_boards_power_over_the_measured_pass(node, tensorrt_llm, v
     assert facts["scheduling_policy"] == "GUARANTEED_NO_EVICT"
     assert facts["window"] == "stamps in the engine's process"
     assert facts["gpu_uuid"] == "GPU-0"
+
+
+FP8 = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+
+
+def test_record_of_an_fp8_checkpoint_says_so(node):
+    folder = node.checkpoint()
+    (folder / "hf_quant_config.json").write_text(json.dumps(FP8))
+    assert "is not llama-3.2-1b: it has FP8 weights, FP8 KV cache" in node.refusal(sweeps=ONE_CELL)
+    own = node.folder / "My-FP8"
+    folder.rename(own)
+    (record,) = node.measured(models=[str(own)], sweeps=ONE_CELL, checkpoint=own)
+    assert (record.status, record.reason, record.model) == ("ok", "", "my-fp8")
+    assert "quantized: FP8 weights, FP8 KV cache" in record.remarks
+    stored = ("engine_dtype", "engine_quantization", "engine_kv_cache_dtype")
+    assert [record.provenance[name] for name in stored] == ["bfloat16", "FP8", "FP8"]
+
+
+def test_engine_in_16_bits_of_an_fp8_checkpoint_is_refused(node, monkeypatch):
+    own = node.checkpoint().rename(node.folder / "My-FP8")
+    (own / "hf_quant_config.json").write_text(json.dumps(FP8))
+    monkeypatch.setenv("FAULT", "16 bits@build")
+    line = node.refusal(models=[str(own)], sweeps=ONE_CELL, checkpoint=own)
+    assert "has quant_algo None and kv_cache_quant_algo None, while its checkpoint says FP8" in line
 
 
 def test_short_cell_fills_its_window_with_passes(node):

@@ -140,6 +140,13 @@ def test_fp8_flops_count_as_fewer_of_16_bits(board):
     )
 
 
+def test_part_of_the_flops_in_fp8_saves_its_part(board):
+    found = work_of(precision=FP8)
+    half = replace(found, fp8_gemms=found.fp8_gemms / 2)
+    whole, part = in_16_bit(found, board).gemm_flops, in_16_bit(half, board).gemm_flops
+    np.testing.assert_allclose(part, (whole + found.gemm_flops) / 2)
+
+
 @pytest.mark.parametrize("gpu_id", gpu_ids())
 def test_fp8_gains_no_more_than_the_data_sheet_says(gpu_id):
     board = gpu(gpu_id)

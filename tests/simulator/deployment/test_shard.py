@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.catalog.quantization import FP8_WEIGHTS, Quantization
 from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
 from sweetspot.simulator.cost.work import Work, work
@@ -103,6 +104,42 @@ def test_fp8_halves_layers_and_cache_and_nothing_else():
     assert 2 * part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
     assert shard(LLAMA, 1, Precision(kv_cache="fp8")).weight_bytes == LLAMA.weight_bytes
     assert shard(LLAMA, 1, Precision(weights="fp8")).kv_bytes_per_token == LLAMA.kv_bytes_per_token
+
+
+AWQ = Quantization(name="AWQ weights", attention_bits=4.25, ffn_bits=4.5, head_bits=8)
+
+
+def test_quantized_weights_take_their_bits_and_compute_in_16():
+    """Of the Llama, attention, FFN and head; embeddings keep 16 bits."""
+    part = shard(replace(LLAMA, quantization=AWQ))
+    table = LLAMA.vocab * LLAMA.hidden
+    layer = LLAMA.attention_weights * 4.25 + LLAMA.ffn_weights * 4.5
+    assert part.gemm_weight_bytes == LLAMA.layers * layer / 8
+    assert part.weight_bytes == part.gemm_weight_bytes + 3 * table
+    assert (part.fp8_gemms, part.fp8_input_bytes, part.fp8_attention) == (0, 0, False)
+    assert part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
+    tied = shard(replace(LLAMA, tied_embeddings=True, quantization=AWQ))
+    assert part.weight_bytes - tied.weight_bytes == 2 * table
+
+
+def test_fp8_checkpoint_is_the_option_fp8():
+    stored = replace(FP8_WEIGHTS, fp8_kv_cache=True)
+    asked_for = shard(LLAMA, 2, FP8)
+    for precision in (Precision(), Precision(weights="fp8"), FP8):
+        assert shard(replace(LLAMA, quantization=stored), 2, precision) == asked_for
+
+
+def test_layers_that_keep_16_bits_compute_in_them():
+    """Attention in 16 bits and half of the FFN in FP8, as the first and last layers may be."""
+    half = Quantization(name="FP8 weights", ffn_bits=12, fp8_ffn=0.5)
+    part = shard(replace(LLAMA, quantization=half))
+    assert part.fp8_gemms == LLAMA.ffn_weights / 2 / LLAMA.layer_weights
+    assert part.fp8_input_bytes == LLAMA.layers * (LLAMA.hidden + LLAMA.ffn) / 2
+
+
+def test_fp8_of_weights_that_are_quantized_otherwise_is_refused():
+    with pytest.raises(InputError, match=r"is quantized \(AWQ weights\): set weights to 'model'"):
+        shard(replace(LLAMA, quantization=AWQ), 1, FP8)
 
 
 def test_fp8_work_by_hand():

@@ -36,7 +36,8 @@ class Prediction:
         beyond_native_context: I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
         tensor_parallel: GPUs that share the model.
-        weights, kv_cache: what they are stored in, `model` (the checkpoint's 16 bits) or `fp8`.
+        weights, kv_cache: as asked for, `model` (as the checkpoint has them) or `fp8`.
+        quantization: what they are stored in, in words; empty for 16 bits.
         sliding_windows: whether the model has sliding layers and they attend to their window only.
         cuda_graphs: whose graphs pad steps: `none`, `vllm` or `tensorrt-llm`.
     """
@@ -62,6 +63,7 @@ class Prediction:
     tensor_parallel: int
     weights: str
     kv_cache: str
+    quantization: str
     sliding_windows: bool
     cuda_graphs: str
     simulated: bool = True
@@ -104,7 +106,7 @@ def predict(
         kv_cache_memory_fraction: share of the free memory that the KV cache takes, 0 to 1.
         tokens_per_block: of the KV cache.
         tensor_parallel: GPUs that share each layer, 1 to 8; energy is that of all of them.
-        weights: `model` for the checkpoint's 16 bits, `fp8` for the layers' matrices in FP8.
+        weights: `model` for what the checkpoint holds, `fp8` for the layers' matrices in FP8.
         kv_cache: `model` or `fp8`.
         sliding_windows: whether sliding layers attend to, and keep, their window only, as with
             vLLM; trtllm-bench sets no window.
@@ -170,6 +172,7 @@ def predict(
         calibration_level=deployment.calibration.level,
         tensor_parallel=limits.tensor_parallel,
         **deployment.precision.model_dump(),
+        quantization=deployment.quantization,
         **deployment.traits.model_dump(),
     )
 

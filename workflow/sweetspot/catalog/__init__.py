@@ -3,7 +3,7 @@
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu, gpu, gpu_ids
 from sweetspot.catalog.huggingface import architecture_from_config
-from sweetspot.catalog.loading import load_model, read_model_config
+from sweetspot.catalog.loading import config_path, load_model, read_model_config
 from sweetspot.catalog.models import CatalogEntry, PaperRow, catalog_entry, catalog_id, model_ids
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "architecture_from_config",
     "catalog_entry",
     "catalog_id",
+    "config_path",
     "gpu",
     "gpu_ids",
     "load_model",

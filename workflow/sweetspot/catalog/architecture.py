@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sweetspot.catalog.quantization import Quantization
+
 BYTES_PER_PARAMETER = {"float16": 2, "bfloat16": 2}
 
 # OPT, the one family here with learned positions, never uses the first two rows of its table.
@@ -27,6 +29,8 @@ class Architecture:
         sliding_layers: how many of the `layers` slide.
         max_positions: context that the model was published for; longer cells are work of the
             right shape but not valid text.
+        dtype: what activations, and weights that are not quantized, are in.
+        quantization: what the checkpoint stores otherwise; None where it is in 16 bits.
     """
 
     id: str
@@ -47,6 +51,7 @@ class Architecture:
     sliding_window: int | None = None
     sliding_layers: int = 0
     dtype: str = "float16"
+    quantization: Quantization | None = None
 
     @property
     def query_size(self) -> int:
@@ -104,10 +109,10 @@ class Architecture:
 
     @property
     def weight_bytes(self) -> int:
-        """Bytes of all parameters on the GPU."""
+        """Bytes of all parameters in 16 bits; what a GPU holds of them says its `Shard`."""
         return self.parameters * self.bytes_per_element
 
     @property
     def kv_bytes_per_token(self) -> int:
-        """Bytes that one token adds to the KV cache, all layers together."""
+        """Bytes that one token adds to a KV cache in 16 bits, all layers together."""
         return 2 * self.layers * self.kv_size * self.bytes_per_element

@@ -2,11 +2,13 @@
 
 import reprlib
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.config_fields import ConfigFields
 from sweetspot.catalog.families import FAMILIES, Family
+from sweetspot.catalog.quantization_config import quantized
 from sweetspot.errors import InputError
 
 # A float32 checkpoint is built as float16, and so is one that says nothing.
@@ -27,18 +29,13 @@ def architecture_from_config(config: Mapping[str, Any], model_id: str) -> Archit
     multimodal Gemma 3 the language model is read, without its vision tower.
 
     Raises:
-        InputError: the architecture is not one that can be read, the checkpoint is quantized, or a
-            value is missing or wrong; the message names the key.
+        InputError: the architecture is not one that can be read, the checkpoint is quantized in a
+            way that cannot be simulated, or a value is missing or wrong; the message names the key.
     """
-    config = _language_model(config)
-    family = _family(config)
-    for key in ("quantization_config", "compression_config"):
-        if config.get(key):
-            raise InputError(
-                f"{key!r} is set: quantized checkpoints cannot be read; use the config.json of the"
-                " float16 or bfloat16 model"
-            )
-    return family.read(ConfigFields(config, family.defaults), model_id, _engine_dtype(config))
+    text = _language_model(config)
+    family = _family(text)
+    plain = family.read(ConfigFields(text, family.defaults), model_id, _engine_dtype(text))
+    return replace(plain, quantization=quantized(plain, {**text, **config}))
 
 
 def _stated_type(config: Mapping[str, Any]) -> str:
@@ -63,7 +60,7 @@ def _language_model(config: Mapping[str, Any]) -> Mapping[str, Any]:
             "'text_config' must hold the language model of a multimodal Gemma 3,"
             f" not {reprlib.repr(text)}"
         )
-    outer = {k: config[k] for k in ("torch_dtype", "dtype", "quantization_config") if k in config}
+    outer = {k: config[k] for k in ("torch_dtype", "dtype") if k in config}
     return outer | {"model_type": "gemma3_text"} | dict(text)
 
 

@@ -108,7 +108,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     )
     deployment = in_words(
         answer.tensor_parallel,
-        Precision.model_validate({name: values[name] for name in Precision.model_fields}),
+        answer.quantization,
         Traits.model_validate({name: values[name] for name in Traits.model_fields}),
     )
     if deployment:

@@ -217,6 +217,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         "chunked_prefill": answer.chunked_prefill,
         "limits": deployment.limits.model_dump(),
         "precision": deployment.precision.model_dump(),
+        "quantization": deployment.quantization,
         **deployment.traits.model_dump(),
         **served,
         **rates,

@@ -118,11 +118,13 @@ class Precision(Section):
 
     weights: Stored = Field(
         default="model",
-        description="`model`: the checkpoint's 16 bits; `fp8`: the matrices of all layers in FP8, "
-        "embeddings and output head as they are.",
+        description="`model`: as the checkpoint has them; `fp8`: the matrices of all layers in "
+        "FP8, embeddings and output head as they are.",
     )
     kv_cache: Stored = Field(
-        default="model", description="`model`: as the activations; `fp8`: one byte an element."
+        default="model",
+        description="`model`: as the activations, or as the checkpoint says; `fp8`: one byte an "
+        "element.",
     )
 
 

@@ -45,11 +45,21 @@ def plan(experiment: Experiment) -> Plan:
         names: dict[str, str] = {}
         for reference in sweep.models or experiment.models:
             architecture = load_model(reference)
+            if (
+                architecture.quantization
+                and section
+                and section.model_dump().get("weights") == "random"
+            ):
+                raise InputError(
+                    f"{reference} is quantized ({architecture.quantization.words}), and random"
+                    f" weights are of 16 bits: set weights to checkpoint, or take the 16-bit model"
+                )
             known = architectures.setdefault(architecture.id, architecture)
             references.setdefault(architecture.id, reference)
             if known != architecture:
                 raise InputError(
-                    f"two different models are called {architecture.id!r}; rename one's folder"
+                    f"two different models are called {architecture.id!r},"
+                    f" {references[architecture.id]} and {reference}; rename the folder of one"
                 )
             if architecture.id in names:
                 raise InputError(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweetspot.catalog.quantization import Quantization
 from sweetspot.config import Limits
 from sweetspot.engines.trtllm.programs import BENCH, Programs
 from sweetspot.engines.trtllm.versions import TrtLlmVersion
@@ -32,6 +33,7 @@ class Build:
         name: Hugging Face name of the model, which also names its folder in the workspace.
         checkpoint: folder with the model's config.json and safetensors.
         dtype: 16-bit type that the engine shall compute in.
+        quantization: of the checkpoint; None where it is in 16 bits.
         place: where engines of this version and kind of GPU are put.
         opt_examples: folder of the conversion script, for a model of the family OPT; else None.
     """
@@ -42,6 +44,7 @@ class Build:
     trtllm: TrtLlmVersion
     limits: Limits
     place: Path
+    quantization: Quantization | None = None
     opt_examples: Path | None = None
 
     @property
@@ -115,7 +118,9 @@ def build_engine(build: Build, programs: Programs, *, log_path: Path) -> Path:
         InputError: the engine is of another version of TensorRT-LLM, or of another type.
     """
     commands = build.commands(programs.python_command)
-    made_by, recipe = build.engine_dir / "sweetspot_build.json", json.dumps([commands, build.dtype])
+    made_by = build.engine_dir / "sweetspot_build.json"
+    stored = () if build.quantization is None else (build.quantization.words,)
+    recipe = json.dumps([commands, build.dtype, *stored])
     with _alone(build.workspace):
         if made_by.is_file() and made_by.read_text() == recipe:
             return build.engine_dir
@@ -162,14 +167,18 @@ def _require_engine(build: Build) -> None:
     try:
         config = read_json(build.engine_dir / "config.json", "engine config")
         version = config.get("version", wanted)
-        dtype = config.get("pretrained_config", {}).get("dtype", build.dtype)
+        made: dict[str, Any] = config.get("pretrained_config", {})
+        dtype, stored = made.get("dtype", build.dtype), made.get("quantization")
+        in_engine = (
+            None if stored is None else (stored["quant_algo"], stored["kv_cache_quant_algo"])
+        )
         built: dict[str, Any] = config.get("build_config", {})
         wrong = [
             f"{name} {built[name]} instead of {getattr(build.limits, name)}"
             for name in _LIMITS
             if built.get(name) not in (None, getattr(build.limits, name))
         ]
-    except (InputError, AttributeError, TypeError) as error:
+    except (InputError, AttributeError, TypeError, KeyError) as error:
         raise EngineError(
             f"TensorRT-LLM left no valid config.json in {build.engine_dir}"
         ) from error
@@ -183,5 +192,17 @@ def _require_engine(build: Build) -> None:
             f"the engine of {build.name} computes in {dtype}; set torch_dtype in"
             f" {build.checkpoint / 'config.json'} to {build.dtype}"
         )
+    if in_engine is not None and tuple(map(bool, in_engine)) != _quantized(build.quantization):
+        words = build.quantization.words if build.quantization else "16 bits"
+        raise InputError(
+            f"the engine of {build.name} has quant_algo {in_engine[0]} and kv_cache_quant_algo"
+            f" {in_engine[1]}, while its checkpoint says {words}; TensorRT-LLM"
+            f" {build.trtllm.version} does not take it as it is"
+        )
     if wrong:
         raise EngineError(f"the engine in {build.engine_dir} was built with {', '.join(wrong)}")
+
+
+def _quantized(quantization: Quantization | None) -> tuple[bool, bool]:
+    """Return whether weights and KV cache are other than 16 bits."""
+    return (quantization.weights, quantization.fp8_kv_cache) if quantization else (False, False)

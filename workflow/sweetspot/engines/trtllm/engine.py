@@ -13,6 +13,7 @@ from sweetspot.engines.trtllm.programs import Programs
 from sweetspot.engines.trtllm.session import TensorRtLlmSession
 from sweetspot.engines.trtllm.versions import TrtLlmVersion, trtllm_version
 from sweetspot.engines.weights.checkpoint import hub_name, is_opt, require_checkpoint, require_dtype
+from sweetspot.engines.weights.weights import quantized_facts, quantized_remarks
 from sweetspot.engines.worker.client import WORKERS
 from sweetspot.engines.worker.session import Program, WorkerSession
 from sweetspot.errors import EngineError
@@ -109,6 +110,7 @@ class TensorRtLlmEngine:
             build=build,
             warmup=options.warmup,
             unbuilt=unbuilt,
+            remarks=quantized_remarks(settings.model),
             held=held,
         )
 
@@ -118,6 +120,7 @@ def _build(trtllm: TrtLlmVersion, settings: Settings, node: Node, checkpoint: Pa
         name=hub_name(settings.model.id),
         checkpoint=checkpoint,
         dtype=settings.model.dtype,
+        quantization=settings.model.quantization,
         trtllm=trtllm,
         limits=settings.limits,
         place=node.workspace / trtllm.version / settings.gpu.id,
@@ -143,6 +146,9 @@ def _program(settings: Settings, build: Build, warmup: int) -> Program:
         },
         warmup=warmup,
         folders=build.folders,
-        facts=build.facts,
-        remarks=("one engine load for all cells of the block, not one for each as in the paper",),
+        facts=build.facts | quantized_facts(settings.model),
+        remarks=(
+            "one engine load for all cells of the block, not one for each as in the paper",
+            *quantized_remarks(settings.model),
+        ),
     )

@@ -23,7 +23,18 @@ class _Engine(_Section):
     backend: str
     version: str = ""
     dtype: str | None = None
+    quantization: str | None = None
+    kv_cache_dtype: str | None = None
     max_sequence_length: int | None = None  # only of the TensorRT backend
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """What records say of it; of weights and KV cache where they are quantized."""
+        stored = {
+            "engine_quantization": self.quantization,
+            "engine_kv_cache_dtype": self.kv_cache_dtype,
+        }
+        return {"engine_dtype": self.dtype or ""} | {k: v for k, v in stored.items() if v}
 
 
 class _WorldInfo(_Section):

@@ -23,6 +23,7 @@ class TensorRtLlmSession:
     Attributes:
         warmup: requests that run before each window.
         unbuilt: why there is no engine; None if there is one.
+        remarks: what stands beside every number.
         held: what close frees, the board's lease among it.
         meter: watches `board`.
     """
@@ -34,6 +35,7 @@ class TensorRtLlmSession:
     build: Build
     warmup: int
     unbuilt: EngineError | None
+    remarks: tuple[str, ...]
     held: ExitStack
     meter: NvmlMeter = field(init=False)
 
@@ -74,11 +76,11 @@ class TensorRtLlmSession:
             output_tokens=passes * cell.total_output_tokens,
             passes=passes,
             untrusted=window.untrusted,
-            remarks=window.remarks,
+            remarks=(*self.remarks, *window.remarks),
             facts={
                 **self.board.facts(),
                 **self.build.facts,
-                "engine_dtype": report.engine.dtype or "",
+                **report.engine.facts,
                 "scheduling_policy": report.world_info.scheduling_policy,
                 "window": window.source,
             },

@@ -9,6 +9,7 @@ from sweetspot.catalog import (
     model_ids,
     read_model_config,
 )
+from sweetspot.catalog.checkpoint_folder import newest_snapshot
 from sweetspot.errors import InputError
 
 # What the time and energy of a step depend on, and what no copy of a checkpoint may differ in.
@@ -25,7 +26,7 @@ def checkpoint_folder(reference: str, checkpoints: Path) -> Path:
     if reference in model_ids():
         return checkpoints / hub_name(reference)
     path = Path(reference).expanduser()
-    return path if path.is_dir() else path.parent
+    return newest_snapshot(path) if path.is_dir() else path.parent
 
 
 def what_is_missing(folder: Path) -> str | None:
@@ -52,6 +53,15 @@ def require_checkpoint(folder: Path, model: Architecture) -> None:
             raise InputError(
                 f"the checkpoint in {folder} is not {model.id}: {name} is {here}, not {wanted}"
             )
+    if found.quantization != model.quantization:
+        raise InputError(
+            f"the checkpoint in {folder} is not {model.id}: it has {_stored(found)}, not"
+            f" {_stored(model)}; name its folder in `models` to measure it"
+        )
+
+
+def _stored(model: Architecture) -> str:
+    return model.quantization.words if model.quantization else "16-bit weights"
 
 
 def require_dtype(folder: Path, dtype: str) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sweetspot.catalog import Architecture, load_model, model_ids, read_model_config
+from sweetspot.catalog import Architecture, config_path, load_model, model_ids, read_model_config
 from sweetspot.catalog.families import FAMILIES
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError
@@ -70,6 +70,4 @@ def _published(reference: str, model: Architecture) -> Mapping[str, Any]:
         return config
     if load_model(reference) != model:
         raise InputError(f"{reference} is no longer the model that was planned; plan anew")
-    path = Path(reference).expanduser()
-    path = path / "config.json" if path.is_dir() else path
-    return read_model_config(path)
+    return read_model_config(config_path(reference))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sweetspot.catalog import Architecture
 from sweetspot.config import Weights
 from sweetspot.engines.base import Node
 from sweetspot.engines.weights.random_model import random_model_folder
@@ -53,6 +54,20 @@ def model_weights(choice: Weights, settings: Settings, node: Node) -> ModelWeigh
         folder=node.checkpoint.absolute(),
         # an engine has an embedding for each, and cannot make more up
         max_tokens=model.max_positions if model.positions == "learned" else None,
-        facts={"weights": "checkpoint", "checkpoint": str(node.checkpoint)},
-        remarks=(),
+        facts={
+            "weights": "checkpoint",
+            "checkpoint": str(node.checkpoint),
+            **quantized_facts(model),
+        },
+        remarks=quantized_remarks(model),
     )
+
+
+def quantized_facts(model: Architecture) -> dict[str, str]:
+    """Return what a record's provenance says of a quantized checkpoint; nothing of another."""
+    return {"quantization": model.quantization.words} if model.quantization else {}
+
+
+def quantized_remarks(model: Architecture) -> tuple[str, ...]:
+    """Return what stands beside every number of a quantized checkpoint."""
+    return (f"quantized: {model.quantization.words}",) if model.quantization else ()

@@ -27,11 +27,11 @@ def in_16_bit(work: Work, gpu: Gpu) -> Work:
     """Return the work with FP8 FLOPs of GEMMs and prompt attention as 16-bit ones."""
     if not work.fp8_gemms.any():
         return work
-    gemms = 1 + (gain(gpu) - 1) * work.fp8_gemms
-    attention = 1 + (gain(gpu) - 1) * work.fp8_attention
+    saved = 1 - 1 / gain(gpu)
+    gemms, attention = 1 - saved * work.fp8_gemms, 1 - saved * work.fp8_attention
     return replace(
         work,
-        gemm_flops=work.gemm_flops / gemms,
-        prompt_flops=work.prompt_flops / attention,
-        prompt_start_flops=work.prompt_start_flops / attention,
+        gemm_flops=work.gemm_flops * gemms,
+        prompt_flops=work.prompt_flops * attention,
+        prompt_start_flops=work.prompt_start_flops * attention,
     )

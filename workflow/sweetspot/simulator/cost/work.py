@@ -52,7 +52,8 @@ class Work:
         wide_heads: 1 if shared heads are of 256 or more, else 0.
         logit_flops, logit_weight_bytes: output head.
         logits: entries of the logit matrix.
-        fp8_gemms, fp8_attention: 1 if linear layers, and attention of prompts, compute in FP8.
+        fp8_gemms: share of the linear layers' FLOPs that are FP8.
+        fp8_attention: 1 if attention of prompts computes in FP8.
         gpus: how many share each layer; all else is of one of them.
         all_reduces, message_bytes: how often the GPUs add up activations, and how large they are.
         gather_bytes: logits that each GPU sends to the others.
@@ -149,9 +150,9 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         queries_per_kv_head=np.full(tokens.shape, a.heads / a.kv_heads),
         wide_heads=np.full(tokens.shape, wide),
         logit_flops=2.0 * head_rows * head_weights,
-        logit_weight_bytes=np.where(rows > 0, float(head_weights * size), 0.0),
+        logit_weight_bytes=np.where(rows > 0, float(a.head_weight_bytes), 0.0),
         logits=rows * a.full_vocab,
-        fp8_gemms=throughout(a.fp8_weights),
+        fp8_gemms=throughout(a.fp8_gemms),
         fp8_attention=throughout(a.fp8_attention),
         gpus=throughout(a.gpus),
         all_reduces=throughout(2 * a.layers + 1 if shared else 0),

@@ -112,9 +112,14 @@ class Deployment:
             )
 
     @property
+    def quantization(self) -> str:
+        """What weights and KV cache are stored in, in words; empty for 16 bits."""
+        return self.part.quantization.words
+
+    @property
     def words(self) -> str:
         """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
-        return in_words(self.limits.tensor_parallel, self.precision, self.traits)
+        return in_words(self.limits.tensor_parallel, self.quantization, self.traits)
 
     def with_constants(self, constants: Constants) -> Self:
         """Return the same deployment on boards of other constants."""
@@ -161,11 +166,10 @@ def honoured(traits: Traits, model: Architecture) -> Traits:
     return traits if model.sliding_layers else traits.model_copy(update={"sliding_windows": False})
 
 
-def in_words(gpus: int, precision: Precision, traits: Traits) -> str:
+def in_words(gpus: int, quantization: str, traits: Traits) -> str:
     """Return what is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
     words = [f"{gpus} GPUs"] if gpus > 1 else []
-    words += ["FP8 weights"] if precision.weights == "fp8" else []
-    words += ["FP8 KV cache"] if precision.kv_cache == "fp8" else []
+    words += [quantization] if quantization else []
     words += ["sliding windows"] if traits.sliding_windows else []
     if traits.cuda_graphs != "none":
         words.append(f"CUDA graphs of {_ENGINES[traits.cuda_graphs]}")

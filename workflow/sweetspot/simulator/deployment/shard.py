@@ -1,4 +1,4 @@
-"""One GPU's part of a model as it is served: split over GPUs, its weights or KV cache in FP8.
+"""One GPU's part of a model as it is served: split over GPUs, quantized.
 
 A part is an architecture too, of fewer heads, a narrower FFN and less vocabulary, so whatever
 counts the work or the memory of a model counts that of a part. What every GPU holds or does in full
@@ -6,53 +6,66 @@ counts the work or the memory of a model counts that of a part. What every GPU h
 only where the engine honours that.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
+from sweetspot.catalog.quantization import FP8_WEIGHTS, Quantization
 from sweetspot.config import Precision
 from sweetspot.errors import InputError
 from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
 
 FP8_BYTES = 1
+SIXTEEN_BIT = Quantization(name="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard(Architecture):
     """What one of `gpus` GPUs holds and computes of a model; `vocab` is its share of the entries.
 
-    FP8 weights are the matrices of all layers. Embeddings, output head and biases keep the
-    checkpoint's 16 bits, as do activations between kernels. Source: quantisation by ModelOpt as
-    TensorRT-LLM reads it (`hf_quant_config.json` of nvidia/Llama-3.1-8B-Instruct-FP8 and its like:
-    `exclude_modules: [lm_head]`; embeddings are not a linear layer).
+    What is quantized is `quantization`, whether the checkpoint or `Precision` says so; biases,
+    position embeddings, and activations between kernels keep 16 bits.
 
     Attributes:
         gpus: how many share each layer.
         full_vocab: entries of the whole vocabulary; each GPU samples from all logits.
-        fp8_weights, fp8_kv_cache: whether these are in FP8.
     """
 
     gpus: int = 1
     full_vocab: int
-    fp8_weights: bool = False
-    fp8_kv_cache: bool = False
+    quantization: Quantization = SIXTEEN_BIT
 
     @property
     def gemm_weight_bytes(self) -> int:
         """Bytes of all layers' matrices."""
-        size = FP8_BYTES if self.fp8_weights else self.bytes_per_element
-        return self.layer_weights * self.layers * size
+        q = self.quantization
+        bits = self.attention_weights * q.attention_bits + self.ffn_weights * q.ffn_bits
+        return round(self.layers * bits / 8)
+
+    @property
+    def head_weight_bytes(self) -> int:
+        """Bytes of the output head."""
+        return round(self.vocab * self.hidden * self.quantization.head_bits / 8)
 
     @property
     def weight_bytes(self) -> int:
         """Bytes of all parameters on this GPU."""
-        others = self.parameters - self.layer_weights * self.layers
-        return self.gemm_weight_bytes + others * self.bytes_per_element
+        q, table = self.quantization, self.vocab * self.hidden
+        tables = 1 if self.tied_embeddings else 2
+        others = self.parameters - self.layer_weights * self.layers - tables * table
+        embedding = 0 if self.tied_embeddings else round(table * q.embedding_bits / 8)
+        return (
+            self.gemm_weight_bytes
+            + self.head_weight_bytes
+            + embedding
+            + others * self.bytes_per_element
+        )
 
     @property
     def kv_bytes_per_token(self) -> int:
         """Bytes that one token adds to this GPU's KV cache, all layers together."""
-        size = FP8_BYTES if self.fp8_kv_cache else self.bytes_per_element
+        size = FP8_BYTES if self.quantization.fp8_kv_cache else self.bytes_per_element
         return 2 * self.layers * self.kv_size * size
 
     @property
@@ -73,19 +86,26 @@ class Shard(Architecture):
         Norms and activation functions write their output in FP8 (fused quantisation), so what is
         saved is saved once in writing and once in reading.
         """
-        if not self.fp8_weights:
-            return 0
-        inputs = 2 * self.hidden + self.query_size + self.ffn
-        return self.layers * inputs * (self.bytes_per_element - FP8_BYTES)
+        q = self.quantization
+        inputs = q.fp8_attention * (self.hidden + self.query_size)
+        inputs += q.fp8_ffn * (self.hidden + self.ffn)
+        return round(self.layers * inputs * (self.bytes_per_element - FP8_BYTES))
+
+    @property
+    def fp8_gemms(self) -> float:
+        """Share of the layers' GEMMs, by their FLOPs, that compute in FP8."""
+        q = self.quantization
+        fp8 = self.attention_weights * q.fp8_attention + self.ffn_weights * q.fp8_ffn
+        return fp8 / self.layer_weights
 
     @property
     def fp8_attention(self) -> bool:
-        """Whether attention of prompts computes in FP8: where weights and KV cache are in it.
+        """Whether attention of prompts computes in FP8: where its weights and KV cache are in it.
 
         Source: trtllm-bench of TensorRT-LLM builds FP8 models with `use_fp8_context_fmha`; it needs
         an FP8 KV cache. Attention of decode computes in 16 bits; memory holds it up anyway.
         """
-        return self.fp8_weights and self.fp8_kv_cache
+        return self.quantization.fp8_attention > 0 and self.quantization.fp8_kv_cache
 
 
 def shard(
@@ -120,7 +140,8 @@ def shard(
                 f" cannot be split evenly; possible are {', '.join(map(str, possible(a)))}"
             )
     whole = {f.name: getattr(a, f.name) for f in fields(Architecture)}
-    part: dict[str, int | None] = {
+    part: dict[str, Any] = {
+        "quantization": as_served(a, precision),
         "heads": a.heads // gpus,
         "kv_heads": max(1, a.kv_heads // gpus),
         "ffn": a.ffn // gpus,
@@ -132,9 +153,24 @@ def shard(
         **(whole | part),
         gpus=gpus,
         full_vocab=a.vocab,
-        fp8_weights=precision.weights == "fp8",
-        fp8_kv_cache=precision.kv_cache == "fp8",
     )
+
+
+def as_served(architecture: Architecture, precision: Precision) -> Quantization:
+    """Return what a model is stored in where it is served: as its checkpoint, or as asked for.
+
+    Raises:
+        InputError: FP8 is asked for of weights that are quantized otherwise.
+    """
+    stored = architecture.quantization or SIXTEEN_BIT
+    if precision.weights == "fp8" and not stored.fp8_weights:
+        if stored.weights:
+            raise InputError(
+                f"the checkpoint of {architecture.id} is quantized ({stored.words}): set weights to"
+                " 'model', or take the 16-bit checkpoint"
+            )
+        stored = replace(FP8_WEIGHTS, fp8_kv_cache=stored.fp8_kv_cache)
+    return replace(stored, fp8_kv_cache=stored.fp8_kv_cache or precision.kv_cache == "fp8")
 
 
 def possible(architecture: Architecture, most: int = 8) -> list[int]:
@@ -158,10 +194,10 @@ def require_supported(architecture: Architecture, gpu: Gpu) -> None:
     Raises:
         InputError: the GPU's tensor cores have no FP8.
     """
-    part = as_shard(architecture)
-    if gpu.fp8_flops is None and (part.fp8_weights or part.fp8_kv_cache):
-        what = "weights" if part.fp8_weights else "kv_cache"
+    quantization = as_shard(architecture).quantization
+    if gpu.fp8_flops is None and (quantization.fp8_weights or quantization.fp8_kv_cache):
+        what = "weights" if quantization.fp8_weights else "kv_cache"
         raise InputError(
             f"{gpu.id} has no FP8 (NVIDIA GPUs have it from Ada and Hopper on): set {what} to"
-            " 'model', or choose another GPU"
+            " 'model' of a 16-bit checkpoint, or choose another GPU"
         )

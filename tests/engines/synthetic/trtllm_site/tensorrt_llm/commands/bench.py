@@ -55,10 +55,11 @@ def build(args):
         args.workspace / args.model / "tp_1_pp_1",
         config.get("torch_dtype", "float16"),
         {name: value for name, value in vars(args).items() if name.startswith("max_")},
+        args.model_path / "hf_quant_config.json",
     )
 
 
-def save_engine(engine, dtype, build_config):
+def save_engine(engine, dtype, build_config, quantized=None):
     name = fault("build")
     fail(name)
     engine.mkdir(parents=True, exist_ok=True)
@@ -66,12 +67,16 @@ def save_engine(engine, dtype, build_config):
         count.write("x")
     if name == "other limits":
         build_config["max_seq_len"] -= 4
+    stored = {"quant_algo": None, "kv_cache_quant_algo": None}
+    if quantized is not None and quantized.is_file() and name != "16 bits":
+        said = json.loads(quantized.read_text())["quantization"]
+        stored = {key: said.get(key) for key in stored}
     if name != "no engine":
         config = {
             "version": __version__,
             "pretrained_config": {
                 "dtype": "float32" if name == "float32" else dtype,
-                "quantization": {"quant_algo": None, "kv_cache_quant_algo": None},
+                "quantization": stored,
             },
             "build_config": build_config | {"max_input_len": 1024},
         }

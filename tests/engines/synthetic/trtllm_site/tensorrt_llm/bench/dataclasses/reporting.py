@@ -39,6 +39,7 @@ class ReportUtility:
     def get_statistics_dict(self):
         args, records = self.args, self.records
         config = json.loads((args.engine_dir / "config.json").read_text())
+        stored = config["pretrained_config"].get("quantization", {})
         built, trt = config["build_config"], OLD or args.backend == "tensorrt"
         start_ns = min(record.start_timestamp for record in records)
         end_ns = max(record.end_timestamp for record in records)
@@ -51,8 +52,8 @@ class ReportUtility:
                 "version": __version__,
                 "backend": "TRT" if trt else "Pytorch",
                 "dtype": config["pretrained_config"]["dtype"],
-                "kv_cache_dtype": None,
-                "quantization": None,
+                "kv_cache_dtype": stored.get("kv_cache_quant_algo"),
+                "quantization": stored.get("quant_algo"),
             },
             "world_info": {
                 "tp_size": 1,
