@@ -5,6 +5,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,11 @@ LLAMA_70B = {
 # Matrices here are small: BLAS threads of two workers on two cores would only wait for each other.
 # Read when numpy is loaded, which nothing above does.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# Every worker, and each of many programs that are started, loads the same modules: they are
+# compiled once, even where the environment would have it done each time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # How many examples a property is tried on; --hypothesis-profile chooses. A deadline would time the
 # machine, not the code.

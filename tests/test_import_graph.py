@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -43,21 +44,25 @@ def unit_of(module):
     return module.partition(".")[2].partition(".")[0]
 
 
-def imported(path):
-    """Return the full names that a file imports, wherever in it the statement stands."""
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def imported(module):
+    """Return the full names that a module imports, wherever in it the statement stands."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path} has a relative import"
+            assert node.level == 0, f"{module} has a relative import"
             for alias in node.names:
                 full = f"{node.module}.{alias.name}"
-                yield full if full in MODULES else node.module
+                found.add(full if full in MODULES else node.module)
+    return found
 
 
-GRAPH = {
-    module: {name for name in imported(path) if name in MODULES} for module, path in MODULES.items()
-}
+@pytest.fixture(scope="module")
+def graph():
+    """Return the modules of the package that each of them imports."""
+    return {module: imported(module) & MODULES.keys() for module in MODULES}
 
 
 def test_every_unit_has_a_layer():
@@ -65,10 +70,10 @@ def test_every_unit_has_a_layer():
     assert len(LAYERS.split()) == len(LAYER)
 
 
-def test_modules_import_from_lower_layers_only():
+def test_modules_import_from_lower_layers_only(graph):
     for module in MODULES:
         unit = unit_of(module)
-        for name in () if unit in ENTRANCES else GRAPH[module]:
+        for name in () if unit in ENTRANCES else graph[module]:
             other = unit_of(name)
             # the version stands in the package's top, which loads nothing by itself
             assert other in ("", unit) or LAYER[other] < LAYER[unit], f"{module} imports {name}"
@@ -83,35 +88,35 @@ def room_of(module):
     return module.partition("sweetspot.simulator.")[2].partition(".")[0]
 
 
-def test_rooms_of_the_simulator_import_from_lower_floors_only():
+def test_rooms_of_the_simulator_import_from_lower_floors_only(graph):
     assert {room_of(module) for module in MODULES} - {""} == set(FLOOR)
     for module in filter(room_of, MODULES):
-        rooms = {room_of(name) for name in GRAPH[module]} - {"", room_of(module)}
+        rooms = {room_of(name) for name in graph[module]} - {"", room_of(module)}
         above = {room for room in rooms if FLOOR[room] >= FLOOR[room_of(module)]}
         assert not above, f"{module} imports {above}"
 
 
-def test_modules_have_no_cycle():
-    graph = {
+def test_modules_have_no_cycle(graph):
+    below_the_top = {
         module: {name for name in names if unit_of(name)}
-        for module, names in GRAPH.items()
+        for module, names in graph.items()
         if unit_of(module)
     }
-    TopologicalSorter(graph).prepare()  # raises CycleError
+    TopologicalSorter(below_the_top).prepare()  # raises CycleError
 
 
-def test_readers_of_cells_know_nothing_of_what_made_them():
-    for module, names in GRAPH.items():
+def test_readers_of_cells_know_nothing_of_what_made_them(graph):
+    for module, names in graph.items():
         if unit_of(module) in READERS:
             assert not {unit_of(name) for name in names} & set(MAKERS), module
 
 
 def test_library_knows_nothing_of_snakemake():
-    for module, path in MODULES.items():
-        assert not {n for n in imported(path) if n.partition(".")[0] == "snakemake"}, module
+    for module in MODULES:
+        assert not {n for n in imported(module) if n.partition(".")[0] == "snakemake"}, module
 
 
-def reached(module):
+def reached(graph, module):
     """Return all modules that a module imports, directly or not, now or when called."""
     found, waiting = set(), [module]
     while waiting:
@@ -119,17 +124,16 @@ def reached(module):
         # the package's top names what it offers, and loads none of it by itself
         if each in MODULES and each not in found and unit_of(each):
             found.add(each)
-            waiting += [*GRAPH[each], each.rpartition(".")[0]]
+            waiting += [*graph[each], each.rpartition(".")[0]]
     return found
 
 
 @pytest.mark.parametrize(
     "module", ["ask.predict", "ask.load", "campaign.run", "catalog", "measure.measure"]
 )
-def test_core_needs_no_package_of_an_extra(module):
-    packages = {
-        n.partition(".")[0] for m in reached(f"sweetspot.{module}") for n in imported(MODULES[m])
-    }
+def test_core_needs_no_package_of_an_extra(graph, module):
+    modules = reached(graph, f"sweetspot.{module}")
+    packages = {name.partition(".")[0] for each in modules for name in imported(each)}
     assert "pydantic" in packages
     assert not packages & ANALYSIS
 
