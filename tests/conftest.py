@@ -2,15 +2,17 @@
 
 import json
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from ctypes import CDLL
 from pathlib import Path
+from subprocess import PIPE, CompletedProcess
 from typing import Any
 
 import pynvml
@@ -42,6 +44,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 # compiled once, even where the environment would have it done each time.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+ENVIRONMENT = dict(os.environ)  # before any test changes it
 
 # How many examples a property is tried on; --hypothesis-profile chooses. A deadline would time the
 # machine, not the code.
@@ -167,6 +171,43 @@ def fake_nvml(
         return origin
 
     return install
+
+
+@pytest.fixture(scope="session")
+def forked_snakemake() -> Iterator[Callable[..., CompletedProcess[str]]]:
+    """Return a function that runs `snakemake` with these arguments, in a process of its own.
+
+    It is a fork of one that has Snakemake imported, which starts with the first call.
+    """
+    program = [sys.executable, str(Path(__file__).with_name("forks.py"))]
+    parent: subprocess.Popen[str] | None = None
+
+    def run(
+        arguments: Sequence[object], environment: Mapping[str, str] | None = None
+    ) -> CompletedProcess[str]:
+        nonlocal parent
+        if parent is None:
+            # not as the test that happens to be the first has it
+            parent = subprocess.Popen(program, stdin=PIPE, stdout=PIPE, text=True, env=ENVIRONMENT)
+        assert parent.stdin is not None
+        assert parent.stdout is not None
+        with tempfile.TemporaryDirectory() as folder:
+            outputs = [Path(folder) / "out", Path(folder) / "err"]
+            order = {
+                "arguments": list(map(str, arguments)),
+                "environment": os.environ | (environment or {}),
+                "folder": str(Path.cwd()),
+                "outputs": list(map(str, outputs)),
+            }
+            print(json.dumps(order), file=parent.stdin, flush=True)
+            ended, _, _ = select.select([parent.stdout], [], [], 300)
+            assert ended, "snakemake did not end within 300 s"
+            code = int(parent.stdout.readline())
+            return CompletedProcess(program, code, *(path.read_text() for path in outputs))
+
+    yield run
+    if parent is not None:
+        parent.communicate()
 
 
 @pytest.fixture(scope="session")

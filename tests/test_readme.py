@@ -3,8 +3,6 @@
 import doctest
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 from statistics import fmean
 
@@ -65,17 +63,6 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def snakemake(command, *more):
-    """Run a snakemake command of the README in the working folder instead of the checkout."""
-    return subprocess.run(
-        [sys.executable, "-m", *shlex.split(command), "-s", str(ROOT / "Snakefile"), *more],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-
-
 def test_every_command_is_of_a_kind_that_is_tested():
     tested = [*commands("make"), *commands("sweetspot"), *WITH_PROFILE, *ON_A_GPU, *RUNS]
     assert set(console()) == set(tested)
@@ -131,8 +118,8 @@ def test_python_page_prints_what_is_shown(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", RUNS)
-def test_snakemake_command_runs(command, folder):
-    done = snakemake(command)
+def test_snakemake_command_runs(command, folder, forked_snakemake):
+    done = forked_snakemake([*shlex.split(command)[1:], "-s", ROOT / "Snakefile"])
     assert done.returncode == 0, done.stderr
     if " -n " in command:
         assert "new_cells=" in done.stdout + done.stderr

@@ -5,21 +5,19 @@ import fcntl
 import json
 import os
 import re
-import select
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from subprocess import PIPE
-from tempfile import TemporaryDirectory
+from subprocess import CompletedProcess
 
 import pytest
 import yaml
 
 REPO = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-TIMEOUT_S = 300
 
 # A model that no catalog knows; small, so that its cells are simulated at once.
 MINE = {
@@ -87,50 +85,12 @@ class Outcome:
         return {block: int(count) for block, count in found}
 
 
-class Forks:
-    """Runs of Snakemake, each in a process of its own: a fork of one that has it imported."""
-
-    def __init__(self):
-        self.parent = None
-
-    def run(self, arguments, environment):
-        """Run `snakemake` with these arguments."""
-        if self.parent is None:
-            program = [sys.executable, Path(__file__).with_name("forks.py")]
-            self.parent = subprocess.Popen(program, stdin=PIPE, stdout=PIPE, text=True)
-        with TemporaryDirectory() as folder:
-            outputs = [Path(folder) / "out", Path(folder) / "err"]
-            order = {
-                "arguments": list(map(str, arguments)),
-                "environment": os.environ | (environment or {}),
-                "outputs": list(map(str, outputs)),
-            }
-            print(json.dumps(order), file=self.parent.stdin, flush=True)
-            ended, _, _ = select.select([self.parent.stdout], [], [], TIMEOUT_S)
-            assert ended, f"snakemake did not end within {TIMEOUT_S} s"
-            code = int(self.parent.stdout.readline())
-            return Outcome(code, *(path.read_text() for path in outputs))
-
-    def close(self):
-        """End the parent."""
-        if self.parent is not None:
-            self.parent.communicate()
-
-
-FORKS = Forks()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def forks_end():
-    yield
-    FORKS.close()
-
-
 @dataclass(frozen=True)
 class Project:
     """A folder that a user works in: an experiment, models, and what its runs made."""
 
     folder: Path
+    forked: Callable[..., CompletedProcess[str]]
     snakefile: Path = REPO / "Snakefile"
     python: Path = Path(sys.executable)
 
@@ -164,7 +124,7 @@ class Project:
         command = self.command(*arguments)
         if self.python != Path(sys.executable):
             return run_command(command, environment)
-        return FORKS.run(command[3:], environment)
+        return outcome_of(self.forked(command[3:], environment))
 
     def plan(self, *arguments, environment=None):
         return self.snakemake("--dry-run", *arguments, environment=environment)
@@ -180,16 +140,20 @@ class Project:
             return list(csv.DictReader(file))
 
 
+def outcome_of(done):
+    return Outcome(done.returncode, done.stdout, done.stderr)
+
+
 def run_command(command, environment=None):
     done = subprocess.run(
         command,
         env=os.environ | (environment or {}),
         capture_output=True,
         text=True,
-        timeout=TIMEOUT_S,
+        timeout=300,
         check=False,
     )
-    return Outcome(done.returncode, done.stdout, done.stderr)
+    return outcome_of(done)
 
 
 @pytest.fixture(scope="session")
@@ -204,16 +168,16 @@ def repository():
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, forked_snakemake):
     """Return a new project: the small experiment, nothing run yet."""
-    new = Project(tmp_path / "project")
+    new = Project(tmp_path / "project", forked_snakemake)
     new.add_model("mine")
     new.write()
     return new
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, forked_snakemake):
     """Return the small experiment after a full run; shared, so only to be read.
 
     Made once even if several pytest processes share the tests (pytest-xdist): a full run takes
@@ -221,7 +185,7 @@ def finished(tmp_path_factory):
     """
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    made = Project(base / "finished")
+    made = Project(base / "finished", forked_snakemake)
     done = base / "finished.ok"
     with (base / "finished.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -240,4 +204,4 @@ def again(finished, tmp_path):
     """Return a copy of the finished project, to change and run again."""
     copy = tmp_path / "project"
     shutil.copytree(finished.folder, copy)  # keeps times, which Snakemake compares
-    return Project(copy)
+    return replace(finished, folder=copy)

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,7 @@ def put_python(folder):
 def test_quiet_run_in_folders_with_spaces_shows_progress_only(project, tmp_path):
     folder = tmp_path / "my project"
     shutil.move(project.folder, folder)
-    spaced = type(project)(folder, python=put_python(tmp_path / "my python"))
+    spaced = replace(project, folder=folder, python=put_python(tmp_path / "my python"))
     grid = {"input_tokens": [64, 256], "output_tokens": [64], "requests": [10]}
     spaced.write(models=["models/mine", "opt-1.3b"], sweeps={"grid": grid})
     outcome = spaced.snakemake("results/small/cells.csv", "--quiet", "all")
@@ -39,7 +40,9 @@ def test_mistake_in_config_yaml_is_named_when_quiet(tmp_path, repository, projec
         shutil.copytree(repository / "workflow" / part, copy / "workflow" / part)
     shutil.copy(repository / "Snakefile", copy)
     (copy / "config.yaml").write_text("run: small\nmodels: [opt-1.3b\nengine: simulator\n")
-    outcome = type(project)(copy, copy / "Snakefile").snakemake("--quiet", "all")
+    outcome = replace(project, folder=copy, snakefile=copy / "Snakefile").snakemake(
+        "--quiet", "all"
+    )
     assert outcome.code == 2
     [line] = outcome.complaints
     assert line.startswith(f"sweetspot: error: configuration {copy / 'config.yaml'} is not valid")

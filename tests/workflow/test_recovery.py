@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -73,7 +74,7 @@ def kill_when_some_are_done(project, wanted):
 
 @pytest.mark.slow
 def test_killed_run_goes_on_where_it_was(project, tmp_path):
-    undisturbed = type(project)(tmp_path / "undisturbed")
+    undisturbed = replace(project, folder=tmp_path / "undisturbed")
     for each in (project, undisturbed):
         each.add_model("mine")
         each.write(models=["models/mine"], sweeps={"grid": MANY})

@@ -1,7 +1,7 @@
 """Snakemake for many runs: imported once, which is most of what a start takes, and forked for each.
 
-An order is a line of JSON on stdin: arguments, environment, and the files that stdout and stderr
-go to. The answer is a line with the exit code.
+An order is a line of JSON on stdin: arguments, environment, the folder to run in, and the files
+that stdout and stderr go to. The answer is a line with the exit code.
 """
 
 import json
@@ -20,6 +20,7 @@ for line in sys.stdin:
     if not child:
         for number, path in enumerate((os.devnull, *order["outputs"])):
             os.dup2(os.open(path, os.O_RDWR | os.O_CREAT), number)
+        os.chdir(order["folder"])
         os.environ.clear()
         os.environ |= order["environment"]
         # where an interpreter that is started with it has it
