@@ -149,4 +149,4 @@ def test_sizes_of_any_llama_follow_their_closed_forms(config):
     )
     assert shape.query_size == shape.hidden
     assert shape.weight_bytes == 2 * shape.parameters
-    assert shape.parameters > shape.layers * shape.layer_weights > 0
+    assert shape.parameters > shape.linear_weights > 0

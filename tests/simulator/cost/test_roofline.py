@@ -198,7 +198,7 @@ def test_decode_step_by_hand(board, constants):
         streaming_flop_energy=0.0,
     )
     duration_s, energy_j = totals(model, board, idle, [(1, 1, 500, 0, 0, 0, 0, 0)])
-    streamed = 2 * (model.layer_weights * model.layers + model.vocab * model.hidden)
+    streamed = 2 * (model.linear_weights + model.vocab * model.hidden)
     kv_bytes = 501 * 2 * 32 * 8 * 128 * 2
     bandwidth = board.bandwidth_bytes_per_s
     expected_s = streamed / (bandwidth * idle.bandwidth_efficiency) + kv_bytes / (

@@ -61,7 +61,7 @@ def test_flops_are_the_papers(requests, input_tokens, output_tokens):
 def test_bytes_are_those_of_all_requests(requests, input_tokens, output_tokens):
     found = work_of(OPT, requests, input_tokens, output_tokens)
     steps = float(found.iterations.sum())
-    assert total(found, "weight_bytes") == OPT.layer_weights * OPT.layers * 2 * steps
+    assert total(found, "weight_bytes") == OPT.linear_weights * 2 * steps
     decoded = requests * (output_tokens - 1)
     seen = requests * sum(input_tokens + t for t in range(1, output_tokens))
     kv_bytes = (seen + decoded) * OPT.kv_bytes_per_token  # read all, write one

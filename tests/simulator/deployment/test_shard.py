@@ -79,7 +79,7 @@ def test_whole_model_on_one_gpu_is_the_architecture_itself(architecture, plan):
     assert not plain.message_bytes.any()
     assert not plain.fp8_gemms.any()
     size = architecture.bytes_per_element
-    assert (plain.weight_bytes == architecture.layer_weights * architecture.layers * size).all()
+    assert (plain.weight_bytes == architecture.linear_weights * size).all()
 
 
 def test_windows_are_forgotten_unless_the_engine_honours_them():
@@ -98,9 +98,9 @@ def test_windows_are_forgotten_unless_the_engine_honours_them():
 
 def test_fp8_halves_layers_and_cache_and_nothing_else():
     part = shard(LLAMA, 1, FP8)
-    assert part.weight_bytes == LLAMA.weight_bytes - LLAMA.layers * LLAMA.layer_weights
+    assert part.weight_bytes == LLAMA.weight_bytes - LLAMA.linear_weights
     embeddings = 2 * LLAMA.vocab * LLAMA.hidden
-    assert part.weight_bytes == 32 * LLAMA.layer_weights + 2 * embeddings
+    assert part.weight_bytes == LLAMA.linear_weights + 2 * embeddings
     assert 2 * part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
     assert shard(LLAMA, 1, Precision(kv_cache="fp8")).weight_bytes == LLAMA.weight_bytes
     assert shard(LLAMA, 1, Precision(weights="fp8")).kv_bytes_per_token == LLAMA.kv_bytes_per_token

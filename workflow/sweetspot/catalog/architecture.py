@@ -3,15 +3,16 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from sweetspot.catalog.parts import Experts, LatentAttention, StateLayers
 from sweetspot.catalog.quantization import Quantization
 
 BYTES_PER_PARAMETER = {"float16": 2, "bfloat16": 2}
 
-# OPT, the one family here with learned positions, never uses the first two rows of its table.
-# Source: transformers, OPTLearnedPositionalEmbedding.
-OPT_POSITION_OFFSET = 2
+# Rows of the table of learned positions that come before the first position: OPT never uses its
+# first two (transformers, OPTLearnedPositionalEmbedding), "absolute" has none.
+_UNUSED_POSITIONS = {"learned": 2, "absolute": 0}
 
-Positions = Literal["rope", "learned", "alibi"]
+Positions = Literal["rope", "learned", "absolute", "alibi", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +28,11 @@ class Architecture:
         mlp_bias: whether the feed-forward matrices carry biases.
         sliding_window: tokens that a sliding layer attends to; None without such layers.
         sliding_layers: how many of the `layers` slide.
+        experts: feed-forward layers of experts; None without any.
+        latent: how keys and values are compressed; None where each head's are cached.
+        state: layers with a state in place of a KV cache, or beside it; None without any.
+        without_attention: how many of the `layers` have no attention.
+        without_ffn: how many of them have neither feed-forward layer nor experts.
         max_positions: context that the model was published for; longer cells are work of the
             right shape but not valid text.
         dtype: what activations, and weights that are not quantized, are in.
@@ -52,6 +58,40 @@ class Architecture:
     sliding_layers: int = 0
     dtype: str = "float16"
     quantization: Quantization | None = None
+    experts: Experts | None = None
+    latent: LatentAttention | None = None
+    state: StateLayers | None = None
+    without_attention: int = 0
+    without_ffn: int = 0
+
+    @property
+    def plain_parts(self) -> set[str]:
+        """Names of the fields in which it is as any dense Transformer in 16 bits."""
+        special = (
+            *("quantization", "experts", "latent", "state"),
+            *("without_attention", "without_ffn"),
+        )
+        return {name for name in special if not getattr(self, name)}
+
+    @property
+    def attention_layers(self) -> int:
+        """How many layers attend, and have a KV cache."""
+        return self.layers - self.without_attention
+
+    @property
+    def expert_layers(self) -> int:
+        """How many layers have experts."""
+        return self.experts.layers if self.experts else 0
+
+    @property
+    def state_layers(self) -> int:
+        """How many layers have a state."""
+        return self.state.layers if self.state else 0
+
+    @property
+    def ffn_layers(self) -> int:
+        """How many layers have one feed-forward layer that all tokens pass."""
+        return self.layers - self.without_ffn - self.expert_layers
 
     @property
     def query_size(self) -> int:
@@ -69,9 +109,31 @@ class Architecture:
         return 3 if self.gated_ffn else 2
 
     @property
+    def value_size(self) -> int:
+        """Width of what all heads together give to the output projection."""
+        return self.heads * (self.latent.value_dim if self.latent else self.head_dim)
+
+    @property
     def attention_weights(self) -> int:
-        """Weights of Q, K, V and output projection of one layer, without biases."""
-        return 2 * self.hidden * (self.query_size + self.kv_size)
+        """Weights of the projections of one layer's attention, without biases."""
+        if not self.latent:
+            return 2 * self.hidden * (self.query_size + self.kv_size)
+        return (
+            self.hidden * (self.latent.query_rank or 0)
+            + (self.latent.query_rank or self.hidden) * self.query_size
+            + self.hidden * self.latent.cached
+            + self.latent.rank * self.expanded_size
+            + self.value_size * self.hidden
+        )
+
+    @property
+    def expanded_size(self) -> int:
+        """Width of what latent vectors are expanded to: keys without rotated part, and values."""
+        return (
+            self.query_size - self.heads * self.latent.rope_dim + self.value_size
+            if self.latent
+            else 0
+        )
 
     @property
     def ffn_weights(self) -> int:
@@ -79,9 +141,52 @@ class Architecture:
         return self.ffn_matrices * self.hidden * self.ffn
 
     @property
-    def layer_weights(self) -> int:
-        """Weights that every token is multiplied with in one layer, without biases."""
-        return self.attention_weights + self.ffn_weights
+    def expert_weights(self) -> int:
+        """Weights of one expert, without biases."""
+        return self.ffn_matrices * self.hidden * self.experts.ffn if self.experts else 0
+
+    @property
+    def routed_weights(self) -> int:
+        """Weights of all experts of all layers that tokens are sent to, without biases."""
+        return self.experts.layers * self.experts.count * self.expert_weights if self.experts else 0
+
+    @property
+    def mixer_weights(self) -> int:
+        """Weights of the matrices of all layers' attention and states, without biases."""
+        weights = self.attention_layers * self.attention_weights
+        if s := self.state:
+            weights += s.layers * self.hidden * (s.projected + s.inner)
+        return weights
+
+    @property
+    def feed_forward_weights(self) -> int:
+        """Weights of the matrices of all feed-forward layers, with routers, without biases."""
+        return self._common_weights + self.routed_weights
+
+    @property
+    def linear_weights(self) -> int:
+        """Weights of the matrices of all layers, without biases."""
+        return self.mixer_weights + self.feed_forward_weights
+
+    @property
+    def feed_forward_token_weights(self) -> int:
+        """Weights that a token is multiplied with in all feed-forward layers, without biases."""
+        if not (e := self.experts):
+            return self._common_weights
+        return self._common_weights + e.layers * e.per_token * self.expert_weights
+
+    @property
+    def token_weights(self) -> int:
+        """Weights that every token is multiplied with in all layers, without biases."""
+        return self.mixer_weights + self.feed_forward_token_weights
+
+    @property
+    def _common_weights(self) -> int:
+        """Weights of feed-forward layers, routers and shared experts: those of every token."""
+        weights = self.ffn_layers * self.ffn_weights
+        if e := self.experts:
+            weights += e.layers * self.hidden * (e.count + self.ffn_matrices * e.shared_ffn)
+        return weights
 
     @property
     def parameters(self) -> int:
@@ -89,18 +194,29 @@ class Architecture:
 
         Left out, as less than 0.1 % of any readable model: normalisation weights.
         """
-        biases = 0
-        if self.attention_bias:
-            biases += self.query_size + 2 * self.kv_size
-        if self.attention_output_bias:
-            biases += self.hidden
-        if self.mlp_bias:
-            biases += (self.ffn_matrices - 1) * self.ffn + self.hidden
         embeddings = self.vocab * self.hidden * (1 if self.tied_embeddings else 2)
         positions = 0
-        if self.positions == "learned":
-            positions = (self.max_positions + OPT_POSITION_OFFSET) * self.hidden
-        return self.layers * (self.layer_weights + biases) + embeddings + positions
+        if self.positions in _UNUSED_POSITIONS:
+            positions = (self.max_positions + _UNUSED_POSITIONS[self.positions]) * self.hidden
+        return self.linear_weights + self._vectors + embeddings + positions
+
+    @property
+    def _vectors(self) -> int:
+        """Biases of all layers, and what state layers have beside their matrices."""
+        vectors = 0
+        if self.attention_bias:
+            vectors += self.attention_layers * (self.query_size + 2 * self.kv_size)
+        if self.attention_output_bias:
+            vectors += self.attention_layers * self.hidden
+        if self.mlp_bias:
+            vectors += self.ffn_layers * ((self.ffn_matrices - 1) * self.ffn + self.hidden)
+            if e := self.experts:
+                of_expert = (self.ffn_matrices - 1) * e.ffn + self.hidden
+                vectors += e.layers * e.count * (of_expert + 1)  # and one of the router
+        if s := self.state:
+            # the convolution with its bias; of each head A, D and the bias of its step of time
+            vectors += s.layers * (s.convolved * (s.kernel + 1) + 3 * s.heads)
+        return vectors
 
     @property
     def bytes_per_element(self) -> int:
@@ -113,6 +229,17 @@ class Architecture:
         return self.parameters * self.bytes_per_element
 
     @property
+    def cached_elements(self) -> int:
+        """Elements that one token adds to the KV cache, all layers together."""
+        of_layer = self.latent.cached if self.latent else 2 * self.kv_size
+        return self.attention_layers * of_layer
+
+    @property
     def kv_bytes_per_token(self) -> int:
         """Bytes that one token adds to a KV cache in 16 bits, all layers together."""
-        return 2 * self.layers * self.kv_size * self.bytes_per_element
+        return self.cached_elements * self.bytes_per_element
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of a sequence's states, all layers together."""
+        return self.state.layers * self.state.kept * self.bytes_per_element if self.state else 0

@@ -62,7 +62,8 @@ def _averaged(a: Architecture, scheme: Scheme) -> Quantization | None:
     head = next((each for modules, each in own if modules.hold_head()), head)
     if a.tied_embeddings:
         head = scheme.embedding
-    mean = (a.attention_weights * attention_bits + a.ffn_weights * ffn_bits) / a.layer_weights
+    bits = a.mixer_weights * attention_bits + a.feed_forward_weights * ffn_bits
+    mean = bits / a.linear_weights
     found = Quantization(
         name=f"{scheme.method} weights" + ("" if mean == 8 else f" ({mean:.3g} bits)"),
         attention_bits=attention_bits,

@@ -80,7 +80,7 @@ class StepCosts:
         part = as_shard(architecture)
         self._active_w = constants.active_power_w
         self._gpus = part.gpus
-        self._sliding_share = part.sliding_layers / part.layers
+        self._sliding_share = part.sliding_layers / part.attention_layers
         self._headroom_w = headroom_w(gpu, constants)
         full = replace(part, sliding_window=None, sliding_layers=0)
         self._time_s, self._dynamic_j = _probed(full, gpu, constants, limits)

@@ -6,8 +6,11 @@ import numpy as np
 import numpy.typing as npt
 
 from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.parts import LatentAttention
+from sweetspot.simulator.cost import scan
+from sweetspot.simulator.cost.traffic import feed_forward_traffic, mixer_traffic
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, CudaGraphs
-from sweetspot.simulator.deployment.shard import as_shard
+from sweetspot.simulator.deployment.shard import FP8_BYTES, Shard, as_shard
 from sweetspot.simulator.schedule.identical import IntArray, Schedule
 
 FloatArray = npt.NDArray[np.float64]
@@ -36,18 +39,20 @@ class Work:
 
     Attributes:
         iterations: how many iterations the segment stands for.
-        layers: layers of the model.
+        layers: layers of the model, as each is half a mixer and half a feed-forward layer.
         sequences: requests that take part in the iteration.
         gemm_flops: linear layers, all layers.
-        weight_bytes: their weights, read once an iteration.
+        weight_bytes: their weights, read once an iteration; of experts, those that some token is
+            sent to.
         gemm_bytes: their inputs and outputs, each moved once.
         elementwise_bytes: inputs and outputs of norms with residuals, positions and activation
             function, each moved once.
-        prompt_flops, prompt_bytes: attention of prompts, and the KV cache it writes and reads.
+        prompt_flops, prompt_bytes: attention and scans of prompts, and the KV cache and the states
+            that they write and read.
         prompt_start_flops: what attention of prompts takes longer for being short, as FLOPs.
         prompts_finished: prompts that end here.
-        decode_flops, decode_flops_growth: attention of decode.
-        kv_bytes, kv_bytes_growth: KV cache that decode attention reads and writes.
+        decode_flops, decode_flops_growth: attention and scans of decode.
+        kv_bytes, kv_bytes_growth: KV cache and states that decode reads and writes.
         queries_per_kv_head: how many query heads share a KV head.
         wide_heads: 1 if shared heads are of 256 or more, else 0.
         logit_flops, logit_weight_bytes: output head.
@@ -109,12 +114,11 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
     prompt_tokens = schedule.prompt_tokens.astype(np.float64)
     tokens = padded_rows(graphs, decodes + prompt_tokens, prompt_tokens)
     padding = -(-a.head_dim // HEAD_TILE) * HEAD_TILE / a.head_dim
-    wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads)
-    # One query against one key and value: 2 + 2 FLOPs per element of each query head.
-    pair_flops = 4 * a.query_size * a.layers * padding
-    token_layer_bytes = tokens * a.layers * size
-    gemm_io = 4 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
-    elementwise_io = 8 * a.hidden + 2 * a.query_size + 2 * a.kv_size + a.ffn_matrices * a.ffn
+    wide = float(a.head_dim >= WIDE_HEAD and a.heads > a.kv_heads and not a.latent)
+    prompt_pair_flops = pair_flops(a) * padding
+    decode_pair_flops = absorbed_pair_flops(a, a.latent) if a.latent else prompt_pair_flops
+    mixers, ffns = mixer_traffic(a), feed_forward_traffic(a)
+    gemm_io = mixers.inputs + mixers.outputs + ffns.inputs + ffns.outputs
     context = _mean(a, schedule.decode_context, schedule.sliding_context)
     growth = _mean(a, schedule.decodes, schedule.sliding_decodes)
     pairs = _mean(a, schedule.prompt_pairs, schedule.sliding_pairs)
@@ -124,30 +128,39 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
     if graphs.with_head:
         head_rows = np.maximum(rows, np.where(prompt_tokens > 0, 0.0, tokens))
     head_weights = a.vocab * a.hidden
-    # what FP8 inputs of GEMMs save: one write and one read
-    saved_bytes = tokens * a.fp8_input_bytes
+    # FP8 inputs of GEMMs: norms and activation functions write them so (fused quantisation), and
+    # they are read so, once each
+    fp8_inputs = a.quantization.fp8_attention * mixers.inputs + a.quantization.fp8_ffn * ffns.inputs
+    saved_bytes = tokens * round(fp8_inputs * (size - FP8_BYTES))
+    scan_flops, scan_bytes, step_flops = 0, 0.0, 0
+    if a.state:
+        scan_flops, step_flops = scan.prompt_flops(a.state), scan.decode_flops(a.state)
+        scan_bytes = scan.prompt_bytes(a.state)
     shared = a.gpus > 1
+    halves = a.attention_layers + a.state_layers + a.ffn_layers + a.expert_layers
 
     def throughout(value: float) -> FloatArray:
         return np.full(tokens.shape, float(value))
 
     return Work(
         iterations=schedule.iterations.astype(np.float64),
-        layers=np.full(tokens.shape, float(a.layers)),
+        layers=throughout(halves / 2),
         sequences=decodes + schedule.prompts,
-        gemm_flops=2.0 * tokens * a.layer_weights * a.layers,
-        weight_bytes=throughout(a.gemm_weight_bytes),
-        gemm_bytes=token_layer_bytes * gemm_io - saved_bytes,
-        elementwise_bytes=token_layer_bytes * elementwise_io - saved_bytes,
-        prompt_flops=pairs * pair_flops,
-        prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token,
-        prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * pair_flops,
+        gemm_flops=2.0 * tokens * a.token_weights,
+        weight_bytes=throughout(a.gemm_weight_bytes) - untouched_bytes(a, decodes + prompt_tokens),
+        gemm_bytes=tokens * (gemm_io * size) - saved_bytes,
+        elementwise_bytes=tokens * ((mixers.elementwise + ffns.elementwise) * size) - saved_bytes,
+        prompt_flops=pairs * prompt_pair_flops + prompt_tokens * scan_flops,
+        prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token
+        + (prompt_tokens * scan_bytes + schedule.prompts * (2 * a.state_bytes)),
+        prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * prompt_pair_flops,
         prompts_finished=schedule.prompts_finished.astype(np.float64),
-        decode_flops=context * pair_flops,
-        decode_flops_growth=growth * pair_flops,
-        kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding,
+        decode_flops=context * decode_pair_flops + decodes * step_flops,
+        decode_flops_growth=growth * decode_pair_flops,
+        kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding
+        + decodes * (2 * a.state_bytes),
         kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
-        queries_per_kv_head=np.full(tokens.shape, a.heads / a.kv_heads),
+        queries_per_kv_head=throughout(a.heads if a.latent else a.heads / a.kv_heads),
         wide_heads=np.full(tokens.shape, wide),
         logit_flops=2.0 * head_rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(a.head_weight_bytes), 0.0),
@@ -155,10 +168,38 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         fp8_gemms=throughout(a.fp8_gemms),
         fp8_attention=throughout(a.fp8_attention),
         gpus=throughout(a.gpus),
-        all_reduces=throughout(2 * a.layers + 1 if shared else 0),
+        all_reduces=throughout(halves + 1 if shared else 0),
         message_bytes=tokens * (a.hidden * size if shared else 0),
         gather_bytes=head_rows * (a.vocab * size * (a.gpus - 1)),
     )
+
+
+def pair_flops(a: Architecture) -> int:
+    """Return the FLOPs of one query against one key and value, all heads and layers together.
+
+    Of each head's query and value they are 2 an element.
+    """
+    return 2 * (a.query_size + a.value_size) * a.attention_layers
+
+
+def absorbed_pair_flops(a: Architecture, latent: LatentAttention) -> int:
+    """Return them where queries meet the latent vectors themselves, as in decode.
+
+    Each head's query is projected to their width, scores them, and weighs them as values.
+    """
+    return 2 * a.heads * (latent.cached + latent.rank) * a.attention_layers
+
+
+def untouched_bytes(a: Shard, tokens: FloatArray) -> FloatArray | float:
+    """Return the bytes of experts that no token of an iteration is sent to, in expectation.
+
+    Each token's choice is uniform and its own: an assumption, as real routers send the tokens of
+    one text more often to the same experts, and so touch fewer.
+    """
+    if not a.experts:
+        return 0.0
+    missed: FloatArray = (1 - a.experts.per_token / a.experts.count) ** tokens
+    return a.routed_weight_bytes * missed
 
 
 def padded_rows(graphs: CudaGraphs, tokens: FloatArray, prompt_tokens: FloatArray) -> FloatArray:
@@ -176,6 +217,6 @@ def _mean(a: Architecture, full: IntArray, sliding: IntArray) -> FloatArray:
     """Return the mean over layers of what a full and what a sliding layer has."""
     if not a.sliding_layers:
         return full.astype(np.float64)
-    summed = (a.layers - a.sliding_layers) * full + a.sliding_layers * sliding
-    mean: FloatArray = summed / a.layers
+    summed = (a.attention_layers - a.sliding_layers) * full + a.sliding_layers * sliding
+    mean: FloatArray = summed / a.attention_layers
     return mean

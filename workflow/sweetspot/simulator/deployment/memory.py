@@ -14,27 +14,36 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
     """Return the bytes of the largest iteration's activations and of the logits of a full batch.
 
     One layer's tensors are alive at a time: residual, normed input, attention and FFN output
-    (hidden each), Q, K and V, and the FFN's branches. Logits are FP32 and lie there three times:
-    the engine's output, the decoder's copy, and the log-probabilities of its sampling workspace
-    (TensorRT-LLM: DecodingLayerWorkspace, getTopKWorkspaceSizes).
+    (hidden each), Q, K and V, and the FFN's branches; of experts, a token's input, branches and
+    output in each; of states, what a token is projected to. Logits are FP32 and lie there three
+    times: the engine's output, the decoder's copy, and the log-probabilities of its sampling
+    workspace (TensorRT-LLM: DecodingLayerWorkspace, getTopKWorkspaceSizes).
     """
-    branches = 2 if architecture.gated_ffn else 1
-    per_token = (
-        4 * architecture.hidden
-        + architecture.query_size
-        + 2 * architecture.kv_size
-        + branches * architecture.ffn
-    )
-    logits = 3 * 4 * max_batch_size * as_shard(architecture).full_vocab
-    return max_num_tokens * per_token * architecture.bytes_per_element + logits
+    a = architecture
+    branches = 2 if a.gated_ffn else 1
+    mixer = a.query_size + 2 * a.kv_size
+    if a.latent:
+        mixer = (a.latent.query_rank or 0) + a.latent.cached + a.query_size + a.expanded_size
+    if a.state:
+        mixer = max(mixer, a.state.projected)
+    ffn = branches * a.ffn if a.ffn_layers else 0
+    if e := a.experts:
+        ffn = max(ffn, e.per_token * (2 * a.hidden + branches * e.ffn) + branches * e.shared_ffn)
+    per_token = 4 * a.hidden + mixer + ffn
+    logits = 3 * 4 * max_batch_size * as_shard(a).full_vocab
+    return max_num_tokens * per_token * a.bytes_per_element + logits
 
 
 def free_bytes(
     architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
 ) -> int:
-    """Return the bytes left beside weights, activations and runtime; negative if none are."""
+    """Return the bytes left beside weights, activations and runtime; negative if none are.
+
+    States are laid out for a full batch (TensorRT-LLM: MambaCacheManager).
+    """
     activations = activation_bytes(architecture, max_num_tokens, max_batch_size)
-    return gpu.memory_bytes - architecture.weight_bytes - activations - RUNTIME_BYTES
+    states = max_batch_size * architecture.state_bytes
+    return gpu.memory_bytes - architecture.weight_bytes - activations - states - RUNTIME_BYTES
 
 
 def require_fit(
@@ -50,10 +59,11 @@ def require_fit(
     if free <= 0:
         gpus = as_shard(architecture).gpus
         place = gpu.id if gpus == 1 else f"any of {gpus} x {gpu.id}"
+        states = " and states" if architecture.state else ""
         raise InputError(
             f"model {architecture.id} does not fit {place}: its weights take"
             f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
-            f" {-free / 1e9:.1f} GB are missing for the activations of max_batch_size"
+            f" {-free / 1e9:.1f} GB are missing for the activations{states} of max_batch_size"
             f" {max_batch_size} and max_num_tokens {max_num_tokens};"
             " choose a smaller model or a GPU with more memory, or lower these limits"
         )

@@ -6,6 +6,7 @@ counts the work or the memory of a model counts that of a part. What every GPU h
 only where the engine honours that.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -40,8 +41,13 @@ class Shard(Architecture):
     def gemm_weight_bytes(self) -> int:
         """Bytes of all layers' matrices."""
         q = self.quantization
-        bits = self.attention_weights * q.attention_bits + self.ffn_weights * q.ffn_bits
-        return round(self.layers * bits / 8)
+        bits = self.mixer_weights * q.attention_bits + self.feed_forward_weights * q.ffn_bits
+        return round(bits / 8)
+
+    @property
+    def routed_weight_bytes(self) -> int:
+        """Bytes of all layers' experts that tokens are sent to: part of these."""
+        return round(self.routed_weights * self.quantization.ffn_bits / 8)
 
     @property
     def head_weight_bytes(self) -> int:
@@ -53,7 +59,7 @@ class Shard(Architecture):
         """Bytes of all parameters on this GPU."""
         q, table = self.quantization, self.vocab * self.hidden
         tables = 1 if self.tied_embeddings else 2
-        others = self.parameters - self.layer_weights * self.layers - tables * table
+        others = self.parameters - self.linear_weights - tables * table
         embedding = 0 if self.tied_embeddings else round(table * q.embedding_bits / 8)
         return (
             self.gemm_weight_bytes
@@ -66,7 +72,7 @@ class Shard(Architecture):
     def kv_bytes_per_token(self) -> int:
         """Bytes that one token adds to this GPU's KV cache, all layers together."""
         size = FP8_BYTES if self.quantization.fp8_kv_cache else self.bytes_per_element
-        return 2 * self.layers * self.kv_size * size
+        return self.cached_elements * size
 
     @property
     def windows(self) -> Windows:
@@ -75,28 +81,17 @@ class Shard(Architecture):
             return NO_WINDOWS
         return Windows(
             tokens=self.sliding_window,
-            full_layers=self.layers - self.sliding_layers,
+            full_layers=self.attention_layers - self.sliding_layers,
             sliding_layers=self.sliding_layers,
         )
-
-    @property
-    def fp8_input_bytes(self) -> int:
-        """Bytes per token that FP8 inputs of all layers' GEMMs save; outputs keep 16 bits.
-
-        Norms and activation functions write their output in FP8 (fused quantisation), so what is
-        saved is saved once in writing and once in reading.
-        """
-        q = self.quantization
-        inputs = q.fp8_attention * (self.hidden + self.query_size)
-        inputs += q.fp8_ffn * (self.hidden + self.ffn)
-        return round(self.layers * inputs * (self.bytes_per_element - FP8_BYTES))
 
     @property
     def fp8_gemms(self) -> float:
         """Share of the layers' GEMMs, by their FLOPs, that compute in FP8."""
         q = self.quantization
-        fp8 = self.attention_weights * q.fp8_attention + self.ffn_weights * q.fp8_ffn
-        return fp8 / self.layer_weights
+        fp8 = self.mixer_weights * q.fp8_attention
+        fp8 += self.feed_forward_token_weights * q.fp8_ffn
+        return fp8 / self.token_weights
 
     @property
     def fp8_attention(self) -> bool:
@@ -120,25 +115,21 @@ def shard(
     Without `sliding_windows` all its layers attend to everything: `trtllm-bench` sets no attention
     window, so that TensorRT-LLM's engines size and read their KV cache for the whole sequence.
 
-    Query heads, FFN and vocabulary are split; KV heads are, too, and lie on several GPUs each where
-    they are fewer. Embeddings and output head are split along the vocabulary. Source: TensorRT-LLM
-    (`LlmArgs.embedding_parallel_mode`: SHARDING_ALONG_VOCAB; its vocabulary is padded to fit).
+    Query heads, FFN, vocabulary and the heads of states are split, and so is every expert; KV heads
+    are, too, and lie on several GPUs each where they are fewer, as the groups of states do. Each
+    GPU has the whole of routers and latent vectors. Embeddings and output head are split along the
+    vocabulary. Source: TensorRT-LLM (`LlmArgs.embedding_parallel_mode`: SHARDING_ALONG_VOCAB; its
+    vocabulary is padded to fit; `moe_tensor_parallel_size`, by default that of all layers).
 
     Raises:
-        InputError: heads, KV heads or FFN cannot be split among so many.
+        InputError: heads, KV heads, FFN or experts cannot be split among so many.
     """
     a, gpus, precision = architecture, tensor_parallel, precision or Precision()
-    kv_fits = a.kv_heads % gpus == 0 or gpus % a.kv_heads == 0
-    for number, what, fits in (
-        (a.heads, "attention heads", a.heads % gpus == 0),
-        (a.kv_heads, "KV heads", kv_fits),
-        (a.ffn, "FFN columns", a.ffn % gpus == 0),
-    ):
-        if not fits:
-            raise InputError(
-                f"model {a.id} cannot be shared by tensor_parallel {gpus} GPUs: its {number} {what}"
-                f" cannot be split evenly; possible are {', '.join(map(str, possible(a)))}"
-            )
+    for number, what in _uneven(a, gpus):
+        raise InputError(
+            f"model {a.id} cannot be shared by tensor_parallel {gpus} GPUs: its {number} {what}"
+            f" cannot be split evenly; possible are {', '.join(map(str, possible(a)))}"
+        )
     whole = {f.name: getattr(a, f.name) for f in fields(Architecture)}
     part: dict[str, Any] = {
         "quantization": as_served(a, precision),
@@ -147,6 +138,10 @@ def shard(
         "ffn": a.ffn // gpus,
         "vocab": -(-a.vocab // gpus),
     }
+    if e := a.experts:
+        part["experts"] = replace(e, ffn=e.ffn // gpus, shared_ffn=e.shared_ffn // gpus)
+    if s := a.state:
+        part["state"] = replace(s, heads=s.heads // gpus, groups=max(1, s.groups // gpus))
     if not sliding_windows:
         part |= {"sliding_window": None, "sliding_layers": 0}
     return Shard(
@@ -175,12 +170,22 @@ def as_served(architecture: Architecture, precision: Precision) -> Quantization:
 
 def possible(architecture: Architecture, most: int = 8) -> list[int]:
     """Return the numbers of GPUs that can share a model."""
-    a = architecture
-    return [
-        n
-        for n in range(1, most + 1)
-        if a.heads % n == 0 and a.ffn % n == 0 and (a.kv_heads % n == 0 or n % a.kv_heads == 0)
-    ]
+    return [n for n in range(1, most + 1) if not any(_uneven(architecture, n))]
+
+
+def _uneven(a: Architecture, gpus: int) -> Iterator[tuple[int, str]]:
+    """Yield what cannot be split among so many GPUs, with its name."""
+    split = [(a.heads, "attention heads")]
+    shared = [] if a.latent else [(a.kv_heads, "KV heads")]  # by several GPUs where they are few
+    if a.state:
+        split.append((a.state.heads, "heads of states"))
+        shared.append((a.state.groups, "groups of states"))
+    if a.ffn_layers:
+        split.append((a.ffn, "FFN columns"))
+    if a.experts:
+        split += [(a.experts.ffn, "columns of an expert"), (a.experts.shared_ffn, "shared columns")]
+    yield from ((n, what) for n, what in shared if n % gpus and gpus % n)
+    yield from ((n, what) for n, what in split if n % gpus)
 
 
 def as_shard(architecture: Architecture) -> Shard:

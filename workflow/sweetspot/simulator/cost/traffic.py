@@ -1,0 +1,90 @@
+"""What a token moves in all layers: inputs and outputs of matrices, and what lies between."""
+
+from typing import NamedTuple
+
+from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.parts import Experts, LatentAttention, StateLayers
+
+
+class Traffic(NamedTuple):
+    """Elements per token; of one layer, or of all of a kind together.
+
+    Attributes:
+        inputs, outputs: of linear layers.
+        elementwise: read and written by norms with residuals, positions, activation function and
+            whatever else is done element by element.
+    """
+
+    inputs: int
+    outputs: int
+    elementwise: int
+
+
+_NONE = Traffic(0, 0, 0)
+
+
+def mixer_traffic(a: Architecture) -> Traffic:
+    """Return what one token moves in all layers' attention and states, each with a norm."""
+    attention = _latent_attention(a, a.latent) if a.latent else _attention(a)
+    return _sum(a, (a.attention_layers, attention), (a.state_layers, _state(a, a.state)))
+
+
+def feed_forward_traffic(a: Architecture) -> Traffic:
+    """Return what one token moves in all feed-forward layers, each with a norm."""
+    return _sum(a, (a.ffn_layers, _ffn(a, a.ffn)), (a.expert_layers, _experts(a, a.experts)))
+
+
+def _sum(a: Architecture, *kinds: tuple[int, Traffic]) -> Traffic:
+    inputs, outputs, elementwise = (
+        sum(layers * moved[i] for layers, moved in kinds) for i in range(3)
+    )
+    norms = 4 * a.hidden * sum(layers for layers, _ in kinds)
+    return Traffic(inputs, outputs, elementwise + norms)
+
+
+def _attention(a: Architecture) -> Traffic:
+    projected = a.query_size + 2 * a.kv_size
+    return Traffic(a.hidden + a.query_size, projected + a.hidden, 2 * projected)
+
+
+def _latent_attention(a: Architecture, latent: LatentAttention) -> Traffic:
+    """Return what latent attention moves, its keys and values expanded.
+
+    Decode does not expand them: it projects queries and outputs instead, as often and as widely.
+    """
+    query_rank = latent.query_rank or 0
+    rotated = (a.heads + 1) * latent.rope_dim  # of each query, and of the key that they share
+    return Traffic(
+        inputs=a.hidden + query_rank + latent.rank + a.value_size,
+        outputs=query_rank + latent.cached + a.query_size + a.expanded_size + a.hidden,
+        elementwise=2 * (query_rank + latent.rank + rotated),
+    )
+
+
+def _ffn(a: Architecture, width: int) -> Traffic:
+    branches = a.ffn_matrices - 1
+    return Traffic(a.hidden + width, branches * width + a.hidden, a.ffn_matrices * width)
+
+
+def _experts(a: Architecture, e: Experts | None) -> Traffic:
+    """Return what a layer of experts moves: tokens are copied for each expert, and added up."""
+    if not e:
+        return _NONE
+    one, shared = _ffn(a, e.ffn), _ffn(a, e.shared_ffn) if e.shared_ffn else _NONE
+    copied = 2 * (1 + e.per_token) * a.hidden
+    return Traffic(
+        inputs=a.hidden + e.per_token * one.inputs + shared.inputs,  # the first is the router's
+        outputs=e.count + e.per_token * one.outputs + shared.outputs,
+        elementwise=e.per_token * one.elementwise + shared.elementwise + copied,
+    )
+
+
+def _state(a: Architecture, s: StateLayers | None) -> Traffic:
+    """Return what a state layer moves beside its scan: convolution, and a norm with a gate."""
+    if not s:
+        return _NONE
+    return Traffic(
+        inputs=a.hidden + s.inner,
+        outputs=s.projected + a.hidden,
+        elementwise=2 * s.convolved + 3 * s.inner,
+    )
