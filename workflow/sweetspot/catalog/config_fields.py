@@ -74,6 +74,30 @@ class ConfigFields:
         """
         return 0 if type(value := self._value((key,))) is int and value == 0 else self.size(key)
 
+    def optional_count(self, *keys: str) -> int:
+        """Return an integer of zero or more; 0 where it is left out or null.
+
+        Raises:
+            InputError: it is anything else.
+        """
+        value = self._value(keys)
+        return 0 if value is _MISSING or value is None or value == 0 else self.size(*keys)
+
+    def indices(self, key: str, below: int) -> frozenset[int]:
+        """Return listed places of layers, counted from 0; none where it is left out or null.
+
+        Raises:
+            InputError: it is anything else, or one of them is not of a layer.
+        """
+        value = self._value((key,))
+        if value is _MISSING or value is None:
+            return frozenset()
+        if not isinstance(value, list) or not all(type(i) is int and 0 <= i < below for i in value):
+            raise InputError(
+                f"{key!r} must list layers from 0 to {below - 1}, not {reprlib.repr(value)}"
+            )
+        return frozenset(value)
+
     def flag(self, key: str) -> bool:
         """Return true or false; false where neither file nor family speak of it.
 

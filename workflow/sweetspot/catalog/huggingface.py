@@ -7,7 +7,8 @@ from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.config_fields import ConfigFields
-from sweetspot.catalog.families import FAMILIES, Family
+from sweetspot.catalog.families import FAMILIES
+from sweetspot.catalog.families.family import Family
 from sweetspot.catalog.quantization_config import quantized
 from sweetspot.errors import InputError
 
@@ -19,22 +20,43 @@ _ENGINE_DTYPE = {
     "bfloat16": "bfloat16",
 }
 
-_GEMMA3_MULTIMODAL = ("gemma3", "Gemma3ForConditionalGeneration")
+# Where a multimodal file holds its language model, and what of the rest is said of that, too.
+_LANGUAGE_MODEL = ("text_config", "llm_config", "language_config")
+_OF_BOTH = ("torch_dtype", "dtype", "tie_word_embeddings")
+# Language models of multimodal files that do not say their type. Source: transformers, the config
+# class of each model_type.
+_LANGUAGE_TYPES = {
+    "aya_vision": "cohere2",
+    "gemma3": "gemma3_text",
+    "Gemma3ForConditionalGeneration": "gemma3_text",
+    "llama4": "llama4_text",
+    "llava": "llama",
+    "llava_next": "llama",
+    "mistral3": "mistral",
+    "paligemma": "gemma",
+    "qwen2_5_vl": "qwen2_5_vl_text",
+    "qwen2_vl": "qwen2_vl_text",
+    "qwen3_vl": "qwen3_vl_text",
+    "qwen3_vl_moe": "qwen3_vl_moe_text",
+    "vipllava": "llama",
+}
 
 
 def architecture_from_config(config: Mapping[str, Any], model_id: str) -> Architecture:
     """Return the architecture that a parsed Hugging Face config.json describes.
 
     Keys that the file leaves out get the value of the family's config class in transformers. Of a
-    multimodal Gemma 3 the language model is read, without its vision tower.
+    multimodal model the language model is read, without what sees or hears.
 
     Raises:
         InputError: the architecture is not one that can be read, the checkpoint is quantized in a
             way that cannot be simulated, or a value is missing or wrong; the message names the key.
     """
-    text = _language_model(config)
+    nested = _language_model(config)
+    text = config if nested is None else nested
     family = _family(text)
-    plain = family.read(ConfigFields(text, family.defaults), model_id, _engine_dtype(text))
+    defaults = family.defaults if nested is None else {**family.nested, **family.defaults}
+    plain = family.read(ConfigFields(text, defaults), model_id, _engine_dtype(text))
     return replace(plain, quantization=quantized(plain, {**text, **config}))
 
 
@@ -51,17 +73,24 @@ def _stated_type(config: Mapping[str, Any]) -> str:
     return model_type
 
 
-def _language_model(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    if _stated_type(config) not in _GEMMA3_MULTIMODAL:
-        return config
-    text = config.get("text_config")
+def _language_model(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return what a multimodal file says of its language model; None where it is no such file."""
+    stated = _stated_type(config)
+    held = [key for key in _LANGUAGE_MODEL if key in config]
+    if not held:
+        if stated in FAMILIES or stated not in _LANGUAGE_TYPES:
+            return None
+        held = ["text_config"]
+    text = config.get(held[0])
     if not isinstance(text, Mapping):
         raise InputError(
-            "'text_config' must hold the language model of a multimodal Gemma 3,"
+            f"{held[0]!r} must hold the language model of a multimodal {stated},"
             f" not {reprlib.repr(text)}"
         )
-    outer = {k: config[k] for k in ("torch_dtype", "dtype") if k in config}
-    return outer | {"model_type": "gemma3_text"} | dict(text)
+    language = {k: config[k] for k in _OF_BOTH if k in config} | dict(text)
+    if language.get("model_type") is None and language.get("architectures") is None:
+        language["model_type"] = _LANGUAGE_TYPES.get(stated, stated)
+    return language
 
 
 def _family(config: Mapping[str, Any]) -> Family:
@@ -70,9 +99,7 @@ def _family(config: Mapping[str, Any]) -> Family:
         if stated in (model_type, family.causal_lm):
             return family
     readable = ", ".join(sorted({family.name for family in FAMILIES.values()}))
-    raise InputError(
-        f"cannot read a model of type {reprlib.repr(stated)}; readable: {readable} (dense models)"
-    )
+    raise InputError(f"cannot read a model of type {reprlib.repr(stated)}; readable: {readable}")
 
 
 def _engine_dtype(config: Mapping[str, Any]) -> str:

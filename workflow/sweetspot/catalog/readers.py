@@ -1,54 +1,214 @@
-"""How each kind of model writes its shape into config.json; the classes named are transformers'."""
+"""How kinds of models write their shape into config.json; the classes named are transformers'."""
 
-import reprlib
 from collections.abc import Callable
-from typing import Any, Literal
+from dataclasses import dataclass, replace
 
-from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.architecture import Architecture, Positions
 from sweetspot.catalog.config_fields import ConfigFields, check_kv_heads
+from sweetspot.catalog.expert_rules import ExpertRule
+from sweetspot.catalog.parts import LatentAttention
+from sweetspot.catalog.windows import WindowRule, no_windows
 from sweetspot.errors import InputError
 
-Sliding = Literal["never", "all", "pattern", "tail"]
-
-_LAYER_TYPES = {"sliding_attention": True, "full_attention": False}
-
 Reader = Callable[[ConfigFields, str, str], Architecture]  # (fields, model id, dtype)
+Keys = tuple[str, ...]  # of one size, the newest name first
+
+# Keys of parts that only some kinds have: what one of them says in a file of another kind is not
+# understood.
+_OF_EXPERTS = ("num_experts", "num_local_experts", "n_routed_experts", "moe_num_experts")
+_OF_LATENT = ("kv_lora_rank",)
+_OF_STATE = (
+    *("mamba_d_state", "ssm_state_size", "state_size", "mamba_d_ssm", "hybrid_override_pattern"),
+    *("layers_block_type", "attn_layer_indices", "linear_num_value_heads", "full_attn_idxs"),
+)
+# What no kind here has: layers that differ in width, layers that share keys and values, keys that
+# choose what is attended to, inputs of every layer, attention to another sequence.
+_OF_NOTHING = (
+    *("block_configs", "num_kv_shared_layers", "hidden_size_per_layer_input", "index_topk"),
+    *("attention_k_eq_v", "cross_attention_layers", "add_cross_attention", "is_encoder_decoder"),
+    *("swa_num_attention_heads", "attention_other_setting", "per_layer_config"),
+)
 
 
-def gated(sliding: Sliding = "never", *, qkv_bias: bool = False) -> Reader:
-    """Return the reader of families with rotary positions and a gated feed-forward layer.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """A kind of model: under which keys its file has its sizes, and what all such models are.
 
-    `qkv_bias`: Q, K and V always carry biases and the output never does (Qwen2Attention).
+    Called, it reads a file's fields.
+
+    Attributes:
+        hidden, layers, heads, kv_heads, ffn, max_positions: keys. Without a key of `kv_heads`,
+            there are as many as heads.
+        ffn_of_hidden: width of the feed-forward layer in hidden sizes where it is left out; 0
+            where it may not be.
+        gated_ffn: whether the feed-forward layer has a gate.
+        qkv_bias, output_bias, mlp_bias: the key of a flag, or what it always is.
+        windows: which layers slide.
+        experts: which layers have experts, and how many; None if none ever has.
+        latent: whether keys and values are compressed.
     """
 
-    def read(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
-        hidden = fields.size("hidden_size")
-        layers = fields.size("num_hidden_layers")
-        heads = fields.size("num_attention_heads")
-        window, sliding_count = _sliding_layers(fields, layers, sliding)
-        attention_bias = fields.flag("attention_bias")
+    hidden: Keys = ("hidden_size",)
+    layers: Keys = ("num_hidden_layers",)
+    heads: Keys = ("num_attention_heads",)
+    kv_heads: Keys = ("num_key_value_heads",)
+    ffn: Keys = ("intermediate_size",)
+    ffn_of_hidden: int = 0
+    max_positions: Keys = ("max_position_embeddings",)
+    gated_ffn: bool = True
+    positions: Positions = "rope"
+    qkv_bias: str | bool = "attention_bias"
+    output_bias: str | bool = "attention_bias"
+    mlp_bias: str | bool = "mlp_bias"
+    windows: WindowRule = no_windows
+    experts: ExpertRule | None = None
+    latent: bool = False
+
+    def __call__(self, fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
+        """Return the architecture that the fields describe.
+
+        Raises:
+            InputError: a value is missing or wrong, or says what such models do not have.
+        """
+        refuse_foreign(fields, experts=self.experts is not None, latent=self.latent)
+        hidden = fields.size(*self.hidden)
+        layers = fields.size(*self.layers)
+        heads = fields.size(*self.heads)
+        experts = self.experts(fields, layers) if self.experts else None
+        latent = latent_attention(fields) if self.latent else None
+        window, sliding_layers = self.windows(fields, layers)
         return Architecture(
             id=model_id,
             layers=layers,
             hidden=hidden,
             heads=heads,
-            kv_heads=check_kv_heads(heads, fields.optional_size("num_key_value_heads") or heads),
-            head_dim=fields.head_dim(hidden, heads),
-            ffn=fields.size("intermediate_size"),
-            gated_ffn=True,
+            kv_heads=self._kv_heads(fields, heads),
+            head_dim=query_dim(fields, latent) if latent else fields.head_dim(hidden, heads),
+            ffn=self._ffn(fields, hidden),
+            gated_ffn=self.gated_ffn,
             vocab=fields.size("vocab_size"),
             tied_embeddings=fields.flag("tie_word_embeddings"),
-            max_positions=fields.size("max_position_embeddings"),
-            positions="rope",
-            attention_bias=qkv_bias or attention_bias,
-            attention_output_bias=attention_bias and not qkv_bias,
-            mlp_bias=fields.flag("mlp_bias"),
+            max_positions=fields.size(*self.max_positions),
+            positions=self.positions,
+            attention_bias=self._flag(fields, self.qkv_bias) and not latent,
+            attention_output_bias=self._flag(fields, self.output_bias),
+            mlp_bias=self._flag(fields, self.mlp_bias),
             sliding_window=window,
-            sliding_layers=sliding_count,
+            sliding_layers=sliding_layers,
             dtype=dtype,
+            experts=experts,
+            latent=latent,
         )
 
-    return read
+    def _kv_heads(self, fields: ConfigFields, heads: int) -> int:
+        kv_heads = fields.optional_size(*self.kv_heads) if self.kv_heads else None
+        return check_kv_heads(heads, kv_heads or heads)
+
+    def _ffn(self, fields: ConfigFields, hidden: int) -> int:
+        if not self.ffn_of_hidden:
+            return fields.size(*self.ffn)
+        given = fields.optional_size(*self.ffn) if self.ffn else None
+        return given or self.ffn_of_hidden * hidden
+
+    @staticmethod
+    def _flag(fields: ConfigFields, stated: str | bool) -> bool:
+        return fields.flag(stated) if isinstance(stated, str) else stated
+
+
+def refuse_foreign(
+    fields: ConfigFields, *, experts: bool = False, latent: bool = False, state: bool = False
+) -> None:
+    """Refuse a file with a part that this kind of model is not known to have.
+
+    Raises:
+        InputError: names the key.
+    """
+    for known, keys in (
+        (experts, _OF_EXPERTS),
+        (latent, _OF_LATENT),
+        (state, _OF_STATE),
+        (False, _OF_NOTHING),
+    ):
+        for key in keys:
+            if not known and fields.given.get(key) and key not in fields.defaults:
+                raise InputError(
+                    f"{key!r} is set: models of this type with such layers cannot be read"
+                )
+
+
+def latent_attention(fields: ConfigFields) -> LatentAttention:
+    """Read multi-head latent attention (DeepseekV3Attention).
+
+    Raises:
+        InputError: a value is missing or wrong.
+    """
+    return LatentAttention(
+        query_rank=fields.optional_size("q_lora_rank"),
+        rank=fields.size("kv_lora_rank"),
+        rope_dim=fields.size("qk_rope_head_dim"),
+        value_dim=fields.size("v_head_dim"),
+    )
+
+
+def query_dim(fields: ConfigFields, latent: LatentAttention) -> int:
+    """Return the width of a query: what is not rotated and what is.
+
+    Raises:
+        InputError: a value is missing or wrong.
+    """
+    return fields.size("qk_nope_head_dim") + latent.rope_dim
+
+
+PLAIN = Layout(gated_ffn=False, kv_heads=())
+"""Two feed-forward matrices, and keys and values of every head."""
+
+_OPT = replace(
+    PLAIN,
+    ffn=("ffn_dim",),
+    positions="learned",
+    qkv_bias="enable_bias",
+    output_bias="enable_bias",
+    mlp_bias="enable_bias",
+)
+_FALCON = replace(
+    PLAIN,
+    layers=("num_hidden_layers", "n_layer"),
+    heads=("num_attention_heads", "n_head"),
+    kv_heads=("num_kv_heads", "n_head_kv"),
+    ffn=("ffn_hidden_size",),
+    ffn_of_hidden=4,
+    qkv_bias="bias",
+    output_bias="bias",
+    mlp_bias="bias",
+)
+GPT = replace(
+    PLAIN,
+    hidden=("n_embd",),
+    layers=("n_layer",),
+    heads=("n_head",),
+    ffn=("n_inner",),
+    ffn_of_hidden=4,
+    max_positions=("n_positions",),
+    qkv_bias=True,
+    output_bias=True,
+    mlp_bias=True,
+    positions="absolute",
+)
+"""GPT-2 and what follows it: biases everywhere, learned positions (GPT2Attention, GPT2MLP)."""
+
+_MPT = replace(
+    PLAIN,
+    hidden=("d_model",),
+    layers=("n_layers",),
+    heads=("n_heads",),
+    ffn=(),
+    ffn_of_hidden=4,
+    max_positions=("max_seq_len",),
+    positions="alibi",
+    qkv_bias=False,
+    output_bias=False,
+    mlp_bias=False,
+)
 
 
 def opt(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
@@ -58,32 +218,13 @@ def opt(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
         InputError: a value is wrong, or the embeddings are projected.
     """
     hidden = fields.size("hidden_size")
-    heads = fields.size("num_attention_heads")
     embedding = fields.optional_size("word_embed_proj_dim")
     if embedding not in (None, hidden):
         raise InputError(
             f"'word_embed_proj_dim' {embedding} differs from 'hidden_size' {hidden}: OPT with"
             " projected embeddings (as OPT 350M has) cannot be read"
         )
-    bias = fields.flag("enable_bias")
-    return Architecture(
-        id=model_id,
-        layers=fields.size("num_hidden_layers"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=fields.head_dim(hidden, heads),
-        ffn=fields.size("ffn_dim"),
-        gated_ffn=False,
-        vocab=fields.size("vocab_size"),
-        tied_embeddings=fields.flag("tie_word_embeddings"),
-        max_positions=fields.size("max_position_embeddings"),
-        positions="learned",
-        attention_bias=bias,
-        attention_output_bias=bias,
-        mlp_bias=bias,
-        dtype=dtype,
-    )
+    return _OPT(fields, model_id, dtype)
 
 
 def falcon(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
@@ -92,93 +233,37 @@ def falcon(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
     Raises:
         InputError: a value is wrong.
     """
-    hidden = fields.size("hidden_size")
-    heads = fields.size("num_attention_heads", "n_head")
     shared = fields.flag("multi_query") and not fields.flag("new_decoder_architecture")
-    kv_heads = 1 if shared else fields.optional_size("num_kv_heads", "n_head_kv") or heads
-    bias = fields.flag("bias")
-    return Architecture(
-        id=model_id,
-        layers=fields.size("num_hidden_layers", "n_layer"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=check_kv_heads(heads, kv_heads),
-        head_dim=fields.head_dim(hidden, heads),
-        ffn=fields.optional_size("ffn_hidden_size") or 4 * hidden,
-        gated_ffn=False,
-        vocab=fields.size("vocab_size"),
-        tied_embeddings=fields.flag("tie_word_embeddings"),
-        max_positions=fields.size("max_position_embeddings"),
-        positions="alibi" if fields.flag("alibi") else "rope",
-        attention_bias=bias,
-        attention_output_bias=bias,
-        mlp_bias=bias,
-        dtype=dtype,
-    )
+    layout = replace(_FALCON, kv_heads=()) if shared else _FALCON
+    if fields.flag("alibi"):
+        layout = replace(layout, positions="alibi")
+    shape = layout(fields, model_id, dtype)
+    return replace(shape, kv_heads=1) if shared else shape
 
 
-def gptj(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
-    """Read GPT-J: biases in the feed-forward layer only (GPTJAttention, GPTJMLP).
+def gpt_bigcode(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
+    """Read StarCoder's GPT: one key-value head unless it says otherwise (GPTBigCodeAttention).
 
     Raises:
         InputError: a value is wrong.
     """
-    hidden = fields.size("n_embd")
-    heads = fields.size("n_head")
-    return Architecture(
-        id=model_id,
-        layers=fields.size("n_layer"),
-        hidden=hidden,
-        heads=heads,
-        kv_heads=heads,
-        head_dim=fields.head_dim(hidden, heads),
-        ffn=fields.optional_size("n_inner") or 4 * hidden,
-        gated_ffn=False,
-        vocab=fields.size("vocab_size"),
-        tied_embeddings=fields.flag("tie_word_embeddings"),
-        max_positions=fields.size("n_positions"),
-        positions="rope",
-        mlp_bias=True,
-        dtype=dtype,
-    )
+    shape = GPT(fields, model_id, dtype)
+    return replace(shape, kv_heads=1) if fields.flag("multi_query") else shape
 
 
-def _sliding_layers(fields: ConfigFields, layers: int, rule: Sliding) -> tuple[int | None, int]:
-    """Return the window in tokens and how many layers have it; (None, 0) without such layers.
-
-    Rules: "all" layers slide wherever a window is set; by "pattern", every
-    `sliding_window_pattern`-th layer sees everything and the rest slides; by "tail", the layers
-    from `max_window_layers` on slide, if `use_sliding_window` says so.
+def mpt(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
+    """Read MPT: ALiBi, no biases (MptAttention).
 
     Raises:
-        InputError: one of these keys, or `layer_types`, cannot be read.
-    Source: transformers, __post_init__ of Gemma2Config, Gemma3TextConfig, Qwen2Config, Qwen3Config;
-        window masks of MistralModel and Phi3Model.
+        InputError: a value is wrong, or it is an MPT that transformers does not know.
     """
-    if rule == "never" or (rule == "tail" and not fields.flag("use_sliding_window")):
-        return None, 0
-    window = fields.optional_size("sliding_window")
-    listed = fields.given.get("layer_types")
-    if rule == "all":
-        sliding = layers
-    elif listed is not None:
-        sliding = _listed_sliding(listed, layers)
-    elif rule == "pattern":
-        sliding = layers - layers // fields.size("sliding_window_pattern")
-    else:
-        sliding = max(0, layers - fields.count("max_window_layers"))
-    return (window, sliding) if window and sliding else (None, 0)
-
-
-def _listed_sliding(layer_types: Any, layers: int) -> int:
-    if not isinstance(layer_types, list) or len(layer_types) != layers:
-        raise InputError(
-            f"'layer_types' must list one type for each of the {layers} layers,"
-            f" not {reprlib.repr(layer_types)}"
-        )
-    for layer_type in layer_types:
-        if not isinstance(layer_type, str) or layer_type not in _LAYER_TYPES:
-            raise InputError(
-                f"'layer_types' has {reprlib.repr(layer_type)}; known: {', '.join(_LAYER_TYPES)}"
-            )
-    return sum(_LAYER_TYPES[layer_type] for layer_type in layer_types)
+    attention = fields.given.get("attn_config", {})
+    if not isinstance(attention, dict):
+        raise InputError(f"'attn_config' must be an object, not {attention!r}")
+    for key, value in (("alibi", True), ("attn_type", "multihead_attention")):
+        if attention.get(key, value) != value:
+            raise InputError(f"{key!r} of 'attn_config' must be {value!r}, not {attention[key]!r}")
+    if not fields.flag("no_bias"):
+        raise InputError("'no_bias' must be true: MPT with biases cannot be read")
+    layout = replace(_MPT, ffn_of_hidden=fields.size("expansion_ratio"))
+    return layout(fields, model_id, dtype)

@@ -43,8 +43,11 @@ def _sum(a: Architecture, *kinds: tuple[int, Traffic]) -> Traffic:
 
 
 def _attention(a: Architecture) -> Traffic:
-    projected = a.query_size + 2 * a.kv_size
-    return Traffic(a.hidden + a.query_size, projected + a.hidden, 2 * projected)
+    return Traffic(
+        inputs=a.hidden + a.query_size,
+        outputs=a.query_size + 2 * a.kv_size + a.hidden,
+        elementwise=2 * (a.query_size + a.kv_size),  # queries and keys are rotated
+    )
 
 
 def _latent_attention(a: Architecture, latent: LatentAttention) -> Traffic:
