@@ -11,6 +11,7 @@ from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.catalog.quantization import FP8_WEIGHTS, Quantization
 from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
+from sweetspot.simulator.cost.traffic import fp8_input_bytes
 from sweetspot.simulator.cost.work import Work, work
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.deployment.memory import free_bytes
@@ -116,7 +117,7 @@ def test_quantized_weights_take_their_bits_and_compute_in_16():
     layer = LLAMA.attention_weights * 4.25 + LLAMA.ffn_weights * 4.5
     assert part.gemm_weight_bytes == LLAMA.layers * layer / 8
     assert part.weight_bytes == part.gemm_weight_bytes + 3 * table
-    assert (part.fp8_gemms, part.fp8_input_bytes, part.fp8_attention) == (0, 0, False)
+    assert (part.fp8_gemms, fp8_input_bytes(part), part.fp8_attention) == (0, 0, False)
     assert part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
     tied = shard(replace(LLAMA, tied_embeddings=True, quantization=AWQ))
     assert part.weight_bytes - tied.weight_bytes == 2 * table
@@ -133,8 +134,8 @@ def test_layers_that_keep_16_bits_compute_in_them():
     """Attention in 16 bits and half of the FFN in FP8, as the first and last layers may be."""
     half = Quantization(name="FP8 weights", ffn_bits=12, fp8_ffn=0.5)
     part = shard(replace(LLAMA, quantization=half))
-    assert part.fp8_gemms == LLAMA.ffn_weights / 2 / LLAMA.layer_weights
-    assert part.fp8_input_bytes == LLAMA.layers * (LLAMA.hidden + LLAMA.ffn) / 2
+    assert part.fp8_gemms == LLAMA.feed_forward_weights / 2 / LLAMA.linear_weights
+    assert fp8_input_bytes(part) == LLAMA.layers * (LLAMA.hidden + LLAMA.ffn) / 2
 
 
 def test_fp8_of_weights_that_are_quantized_otherwise_is_refused():

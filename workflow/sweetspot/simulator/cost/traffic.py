@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.parts import Experts, LatentAttention, StateLayers
+from sweetspot.simulator.deployment.shard import FP8_BYTES, Shard
 
 
 class Traffic(NamedTuple):
@@ -32,6 +33,17 @@ def mixer_traffic(a: Architecture) -> Traffic:
 def feed_forward_traffic(a: Architecture) -> Traffic:
     """Return what one token moves in all feed-forward layers, each with a norm."""
     return _sum(a, (a.ffn_layers, _ffn(a, a.ffn)), (a.expert_layers, _experts(a, a.experts)))
+
+
+def fp8_input_bytes(a: Shard) -> int:
+    """Return the bytes per token that FP8 inputs of all layers' GEMMs save; outputs keep 16 bits.
+
+    Norms and activation functions write their output in FP8 (fused quantisation), so what is
+    saved is saved once in writing and once in reading.
+    """
+    q = a.quantization
+    inputs = q.fp8_attention * mixer_traffic(a).inputs + q.fp8_ffn * feed_forward_traffic(a).inputs
+    return round(inputs * (a.bytes_per_element - FP8_BYTES))
 
 
 def _sum(a: Architecture, *kinds: tuple[int, Traffic]) -> Traffic:

@@ -8,9 +8,9 @@ import numpy.typing as npt
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.parts import LatentAttention
 from sweetspot.simulator.cost import scan
-from sweetspot.simulator.cost.traffic import feed_forward_traffic, mixer_traffic
+from sweetspot.simulator.cost.traffic import feed_forward_traffic, fp8_input_bytes, mixer_traffic
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, CudaGraphs
-from sweetspot.simulator.deployment.shard import FP8_BYTES, Shard, as_shard
+from sweetspot.simulator.deployment.shard import Shard, as_shard
 from sweetspot.simulator.schedule.identical import IntArray, Schedule
 
 FloatArray = npt.NDArray[np.float64]
@@ -128,10 +128,8 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
     if graphs.with_head:
         head_rows = np.maximum(rows, np.where(prompt_tokens > 0, 0.0, tokens))
     head_weights = a.vocab * a.hidden
-    # FP8 inputs of GEMMs: norms and activation functions write them so (fused quantisation), and
-    # they are read so, once each
-    fp8_inputs = a.quantization.fp8_attention * mixers.inputs + a.quantization.fp8_ffn * ffns.inputs
-    saved_bytes = tokens * round(fp8_inputs * (size - FP8_BYTES))
+    # what FP8 inputs of GEMMs save: one write and one read
+    saved_bytes = tokens * fp8_input_bytes(a)
     scan_flops, scan_bytes, step_flops = 0, 0.0, 0
     if a.state:
         scan_flops, step_flops = scan.prompt_flops(a.state), scan.decode_flops(a.state)

@@ -175,17 +175,20 @@ def possible(architecture: Architecture, most: int = 8) -> list[int]:
 
 def _uneven(a: Architecture, gpus: int) -> Iterator[tuple[int, str]]:
     """Yield what cannot be split among so many GPUs, with its name."""
-    split = [(a.heads, "attention heads")]
-    shared = [] if a.latent else [(a.kv_heads, "KV heads")]  # by several GPUs where they are few
+    parts = [(a.heads, "attention heads", False)]
+    if not a.latent:
+        parts.append((a.kv_heads, "KV heads", True))
     if a.state:
-        split.append((a.state.heads, "heads of states"))
-        shared.append((a.state.groups, "groups of states"))
+        parts.append((a.state.heads, "heads of states", False))
+        parts.append((a.state.groups, "groups of states", True))
     if a.ffn_layers:
-        split.append((a.ffn, "FFN columns"))
+        parts.append((a.ffn, "FFN columns", False))
     if a.experts:
-        split += [(a.experts.ffn, "columns of an expert"), (a.experts.shared_ffn, "shared columns")]
-    yield from ((n, what) for n, what in shared if n % gpus and gpus % n)
-    yield from ((n, what) for n, what in split if n % gpus)
+        parts.append((a.experts.ffn, "columns of an expert", False))
+        parts.append((a.experts.shared_ffn, "columns of shared experts", False))
+    for number, what, repeated in parts:  # of the repeated, several GPUs have each where few
+        if number % gpus and not (repeated and gpus % number == 0):
+            yield number, what
 
 
 def as_shard(architecture: Architecture) -> Shard:
