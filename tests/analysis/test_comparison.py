@@ -10,11 +10,15 @@ from sweetspot.analysis.fits import fit_forms
 from sweetspot.energy_models import form
 
 SEEN = ("published-table5", "published-throughput-llama-3.1-8b")
+# What is read of the paper, where it stands there, and columns of it.
 READERS = {
-    "table3": ["baseline1", "memory_flops"],
-    "table4": ["three_stars"],
-    "table5": ["alpha0", "alpha5", "observed_output_tokens", "estimated_output_tokens"],
-    "headline": ["value"],
+    "table3": ("Table 3", ["baseline1", "memory_flops"]),
+    "table4": ("Table 4", ["three_stars"]),
+    "table5": (
+        "Table 5",
+        ["alpha0", "alpha5", "observed_output_tokens", "estimated_output_tokens"],
+    ),
+    "headline": ("ection", ["value"]),
 }
 
 
@@ -34,8 +38,18 @@ def loads(noisy):
 
 
 @pytest.fixture(scope="module")
-def table(loads):
-    return compare(loads, fit_forms(loads), seen=SEEN)
+def fits(loads):
+    return fit_forms(loads)
+
+
+@pytest.fixture(scope="module")
+def fits_of_grid(noisy):
+    return fit_forms(noisy)
+
+
+@pytest.fixture(scope="module")
+def table(loads, fits):
+    return compare(loads, fits, seen=SEEN)
 
 
 def test_every_published_number_has_its_row(table):
@@ -57,14 +71,15 @@ def test_differences_are_ours_less_published(table):
     assert row["relative_difference_percent"] == pytest.approx(relative)
 
 
-@pytest.mark.parametrize("reader", READERS)
-def test_ours_does_not_follow_the_published_numbers(loads, table, reader, monkeypatch):
-    original = getattr(published, reader)()
-    changed = original.copy()
-    changed[READERS[reader]] = changed[READERS[reader]] * 2
-    monkeypatch.setattr(published, reader, lambda: changed)
+def test_ours_does_not_follow_the_published_numbers(loads, table, monkeypatch):
+    for reader, (_, columns) in READERS.items():
+        original = getattr(published, reader)()
+        changed = original.assign(**{column: original[column] * 2 for column in columns})
+        monkeypatch.setattr(published, reader, lambda changed=changed: changed)
     again = compare(loads, fit_forms(loads), seen=SEEN)
-    assert not again["published"].equals(table["published"])
+    for where, _ in READERS.values():
+        there = table["where"].str.contains(where)
+        assert not again.loc[there, "published"].equals(table.loc[there, "published"]), where
     # The surface is made of Table 5: against it only the error may move.
     own = table["quantity"] != "mean error against the surface"
     pd.testing.assert_series_equal(again.loc[own, "ours"], table.loc[own, "ours"])
@@ -93,9 +108,9 @@ def test_headline_figures_are_those_of_their_cells(loads, table):
     assert low["ours"].item() == pytest.approx(1 / worst)
 
 
-def test_deviation_of_mape_is_that_of_a_population(loads, table):
+def test_deviation_of_mape_is_that_of_a_population(fits, table):
     """As the paper's printed ones are: divided by 13."""
-    quality = fit_forms(loads).quality
+    quality = fits.quality
     quality = quality[(quality["requests"] == 1000) & (quality["max_batch_size"] == 1024)]
     for form_id in ("baseline1", "memory_flops"):
         mape = quality.loc[quality["form"] == form_id, "mape_percent"]
@@ -129,15 +144,15 @@ def test_evidence_depends_on_where_the_cells_come_from(noisy, changes, seen, evi
     assert found.str.startswith(evidence).all()
 
 
-def test_what_was_not_the_paper_s_deployment_is_said(noisy):
+def test_what_was_not_the_paper_s_deployment_is_said(noisy, fits_of_grid):
     cells = noisy.assign(calibration="h100-sxm-published; 2 GPUs, FP8 weights")
-    found = compare(cells, fit_forms(cells))
+    found = compare(cells, fits_of_grid)
     assert set(found["calibration"]) == {"h100-sxm-published; 2 GPUs, FP8 weights"}
-    assert set(compare(noisy, fit_forms(noisy))["calibration"]) == {""}
+    assert set(compare(noisy, fits_of_grid)["calibration"]) == {""}
 
 
-def test_headline_figures_that_were_seen_are_not_independent(loads):
-    found = compare(loads, fit_forms(loads), seen=["published-headline"])
+def test_headline_figures_that_were_seen_are_not_independent(loads, fits):
+    found = compare(loads, fits, seen=["published-headline"])
     dependent = found["evidence"] != "independent"
     assert set(found.loc[~dependent, "where"]) == {
         "Table 3",

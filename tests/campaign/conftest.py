@@ -19,6 +19,15 @@ LENGTHS = [64, 256, 512, 1024, 4096]
 
 WATTS = 300.0
 
+KNOWN = {}
+
+
+def run_s_once(block, cells):
+    """Return what `run_s` does; the simulator is asked once for all tests."""
+    known = KNOWN.setdefault(block.settings.json, {})
+    known |= run_s(block, [cell for cell in cells if cell not in known])
+    return {cell: known[cell] for cell in cells}
+
 
 class Clock:
     """A clock that stands still until somebody spends time."""
@@ -82,7 +91,7 @@ class ClockedEngine:
         self.clock.spend(2.0)  # warm-up
         if lengths in self.faults:
             raise self.faults[lengths]
-        duration_s = run_s(self.block, [cell])[cell] * self.slower(cell)
+        duration_s = run_s_once(self.block, [cell])[cell] * self.slower(cell)
         passes = max(1, int(np.ceil(self.block.settings.metering.min_window_s / duration_s)))
         start_s = self.clock()
         self.clock.spend(duration_s * passes)
@@ -121,35 +130,44 @@ def config(**changes):
     return base | changes
 
 
-@pytest.fixture
-def set_up(tmp_path, monkeypatch):
+def open_case(folder, *, slower=lambda _: 3.0, faults=None, load_s=30.0, **changes):
+    """Open the campaign in a folder, with engines on a clock."""
+    clock, engines = Clock(), []
+
+    def engine_of(block, timeout_s):
+        of_block = {} if faults is None else faults
+        if callable(of_block):
+            of_block = of_block(block)
+        engines.append(ClockedEngine(block, clock, slower, of_block, load_s))
+        engines[-1].timeout_s = timeout_s
+        return engines[-1]
+
+    experiment = parse_experiment(config(**changes))
+    campaign = Campaign(
+        folder=folder,
+        experiment=experiment,
+        logbook=open_logbook(folder / "campaign.json", experiment),
+        engine_of=engine_of,
+        prepare=lambda _: None,
+    )
+    return SimpleNamespace(
+        campaign=campaign,
+        clock=clock,
+        engines=engines,
+        box=lambda minutes: TimeBox(clock() + 60 * minutes, clock),
+    )
+
+
+@pytest.fixture(scope="module")
+def set_up_in():
     """Return a function that opens the campaign in a folder, with engines on a clock."""
-    monkeypatch.setattr("os.fsync", lambda _: None)  # nobody pulls the plug, and it takes its time
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("os.fsync", lambda _: None)  # nobody pulls the plug, and it takes its time
+        patched.setattr("sweetspot.campaign.cost.run_s", run_s_once)
+        yield open_case
 
-    def build(*, slower=lambda _: 3.0, faults=None, load_s=30.0, folder=tmp_path, **changes):
-        clock, engines = Clock(), []
 
-        def engine_of(block, timeout_s):
-            of_block = {} if faults is None else faults
-            if callable(of_block):
-                of_block = of_block(block)
-            engines.append(ClockedEngine(block, clock, slower, of_block, load_s))
-            engines[-1].timeout_s = timeout_s
-            return engines[-1]
-
-        experiment = parse_experiment(config(**changes))
-        campaign = Campaign(
-            folder=folder,
-            experiment=experiment,
-            logbook=open_logbook(folder / "campaign.json", experiment),
-            engine_of=engine_of,
-            prepare=lambda _: None,
-        )
-        return SimpleNamespace(
-            campaign=campaign,
-            clock=clock,
-            engines=engines,
-            box=lambda minutes: TimeBox(clock() + 60 * minutes, clock),
-        )
-
-    return build
+@pytest.fixture
+def set_up(set_up_in, tmp_path):
+    """Return a function that opens the campaign in the test's folder unless told another."""
+    return lambda *, folder=tmp_path, **changes: set_up_in(folder, **changes)

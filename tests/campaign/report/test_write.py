@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import time
 from dataclasses import fields
 
@@ -143,19 +144,39 @@ def test_numbers_of_the_page_are_those_of_the_files(simulated):
     assert f"| {errors['flops']:.2f} (2.95) | {errors['memory_flops']:.2f} (1.56) |" in page
 
 
-@pytest.fixture
-def measured(set_up):
-    """The data of a campaign that had time for a part of its grid."""
-    case = set_up(vllm={"weights": "random"}, figures={"dpi": 72})
+@pytest.fixture(scope="module")
+def measured(set_up_in, tmp_path_factory):
+    """The data of a campaign that had time for a part of its grid; only to be read."""
+    folder = tmp_path_factory.mktemp("measured")
+    case = set_up_in(folder, vllm={"weights": "random"}, figures={"dpi": 72})
     case.campaign.logbook.calls.append(Call(started_utc=STARTED, ended_utc=STARTED, minutes=9))
     measure_blocks(case.campaign, case.box(7), Progress())
     (case.campaign.folder / "sensor.json").write_text(json.dumps(SENSOR))
     return write_compact(case.campaign)
 
 
-def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
-    write_report(measured, tmp_path / "report")
-    page = (tmp_path / "report" / "report.md").read_text()
+@pytest.fixture(scope="module")
+def reported(measured):
+    """The report of these data; only to be read."""
+    write_report(measured, measured.parent / "report")
+    return measured.parent / "report"
+
+
+@pytest.fixture
+def no_figures(monkeypatch):
+    """Spare the figures, which are nearly all of a report's time."""
+    monkeypatch.setattr("sweetspot.campaign.report.results._write_figures", lambda *_: None)
+    monkeypatch.setattr("sweetspot.campaign.report.write.write_beside", lambda *_: "")
+
+
+@pytest.fixture
+def spoilt(measured, tmp_path):
+    """A copy of the data, to be changed."""
+    return shutil.copytree(measured, tmp_path / "data")
+
+
+def test_measured_cells_are_said_to_be_measured(reported):
+    page = (reported / "report.md").read_text()
     assert "figures/figure3_heatmap.png" in page
     assert "surface" not in page  # of a grid with holes there is none
     assert "Measured on NVIDIA H200 with vllm 0.24.0" in page
@@ -170,23 +191,22 @@ def test_measured_cells_are_said_to_be_measured(measured, tmp_path):
     assert "| wave 0, 15 s: counter over instant power | +1.00% |" in page
 
 
-def test_sensor_facts_of_another_kind_are_refused(measured, tmp_path):
-    (measured / "sensor.json").write_text("{}")
-    manifest = json.loads((measured / "manifest.json").read_text())
-    size, sha256 = size_and_sha256(measured / "sensor.json")
+def test_sensor_facts_of_another_kind_are_refused(spoilt, no_figures, tmp_path):
+    (spoilt / "sensor.json").write_text("{}")
+    manifest = json.loads((spoilt / "manifest.json").read_text())
+    size, sha256 = size_and_sha256(spoilt / "sensor.json")
     manifest["files"]["sensor.json"] = {"bytes": size, "sha256": sha256}
-    (measured / "manifest.json").write_text(json.dumps(manifest))
+    (spoilt / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(InputError, match=r"^sensor\.json is not what a campaign writes"):
-        write_report(measured, tmp_path / "report")
+        write_report(spoilt, tmp_path / "report")
 
 
-def test_cells_stand_beside_the_simulator_s(measured, tmp_path):
+def test_cells_stand_beside_the_simulator_s(reported):
     """The engine of these cells takes 3 times the simulator's time, at 300 W."""
-    write_report(measured, tmp_path / "report")
-    page = (tmp_path / "report" / "report.md").read_text()
+    page = (reported / "report.md").read_text()
     section = page[page.index("## Beside the simulator") : page.index("## Energy")]
     rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "| llama" in line]
-    cells = rows_of(tmp_path / "report" / "cells.csv")
+    cells = rows_of(reported / "cells.csv")
     assert len(rows) == len(cells)
     for row, cell in zip(rows, cells, strict=True):
         assert row[1:4] == [cell["requests"], cell["input_tokens"], cell["output_tokens"]]
@@ -200,7 +220,7 @@ def test_cells_stand_beside_the_simulator_s(measured, tmp_path):
         )
 
 
-def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, tmp_path):
+def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, no_figures, tmp_path):
     grid = {"input_tokens": [64, 512], "output_tokens": [64, 512], "requests": [50]}
     batch = {"input_tokens": [512], "output_tokens": [512], "requests": [8, 50, 128]}
     faults = {(128, 512, 512): EngineError("lost")}
@@ -216,10 +236,10 @@ def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, tmp_path):
     assert len(rows_of(tmp_path / "n50" / "cells.csv")) == 4
 
 
-def test_report_refuses_data_that_are_not_what_their_manifest_says(measured, tmp_path):
-    (measured / "records.jsonl").write_text("")
+def test_report_refuses_data_that_are_not_what_their_manifest_says(spoilt, tmp_path):
+    (spoilt / "records.jsonl").write_text("")
     with pytest.raises(InputError, match="is not the file"):
-        write_report(measured, tmp_path / "report")
+        write_report(spoilt, tmp_path / "report")
     assert not (tmp_path / "report").exists()
 
 
