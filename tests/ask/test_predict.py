@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+import yaml
 
 import sweetspot
 from sweetspot.ask.predict import Prediction, predict
@@ -68,11 +69,20 @@ def spare_the_search(monkeypatch):
 def test_every_board_answers_for_every_model_of_the_catalog(model_id, spare_the_search):
     spare_the_search()
     for gpu_id in gpu_ids():
-        values = asdict(predict(model_id, gpu_id, 512, 128, 50))
+        values = asdict(predict(model_id, gpu_id, 512, 128, 50, 256))  # as small boards hold, too
         numbers = [value for value in values.values() if isinstance(value, float)]
         assert len(numbers) >= 6
         assert all(math.isfinite(number) and number > 0 for number in numbers)
-        assert 1 <= values["max_concurrency"] <= 1024
+        assert 1 <= values["max_concurrency"] <= 256
+
+
+def test_board_of_ones_own_is_answered_by_its_data_sheet(tmp_path):
+    """It is an L40S of another name, and is told so."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(read_packaged("gpus.yaml")["l40s"]), encoding="utf-8")
+    found, l40s = (predict("llama-3.2-1b", board, 64, 32, 20) for board in (str(path), "l40s"))
+    assert found.calibration == "data sheet of mine, efficiencies of h100-sxm-published"
+    assert replace(found, gpu="l40s", calibration=l40s.calibration) == l40s
 
 
 def test_catalog_id_file_folder_and_parsed_file_agree(tmp_path):

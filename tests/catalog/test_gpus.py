@@ -1,20 +1,20 @@
 """GPUs: data-sheet facts and the relations between them."""
 
+from dataclasses import replace
+
 import pytest
+import yaml
 
 from sweetspot.catalog import gpu, gpu_ids
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError
 
 
-def test_gpus_are_the_seven_that_are_promised():
+def test_gpus_are_those_that_are_promised():
     assert gpu_ids() == (
-        "h100-sxm",
-        "h100-pcie",
-        "h200-sxm",
-        "a100-40gb",
-        "a100-80gb",
-        "l40s",
-        "b200",
+        *("h100-sxm", "h100-pcie", "h200-sxm", "a100-40gb", "a100-80gb", "l40s", "b200"),
+        *("h100-nvl", "h200-nvl", "gh200", "a100-pcie-40gb", "a100-pcie-80gb", "v100-32gb"),
+        *("l4", "rtx-4090", "rtx-6000-ada", "b300"),
     )
 
 
@@ -32,26 +32,29 @@ def test_h100_sxm_has_its_data_sheets_numbers():
 def test_units_and_relations_hold_for_every_gpu(gpu_id):
     board = gpu(gpu_id)
     assert board.id == gpu_id
-    assert board.nvml_name.startswith("NVIDIA ")
+    assert board.nvml_name.startswith(("NVIDIA ", "Tesla "))
     assert "data sheet" in board.source
-    assert 30 * 2**30 < board.memory_bytes < 200 * 2**30
+    assert 20 * 2**30 < board.memory_bytes < 300 * 2**30
     # Dense: no board here does more than 2.25 PFLOP/s, nor draws more than 3 W for a TFLOP/s.
-    assert 300e12 < board.fp16_flops <= 2250e12
-    assert 0.2 < board.power_limit_w / (board.fp16_flops / 1e12) < 1.5
+    assert 100e12 < board.fp16_flops <= 2250e12
+    assert 0.2 < board.power_limit_w / (board.fp16_flops / 1e12) < 3
     assert 100 < board.fp16_flops / board.bandwidth_bytes_per_s < 500
+    assert 1400 < board.max_clock_mhz < 2600
     if board.fp8_flops is not None:
         assert board.fp8_flops == pytest.approx(2 * board.fp16_flops, rel=0.02)
 
 
-def test_a100_has_no_fp8():
-    assert gpu("a100-40gb").fp8_flops is None
-    assert gpu("a100-80gb").fp8_flops is None
+def test_boards_before_ada_and_hopper_have_no_fp8():
+    without = {gpu_id for gpu_id in gpu_ids() if gpu(gpu_id).fp8_flops is None}
+    assert without == {g for g in gpu_ids() if g.startswith(("a100-", "v100-"))}
 
 
-def test_nvml_names_tell_the_gpus_apart():
-    names = [gpu(gpu_id).nvml_name for gpu_id in gpu_ids()]
-    clashes = [(a, b) for a in names for b in names if a is not b and a.startswith(b)]
-    assert clashes == []
+@pytest.mark.parametrize("gpu_id", gpu_ids())
+def test_nvml_name_is_of_its_board_alone(gpu_id):
+    name = gpu(gpu_id).nvml_name
+    assert [each for each in gpu_ids() if gpu(each).is_called(name)] == [gpu_id]
+    assert not gpu(gpu_id).is_called(f"{name} NVL")
+    assert gpu(gpu_id).is_called(name.removeprefix("NVIDIA "))
 
 
 @pytest.mark.parametrize(
@@ -61,6 +64,8 @@ def test_nvml_names_tell_the_gpus_apart():
         ("h200", "h200-sxm"),
         ("H100 SXM", "h100-sxm"),
         ("NVIDIA H100 PCIe", "h100-pcie"),
+        ("v100", "v100-32gb"),
+        ("RTX 4090", "rtx-4090"),
         ("A100-SXM4-40GB", "a100-40gb"),  # as drivers before R510 say it
         *((gpu(gpu_id).nvml_name, gpu_id) for gpu_id in gpu_ids()),
     ],
@@ -70,11 +75,11 @@ def test_name_that_is_of_one_board_means_it(name, gpu_id):
 
 
 def test_name_of_several_boards_is_refused_with_all_of_them():
-    with pytest.raises(InputError, match="'a100' can be 'a100-40gb' or 'a100-80gb'; name one"):
-        gpu("a100")
+    with pytest.raises(InputError, match="'a100-pcie' can be 'a100-pcie-40gb' or 'a100-pc"):
+        gpu("a100-pcie")
 
 
-@pytest.mark.parametrize("name", ["l40", "h20", "NVIDIA H200 NVL", "NVIDIA H100 NVL", "NVIDIA", ""])
+@pytest.mark.parametrize("name", ["l40", "h20", "NVIDIA H200 XYZ", "NVIDIA", ""])
 def test_board_that_is_not_in_the_catalog_is_never_taken_for_another(name):
     with pytest.raises(InputError, match=f"unknown GPU {name!r}"):
         gpu(name)
@@ -83,7 +88,7 @@ def test_board_that_is_not_in_the_catalog_is_never_taken_for_another(name):
 def test_unknown_gpu_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="unknown GPU 'h100-sxn'; did you mean 'h100-sxm'"):
         gpu("h100-sxn")
-    with pytest.raises(InputError, match="unknown GPU 'H100 80GB'; known: h100-pcie, h100-sxm"):
+    with pytest.raises(InputError, match="unknown GPU 'H100 80GB'; known: h100-nvl, h100-pcie"):
         gpu("H100 80GB")  # not an A100 of 80 GB
 
 
@@ -95,3 +100,81 @@ def test_links_are_those_of_the_data_sheets():
     assert gpu("l40s").nvlink_bytes_per_s is None
     assert gpu("l40s").link_bytes_per_s == 32e9
     assert gpu("h100-pcie").link_bytes_per_s == 64e9
+
+
+OWN = {
+    "nvml_name": "NVIDIA Of Mine",
+    "memory_mib": 40000,
+    "bandwidth_gb_per_s": 1500,
+    "fp16_tflops": 300,
+    "fp8_tflops": None,
+    "power_limit_w": 350,
+    "nvlink_gb_per_s": None,
+    "pcie_gb_per_s": 64,
+    "max_clock_mhz": 2000,
+}
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Return a function that writes a GPU file and returns its name."""
+
+    def write(file="My GPU.yaml", **changes):
+        path = tmp_path / file
+        path.write_text(yaml.safe_dump({**OWN, **changes}), encoding="utf-8")
+        return str(path)
+
+    return write
+
+
+def test_file_of_ones_own_is_a_board_called_as_the_file_is(own):
+    board = gpu(own())
+    assert (board.id, board.name, board.nvml_name) == ("my-gpu", "my-gpu", "NVIDIA Of Mine")
+    assert (board.memory_bytes, board.bandwidth_bytes_per_s) == (40000 * 2**20, 1.5e12)
+    assert (board.fp16_flops, board.fp8_flops, board.power_limit_w) == (300e12, None, 350)
+    assert (board.link_bytes_per_s, board.max_clock_mhz) == (32e9, 2000)
+    assert gpu(own("x.yml", fp8_tflops=600.5, nvlink_gb_per_s=900)).fp8_flops == 600.5e12
+
+
+def test_entries_of_the_catalog_are_files_too(own):
+    row = read_packaged("gpus.yaml")["l40s"]
+    assert replace(gpu(own(**row)), id="l40s") == gpu("l40s")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"memory_gb": 40}, "unknown key 'memory_gb'; known: name, nvml_name, source, memory_mib"),
+        ({"fp16_tflops": 300e12}, "'fp16_tflops' must be a number above 0 and below 1e.06, not 3"),
+        ({"fp16_tflops": None}, "'fp16_tflops' must be a number above 0"),
+        ({"power_limit_w": 0}, "'power_limit_w' must be a number above 0 and below 100000, not 0"),
+        ({"memory_mib": True}, "'memory_mib' must be a number"),
+        ({"max_clock_mhz": "2 GHz"}, "'max_clock_mhz' must be a number .* not '2 GHz'"),
+        ({"fp8_tflops": float("nan")}, "'fp8_tflops' must be a number .* or null, not nan"),
+        ({"nvml_name": 7}, "'nvml_name' must be text, not 7"),
+    ],
+)
+def test_bad_value_of_a_file_is_refused_in_one_line(own, changes, message):
+    with pytest.raises(InputError, match=f"^GPU file .*My GPU.yaml: {message}") as caught:
+        gpu(own(**changes))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["h100-sxm.yaml", "H100 SXM.yml", "é.yaml"])
+def test_file_with_the_name_of_another_board_or_none_is_refused(own, name):
+    with pytest.raises(InputError, match="needs a name that no other has"):
+        gpu(own(name))
+
+
+def test_file_that_lacks_a_key_or_is_none_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    for text, message in (
+        ("name: mine", "mine.yaml: 'memory_mib' is missing"),
+        ("- 1", "mine.yaml must be a mapping"),
+        ("a: [", "mine.yaml is not valid YAML"),
+    ):
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(InputError, match=message):
+            gpu(str(path))
+    with pytest.raises(InputError, match=r"none.yaml: No such file"):
+        gpu(str(tmp_path / "none.yaml"))

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import time
+from dataclasses import replace
 
 import pynvml
 import pytest
@@ -76,8 +77,20 @@ def test_other_gpu_is_refused_with_its_own_id(node):
     assert "set `gpu: l40s`" in message
 
 
+def test_variant_of_a_gpu_is_another_gpu(node):
+    node("NVIDIA H200 NVL")
+    assert "set `gpu: h200-nvl`" in refusal(gpu_id="h200-sxm")
+
+
+def test_gpu_of_ones_own_is_known_by_the_name_in_its_file(node):
+    node("NVIDIA Of Mine")
+    mine = replace(gpu("l40s"), id="mine", nvml_name="NVIDIA Of Mine")
+    require("tensorrt-llm", mine)
+    assert "file of mine has no nvml_name" in refusal(gpu_id=replace(mine, nvml_name=""))
+
+
 def test_gpu_outside_the_catalog_is_refused_without_a_hint(node):
-    node("NVIDIA GeForce RTX 4090")
+    node("NVIDIA GeForce RTX 5090")
     assert "for this GPU set" not in refusal()
 
 

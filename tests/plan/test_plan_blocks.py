@@ -70,9 +70,9 @@ def test_block_survives_its_command_line(engine):
         assert found.cells == block.cells
         assert found.settings.json == block.settings.json
         assert [found.key(c) for c in found.cells] == [block.key(c) for c in block.cells]
-        decisive = replace(
-            block.settings.gpu, source="", nvlink_bytes_per_s=None, pcie_bytes_per_s=0.0
-        )
+        left_out = {"source": "", "max_clock_mhz": 0.0}
+        alone = {"nvlink_bytes_per_s": None, "pcie_bytes_per_s": 0.0}
+        decisive = replace(block.settings.gpu, **left_out, **alone)
         assert found.settings == replace(block.settings, gpu=decisive)
 
 

@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+import yaml
 
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.plan import plan as plan_module
@@ -84,6 +86,18 @@ def test_key_changes_with_a_constant_and_not_with_where_it_is_read(
     assert keys(simulator=write_calibration(tmp_path)) == keys()
     changed = keys(simulator=write_calibration(tmp_path, logit_bytes=shipped * 1.001))
     assert not set(changed.values()) & set(keys().values())
+
+
+def test_key_changes_with_what_a_gpu_file_holds_and_not_with_where_it_lies(keys, tmp_path):
+    row = read_packaged("gpus.yaml")["l40s"]
+    found = []
+    for place, watts in (("a", 350), ("b", 350), ("c", 300)):
+        path = tmp_path / place / "mine.yaml"
+        path.parent.mkdir()
+        path.write_text(yaml.safe_dump(row | {"power_limit_w": watts, "source": place}))
+        found.append(keys(gpu=str(path)))
+    assert found[0] == found[1]
+    assert not set(found[0].values()) & set(found[2].values())
 
 
 def test_key_changes_with_the_quantization_of_a_checkpoint(keys, tmp_path, write_model):

@@ -1,15 +1,20 @@
 """GPUs by their data sheets."""
 
 import re
+import reprlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError, unknown_name
+from sweetspot.reading import as_mapping, read_yaml
 
 MIB = 2**20
 
-SHORT_NAMES = {"h100": "h100-sxm"}
+SHORT_NAMES = {"h100": "h100-sxm", "h200": "h200-sxm"}
 """What people mean by a name that several boards begin with."""
 
 
@@ -18,7 +23,7 @@ class Gpu:
     """One GPU board; numbers from its data sheet, dense (no sparsity).
 
     Attributes:
-        nvml_name: what nvmlDeviceGetName answers for it (the start of it, where variants exist).
+        nvml_name: what nvmlDeviceGetName answers for it; empty where a user's file does not say.
         memory_bytes: memory that the driver shows as total.
         bandwidth_bytes_per_s: peak memory bandwidth.
         fp16_flops: peak FP16/BF16 tensor-core FLOP/s, FP32 accumulation.
@@ -27,6 +32,7 @@ class Gpu:
         nvlink_bytes_per_s: NVLink, both directions together, between any two of eight GPUs; None
             where a board has none or only a bridge to one neighbour.
         pcie_bytes_per_s: PCIe, both directions together.
+        max_clock_mhz: highest clock of the multiprocessors.
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -40,7 +46,12 @@ class Gpu:
     power_limit_w: float
     nvlink_bytes_per_s: float | None = None
     pcie_bytes_per_s: float = 0.0
+    max_clock_mhz: float = 0.0
     source: str = ""
+
+    def is_called(self, nvml_name: str) -> bool:
+        """Return whether the driver calls a board so; those of other variants have other names."""
+        return bool(self.nvml_name) and _key(nvml_name) == _key(self.nvml_name)
 
     @property
     def link_bytes_per_s(self) -> float:
@@ -48,26 +59,87 @@ class Gpu:
         return (self.nvlink_bytes_per_s or self.pcie_bytes_per_s) / 2
 
 
+# Keys of an entry, how many of the board's unit each counts, and a bound that only a slip of the
+# unit passes. What may be null is None then.
+_NUMBERS = {
+    "memory_mib": ("memory_bytes", MIB, 1e8),
+    "bandwidth_gb_per_s": ("bandwidth_bytes_per_s", 1e9, 1e6),
+    "fp16_tflops": ("fp16_flops", 1e12, 1e6),
+    "fp8_tflops": ("fp8_flops", 1e12, 1e6),
+    "power_limit_w": ("power_limit_w", 1.0, 1e5),
+    "nvlink_gb_per_s": ("nvlink_bytes_per_s", 1e9, 1e6),
+    "pcie_gb_per_s": ("pcie_bytes_per_s", 1e9, 1e6),
+    "max_clock_mhz": ("max_clock_mhz", 1.0, 1e5),
+}
+_NULLABLE = ("fp8_tflops", "nvlink_gb_per_s")
+_TEXTS = ("name", "nvml_name", "source")
+
+
 @lru_cache(maxsize=1)
 def _gpus() -> dict[str, Gpu]:
-    return {
-        gpu_id: Gpu(
-            id=gpu_id,
-            name=row["name"],
-            nvml_name=row["nvml_name"],
-            memory_bytes=row["memory_mib"] * MIB,
-            bandwidth_bytes_per_s=row["bandwidth_gb_per_s"] * 1e9,
-            fp16_flops=row["fp16_tflops"] * 1e12,
-            fp8_flops=None if row["fp8_tflops"] is None else row["fp8_tflops"] * 1e12,
-            power_limit_w=float(row["power_limit_w"]),
-            nvlink_bytes_per_s=(
-                None if row["nvlink_gb_per_s"] is None else row["nvlink_gb_per_s"] * 1e9
-            ),
-            pcie_bytes_per_s=row["pcie_gb_per_s"] * 1e9,
-            source=row["source"],
+    return {gpu_id: _board(gpu_id, row) for gpu_id, row in read_packaged("gpus.yaml").items()}
+
+
+def _board(gpu_id: str, row: Mapping[str, Any]) -> Gpu:
+    """Return the board that an entry describes.
+
+    Raises:
+        InputError: a key is missing, unknown, or holds what no board has.
+    """
+    unknown = [key for key in row if key not in _NUMBERS and key not in _TEXTS]
+    if unknown:
+        raise InputError(f"unknown key {unknown[0]!r}; known: {', '.join((*_TEXTS, *_NUMBERS))}")
+    missing = [key for key in _NUMBERS if key not in row]
+    if missing:
+        raise InputError(f"{missing[0]!r} is missing (docs/models.md)")
+    values: dict[str, Any] = {}
+    for key, (field, unit, most) in _NUMBERS.items():
+        value = row[key]
+        if value is None and key in _NULLABLE:
+            values[field] = None
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < most:
+            null = " or null" if key in _NULLABLE else ""
+            raise InputError(
+                f"{key!r} must be a number above 0 and below {most:g}{null},"
+                f" not {reprlib.repr(value)}"
+            )
+        values[field] = value * unit
+    for key in _TEXTS:
+        if not isinstance(row.get(key, ""), str):
+            raise InputError(f"{key!r} must be text, not {reprlib.repr(row[key])}")
+    values["memory_bytes"] = int(values["memory_bytes"])
+    return Gpu(
+        id=gpu_id,
+        name=row.get("name", gpu_id),
+        nvml_name=row.get("nvml_name", ""),
+        source=row.get("source", ""),
+        **values,
+    )
+
+
+def is_gpu_file(name: str) -> bool:
+    """Return whether a name of a GPU is that of a file."""
+    return name.endswith((".yaml", ".yml"))
+
+
+def _own(path: Path) -> Gpu:
+    """Return the board that a user's file describes, called as the file is.
+
+    Raises:
+        InputError: it cannot be read, or has the name of a board of the catalog.
+    """
+    gpu_id = _key(path.stem)
+    if not gpu_id or gpu_id in _gpus():
+        raise InputError(
+            f"GPU file {path}: a board of one's own needs a name that no other has, made of letters"
+            " and digits; rename the file"
         )
-        for gpu_id, row in read_packaged("gpus.yaml").items()
-    }
+    row = as_mapping(read_yaml(path, "GPU file"), f"GPU file {path}")
+    try:
+        return _board(gpu_id, row)
+    except InputError as error:
+        raise InputError(f"GPU file {path}: {error}") from error
 
 
 def gpu_ids() -> tuple[str, ...]:
@@ -76,15 +148,18 @@ def gpu_ids() -> tuple[str, ...]:
 
 
 def gpu(name: str) -> Gpu:
-    """Return the GPU of this name.
+    """Return the GPU of this name, or of this file.
 
-    A name is an id; what NVML and nvidia-smi call the board, such as `NVIDIA H100 80GB HBM3`; or
-    the parts that an id begins with, where they are of one board alone or in `SHORT_NAMES`. Case,
-    and what stands between the parts, do not matter.
+    A name that ends in .yaml is a file with the keys of an entry of gpus.yaml. Any other is an id;
+    what NVML and nvidia-smi call the board, such as `NVIDIA H100 80GB HBM3`; or the parts that an
+    id begins with, where they are of one board alone or in `SHORT_NAMES`. Case, and what stands
+    between the parts, do not matter.
 
     Raises:
-        InputError: no GPU has this name, or several have.
+        InputError: no GPU has this name, several have, or the file cannot be read.
     """
+    if isinstance(name, str) and is_gpu_file(name):
+        return _own(Path(name).expanduser())
     key = _key(name) if isinstance(name, str) else ""
     found = _names().get(SHORT_NAMES.get(key, key), ())
     if not found:

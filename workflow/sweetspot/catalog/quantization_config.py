@@ -52,7 +52,7 @@ def _averaged(a: Architecture, scheme: Scheme) -> Quantization | None:
         "o": a.hidden * a.query_size,
     }
     matrices = ("gate", "up", "down") if a.gated_ffn else ("up", "down")
-    ffn = dict.fromkeys(matrices, a.hidden * a.ffn)
+    ffn = dict.fromkeys(matrices, 1)  # of the same size
     kept = Modules.of(scheme.kept)
     formats = dict.fromkeys(stored for _, stored in scheme.own)
     own = [(Modules.of(n for n, each in scheme.own if each == f), f) for f in formats]

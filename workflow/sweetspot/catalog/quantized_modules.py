@@ -10,8 +10,11 @@ from sweetspot.errors import InputError
 # What a layer's matrices are called, the fused ones last; all families' names side by side.
 # A checkpoint that names a router, a norm or a part of a vision tower names none of these.
 ATTENTION_NAMES: Mapping[str, tuple[str, ...]] = {
-    "q": ("self_attn.q_proj", "attn.q_proj"),
-    "k": ("self_attn.k_proj", "attn.k_proj"),
+    "q": ("self_attn.q_proj", "attn.q_proj", "self_attn.q_a_proj", "self_attn.q_b_proj"),
+    "k": (
+        *("self_attn.k_proj", "attn.k_proj"),
+        *("self_attn.kv_a_proj_with_mqa", "self_attn.kv_b_proj"),
+    ),
     "v": ("self_attn.v_proj", "attn.v_proj"),
     "o": ("self_attn.o_proj", "self_attn.out_proj", "attn.out_proj", "self_attention.dense"),
 }

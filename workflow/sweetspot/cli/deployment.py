@@ -16,8 +16,13 @@ _NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
 def add_what(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which model is served by what."""
     add = parser.add_argument
-    add("--model", required=True, metavar="NAME|PATH", help="its id, or a path of a config.json")
-    add("--gpu", required=True, metavar="NAME", help="one of `sweetspot models`")
+    add("--model", required=True, metavar="NAME|PATH", help="its id, or a path of its folder")
+    add(
+        "--gpu",
+        required=True,
+        metavar="NAME|FILE",
+        help="one of `sweetspot models`, or a file of one's own: my-gpu.yaml",
+    )
     add("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
 
 

@@ -24,7 +24,8 @@ examples:
 _MODELS = """\
 List the models and GPUs of the catalog. A model can be named by its id, in the first column, or by
 its name on Hugging Face, in the last; a GPU by its id, by what nvidia-smi calls it, in the last, or
-by how an id begins, as in h200. h100 means h100-sxm."""
+by how an id begins, as in b300. h100 means h100-sxm, and h200 means h200-sxm. Both can be files of
+one's own (docs/models.md)."""
 
 # How the printed answer names and rounds each attribute of a prediction.
 _LINES = (
@@ -135,7 +136,7 @@ def _models(arguments: argparse.Namespace) -> None:
     print("GPUs")
     for gpu_id in gpu_ids():
         board = gpu(gpu_id)
-        print(f"  {gpu_id:<14}{board.name:<28}{board.power_limit_w:5.0f} W  {board.nvml_name}")
+        print(f"  {gpu_id:<16}{board.name:<38}{board.power_limit_w:5.0f} W  {board.nvml_name}")
 
 
 def _reference(arguments: argparse.Namespace) -> None:

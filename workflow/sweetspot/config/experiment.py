@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from sweetspot.catalog import catalog_id, gpu
+from sweetspot.catalog.gpus import is_gpu_file
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config.engines import NodeSettings, Simulator, TensorRtLlm, Transformers, Vllm
 from sweetspot.config.figure_style import FigureStyle
@@ -41,12 +42,14 @@ Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 
 def _gpu_id(name: str) -> str:
     try:
-        return gpu(name).id
+        board = gpu(name)
+        return name if is_gpu_file(name) else board.id
     except InputError as e:
         raise ValueError(str(e)) from e
 
 
-# Whatever a board or a model is called, the experiment holds its id, of which keys are made.
+# Whatever a board or a model is called, the experiment holds its id; or else its file's path, of
+# which a plan takes the content.
 GpuName = Annotated[str, AfterValidator(_gpu_id)]
 ModelName = Annotated[str, AfterValidator(lambda name: catalog_id(name) or name)]
 
@@ -127,7 +130,9 @@ class Experiment(Section):
         "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
     )
     gpu: GpuName = Field(
-        default="h100-sxm", description="GPU: a catalog id, or the name that nvidia-smi shows."
+        default="h100-sxm",
+        description="GPU: a catalog id, the name that nvidia-smi shows, or the path of a "
+        "[file of one's own](models.md#a-gpu-of-ones-own).",
     )
     models: list[ModelName] = Field(
         default=list(PAPER_MODELS),

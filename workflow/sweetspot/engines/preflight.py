@@ -21,12 +21,12 @@ _INSTALL = {
 
 def require(
     engine: str,
-    gpu_id: str,
+    board: str | Gpu,
     python: str = "python3",
     container: Container | None = None,
     checkpoints: Sequence[Path] = (),
 ) -> None:
-    """Check that `engine` can measure on the GPU `gpu_id` here; a simulator needs nothing.
+    """Check that `engine` can measure on such a board here; a simulator needs nothing.
 
     `python` and `container` are those of the experiment's section `node`, `checkpoints` the
     folders of the models that are to be measured.
@@ -38,7 +38,8 @@ def require(
     """
     if engine not in _INSTALL:
         raise unknown_name("engine", engine, _INSTALL)
-    wanted, install = gpu(gpu_id), _INSTALL[engine]
+    wanted = board if isinstance(board, Gpu) else gpu(board)
+    install = _INSTALL[engine]
     if not install:
         return
     reasons = (
@@ -66,9 +67,13 @@ def _missing_gpu(wanted: Gpu) -> str | None:
             found = board.name()
     except MeterError as error:
         return f"no usable NVIDIA GPU or driver ({error})"
-    if found.startswith(wanted.nvml_name):
+    if wanted.is_called(found):
         return None
-    same = next((each for each in gpu_ids() if found.startswith(gpu(each).nvml_name)), None)
+    if not wanted.nvml_name:
+        return (
+            f"the file of {wanted.id} has no nvml_name, by which the GPU here, {found!r}, is known"
+        )
+    same = next((each for each in gpu_ids() if gpu(each).is_called(found)), None)
     hint = f"; for this GPU set `gpu: {same}`" if same else ""
     return f"the GPU is {found!r}, while the config says {wanted.id} ({wanted.nvml_name!r}){hint}"
 

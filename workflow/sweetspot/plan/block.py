@@ -80,13 +80,16 @@ class Settings:
     def json(self) -> str:
         """The settings as one line; what decides nothing is left out.
 
-        That is where a GPU's numbers were read, its links where it runs alone, in what a model is
-        as any dense one in 16 bits, and precision and traits where they are the model's and the
-        paper's: records from before these could be chosen keep their keys.
+        That is where a GPU's numbers were read, its links where it runs alone, its highest clock, in
+        what a model is as any dense one in 16 bits, and precision and traits where they are the
+        model's and the paper's: records from before these could be chosen keep their keys.
         """
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
-        left_out: dict[str, Any] = {"gpu": {"source"} | links, "model": self.model.plain_parts}
+        left_out: dict[str, Any] = {
+            "gpu": {"source", "max_clock_mhz"} | links,
+            "model": self.model.plain_parts,
+        }
         if self.precision == MODEL_PRECISION:
             left_out["precision"] = True
         if self.traits == PAPER_TRAITS:

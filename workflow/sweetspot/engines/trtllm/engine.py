@@ -66,7 +66,7 @@ class TensorRtLlmEngine:
         node, checkpoint, metering = self.node, self.node.checkpoint, settings.metering
         if checkpoint is None or metering is None:
             raise EngineError(f"{self.name} measures checkpoints: it needs one, and a metering")
-        require(self.name, settings.gpu.id, node.python, node.container, [checkpoint])
+        require(self.name, settings.gpu, node.python, node.container, [checkpoint])
         require_checkpoint(checkpoint, settings.model)
         require_dtype(checkpoint, settings.model.dtype)
         build = _build(self.trtllm, settings, node, checkpoint)

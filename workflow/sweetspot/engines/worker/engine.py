@@ -47,7 +47,7 @@ class WorkerEngine:
         if settings.metering is None:
             raise EngineError(f"{self.name} measures; plan the block with a metering")
         weights = [] if node.checkpoint is None else [node.checkpoint]
-        require(self.name, settings.gpu.id, node.python, node.container, weights)
+        require(self.name, settings.gpu, node.python, node.container, weights)
         for folder in weights:
             require_checkpoint(folder, settings.model)
         program = self.program(settings, node)
