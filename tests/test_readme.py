@@ -32,10 +32,10 @@ def blocks(language, text=README):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def console():
+def console(text=README):
     """Return {command: what it prints} of all console blocks."""
     shown = {}
-    for block in blocks("console"):
+    for block in blocks("console", text):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = part.partition("\n")
             shown[command] = output
@@ -114,6 +114,24 @@ def test_python_page_prints_what_is_shown(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     assert_prints_what_is_shown("\n".join(blocks("python", page)), "python.md")
+
+
+MODELS_PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", console(MODELS_PAGE))
+def test_command_of_the_models_page_answers(command, tmp_path, monkeypatch, capsys):
+    """With the files that the page shows; where it shows an answer, with that."""
+    for name, text in re.findall(
+        r"`([\w./-]+\.(?:json|yaml))` holds:\n\n```\w+\n(.*?)^```$", MODELS_PAGE, re.M | re.S
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(shlex.split(command)[1:]) == 0
+    said, shown = capsys.readouterr().out, console(MODELS_PAGE)[command]
+    assert said
+    assert all(line in said.splitlines() for line in shown.splitlines())
 
 
 @pytest.mark.slow
