@@ -123,7 +123,9 @@ MODELS_PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
 def test_command_of_the_models_page_answers(command, tmp_path, monkeypatch, capsys):
     """With the files that the page shows; where it shows an answer, with that."""
     for name, text in re.findall(
-        r"`([\w./-]+\.(?:json|yaml))` holds:\n\n```\w+\n(.*?)^```$", MODELS_PAGE, re.M | re.S
+        r"`([\w./-]+\.(?:json|yaml))` holds:\n\n```\w+\n(.*?)^```$",
+        MODELS_PAGE,
+        re.MULTILINE | re.DOTALL,
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")

@@ -80,8 +80,8 @@ class Settings:
     def json(self) -> str:
         """The settings as one line; what decides nothing is left out.
 
-        That is where a GPU's numbers were read, its links where it runs alone, its highest clock, in
-        what a model is as any dense one in 16 bits, and precision and traits where they are the
+        That is where a GPU's numbers were read, its links where it runs alone, its highest clock,
+        in what a model is as any dense one in 16 bits, and precision and traits where they are the
         model's and the paper's: records from before these could be chosen keep their keys.
         """
         alone = self.limits.tensor_parallel == 1
