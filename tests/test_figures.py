@@ -7,7 +7,6 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.container import ErrorbarContainer
@@ -63,6 +62,19 @@ def cells() -> pd.DataFrame:
 def figures(cells: pd.DataFrame) -> dict[str, Figure]:
     """All figures of the paper's sweeps."""
     return {name: draw(cells, STYLE, LABELS) for name, draw in FIGURES.items()}
+
+
+@pytest.fixture(scope="module")
+def few(cells: pd.DataFrame) -> pd.DataFrame:
+    """Cells of two lengths: every figure can be drawn of them, and soon."""
+    two = [64, 512]
+    return cells[cells["input_tokens"].isin(two) & cells["output_tokens"].isin(two)]
+
+
+@pytest.fixture
+def no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the layout, half of a figure's time, where only what it says is looked at."""
+    monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)
 
 
 def failed(cells: pd.DataFrame, **where: object) -> pd.DataFrame:
@@ -140,10 +152,8 @@ def test_figure_writing_is_large_enough_and_inside_the_page(
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("name", FIGURES)
 def test_figure_of_two_lengths_keeps_its_writing_inside_the_page(
-    cells: pd.DataFrame, name: str, columns: int
+    few: pd.DataFrame, name: str, columns: int
 ) -> None:
-    two = [64, 512]
-    few = cells[cells["input_tokens"].isin(two) & cells["output_tokens"].isin(two)]
     assert_inside_the_page(
         FIGURES[name](few, FigureStyle.model_validate({"columns": columns}), LABELS)
     )
@@ -236,11 +246,13 @@ def test_figure_says_how_many_cells_it_holds(figures: dict[str, Figure]) -> None
     )
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure_says_level_of_calibration(cells: pd.DataFrame) -> None:
     said = small_print(figure2(cells.assign(calibration_level="data sheet"), STYLE, LABELS))
     assert "calibration h100-sxm (data sheet)" in said
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure_says_measured_and_by_what_sensor(cells: pd.DataFrame) -> None:
     measured = cells.assign(
         simulated=False, engine="tensorrt-llm", calibration="", energy_source="counter"
@@ -251,6 +263,7 @@ def test_figure_says_measured_and_by_what_sensor(cells: pd.DataFrame) -> None:
     assert "simulated" not in said
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure_says_published_surface() -> None:
     said = small_print(figure3_heatmap(surface_cells(), STYLE, LABELS))
     assert "published surface (Table 5, Eq. 5)" in said
@@ -305,6 +318,7 @@ def test_figure3_needs_a_grid_of_cells_that_differ() -> None:
         figure3_heatmap(flat, STYLE, LABELS)
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figures_pass_over_sweeps_that_cannot_fill_them(cells: pd.DataFrame) -> None:
     grid = cells[cells["model"].isin(["opt-1.3b", "qwen2-7b"])]
     single = cells[(cells["input_tokens"] == 64) & (cells["output_tokens"] == 64)]
@@ -343,6 +357,7 @@ def test_figure1_marks_cells_beyond_the_native_context(figures: dict[str, Figure
     assert "beyond the model's native context" in small_print(figures["figure1_requests"])
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure1_failed_cell_is_a_gap(cells: pd.DataFrame) -> None:
     broken = failed(cells, model="falcon-rw-7b", requests=100, input_tokens=512, output_tokens=256)
     figure = figure1(broken, STYLE, LABELS)
@@ -371,6 +386,8 @@ def test_figure2_sorts_models_into_families(figures: dict[str, Figure]) -> None:
 
 
 def test_palette_is_seaborns_of_the_same_name() -> None:
+    import seaborn as sns  # late: it takes longer to import than all that this file tests with
+
     looks = categorical_looks("colorblind", 10)
     assert [look.color for look in looks] == sns.color_palette("colorblind")
 
@@ -402,6 +419,7 @@ def test_figure2_draws_the_grid_and_rings_the_peak(
     assert len(rings) == 3
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure2_failed_cell_is_a_gap(cells: pd.DataFrame) -> None:
     broken = failed(cells, model="opt-1.3b", input_tokens=64, output_tokens=512)
     figure = figure2(broken, STYLE, LABELS)
@@ -410,6 +428,7 @@ def test_figure2_failed_cell_is_a_gap(cells: pd.DataFrame) -> None:
     assert "no valid result (1 of 91 cells)" in small_print(figure)
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure2_repeats_are_a_mean_with_their_range(cells: pd.DataFrame) -> None:
     again = [
         cells.assign(repeat=repeat, tokens_per_j=cells["tokens_per_j"] * factor)
@@ -427,6 +446,7 @@ def test_figure2_repeats_are_a_mean_with_their_range(cells: pd.DataFrame) -> Non
     assert "Error bars" in small_print(figure)
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure2_puts_unknown_models_into_a_panel_of_their_own(cells: pd.DataFrame) -> None:
     figure = figure2(cells.replace({"model": {"opt-1.3b": "my-model"}}), STYLE, LABELS)
     assert figure.axes[-1].get_title() == "Other models, I = 64 tokens"
@@ -494,6 +514,7 @@ def test_figure4_has_a_line_per_limit_and_a_panel_per_request_count(
     assert len(set(widths)) == 4
 
 
+@pytest.mark.usefixtures("no_layout")
 @pytest.mark.parametrize("draw", [figure2, figure3_heatmap])
 def test_figure_reads_the_same_from_a_table_on_disk(
     cells: pd.DataFrame, draw: Callable[..., Figure], tmp_path: Path
@@ -504,6 +525,7 @@ def test_figure_reads_the_same_from_a_table_on_disk(
     assert small_print(draw(read, STYLE, LABELS)) == small_print(draw(broken, STYLE, LABELS))
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure_names_models_by_label(cells: pd.DataFrame) -> None:
     labels = {"llama-3.2-1b": ModelLabel(name="Tiny", size_family="XS")}
     assert figure4(cells, STYLE, labels).axes[0].get_title().startswith("Tiny, ")
@@ -513,10 +535,10 @@ def test_figure_names_models_by_label(cells: pd.DataFrame) -> None:
 @pytest.mark.parametrize(("columns", "width_in"), [(1, 3.35), (2, 7.0)])
 @pytest.mark.parametrize("draw", [figure1, figure4])
 def test_figure_spans_the_columns_of_its_style(
-    cells: pd.DataFrame, draw: Callable[..., Figure], columns: int, width_in: float
+    few: pd.DataFrame, draw: Callable[..., Figure], columns: int, width_in: float
 ) -> None:
     style = FigureStyle.model_validate({"columns": columns, "palette": "okabe_ito"})
-    figure = draw(cells, style, LABELS)
+    figure = draw(few, style, LABELS)
     assert figure.get_size_inches()[0] == pytest.approx(width_in)
     panels = [ax for ax in figure.axes if ax.get_title()]
     assert len({round(ax.get_position().y0, 3) for ax in panels}) == (
@@ -524,16 +546,17 @@ def test_figure_spans_the_columns_of_its_style(
     )
 
 
+@pytest.mark.usefixtures("no_layout")
 def test_figure_leaves_matplotlib_as_it_was(cells: pd.DataFrame) -> None:
     before = mpl.rcParams["font.size"], mpl.rcParams["axes.linewidth"]
     figure4(cells, FigureStyle(font_size_pt=9), LABELS)
     assert (mpl.rcParams["font.size"], mpl.rcParams["axes.linewidth"]) == before
 
 
-def test_save_writes_the_same_bytes_twice(cells: pd.DataFrame, tmp_path: Path) -> None:
+def test_save_writes_the_same_bytes_twice(few: pd.DataFrame, tmp_path: Path) -> None:
     kept = []
     for folder in ("first", "second"):
-        paths = save(figure3_heatmap(cells, STYLE, LABELS), tmp_path / folder / "f", 100)
+        paths = save(figure3_heatmap(few, STYLE, LABELS), tmp_path / folder / "f", 100)
         assert [path.name for path in paths] == ["f.png", "f.pdf"]
         kept.append([path.read_bytes() for path in paths])
     assert kept[0] == kept[1]
