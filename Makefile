@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration accuracy sensor bench clean
+.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -20,6 +20,7 @@ help:
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
+	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (half a minute)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make bench        cost of the simulator against size"
@@ -90,6 +91,10 @@ docs: .venv/ready-test
 
 calibration: env
 	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/constants/calibrations/h100-sxm.json
+
+kernels: env
+	$(BIN)/sweetspot kernels --out workflow/sweetspot/simulator/constants/kernels.json \
+	  --page docs/kernels.md
 
 accuracy: env
 	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md

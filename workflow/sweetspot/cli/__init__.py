@@ -9,7 +9,16 @@ import sys
 from collections.abc import Sequence
 
 from sweetspot import __version__
-from sweetspot.cli import calibration, campaigns, evaluation, questions, sensor, simulate, steps
+from sweetspot.cli import (
+    calibration,
+    campaigns,
+    evaluation,
+    kernels,
+    questions,
+    sensor,
+    simulate,
+    steps,
+)
 from sweetspot.cli.commands import Commands, Parser, did_you_mean
 from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError, nearest
@@ -32,7 +41,9 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     )
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
     commands = Commands(top, only)
-    for module in (questions, simulate, calibration, evaluation, sensor, campaigns, steps):
+    for module in (
+        *(questions, simulate, calibration, kernels, evaluation, sensor, campaigns, steps),
+    ):
         module.add_commands(commands)
     top.epilog = (
         f"{commands.listing()}\n\n"

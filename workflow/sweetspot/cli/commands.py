@@ -10,7 +10,7 @@ from sweetspot.errors import nearest
 
 GROUPS = {
     "questions": ("predict", "simulate", "sensor", "models"),
-    "data and fits": ("fit", "calibrate", "evaluate"),
+    "data and fits": ("fit", "calibrate", "kernels", "evaluate"),
     "campaigns": ("campaign", "campaign-report"),
     "steps of the workflow": (
         *("dataset", "measure", "cells", "compare", "table", "figure", "manifest"),
