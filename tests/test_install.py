@@ -65,15 +65,16 @@ def core(tmp_path_factory):
     )
     assert built.returncode == 0, built.stderr
     [wheel] = folder.glob("sweetspot_llm-*.whl")
-    made = run(sys.executable, "-m", "venv", folder / "venv", folder=folder)
+    made = run(sys.executable, "-m", "venv", "--without-pip", folder / "venv", folder=folder)
     assert made.returncode == 0, made.stderr
     [site] = folder.glob("venv/lib/python*/site-packages")
     for name in closure(PROJECT["dependencies"]):
         found = distribution(name)
         for top in {file.parts[0] for file in found.files} - {"..", "__pycache__"}:
             (site / top).symlink_to(found.locate_file(top))
-    pip = [folder / "venv/bin/pip", "--isolated", "--disable-pip-version-check"]
-    installed = run(*pip, "install", "--no-index", wheel, folder=folder)
+    pip = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check"]
+    there = ["--python", folder / "venv/bin/python"]
+    installed = run(*pip, *there, "install", "--no-index", wheel, folder=folder)
     assert installed.returncode == 0, installed.stderr
     assert (site / "sweetspot/py.typed").exists()
     return lambda *arguments: run(folder / "venv/bin/sweetspot", *arguments, folder=folder)

@@ -1,6 +1,7 @@
 """Experiments that give less than the paper's: too few cells, no grid, cells that fail."""
 
 import csv
+import re
 
 import pytest
 
@@ -30,11 +31,10 @@ def test_too_few_cells_for_a_fit_says_how_many_it_needs(project):
     assert not (project.results / "comparison.csv").exists()
 
 
-@pytest.mark.slow
-def test_batch_sweep_alone_completes_without_what_needs_a_grid(project):
+def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     batch = {"input_tokens": [64], "output_tokens": [64, 256], "max_batch_size": [16, 64]}
     project.write(models=["models/mine"], sweeps={"batch": batch | {"requests": [100]}})
-    outcome = project.snakemake()
+    outcome = project.plan()
     assert outcome.code == 0, outcome.text
     assert outcome.jobs == {
         "measure": 2,
@@ -44,12 +44,11 @@ def test_batch_sweep_alone_completes_without_what_needs_a_grid(project):
         "manifest": 1,
         "all": 1,
     }
-    figures = {path.name for path in (project.results / "figures").glob("*.png")}
-    assert figures == {"figure2_output_length.png", "figure4_batch.png"}
-    assert [path.name for path in (project.results / "tables").glob("*.csv")] == [
-        "table2_models.csv"
-    ]
-    assert not (project.results / "fits").exists()
+    assert set(re.findall(r"wildcards: (?:table|figure)=(\S+)", outcome.text)) == {
+        "table2_models",
+        "figure2_output_length",
+        "figure4_batch",
+    }
 
 
 @pytest.mark.slow
