@@ -22,10 +22,24 @@ def test_answer_names_calibration_and_what_ran():
     assert found.deployment.calibration.name == "h100-sxm-published"
     assert found.deployment.calibration.level == "published numbers"
     assert (found.scheduling, found.chunked_prefill) == ("max-utilization", False)
-    assert found.deployment.limits == Limits()
+    assert found.deployment.limits == Limits(max_seq_len=131072)  # all that the model holds
     assert found.simulated
     assert not found.beyond_native_context
     assert found.served.power is None
+
+
+def test_windows_that_an_engine_ignores_are_counted_in_its_cache():
+    """A layer of Gemma 2 of every two looks back 4096 tokens; the mean request has 6144."""
+    requests = [Request(0.0, 4000, 96), Request(0.0, 8000, 192)]
+    short, both = requests[:1], requests
+    for traits, asked, times in (
+        (None, both, 6144 / ((6144 + 4096) / 2)),
+        (Traits(sliding_windows=True), both, None),
+        (None, short, None),
+    ):
+        found = simulate_load("gemma-2-2b", "h100-sxm", asked, traits=traits)
+        assert found.cache_without_windows == (times and pytest.approx(times))
+    assert simulate_load("llama-3.1-8b", "h100-sxm", both).cache_without_windows is None
 
 
 def test_other_board_is_at_the_level_of_its_data_sheet():

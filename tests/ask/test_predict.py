@@ -151,7 +151,7 @@ def test_sequence_up_to_the_models_context_is_answered_and_marked():
     beyond = predict("opt-1.3b", "h100-sxm", 1024, 1025, 2)
     assert beyond.beyond_native_context is True
     long = predict("llama-3.1-8b", "h100-sxm", 100_000, 16, 2)
-    assert (long.max_seq_len, long.beyond_native_context) == (100_016, False)
+    assert (long.max_seq_len, long.beyond_native_context) == (131_072, False)
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_sequence_up_to_the_models_context_is_answered_and_marked():
         ("gemma-2-9b", "h100-pcie", 4096, 10, 8),
         ("qwen2-1.5b", "b200", 64, 1, 1),  # the longer the better: the run's overhead spreads
         ("llama-3.2-1b", "h100-sxm", 8000, 1, 1),
-        ("llama-3.2-1b", "h100-sxm", 8191, 3, 4),  # one length to choose from
+        ("llama-3.2-1b", "h100-sxm", 131_071, 3, 4),  # one length to choose from
     ],
 )
 def test_sweet_spot_beats_every_length_of_a_coarse_grid(
     model, gpu_id, input_tokens, requests, batch, spare_the_search
 ):
-    longest = 8192 - input_tokens
+    longest = predict(model, gpu_id, input_tokens, 1, 1).max_seq_len - input_tokens
     found, other = (
         predict(model, gpu_id, input_tokens, output_tokens, requests, batch)
         for output_tokens in (1, longest)
@@ -189,8 +189,18 @@ def test_sweet_spot_beats_every_length_of_a_coarse_grid(
 def test_one_request_is_best_as_long_as_can_be(write_calibration, tmp_path):
     """Alone, and with a small KV cache, a request spreads a long end of the run over its tokens."""
     path = write_calibration(tmp_path, run_overhead_s=3.0)["calibration"]
-    found = predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1, calibration=path)
+    found = predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1, calibration=path, max_seq_len=8192)
     assert found.sweet_spot_output_tokens == 8192 - 64
+
+
+def test_windows_that_an_engine_ignores_have_their_price():
+    """Of Gemma 2, whose windows are of 4096 tokens, and only where requests are longer."""
+    long = predict("gemma-2-2b", "h100-sxm", 6000, 512, 100)
+    kept = predict("gemma-2-2b", "h100-sxm", 6000, 512, 100, sliding_windows=True)
+    assert kept.energy_per_token_in_windows_j is None
+    assert long.energy_per_token_in_windows_j == kept.energy_per_token_j < long.energy_per_token_j
+    assert predict("gemma-2-2b", "h100-sxm", 4000, 96, 2).energy_per_token_in_windows_j is None
+    assert predict("llama-3.1-8b", "h100-sxm", 6000, 512, 2).energy_per_token_in_windows_j is None
 
 
 def test_own_calibration_is_used_and_named(write_calibration, constants, tmp_path):

@@ -68,6 +68,17 @@ def test_deployment_is_asked_and_said(capsys):
     assert "note: energy and power are those of all GPUs" in out
 
 
+def test_price_of_windows_that_are_ignored_is_said(capsys):
+    question = ["predict", "--model", "gemma-2-2b", "--gpu", "h100-sxm", "--requests", "100"]
+    question += ["--input", "6000", "--output", "512"]
+    price = predict("gemma-2-2b", "h100-sxm", 6000, 512, 100).energy_per_token_in_windows_j
+    assert main(question) == 0
+    said = f"sliding windows; with --sliding-windows it is {price:.4g} J per output token"
+    assert said in capsys.readouterr().out
+    assert main([*question, "--sliding-windows"]) == 0
+    assert "note:" not in capsys.readouterr().out
+
+
 def test_every_limit_of_the_engine_can_be_asked_for(capsys):
     """A small cache holds fewer requests; other sections' keys are options alike."""
     question = [*QUESTION, "--requests", "20", "--json"]
@@ -79,7 +90,7 @@ def test_every_limit_of_the_engine_can_be_asked_for(capsys):
         answers.append(json.loads(capsys.readouterr().out))
     plain, bounded = answers
     assert bounded["max_concurrency"] < plain["max_concurrency"] / 10
-    assert (plain["max_seq_len"], bounded["max_seq_len"]) == (8192, 2048)
+    assert (plain["max_seq_len"], bounded["max_seq_len"]) == (131072, 2048)
     assert bounded["sweet_spot_output_tokens"] <= 2048 - 512
     assert bounded["duration_s"] > plain["duration_s"]
 

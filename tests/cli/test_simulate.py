@@ -56,7 +56,7 @@ def test_answer_to_a_trace_names_every_number(capsys, trace):
 
 def test_json_is_the_python_answer(capsys, trace):
     found = json.loads(answer(capsys, trace, *LLAMA, "--json"))
-    limits = Limits()
+    limits = Limits(max_seq_len=131072)  # the model's
     expected = simulate_load(
         "llama-3.1-8b", "h100-sxm", read_trace(Path(trace), max_seq_len=limits.max_seq_len)
     )
@@ -68,6 +68,13 @@ def test_json_is_the_python_answer(capsys, trace):
     assert found["limits"] == limits.model_dump()
     assert found["calibration_level"] == "published numbers"
     assert found["simulated"] is True
+
+
+def test_windows_that_are_ignored_are_said(capsys):
+    gemma = ["--model", "gemma-2-2b", "--gpu", "h100-sxm", *GENERATED, "--input", "8000"]
+    said = "note: this engine ignores the model's sliding windows: a mean request takes 1.32 times"
+    assert said in answer(capsys, *gemma)
+    assert "note:" not in answer(capsys, *gemma, "--sliding-windows")
 
 
 def test_options_reach_the_scheduler(capsys):
@@ -146,7 +153,7 @@ def test_sequence_beyond_the_context_is_said(capsys):
         ([*GENERATED, "--input-tokens", "nan"], "mean length must be at least 1 token, not nan"),
         ([*GENERATED, "--output-stdev", "-2"], "stdev of lengths must be 0 to"),
         ([*GENERATED, "--seed", "-2"], "seed must be 0 or more, not -2"),
-        ([*GENERATED, "--input-tokens", "9000"], "do not fit in max_seq_len 8192"),
+        ([*GENERATED, "--input-tokens", "140000"], "do not fit in max_seq_len 131072"),
         ([*GENERATED, "--max-batch-size", "0"], "max_batch_size must be a positive integer"),
         ([*GENERATED, "--max-num-tokens", "9"], "max_num_tokens 9 is smaller than"),
         ([*GENERATED, "--max-seq-len", "200000"], "max_seq_len 200000 is more than the 131072"),
@@ -167,7 +174,7 @@ def test_bad_question_is_answered_in_one_line(capsys, arguments, message):
     [
         ("8,1,1", "line 4: arrival_s 8 is before the 9"),
         ("10,0,1", "line 4: input_tokens 0"),
-        ("10,9000,1", "line 4: 9000 + 1 tokens are more than max_seq_len 8192"),
+        ("10,131072,1", "line 4: 131072 + 1 tokens are more than max_seq_len 131072"),
     ],
 )
 def test_bad_line_is_refused_also_when_others_have_run(capsys, trace, line, message):

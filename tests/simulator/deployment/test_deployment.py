@@ -118,9 +118,12 @@ def test_it_is_refused_when_it_is_made_and_not_when_it_is_used(board):
 
 
 def test_limits_asked_for_have_the_defaults_of_what_is_left_out():
-    assert asked_limits(max_batch_size=None, tokens_per_block=None) == Limits()
-    assert asked_limits(max_batch_size=10_000).max_num_tokens == 10_000
-    assert asked_limits(max_batch_size=64).max_num_tokens == 8192
+    short = catalog_entry("opt-1.3b").architecture
+    assert asked_limits(short, max_batch_size=None, tokens_per_block=None) == Limits()
+    assert asked_limits(short, max_batch_size=10_000).max_num_tokens == 10_000
+    assert asked_limits(short, max_batch_size=64).max_num_tokens == 8192
+    assert asked_limits(LLAMA).max_seq_len == LLAMA.max_positions == 131072
+    assert asked_limits(LLAMA, max_seq_len=100).max_seq_len == 100
 
 
 @pytest.mark.parametrize(

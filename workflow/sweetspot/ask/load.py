@@ -7,10 +7,12 @@ from math import isfinite
 from numbers import Integral
 from typing import Any, Literal, get_args
 
+from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.simulator.cost.step_costs import StepCosts
-from sweetspot.simulator.deployment.deployment import Deployment, deploy
+from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
+from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Scheduler
@@ -38,13 +40,28 @@ class Simulated:
     simulated: bool = True
 
     @property
+    def cache_without_windows(self) -> float | None:
+        """How many times the KV cache of a mean request is what it were in the model's windows.
+
+        None where its layers attend to their windows, or where no request is longer than these.
+        """
+        if not self.deployment.ignores_windows(self.served.max_sequence_tokens):
+            return None
+        served = self.served
+        tokens = -(-(served.input_tokens + served.output_tokens) // served.requests)
+        model = self.deployment.model
+        kept = shard(model, sliding_windows=True).windows
+        in_windows = kept.full_layers * tokens + kept.sliding_layers * kept.attended(tokens)
+        return kept.layers * tokens / in_windows
+
+    @property
     def beyond_native_context(self) -> bool:
         """Whether some I + O is more than the model was published for."""
         return self.served.max_sequence_tokens > self.deployment.model.max_positions
 
 
 def simulate_load(
-    model: str | os.PathLike[str] | Mapping[str, Any],
+    model: str | os.PathLike[str] | Mapping[str, Any] | Architecture,
     gpu: str,
     requests: Iterable[Request],
     *,
@@ -60,10 +77,12 @@ def simulate_load(
     """Simulate a server that gets these requests, such as those of `read_trace` or `generated`.
 
     Args:
-        model: catalog id, path of a Hugging Face `config.json` or its folder, or the parsed file.
-        gpu: catalog id.
+        model: catalog id, path of a Hugging Face `config.json` or its folder, the parsed file, or
+            what was made of it.
+        gpu: catalog id, or path of a GPU file.
         requests: in the order of arrival; read one at a time.
-        limits: of the engine; None for the defaults of the configuration.
+        limits: of the engine; None for the defaults of the configuration, with sequences as long as
+            the model can hold.
         precision: what weights and KV cache are stored in; None for the checkpoint's 16 bits.
         traits: whether the engine honours sliding windows, and whose CUDA graphs pad its steps;
             None for TensorRT engines as trtllm-bench runs them.
@@ -79,10 +98,17 @@ def simulate_load(
         EngineError: a request does not fit in the KV cache or in max_num_tokens.
         ValueError: there are no requests, or they are out of order.
     """
+    architecture = model if isinstance(model, Architecture) else load_model(model)
+    limits = limits or asked_limits(architecture)
     deployment = deploy(
-        model, gpu, limits=limits, precision=precision, traits=traits, calibration=calibration
+        architecture,
+        gpu,
+        limits=limits,
+        precision=precision,
+        traits=traits,
+        calibration=calibration,
     )
-    limits, bounds = deployment.limits, deployment.bounds
+    bounds = deployment.bounds
     deployment.require_simulated_length()
     if scheduling not in get_args(Scheduling):
         raise unknown_name("scheduling", str(scheduling), get_args(Scheduling))

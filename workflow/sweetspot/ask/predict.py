@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral
 from typing import Any
 
+from sweetspot.catalog import load_model
 from sweetspot.cells.cell import MAX_REQUESTS
-from sweetspot.config import Limits, Precision, Traits, parse_section
+from sweetspot.config import Precision, Traits, parse_section
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.run import Simulation, simulate
@@ -39,6 +40,8 @@ class Prediction:
         weights, kv_cache: as asked for, `model` (as the checkpoint has them) or `fp8`.
         quantization: what they are stored in, in words; empty for 16 bits.
         sliding_windows: whether the model has sliding layers and they attend to their window only.
+        energy_per_token_in_windows_j: J per output token if they did; None where they do, or where
+            no request is longer than the window.
         cuda_graphs: whose graphs pad steps: `none`, `vllm` or `tensorrt-llm`.
     """
 
@@ -65,6 +68,7 @@ class Prediction:
     kv_cache: str
     quantization: str
     sliding_windows: bool
+    energy_per_token_in_windows_j: float | None
     cuda_graphs: str
     simulated: bool = True
 
@@ -91,7 +95,7 @@ def predict(
     """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
 
     What is None has the default of the configuration's section `limits` (docs/configuration.md),
-    except that `max_num_tokens` grows with the batch and `max_seq_len` with the sequence.
+    except that `max_num_tokens` grows with the batch and `max_seq_len` is the model's context.
 
     Args:
         model: catalog id, path of a Hugging Face `config.json` or its folder, or the parsed file.
@@ -128,16 +132,18 @@ def predict(
             " with so many, so ask for fewer"
         )
     sequence = input_tokens + output_tokens
+    architecture = load_model(model)
     limits = asked_limits(
+        architecture,
         max_batch_size=_positive("max_batch_size", max_batch_size),
         max_num_tokens=max_num_tokens,
-        max_seq_len=max(Limits().max_seq_len, sequence) if max_seq_len is None else max_seq_len,
+        max_seq_len=max_seq_len,
         kv_cache_memory_fraction=kv_cache_memory_fraction,
         tokens_per_block=tokens_per_block,
         tensor_parallel=_positive("tensor_parallel", tensor_parallel),
     )
     deployment = deploy(
-        model,
+        architecture,
         gpu,
         limits=limits,
         precision=parse_section(Precision, {"weights": weights, "kv_cache": kv_cache}),
@@ -173,6 +179,7 @@ def predict(
         tensor_parallel=limits.tensor_parallel,
         **deployment.precision.model_dump(),
         quantization=deployment.quantization,
+        energy_per_token_in_windows_j=_in_windows(run, output_tokens),
         **deployment.traits.model_dump(),
     )
 
@@ -224,6 +231,16 @@ class _Workload:
         except EngineError:
             return 0.0
         return run.output_tokens / run.energy_j
+
+
+def _in_windows(run: _Workload, output_tokens: int) -> float | None:
+    """Return J per output token with the model's windows, if that is another number."""
+    deployment = run.deployment
+    if not deployment.ignores_windows(run.input_tokens + output_tokens):
+        return None
+    traits = deployment.traits.model_copy(update={"sliding_windows": True})
+    honoured = replace(run, deployment=replace(deployment, traits=traits)).simulate(output_tokens)
+    return honoured.energy_j / honoured.output_tokens
 
 
 def _sweet_spot(run: _Workload, longest: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.config_fields import ConfigFields
+from sweetspot.catalog.context import scaled_positions
 from sweetspot.catalog.families import FAMILIES
 from sweetspot.catalog.families.family import Family
 from sweetspot.catalog.quantization_config import quantized
@@ -57,7 +58,14 @@ def architecture_from_config(config: Mapping[str, Any], model_id: str) -> Archit
     family = _family(text)
     defaults = family.defaults if nested is None else {**family.nested, **family.defaults}
     plain = family.read(ConfigFields(text, defaults), model_id, _engine_dtype(text))
-    return replace(plain, quantization=quantized(plain, {**text, **config}))
+    longest = plain.max_positions
+    if plain.positions == "rope":
+        longest = scaled_positions(text, longest)
+    return replace(
+        plain,
+        max_positions=longest,
+        quantization=quantized(plain, {**text, **config}),
+    )
 
 
 def _stated_type(config: Mapping[str, Any]) -> str:

@@ -10,6 +10,11 @@ if TYPE_CHECKING:
 
 ALSO = {"tensor_parallel": ("--tp",)}
 """Short forms of options, by key."""
+_OF_THE_QUESTION = {
+    "max_seq_len": "what the model can hold, at least 8192",
+    "max_num_tokens": "8192, or max_batch_size if that is more",
+}
+"""Defaults that are not those of the configuration."""
 _NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
 
 
@@ -75,7 +80,7 @@ def _add_section(group: Any, section: "type[Section]") -> None:
                 dest=name,
                 type=parse,
                 metavar=metavar,
-                help=f"{about} Default: {key.default}",
+                help=f"{about} Default: {_OF_THE_QUESTION.get(name, key.default)}",
             )
 
 

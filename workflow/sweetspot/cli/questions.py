@@ -117,6 +117,11 @@ def _predict(arguments: argparse.Namespace) -> None:
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
     print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
+    if answer.energy_per_token_in_windows_j is not None:
+        print(
+            "note: this engine ignores the model's sliding windows; with --sliding-windows it is"
+            f" {answer.energy_per_token_in_windows_j:.4g} J per output token"
+        )
     if answer.tensor_parallel > 1:
         print("note: energy and power are those of all GPUs")
     if answer.beyond_native_context:

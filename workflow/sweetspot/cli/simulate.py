@@ -127,16 +127,18 @@ def add_commands(commands: Commands) -> None:
 
 def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.load import simulate_load
+    from sweetspot.catalog import load_model
     from sweetspot.config import Limits, Precision, Traits, parse_section
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
     from sweetspot.simulator.deployment.deployment import asked_limits
 
-    limits = asked_limits(**given(arguments, Limits))
+    model = load_model(arguments.model)
+    limits = asked_limits(model, **given(arguments, Limits))
     scheduling = _scheduling(arguments)
     with Progress() as progress:
         answer = simulate_load(
-            arguments.model,
+            model,
             arguments.gpu,
             _requests(arguments, limits),
             limits=limits,
@@ -221,6 +223,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         **deployment.traits.model_dump(),
         **served,
         **rates,
+        "cache_without_windows": answer.cache_without_windows,
         "beyond_native_context": answer.beyond_native_context,
         "calibration": deployment.calibration.name,
         "calibration_level": deployment.calibration.level,
@@ -249,6 +252,12 @@ def _print(answer: "Simulated") -> None:
             cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
             print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
     print(f"simulated; constants: {calibration.name} ({calibration.level})")
+    if answer.cache_without_windows is not None:
+        print(
+            "note: this engine ignores the model's sliding windows: a mean request takes"
+            f" {answer.cache_without_windows:.3g} times the KV cache that it takes with"
+            " --sliding-windows"
+        )
     if limits.tensor_parallel > 1:
         print("note: energy and power are those of all GPUs")
     if answer.beyond_native_context:

@@ -96,8 +96,12 @@ class Deployment:
     @property
     def longest_sequence(self) -> int:
         """Tokens of the longest sequence that questions are answered for."""
-        # the paper's engines hold 8192, also of models that were published for fewer
-        return max(Limits().max_seq_len, self.model.max_positions)
+        return longest_sequence(self.model)
+
+    def ignores_windows(self, tokens: int) -> bool:
+        """Return whether sliding layers attend to more of such a sequence than their window."""
+        window = self.model.sliding_window
+        return window is not None and not self.traits.sliding_windows and tokens > window
 
     def require_simulated_length(self) -> None:
         """Refuse a `max_seq_len` beyond what questions are answered for.
@@ -176,10 +180,17 @@ def in_words(gpus: int, quantization: str, traits: Traits) -> str:
     return ", ".join(words)
 
 
-def asked_limits(**values: int | float | None) -> Limits:
-    """Return limits as somebody asks for them: what is None has its default.
+def longest_sequence(model: Architecture) -> int:
+    """Return the tokens of the longest sequence of a model that questions are answered for."""
+    # the paper's engines hold 8192, also of models that were published for fewer
+    return max(Limits().max_seq_len, model.max_positions)
 
-    A batch takes a token of each request, so the default of `max_num_tokens` grows with it.
+
+def asked_limits(model: Architecture, **values: int | float | None) -> Limits:
+    """Return limits as somebody asks for them of a model: what is None has its default.
+
+    Those of `max_seq_len` and `max_num_tokens` follow the question: all that the model can hold,
+    and with a larger batch more, as it takes a token of each request.
 
     Raises:
         InputError: as `parse_section`.
@@ -188,4 +199,4 @@ def asked_limits(**values: int | float | None) -> Limits:
     batch = given.get("max_batch_size")
     if "max_num_tokens" not in given and isinstance(batch, int):
         given["max_num_tokens"] = max(Limits().max_num_tokens, batch)
-    return parse_section(Limits, given)
+    return parse_section(Limits, {"max_seq_len": longest_sequence(model), **given})
