@@ -90,6 +90,9 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
         ("invalid", "the model ran on the CPU while the GPU was metered")
     }
     assert all(r.mean_power_w == pytest.approx(300, rel=0.02) for r in records)
+    random = "N(0, 0.02), norms 1, seed 420"
+    assert {r.remarks.partition(";")[0] for r in records} == {f"random weights: {random}"}
+    assert {r.provenance["weights"] for r in records} == {f"random: {random}"}
     # the same again finds nothing to do, and loads nothing
     log = next((tmp_path / "out" / "engine").rglob("*GPU-0.log"))
     before = log.stat().st_mtime_ns

@@ -1,15 +1,13 @@
 """The worker of transformers with real PyTorch on the CPU: models, weights, batches, lengths."""
 
 import json
-import os
 import re
-import subprocess
 
 import pytest
 
 from sweetspot.catalog import load_model, model_ids
 from sweetspot.engines.weights.random_model import random_model_config, random_model_folder
-from sweetspot.engines.worker.client import WORKERS, Worker, worker_command
+from sweetspot.engines.worker.client import Worker, worker_command
 from sweetspot.errors import EngineError
 
 pytestmark = pytest.mark.slow
@@ -53,38 +51,52 @@ TINY = {
     "falcon": FALCON,
 }
 
-# Runs in the Python that has PyTorch; argv: the folder of workers, and what to look at.
+# A worker that looks at models, too: an order to load that has a catalog is one to look.
 LOOK = """
-import json, sys, torch
-sys.path.insert(0, sys.argv[1])
+import json
+from types import SimpleNamespace
+import torch
 import transformers_worker as worker
 from transformers import AutoConfig, AutoModelForCausalLM
 
-asked = json.loads(sys.argv[2])
-sizes, models = {}, {}
-for name, folder in asked["catalog"].items():
-    with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
-    sizes[name] = sum(weight.numel() for weight in model.parameters())
 
-prompts = torch.arange(3 * 30).view(3, 30) * 7 % 320
-for name, order in asked["tiny"].items():
+def load(order):
+    if "catalog" in order:
+        return SimpleNamespace(facts={"seen": json.dumps(look(order))})
+    return worker.load(order)
+
+
+def look(asked):
+    sizes = {}
+    for name, folder in asked["catalog"].items():
+        with torch.device("meta"):
+            model = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+        sizes[name] = sum(weight.numel() for weight in model.parameters())
+    models = {name: look_at(order) for name, order in asked["tiny"].items()}
+    refused = refusals(asked["tiny"]["falcon"], asked["lacking"])
+    return {"sizes": sizes, "models": models, "refused": refused}
+
+
+def look_at(order):
     loaded = worker.load(order)
-    seen = {"facts": loaded.facts}
     matrices = [w for w in loaded._model.parameters() if w.ndim > 1]
     vectors = {k: w for k, w in loaded._model.named_parameters() if w.ndim == 1}
-    seen["std"] = [float(torch.cat([w.flatten() for w in matrices]).std())]
-    seen["alike"] = sum(
-        a.shape == b.shape and torch.equal(a, b)
-        for i, a in enumerate(matrices)
-        for b in matrices[:i]
-    )
-    seen["biases"] = sorted({float(x) for k, w in vectors.items() if "bias" in k for x in w})
-    seen["norms"] = sorted({float(x) for k, w in vectors.items() if "bias" not in k for x in w})
+    seen = {
+        "facts": loaded.facts,
+        "std": [float(torch.cat([w.flatten() for w in matrices]).std())],
+        "alike": sum(
+            a.shape == b.shape and torch.equal(a, b)
+            for i, a in enumerate(matrices)
+            for b in matrices[:i]
+        ),
+        "biases": sorted({float(x) for k, w in vectors.items() if "bias" in k for x in w}),
+        "norms": sorted({float(x) for k, w in vectors.items() if "bias" not in k for x in w}),
+        "answers": {},
+    }
     with torch.no_grad():  # far apart enough for one answer to be the best, in any order of sums
         for weight in matrices:
             weight.mul_(10)
-    answers = {}
+    prompts = torch.arange(3 * 30).view(3, 30) * 7 % 320
     for cache in ("dynamic", "static"):
         for max_num_tokens in (90, 21):
             loaded._order = order | {"cache": cache, "max_num_tokens": max_num_tokens}
@@ -92,22 +104,25 @@ for name, order in asked["tiny"].items():
                 answer = loaded._generate(prompts, 12).tolist()
             except Exception as error:
                 answer = type(error).__name__
-            answers[f"{cache} {max_num_tokens}"] = answer
-    seen["answers"] = answers
-    models[name] = seen
-refused = {}
-try:
-    worker.load(order | {"device": "cuda"})
-except ImportError as error:
-    refused["no gpu"] = str(error)
-weights = loaded._model.state_dict()
-del weights["transformer.h.1.mlp.dense_h_to_4h.weight"]
-loaded._model.save_pretrained(asked["lacking"], state_dict=weights)
-try:
-    worker.load(order | {"model": asked["lacking"], "weights": "checkpoint"})
-except ValueError as error:
-    refused["lacking"] = str(error)
-print(json.dumps({"sizes": sizes, "models": models, "refused": refused}))
+            seen["answers"][f"{cache} {max_num_tokens}"] = answer
+    return seen
+
+
+def refusals(order, lacking):
+    refused = {}
+    try:
+        worker.load(order | {"device": "cuda"})
+    except ImportError as error:
+        refused["no gpu"] = str(error)
+    model = worker.load(order)._model
+    weights = model.state_dict()
+    del weights["transformer.h.1.mlp.dense_h_to_4h.weight"]
+    model.save_pretrained(lacking, state_dict=weights)
+    try:
+        worker.load(order | {"model": lacking, "weights": "checkpoint"})
+    except ValueError as error:
+        refused["lacking"] = str(error)
+    return refused
 """
 
 
@@ -140,8 +155,23 @@ def tiny(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def seen(torch_python, tiny, tmp_path_factory):
-    """What the program LOOK saw of the catalog's models and the tiny ones."""
+def worker(torch_python, tmp_path_factory):
+    """One worker for all: its start takes longer than what it is asked for."""
+    folder = tmp_path_factory.mktemp("worker")
+    (folder / "looking_worker.py").write_text(LOOK, encoding="utf-8")
+    worker = Worker(
+        worker_command(torch_python, "looking_worker"),
+        environment=ONE_THREAD | {"PYTHONPATH": str(folder)},
+        log_path=folder / "worker.log",
+        timeout_s=120,
+    )
+    yield worker
+    worker.close()
+
+
+@pytest.fixture(scope="module")
+def seen(worker, tiny, tmp_path_factory):
+    """What the worker saw of the catalog's models and the tiny ones."""
     workspace = tmp_path_factory.mktemp("workspace")
     catalog = {
         each: str(random_model_folder(each, load_model(each), 2048, workspace))
@@ -149,16 +179,7 @@ def seen(torch_python, tiny, tmp_path_factory):
     }
     orders = {name: order(tiny[name]) for name in tiny}
     asked = {"catalog": catalog, "tiny": orders, "lacking": str(workspace / "lacking")}
-    done = subprocess.run(
-        [torch_python, "-c", LOOK, str(WORKERS), json.dumps(asked)],
-        env={**os.environ, **ONE_THREAD},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    return json.loads(worker.load({"requires": {}} | asked).facts["seen"])
 
 
 @pytest.mark.parametrize("model_id", model_ids())
@@ -198,16 +219,6 @@ def test_checkpoint_that_lacks_weights_is_not_filled_up_at_random(seen):
     lacking = "transformer.h.1.mlp.dense_h_to_4h.weight"
     said = f"the checkpoint lacks 1 weights, {lacking} among them"
     assert seen["refused"]["lacking"] == said
-
-
-@pytest.fixture(scope="module")
-def worker(torch_python, tmp_path_factory):
-    """One worker for all that follows: a new order to load replaces the model."""
-    log_path = tmp_path_factory.mktemp("logs") / "worker.log"
-    command = worker_command(torch_python, "transformers_worker")
-    worker = Worker(command, environment=ONE_THREAD, log_path=log_path, timeout_s=60)
-    yield worker
-    worker.close()
 
 
 @pytest.fixture
