@@ -94,7 +94,7 @@ def flat(value, name=""):
 def test_errors_are_those_that_laws_this_simple_have(fits, gpu_id):
     fit = fits[gpu_id]
     assert fit.gemm.mean_percent < 10
-    assert fit.decode.mean_percent < 13
+    assert fit.decode.mean_percent < 9.5
     assert fit.prompt.mean_percent < 16
     assert fit.fp8 is None or fit.fp8.mean_percent < 6.5
 
@@ -111,7 +111,7 @@ def test_fp8_cache_is_not_read_twice_as_fast_where_the_kernel_limits_it(fits):
     """Ceilings of two boards agree, whose memory differs by 43 %."""
     h100, h200 = (fits[gpu_id].decode.values for gpu_id in ("h100-sxm", "h200-sxm"))
     for name in ("vllm_elements", "vllm_wide_elements", "unshared_elements"):
-        assert h100[name] == pytest.approx(h200[name], rel=0.06)
+        assert h100[name] == pytest.approx(h200[name], rel=0.12)
     rate = h200["kv_bandwidth_efficiency"] * fits["h200-sxm"].decodes.peak_bytes_per_s / 2
     assert h200["vllm_elements"] < 1.4 * rate
     assert h200["vllm_wide_elements"] < rate / h200["wide_head_penalty"]

@@ -5,7 +5,7 @@ the published tables, and docs/kernels.md says how well the laws that they are o
 
 - GEMM: t0 + (compute^n + memory^n)^(1/n), compute = FLOPs / (flop_efficiency * peak FLOP/s),
   memory = (weight bytes + gemm_passes * bytes in and out) / (bandwidth_efficiency * peak B/s)
-- attention of decode: t0 + (pairs^2 + cache^2)^(1/2), pairs = sequences * KV heads * seconds each,
+- attention of decode: t0 + pairs + cache, pairs = sequences * KV heads * seconds each,
   cache = KV bytes / (kv_bandwidth_efficiency * peak B/s), times wide_head_penalty for heads of 256;
   in FP8 at least elements / ceiling
 - attention of a prompt of I tokens: t0 + the time of (I + 1) / 2 + prompt_start_pairs pairs a token

@@ -23,6 +23,8 @@ L2_BYTES = {"a100-80gb": 40e6, "h100-sxm": 50e6, "h200-sxm": 50e6, "b200": 126e6
 BEYOND_L2 = 1.2
 # As many sequences times KV heads take long however small their cache is.
 MANY_PAIRS = 2048
+# Shorter ones, which no workload decodes at, take as long as these: tiles of tokens are read whole.
+SHORTEST_TOKENS = 64
 SMALL_CACHE_BYTES = 1e6
 FEW_PAIRS = 256
 WIDE_HEAD = 256
@@ -59,8 +61,11 @@ class Decodes:
     tensorrt_llm: BoolArray
     peak_bytes_per_s: float
 
-    def time_s(self, v: Values, combined: Combined = "root of squares") -> FloatArray:
-        """Return the law's times."""
+    def time_s(self, v: Values, combined: Combined = "sum") -> FloatArray:
+        """Return the law's times.
+
+        The sum is what the simulator has: it grows in a straight line with the cache.
+        """
         memory_s = self.moved_bytes / (v["kv_bandwidth_efficiency"] * self.peak_bytes_per_s)
         cache_s = memory_s * np.where(self.wide, v["wide_head_penalty"], 1.0)
         if self.fp8.any():
@@ -90,6 +95,7 @@ def decodes_of(table: pd.DataFrame, gpu_id: str) -> Decodes:
     rows = rows_of(table, gpu_id)
     found = decodes(rows, gpu_id)
     kept = (found.moved_bytes > BEYOND_L2 * L2_BYTES[gpu_id]) | (found.pairs >= MANY_PAIRS)
+    kept &= column(rows, "cached_tokens") >= SHORTEST_TOKENS
     kept &= ~(found.tensorrt_llm & ((gpu_id, TENSORRT_LLM) in LEFT_OUT))
     return decodes(rows[kept].reset_index(drop=True), gpu_id)
 
@@ -116,7 +122,7 @@ def decodes(rows: pd.DataFrame, gpu_id: str) -> Decodes:
     )
 
 
-def fit_decodes(found: Decodes, combined: Combined = "root of squares") -> LawFit:
+def fit_decodes(found: Decodes, combined: Combined = "sum") -> LawFit:
     """Return the law of a GPU, both engines and both types of cache together.
 
     What a GPU has no rows for is not fitted.
