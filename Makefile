@@ -20,7 +20,7 @@ help:
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
 	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
-	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (half a minute)"
+	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make bench        cost of the simulator against size"

@@ -10,7 +10,7 @@ _KERNELS = """\
 Fit what kernels reach on each GPU (shares of its peak FLOP/s and bandwidth, overheads, ceilings) to
 NVIDIA's measured tables of GEMMs and attention, and print it beside the error of each law. These
 constants are held in all other fits; the simulator reads them from the file that --out writes.
-Takes seconds; with --page, half a minute."""
+Takes seconds."""
 
 _EXAMPLES = """\
 examples:

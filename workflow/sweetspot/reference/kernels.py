@@ -45,7 +45,7 @@ def kernels_page(fits: Fits, file: Mapping[str, Any]) -> str:
             " fits to single kernels, not to whole runs: to NVIDIA AIConfigurator's measured tables"
             " ([published/README.md](../workflow/sweetspot/published/README.md)) of TensorRT-LLM"
             " 1.3.0rc20 and vLLM 0.24.0; of the A100 they end with TensorRT-LLM 1.0.0 and vLLM"
-            " 0.14.0. `make kernels` fits them again (half a minute). Errors are relative, by"
+            " 0.14.0. `make kernels` fits them again. Errors are relative, by"
             " logarithm; beyond 10 % they count linearly.",
             "",
             "- **GEMM** of m rows: t0 + (compute^n + memory^n)^(1/n); compute = FLOPs /"
@@ -56,7 +56,8 @@ def kernels_page(fits: Fits, file: Mapping[str, Any]) -> str:
             " `decode_pair_s`, cache = bytes of KV, queries and outputs /"
             " (`kv_bandwidth_efficiency` · peak), or elements / ceiling in FP8.",
             "- **Attention of prompts** of I tokens: t0 + FLOPs of (I + 1) / 2 +"
-            " `prompt_start_pairs` pairs a token / (`prompt_efficiency` · peak).",
+            " `prompt_start_pairs` pairs a token / (`prompt_efficiency` · peak) + elements of keys"
+            " and values · `prompt_kv_bytes` / peak.",
             "",
             "## Constants",
             "",
@@ -319,7 +320,7 @@ def _power() -> Iterable[str]:
         "Beside the fits, used by none of them: NVML's power in vLLM 0.22.0's tables, above"
         f" {held}. The H200's is the median of a loaded idle board; the B200's is not measured, it"
         " is the lowest reading in its tables. Quartiles of pJ per unit of work. A reading is a"
-        " mean over up to a second of a run that may be shorter, so it comes up from below: the"
+        " mean over up to a second of a run that may be shorter, so it may come up from below: the"
         " upper quartile is nearer to the truth than the median, and ± 25 % is how sure this is.",
         "",
         table(
@@ -338,8 +339,8 @@ def _power() -> Iterable[str]:
             (False, False, True, True, True),
         ),
         "",
-        "Metered runs are long, and large GEMMs hold the board at its limit, where clocks fall. The"
-        " share of peak FLOP/s that they reach there, against that of short runs above:",
+        "Large GEMMs hold a metered board at its limit, where clocks fall. `flop_efficiency` of these"
+        " tables, against that above:",
         "",
         *(
             f"- `{gpu_id}`: {fit.values['flop_efficiency']:.3f}"

@@ -9,6 +9,7 @@ the published tables, and docs/kernels.md says how well the laws that they are o
   cache = KV bytes / (kv_bandwidth_efficiency * peak B/s), times wide_head_penalty for heads of 256;
   in FP8 at least elements / ceiling
 - attention of a prompt of I tokens: t0 + the time of (I + 1) / 2 + prompt_start_pairs pairs a token
+  and query head + prompt_kv_bytes of each key's and value's elements / peak B/s
 """
 
 import json
@@ -54,8 +55,11 @@ class KernelConstants:
             by head size (64, 128, 256).
         fp8_prompt_efficiency: the same with an FP8 cache, of the 16-bit peak too; empty without.
         prompt_start_pairs: pairs of a query and a key that take as long as what a token of a prompt
-            takes beside its pairs.
-        prompt_overhead_s: what attention of a prompt takes at least, writing its cache included.
+            takes beside its pairs, for each query head.
+        prompt_kv_bytes: what an element of a prompt's keys and values takes beside, writing it to
+            the cache included, as bytes at peak bandwidth.
+        fp8_prompt_kv_bytes: the same with an FP8 cache.
+        prompt_overhead_s: what attention of a prompt takes at least.
     """
 
     measured_on: str
@@ -82,6 +86,8 @@ class KernelConstants:
     prompt_efficiency: Mapping[int, float]
     fp8_prompt_efficiency: Mapping[int, float]
     prompt_start_pairs: float
+    prompt_kv_bytes: float
+    fp8_prompt_kv_bytes: float | None
     prompt_overhead_s: float
 
     def decode_pair_of(self, *, shared: bool, fp8: bool) -> float:

@@ -131,6 +131,8 @@ def _of_engine(fit: BoardFit, engine: str) -> dict[str, Any]:
         "fp8_kv_elements_wide_per_s": wide,
         "fp8_prompt_efficiency": shares(prompt, KINDS[2 if own else 1]),
         "prompt_start_pairs": prompt[f"{engine} start_pairs"],
+        "prompt_kv_bytes": prompt[f"{engine} 16-bit kv_bytes"],
+        "fp8_prompt_kv_bytes": prompt.get(f"{engine} fp8 kv_bytes"),
         "prompt_overhead_s": prompt[f"{engine} overhead_s"],
     }
 
