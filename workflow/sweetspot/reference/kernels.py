@@ -339,8 +339,8 @@ def _power() -> Iterable[str]:
             (False, False, True, True, True),
         ),
         "",
-        "Large GEMMs hold a metered board at its limit, where clocks fall. `flop_efficiency` of these"
-        " tables, against that above:",
+        "Large GEMMs hold a metered board at its limit, where clocks fall. `flop_efficiency` of"
+        " these tables, against that above:",
         "",
         *(
             f"- `{gpu_id}`: {fit.values['flop_efficiency']:.3f}"
