@@ -33,6 +33,7 @@ class Architecture:
         state: layers with a state in place of a KV cache, or beside it; None without any.
         without_attention: how many of the `layers` have no attention.
         without_ffn: how many of them have neither feed-forward layer nor experts.
+        gated_attention: whether queries carry a gate for the attention's output.
         max_positions: context that the model was published for; longer cells are work of the
             right shape but not valid text.
         dtype: what activations, and weights that are not quantized, are in.
@@ -63,13 +64,14 @@ class Architecture:
     state: StateLayers | None = None
     without_attention: int = 0
     without_ffn: int = 0
+    gated_attention: bool = False
 
     @property
     def plain_parts(self) -> set[str]:
         """Names of the fields in which it is as any dense Transformer in 16 bits."""
         special = (
             *("quantization", "experts", "latent", "state"),
-            *("without_attention", "without_ffn"),
+            *("without_attention", "without_ffn", "gated_attention"),
         )
         return {name for name in special if not getattr(self, name)}
 
@@ -117,7 +119,8 @@ class Architecture:
     def attention_weights(self) -> int:
         """Weights of the projections of one layer's attention, without biases."""
         if not self.latent:
-            return 2 * self.hidden * (self.query_size + self.kv_size)
+            gates = self.query_size if self.gated_attention else 0
+            return self.hidden * (2 * (self.query_size + self.kv_size) + gates)
         return (
             self.hidden * (self.latent.query_rank or 0)
             + (self.latent.query_rank or self.hidden) * self.query_size
@@ -143,7 +146,9 @@ class Architecture:
     @property
     def expert_weights(self) -> int:
         """Weights of one expert, without biases."""
-        return self.ffn_matrices * self.hidden * self.experts.ffn if self.experts else 0
+        if not (e := self.experts):
+            return 0
+        return self.ffn_matrices * (e.width or self.hidden) * e.ffn
 
     @property
     def routed_weights(self) -> int:
@@ -185,7 +190,8 @@ class Architecture:
         """Weights of feed-forward layers, routers and shared experts: those of every token."""
         weights = self.ffn_layers * self.ffn_weights
         if e := self.experts:
-            weights += e.layers * self.hidden * (e.count + self.ffn_matrices * e.shared_ffn)
+            to_all = e.count + self.ffn_matrices * e.shared_ffn + 2 * e.width
+            weights += e.layers * self.hidden * to_all
         return weights
 
     @property
@@ -214,8 +220,7 @@ class Architecture:
                 of_expert = (self.ffn_matrices - 1) * e.ffn + self.hidden
                 vectors += e.layers * e.count * (of_expert + 1)  # and one of the router
         if s := self.state:
-            # the convolution with its bias; of each head A, D and the bias of its step of time
-            vectors += s.layers * (s.convolved * (s.kernel + 1) + 3 * s.heads)
+            vectors += s.layers * s.vectors
         return vectors
 
     @property
@@ -242,4 +247,6 @@ class Architecture:
     @property
     def state_bytes(self) -> int:
         """Bytes of a sequence's states, all layers together."""
-        return self.state.layers * self.state.kept * self.bytes_per_element if self.state else 0
+        if not self.state:
+            return 0
+        return self.state.layers * self.state.kept_bytes(self.bytes_per_element)

@@ -111,13 +111,13 @@ class ConfigFields:
             raise InputError(f"{key!r} must be true or false, not {reprlib.repr(value)}")
         return value
 
-    def head_dim(self, hidden: int, heads: int) -> int:
+    def head_dim(self, hidden: int, heads: int, *keys: str) -> int:
         """Return the size of one head: as given, else `hidden` divided by `heads`.
 
         Raises:
             InputError: it is not given, and `hidden` is not a multiple of `heads`.
         """
-        given = self.optional_size("head_dim")
+        given = self.optional_size(*(keys or ("head_dim",)))
         if given is not None:
             return given
         if hidden % heads:

@@ -97,6 +97,7 @@ def experts(
     per_token: tuple[str, ...] = ("num_experts_per_tok",),
     ffn: str = "moe_intermediate_size",
     shared: _Shared = no_shared,
+    width: str = "",
     where: _Where = every_layer,
 ) -> ExpertRule:
     """Return the rule of models that have these keys.
@@ -107,6 +108,7 @@ def experts(
         per_token: to how many of them.
         ffn: width of each.
         shared: width of those that all tokens pass.
+        width: of what experts take, if that is not the hidden size.
         where: which layers.
     """
 
@@ -123,6 +125,7 @@ def experts(
             per_token=chosen,
             ffn=fields.size(ffn),
             shared_ffn=shared(fields),
+            width=fields.optional_count(width) if width else 0,
         )
 
     return read

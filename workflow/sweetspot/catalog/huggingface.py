@@ -10,6 +10,7 @@ from sweetspot.catalog.config_fields import ConfigFields
 from sweetspot.catalog.context import scaled_positions
 from sweetspot.catalog.families import FAMILIES
 from sweetspot.catalog.families.family import Family
+from sweetspot.catalog.families.refused import REFUSED
 from sweetspot.catalog.quantization_config import quantized
 from sweetspot.errors import InputError
 
@@ -106,6 +107,8 @@ def _family(config: Mapping[str, Any]) -> Family:
     for model_type, family in FAMILIES.items():
         if stated in (model_type, family.causal_lm):
             return family
+    if stated in REFUSED:
+        raise InputError(f"cannot read a model of type {stated!r}: it has {REFUSED[stated]}")
     readable = ", ".join(sorted({family.name for family in FAMILIES.values()}))
     raise InputError(f"cannot read a model of type {reprlib.repr(stated)}; readable: {readable}")
 

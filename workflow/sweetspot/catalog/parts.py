@@ -13,6 +13,8 @@ class Experts:
         per_token: to how many of them each token is sent.
         ffn: width of each.
         shared_ffn: width of those that every token passes as well, all together; 0 without any.
+        width: of what the experts take and give, which all tokens are projected to and from; 0
+            where that is the model's hidden size.
     """
 
     layers: int
@@ -20,6 +22,7 @@ class Experts:
     per_token: int
     ffn: int
     shared_ffn: int = 0
+    width: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +54,11 @@ class LatentAttention:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateLayers:
-    """Mamba-2 layers: a state of fixed size a sequence, in place of a cache of its tokens.
+    """Layers with a state of fixed size a sequence, in place of a cache of its tokens.
 
-    Source: Mamba-2 (arXiv 2405.21060), sections 6 and 7; transformers' Mamba2Mixer.
+    They are Mamba-2's, or the like of a gated delta rule, whose values, keys and queries are of the
+    shapes of inputs, B and C. Source: Mamba-2 (arXiv 2405.21060), sections 6 and 7; Gated Delta
+    Networks (arXiv 2412.06464); transformers' Mamba2Mixer and Qwen3NextGatedDeltaNet.
 
     Attributes:
         layers: how many of them the model has.
@@ -62,6 +67,8 @@ class StateLayers:
         groups: how many B and C vectors the heads share among them.
         kernel: tokens that the convolution before the scan sees.
         chunk: tokens of a prompt that are scanned at once.
+        delta_rule: whether they are of the second kind.
+        float32: whether the state is kept in 32 bits.
     """
 
     layers: int
@@ -71,6 +78,8 @@ class StateLayers:
     groups: int
     kernel: int
     chunk: int
+    delta_rule: bool = False
+    float32: bool = False
 
     @property
     def inner(self) -> int:
@@ -84,15 +93,25 @@ class StateLayers:
 
     @property
     def projected(self) -> int:
-        """Width that a token is projected to: gate, what is convolved, a step of time a head."""
-        return self.inner + self.convolved + self.heads
+        """Width that a token is projected to: gate, what is convolved, and numbers a head.
+
+        They are a step of time, or of the delta rule how much decays and how much is written.
+        """
+        return self.inner + self.convolved + self.heads * (2 if self.delta_rule else 1)
+
+    @property
+    def vectors(self) -> int:
+        """Parameters of one layer beside its matrices: of the convolution, and of each head."""
+        if self.delta_rule:
+            return self.convolved * self.kernel + 2 * self.heads
+        return self.convolved * (self.kernel + 1) + 3 * self.heads
 
     @property
     def state_size(self) -> int:
         """Elements of one layer's state."""
         return self.inner * self.state
 
-    @property
-    def kept(self) -> int:
-        """Elements that a sequence keeps in one layer: the state, and tokens to be convolved."""
-        return self.state_size + self.convolved * (self.kernel - 1)
+    def kept_bytes(self, bytes_per_element: int) -> int:
+        """Return what a sequence keeps in one layer: the state, and tokens to be convolved."""
+        state = self.state_size * (4 if self.float32 else bytes_per_element)
+        return state + self.convolved * (self.kernel - 1) * bytes_per_element

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from sweetspot.catalog.architecture import Architecture, Positions
 from sweetspot.catalog.config_fields import ConfigFields, check_kv_heads
 from sweetspot.catalog.expert_rules import ExpertRule
+from sweetspot.catalog.hybrid_rules import Hybrid, HybridRule
 from sweetspot.catalog.parts import LatentAttention
 from sweetspot.catalog.windows import WindowRule, no_windows
 from sweetspot.errors import InputError
@@ -37,8 +38,8 @@ class Layout:
     Called, it reads a file's fields.
 
     Attributes:
-        hidden, layers, heads, kv_heads, ffn, max_positions: keys. Without a key of `kv_heads`,
-            there are as many as heads.
+        hidden, layers, heads, kv_heads, head_dim, ffn, max_positions: keys. Without one of
+            `kv_heads`, there are as many as heads.
         ffn_of_hidden: width of the feed-forward layer in hidden sizes where it is left out; 0
             where it may not be.
         gated_ffn: whether the feed-forward layer has a gate.
@@ -46,12 +47,15 @@ class Layout:
         windows: which layers slide.
         experts: which layers have experts, and how many; None if none ever has.
         latent: whether keys and values are compressed.
+        hybrid: which layers have a state; None if none ever has.
+        gated_attention: whether the attention's output is gated.
     """
 
     hidden: Keys = ("hidden_size",)
     layers: Keys = ("num_hidden_layers",)
     heads: Keys = ("num_attention_heads",)
     kv_heads: Keys = ("num_key_value_heads",)
+    head_dim: Keys = ("head_dim",)
     ffn: Keys = ("intermediate_size",)
     ffn_of_hidden: int = 0
     max_positions: Keys = ("max_position_embeddings",)
@@ -63,6 +67,8 @@ class Layout:
     windows: WindowRule = no_windows
     experts: ExpertRule | None = None
     latent: bool = False
+    hybrid: HybridRule | None = None
+    gated_attention: bool = False
 
     def __call__(self, fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
         """Return the architecture that the fields describe.
@@ -70,20 +76,30 @@ class Layout:
         Raises:
             InputError: a value is missing or wrong, or says what such models do not have.
         """
-        refuse_foreign(fields, experts=self.experts is not None, latent=self.latent)
+        refuse_foreign(
+            fields,
+            experts=self.experts is not None,
+            latent=self.latent,
+            state=self.hybrid is not None,
+        )
         hidden = fields.size(*self.hidden)
-        layers = fields.size(*self.layers)
+        layers = self._layers(fields)
         heads = fields.size(*self.heads)
         experts = self.experts(fields, layers) if self.experts else None
         latent = latent_attention(fields) if self.latent else None
-        window, sliding_layers = self.windows(fields, layers)
+        if self.hybrid:
+            hybrid, window, sliding_layers = self.hybrid(fields, layers), None, 0
+        else:
+            hybrid, (window, sliding_layers) = Hybrid(None), self.windows(fields, layers)
         return Architecture(
             id=model_id,
             layers=layers,
             hidden=hidden,
             heads=heads,
             kv_heads=self._kv_heads(fields, heads),
-            head_dim=query_dim(fields, latent) if latent else fields.head_dim(hidden, heads),
+            head_dim=query_dim(fields, latent)
+            if latent
+            else fields.head_dim(hidden, heads, *self.head_dim),
             ffn=self._ffn(fields, hidden),
             gated_ffn=self.gated_ffn,
             vocab=fields.size("vocab_size"),
@@ -98,7 +114,17 @@ class Layout:
             dtype=dtype,
             experts=experts,
             latent=latent,
+            state=hybrid.state,
+            without_attention=hybrid.without_attention,
+            without_ffn=hybrid.without_ffn,
+            gated_attention=self.gated_attention,
         )
+
+    def _layers(self, fields: ConfigFields) -> int:
+        listed = fields.given.get("layers_block_type") if self.hybrid else None
+        if isinstance(listed, list) and listed and "num_hidden_layers" not in fields.given:
+            return len(listed)
+        return fields.size(*self.layers)
 
     def _kv_heads(self, fields: ConfigFields, heads: int) -> int:
         kv_heads = fields.optional_size(*self.kv_heads) if self.kv_heads else None
@@ -267,3 +293,17 @@ def mpt(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
         raise InputError("'no_bias' must be true: MPT with biases cannot be read")
     layout = replace(_MPT, ffn_of_hidden=fields.size("expansion_ratio"))
     return layout(fields, model_id, dtype)
+
+
+def granite_hybrid(layout: Layout) -> Reader:
+    """Return the reader of Granite 4, whose shared expert is all that small models have.
+
+    Source: transformers, GraniteMoeHybridDecoderLayer.
+    """
+
+    def read(fields: ConfigFields, model_id: str, dtype: str) -> Architecture:
+        dense = not fields.optional_count("num_local_experts")
+        shape = replace(layout, ffn=("shared_intermediate_size",)) if dense else layout
+        return shape(fields, model_id, dtype)
+
+    return read

@@ -6,6 +6,7 @@ Source of all defaults: transformers, the config class of each model_type.
 from sweetspot.catalog.families.dense import DENSE
 from sweetspot.catalog.families.family import Family
 from sweetspot.catalog.families.gpt import GPT_LIKE
+from sweetspot.catalog.families.hybrids import HYBRIDS
 from sweetspot.catalog.families.mixtures import MIXTURES
 
-FAMILIES: dict[str, Family] = DENSE | GPT_LIKE | MIXTURES
+FAMILIES: dict[str, Family] = DENSE | GPT_LIKE | MIXTURES | HYBRIDS

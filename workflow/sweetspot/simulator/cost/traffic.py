@@ -32,7 +32,9 @@ def mixer_traffic(a: Architecture) -> Traffic:
 
 def feed_forward_traffic(a: Architecture) -> Traffic:
     """Return what one token moves in all feed-forward layers, each with a norm."""
-    return _sum(a, (a.ffn_layers, _ffn(a, a.ffn)), (a.expert_layers, _experts(a, a.experts)))
+    return _sum(
+        a, (a.ffn_layers, _ffn(a, a.ffn, a.hidden)), (a.expert_layers, _experts(a, a.experts))
+    )
 
 
 def fp8_input_bytes(a: Shard) -> int:
@@ -55,10 +57,11 @@ def _sum(a: Architecture, *kinds: tuple[int, Traffic]) -> Traffic:
 
 
 def _attention(a: Architecture) -> Traffic:
+    gates = a.query_size if a.gated_attention else 0
     return Traffic(
         inputs=a.hidden + a.query_size,
-        outputs=a.query_size + 2 * a.kv_size + a.hidden,
-        elementwise=2 * (a.query_size + a.kv_size),  # queries and keys are rotated
+        outputs=a.query_size + gates + 2 * a.kv_size + a.hidden,
+        elementwise=2 * (a.query_size + a.kv_size) + 3 * gates,  # queries and keys are rotated
     )
 
 
@@ -76,21 +79,26 @@ def _latent_attention(a: Architecture, latent: LatentAttention) -> Traffic:
     )
 
 
-def _ffn(a: Architecture, width: int) -> Traffic:
+def _ffn(a: Architecture, width: int, ends: int) -> Traffic:
+    """Return what a feed-forward layer of this width moves that takes and gives `ends` elements."""
     branches = a.ffn_matrices - 1
-    return Traffic(a.hidden + width, branches * width + a.hidden, a.ffn_matrices * width)
+    return Traffic(ends + width, branches * width + ends, a.ffn_matrices * width)
 
 
 def _experts(a: Architecture, e: Experts | None) -> Traffic:
     """Return what a layer of experts moves: tokens are copied for each expert, and added up."""
     if not e:
         return _NONE
-    one, shared = _ffn(a, e.ffn), _ffn(a, e.shared_ffn) if e.shared_ffn else _NONE
-    copied = 2 * (1 + e.per_token) * a.hidden
+    ends = e.width or a.hidden
+    one = _ffn(a, e.ffn, ends)
+    shared = _ffn(a, e.shared_ffn, a.hidden) if e.shared_ffn else _NONE
+    to_ends = a.hidden + ends if e.width else 0  # tokens are projected to what experts take
     return Traffic(
-        inputs=a.hidden + e.per_token * one.inputs + shared.inputs,  # the first is the router's
-        outputs=e.count + e.per_token * one.outputs + shared.outputs,
-        elementwise=e.per_token * one.elementwise + shared.elementwise + copied,
+        inputs=a.hidden + to_ends + e.per_token * one.inputs + shared.inputs,  # first the router's
+        outputs=e.count + to_ends + e.per_token * one.outputs + shared.outputs,
+        elementwise=e.per_token * one.elementwise
+        + shared.elementwise
+        + 2 * (1 + e.per_token) * ends,
     )
 
 

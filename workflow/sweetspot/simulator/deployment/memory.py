@@ -28,7 +28,10 @@ def activation_bytes(architecture: Architecture, max_num_tokens: int, max_batch_
         mixer = max(mixer, a.state.projected)
     ffn = branches * a.ffn if a.ffn_layers else 0
     if e := a.experts:
-        ffn = max(ffn, e.per_token * (2 * a.hidden + branches * e.ffn) + branches * e.shared_ffn)
+        ffn = max(
+            ffn,
+            e.per_token * (2 * (e.width or a.hidden) + branches * e.ffn) + branches * e.shared_ffn,
+        )
     per_token = 4 * a.hidden + mixer + ffn
     logits = 3 * 4 * max_batch_size * as_shard(a).full_vocab
     return max_num_tokens * per_token * a.bytes_per_element + logits
