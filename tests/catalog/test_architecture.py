@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import Architecture, architecture_from_config, catalog_entry
+from sweetspot.catalog.parts import Experts, LatentAttention, StateLayers
 
 # Published counts (safetensors metadata on the models' pages), and the shape of their
 # normalisations: vectors in a layer and outside, numbers per element (LayerNorm has a bias).
@@ -51,73 +52,78 @@ def test_parameters_match_rounded_published_counts(model, published, rel):
     assert catalog_entry(model).architecture.parameters == pytest.approx(published, rel=rel)
 
 
-# Models outside the catalog whose counts are published.
-@pytest.mark.parametrize(
-    ("config", "published"),
-    [
-        ({"model_type": "gptj", "n_embd": 4096, "n_layer": 28, "n_head": 16}, 6_050_882_784),
-        (
-            {
-                "model_type": "falcon",
-                "hidden_size": 4544,
-                "num_hidden_layers": 32,
-                "num_attention_heads": 71,
-            },
-            6_921_720_704,
-        ),
-        (
-            {
-                "model_type": "mistral",
-                "hidden_size": 4096,
-                "num_hidden_layers": 32,
-                "num_attention_heads": 32,
-            },
-            7_241_732_096,
-        ),
-        (
-            {
-                "model_type": "phi3",
-                "hidden_size": 3072,
-                "num_hidden_layers": 32,
-                "num_attention_heads": 32,
-            },
-            3_821_079_552,
-        ),
-    ],
-    ids=["gpt-j-6b", "falcon-7b", "mistral-7b-v0.1", "phi-3-mini-4k"],
-)
-def test_parameters_match_published_counts_outside_the_catalog(config, published):
-    assert architecture_from_config(config, "x").parameters == pytest.approx(published, rel=1e-3)
-
-
 def test_kv_bytes_of_llama_8b_are_128_kib_a_token():
     assert catalog_entry("llama-3.1-8b").architecture.kv_bytes_per_token == 128 * 1024
 
 
-def test_attention_biases_are_counted_where_they_are():
-    shape = {
-        "id": "x",
-        "layers": 2,
-        "hidden": 8,
-        "heads": 4,
-        "kv_heads": 2,
-        "head_dim": 3,
-        "ffn": 16,
-        "gated_ffn": True,
-        "vocab": 10,
-        "tied_embeddings": True,
-        "max_positions": 5,
-        "positions": "rope",
-    }
-    plain = Architecture(**shape).parameters
-    assert plain == 2 * (2 * 8 * (12 + 6) + 3 * 8 * 16) + 10 * 8
-    assert Architecture(**shape, attention_bias=True).parameters - plain == 2 * (12 + 6 + 6)
-    assert Architecture(**shape, attention_output_bias=True).parameters - plain == 2 * 8
-    assert Architecture(**shape, mlp_bias=True).parameters - plain == 2 * (16 + 16 + 8)
-    learned = Architecture(**{**shape, "positions": "learned"})
-    assert learned.parameters - plain == (5 + 2) * 8
-    untied = Architecture(**{**shape, "tied_embeddings": False})
-    assert untied.parameters - plain == 10 * 8
+TINY = {
+    "id": "x",
+    "layers": 2,
+    "hidden": 8,
+    "heads": 4,
+    "kv_heads": 2,
+    "head_dim": 3,
+    "ffn": 16,
+    "gated_ffn": True,
+    "vocab": 10,
+    "tied_embeddings": True,
+    "max_positions": 5,
+    "positions": "rope",
+}
+
+
+def added(**change):
+    """Return the parameters that a change adds to the tiny model."""
+    return Architecture(**{**TINY, **change}).parameters - Architecture(**TINY).parameters
+
+
+def test_biases_positions_and_head_are_counted_where_they_are():
+    assert Architecture(**TINY).parameters == 2 * (2 * 8 * (12 + 6) + 3 * 8 * 16) + 10 * 8
+    assert added(attention_bias=True) == 2 * (12 + 6 + 6)
+    assert added(attention_output_bias=True) == 2 * 8
+    assert added(mlp_bias=True) == 2 * (16 + 16 + 8)
+    assert added(positions="learned") == (5 + 2) * 8
+    assert added(positions="absolute") == 5 * 8
+    assert added(tied_embeddings=False) == 10 * 8
+    assert added(gated_attention=True) == 2 * 8 * 12
+
+
+def test_experts_replace_the_feed_forward_layer_where_they_are():
+    experts = Experts(layers=1, count=5, per_token=2, ffn=4, shared_ffn=7)
+    one = 3 * 8 * 4
+    assert added(experts=experts) == 8 * 5 + 5 * one + 3 * 8 * 7 - 3 * 8 * 16
+    shape = Architecture(**TINY, experts=experts)
+    assert shape.routed_weights == 5 * one
+    assert shape.linear_weights - shape.token_weights == (5 - 2) * one
+    assert (shape.ffn_layers, shape.expert_layers) == (1, 1)
+    biased = Architecture(**TINY, experts=experts, mlp_bias=True)
+    assert biased.parameters - shape.parameters == (16 + 16 + 8) + 5 * (4 + 4 + 8 + 1)
+    narrow = Experts(layers=1, count=5, per_token=2, ffn=4, width=6)
+    assert added(experts=narrow) == 8 * 5 + 5 * 3 * 6 * 4 + 2 * 8 * 6 - 3 * 8 * 16
+
+
+def test_latent_attention_projects_down_and_up():
+    latent = LatentAttention(query_rank=7, rank=6, rope_dim=1, value_dim=5)
+    shape = Architecture(**TINY, latent=latent)
+    down, up = 8 * 7 + 8 * (6 + 1), 7 * 4 * 3 + 6 * 4 * (2 + 5)
+    assert shape.attention_weights == down + up + 4 * 5 * 8
+    assert shape.cached_elements == 2 * (6 + 1)
+    direct = LatentAttention(query_rank=None, rank=6, rope_dim=1, value_dim=5)
+    assert shape.attention_weights - Architecture(**TINY, latent=direct).attention_weights == (
+        8 * 7 + 7 * 12 - 8 * 12
+    )
+
+
+def test_state_layers_stand_beside_attention_or_in_its_place():
+    mamba = StateLayers(layers=1, heads=4, head_dim=5, state=6, groups=2, kernel=3, chunk=8)
+    assert (mamba.inner, mamba.convolved, mamba.projected) == (20, 20 + 24, 20 + 44 + 4)
+    both = 8 * (68 + 20) + 44 * (3 + 1) + 3 * 4
+    assert added(state=mamba) == both
+    assert added(state=mamba, without_attention=1) == both - 2 * 8 * (12 + 6)
+    assert added(without_ffn=1) == -3 * 8 * 16
+    shape = Architecture(**TINY, state=mamba, without_attention=1)
+    assert shape.cached_elements == 1 * 2 * 6
+    assert shape.state_bytes == 2 * (20 * 6 + 44 * 2)
 
 
 @st.composite

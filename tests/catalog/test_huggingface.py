@@ -298,9 +298,9 @@ def test_bad_value_is_refused_in_one_line(config, message):
 @pytest.mark.parametrize(
     "config",
     [
-        {"model_type": "mamba"},
         {"model_type": "bert"},
         {"model_type": "t5"},
+        {"model_type": "mistral3_text"},
         {"architectures": ["T5ForConditionalGeneration"]},
     ],
     ids=str,
@@ -313,3 +313,17 @@ def test_unreadable_architecture_is_refused_with_what_can_be_read(config):
         assert family in message
     assert "GPT-J" in message
     assert "Phi-3" in message
+
+
+@pytest.mark.parametrize(
+    ("model_type", "reason"),
+    [
+        ("jamba", "states of Mamba-1"),
+        ("deepseek_v32", "tokens that an index chooses"),
+        ("nemotron-nas", "layers that differ from one another"),
+        ("mllama_text_model", "attention to what another model sees"),
+    ],
+)
+def test_known_model_that_cannot_be_read_is_refused_with_the_reason(model_type, reason):
+    with pytest.raises(InputError, match=f"^cannot read a model of type .*{reason}"):
+        read(model_type="wrapper", text_config={"model_type": model_type, **SIZES})

@@ -10,8 +10,8 @@ from sweetspot.errors import InputError
 # No size of any model comes near; beyond it, floats that are made of sizes would overflow.
 MAX_SIZE = 10**9
 
-# Keys that any family lets be null, meaning: as many as there are heads; no window.
-_NULLABLE = frozenset({"num_key_value_heads", "num_kv_heads", "sliding_window"})
+# Keys that any family lets be null: as many as there are heads; no window; no such projection.
+_NULLABLE = frozenset({"num_key_value_heads", "num_kv_heads", "sliding_window", "q_lora_rank"})
 
 _MISSING = object()
 

@@ -27,9 +27,8 @@ REFUSED = {
     "step3p5": _UNEVEN,
     "step3p7": _UNEVEN,
     "gemma3n_text": _SHARED,
-    "gemma4_text": _SHARED,
+    "gemma4_text": _UNEVEN,
     "mllama_text_model": "attention to what another model sees",
-    "t5": "an encoder",
     "bitnet": "weights of three values, which are no checkpoint of 16 bits",
 }
 """What layers of each type have."""
