@@ -12,9 +12,9 @@ from sweetspot.errors import InputError
 
 def test_gpus_are_those_that_are_promised():
     assert gpu_ids() == (
-        *("h100-sxm", "h100-pcie", "h200-sxm", "a100-40gb", "a100-80gb", "l40s", "b200"),
-        *("h100-nvl", "h200-nvl", "gh200", "a100-pcie-40gb", "a100-pcie-80gb", "v100-32gb"),
-        *("l4", "rtx-4090", "rtx-6000-ada", "b300"),
+        *("h100-sxm", "h100-pcie", "h100-nvl", "h200-sxm", "h200-nvl", "gh200"),
+        *("a100-40gb", "a100-80gb", "a100-pcie-40gb", "a100-pcie-80gb", "v100-32gb"),
+        *("l40s", "l4", "rtx-4090", "rtx-6000-ada", "b200", "b300"),
     )
 
 
@@ -75,8 +75,10 @@ def test_name_that_is_of_one_board_means_it(name, gpu_id):
 
 
 def test_name_of_several_boards_is_refused_with_all_of_them():
-    with pytest.raises(InputError, match="'a100-pcie' can be 'a100-pcie-40gb' or 'a100-pc"):
+    with pytest.raises(InputError, match="can be 'a100-pcie-40gb' or 'a100-pcie-80gb'; name"):
         gpu("a100-pcie")
+    with pytest.raises(InputError, match=r"'a100-40gb', 'a100-80gb', .* or 'a100-pcie-80gb'; name"):
+        gpu("a100")
 
 
 @pytest.mark.parametrize("name", ["l40", "h20", "NVIDIA H200 XYZ", "NVIDIA", ""])
@@ -88,7 +90,9 @@ def test_board_that_is_not_in_the_catalog_is_never_taken_for_another(name):
 def test_unknown_gpu_is_refused_with_the_nearest():
     with pytest.raises(InputError, match="unknown GPU 'h100-sxn'; did you mean 'h100-sxm'"):
         gpu("h100-sxn")
-    with pytest.raises(InputError, match="unknown GPU 'H100 80GB'; known: h100-nvl, h100-pcie"):
+    with pytest.raises(
+        InputError, match="unknown GPU 'H100 80GB'; known: h100-nvl, h100-pcie, h100-sxm"
+    ):
         gpu("H100 80GB")  # not an A100 of 80 GB
 
 

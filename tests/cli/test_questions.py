@@ -131,7 +131,7 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
         (("--model", "lama-3.1-8b"), "unknown model 'lama-3.1-8b'; did you mean 'llama-3.1-8b'?"),
         (("--model", "./nowhere"), "'./nowhere': no such file or folder"),
         (("--gpu", "h101"), "unknown GPU 'h101'; did you mean"),
-        (("--gpu", "a100"), "GPU 'a100' can be 'a100-40gb' or 'a100-80gb' or"),
+        (("--gpu", "a100"), "GPU 'a100' can be 'a100-40gb', 'a100-80gb',"),
         (("--input", "0"), "input_tokens must be a positive integer, not 0"),
         (("--output", "-5"), "output_tokens must be a positive integer, not -5"),
         (("--requests", "0"), "requests must be a positive integer, not 0"),

@@ -83,6 +83,20 @@ def test_checkpoint_of_rotary_positions_takes_longer_requests(measured, checkpoi
     assert record.provenance["cuda_graphs"] == "FULL_AND_PIECEWISE"
 
 
+def test_quantized_checkpoint_is_said_beside_its_numbers(measured, checkpoint):
+    folder = checkpoint("granite-3b")
+    (folder / "quantize_config.json").write_text('{"bits": 4, "group_size": 128}')
+    [record] = measured(
+        folder,
+        models=[str(folder)],
+        vllm={"weights": "checkpoint"},
+        sweeps={"grid": {"input_tokens": [16], "output_tokens": [16], "requests": [2]}},
+    )
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.remarks.startswith("quantized: GPTQ weights (4.12 bits)")
+    assert record.provenance["quantization"] == "GPTQ weights (4.12 bits)"
+
+
 def test_checkpoint_of_learned_positions_takes_no_longer_requests(measured, checkpoint):
     records = measured(
         checkpoint("opt-1.3b"),

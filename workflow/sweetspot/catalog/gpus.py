@@ -166,7 +166,8 @@ def gpu(name: str) -> Gpu:
         kin = _names().get(key.partition("-")[0], ())  # H100 NVL is nearer to h100-sxm than to a100
         raise unknown_name("GPU", str(name), kin or gpu_ids())
     if len(found) > 1:
-        raise InputError(f"GPU {name!r} can be {' or '.join(map(repr, found))}; name one of them")
+        *others, last = map(repr, found)
+        raise InputError(f"GPU {name!r} can be {', '.join(others)} or {last}; name one of them")
     return _gpus()[found[0]]
 
 
