@@ -138,11 +138,25 @@ def test_files_beside_config_json_say_how_it_is_quantized(tmp_path, name, conten
     assert load_model(other).quantization is None
 
 
+def test_layers_of_mixed_precision_may_stand_in_a_file_of_their_own(tmp_path):
+    """As TensorRT-LLM has it: what it says comes before what hf_quant_config.json says."""
+    mixed = {"quant_algo": "MIXED_PRECISION", "kv_cache_quant_algo": "FP8"}
+    down = {f"model.layers.{n}.mlp.down_proj": {"quant_algo": "FP8"} for n in range(2)}
+    path = write_config(tmp_path / "mine", TINY)
+    write_config(tmp_path / "mine", {"quantization": mixed}, "hf_quant_config.json")
+    write_config(tmp_path / "mine", mixed | {"quantized_layers": down}, "quant_cfg.json")
+    found = load_model(path).quantization
+    assert (found.attention_bits, found.fp8_ffn, found.fp8_kv_cache) == (16, 1 / 3, True)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "file .*hf_quant_config.json is not valid JSON"),
-        ("[1]", "config.json: 'hf_quant_config.json': what should hold keys is"),
+        (
+            "[1]",
+            "config.json: 'hf_quant_config.json': 'hf_quant_config.json' must hold keys, not .1",
+        ),
         ({"quantization": {"quant_algo": "NVFP4"}}, "'hf_quant_config.json': quant_algo 'NVFP4'"),
     ],
 )

@@ -256,7 +256,8 @@ def test_groups_of_compressed_tensors_may_target_modules():
             "hqq with a format of its own",
         ),
         ({"bits": 4, "group_size": 32, "mode": "mxfp4"}, "mode 'mxfp4' of MLX cannot be read"),
-        ([1], "what should hold keys is .1."),
+        ([1], "'quantization_config' must hold keys, not .1."),
+        (modelopt(quant_algo="MIXED_PRECISION"), "'quantized_layers' must hold keys, not None"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_by_name_in_one_line(stated, message):

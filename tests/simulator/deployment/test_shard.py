@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.catalog import architecture_from_config, catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.catalog.quantization import FP8_WEIGHTS, Quantization
 from sweetspot.config import Limits, Precision
 from sweetspot.errors import InputError
@@ -23,6 +24,20 @@ from sweetspot.simulator.schedule.identical import schedule
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 LLAMA = catalog_entry("llama-3.1-8b").architecture
+GPT_OSS = {  # of openai/gpt-oss-20b
+    "model_type": "gpt_oss",
+    "hidden_size": 2880,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 64,
+    "num_key_value_heads": 8,
+    "head_dim": 64,
+    "intermediate_size": 2880,
+    "vocab_size": 201088,
+    "num_local_experts": 32,
+    "num_experts_per_tok": 4,
+    "attention_bias": True,
+    "torch_dtype": "bfloat16",
+}
 # its vocabulary is not a multiple of anything: shares of it are rounded up
 LARGE = replace(LLAMA, id="llama-70b", layers=80, hidden=8192, heads=64, ffn=28672, vocab=128_257)
 SPLIT = (
@@ -121,6 +136,30 @@ def test_quantized_weights_take_their_bits_and_compute_in_16():
     assert part.kv_bytes_per_token == LLAMA.kv_bytes_per_token
     tied = shard(replace(LLAMA, tied_embeddings=True, quantization=AWQ))
     assert part.weight_bytes - tied.weight_bytes == 2 * table
+
+
+@pytest.mark.parametrize(
+    ("model", "quantization", "published_gb"),
+    [
+        (
+            "llama-3.1-8b",
+            {"quant_method": "awq", "bits": 4, "group_size": 128, "zero_point": True},
+            5.73,  # hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4
+        ),
+        (
+            "llama-3.1-8b",
+            {"quant_method": "modelopt", "quant_algo": "FP8", "exclude_modules": ["lm_head"]},
+            9.08,  # nvidia/Llama-3.1-8B-Instruct-FP8
+        ),
+        ("gpt-oss-20b", {"quant_method": "mxfp4"}, 13.76),  # openai/gpt-oss-20b
+    ],
+)
+def test_weights_take_what_the_files_of_published_checkpoints_take(
+    model, quantization, published_gb
+):
+    config = GPT_OSS if model == "gpt-oss-20b" else read_packaged("models.yaml")[model]["config"]
+    found = architecture_from_config(config | {"quantization_config": quantization}, model)
+    assert shard(found).weight_bytes / 1e9 == pytest.approx(published_gb, rel=2e-3)
 
 
 def test_fp8_checkpoint_is_the_option_fp8():

@@ -10,6 +10,7 @@ from sweetspot.catalog.quantized_modules import Modules, names_of
 from sweetspot.errors import InputError
 
 SIDE_FILES = {
+    "quant_cfg.json": "modelopt",  # of mixed precision, whose layers the next one does not list
     "hf_quant_config.json": "modelopt",
     "quantize_config.json": "gptq",
     "quant_config.json": "awq",
@@ -38,7 +39,7 @@ def quantized(architecture: Architecture, config: Mapping[str, Any]) -> Quantiza
     if key is None:
         return None
     try:
-        return _averaged(architecture, scheme_of(as_mapping(config[key]), _KEYS[key]))
+        return _averaged(architecture, scheme_of(as_mapping(config[key], key), _KEYS[key]))
     except InputError as error:
         raise InputError(f"{key!r}: {error}") from error
 

@@ -89,9 +89,9 @@ def _gptq(stated: Mapping[str, Any]) -> Scheme:
     """Read AutoGPTQ and GPTQModel, whose rules of `dynamic` are regular expressions."""
     stored = _gptq_format(stated)
     own = []
-    for rule, told in as_mapping(stated.get("dynamic") or {}).items():
+    for rule, told in as_mapping(stated.get("dynamic") or {}, "dynamic").items():
         sign, pattern = (rule[:2], rule[2:]) if rule[:2] in ("+:", "-:") else ("+:", rule)
-        here = PLAIN if sign == "-:" else _gptq_format({**stated, **as_mapping(told)})
+        here = PLAIN if sign == "-:" else _gptq_format({**stated, **as_mapping(told, rule)})
         own.append((f"re:{pattern}", here))
     return Scheme(
         method="GPTQ",
@@ -103,8 +103,8 @@ def _gptq(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _auto_round(stated: Mapping[str, Any]) -> Scheme:
-    extra = as_mapping(stated.get("extra_config") or {})
-    own = ((n, _gptq_format({**stated, **as_mapping(told)})) for n, told in extra.items())
+    extra = as_mapping(stated.get("extra_config") or {}, "extra_config")
+    own = ((n, _gptq_format({**stated, **as_mapping(told, n)})) for n, told in extra.items())
     return Scheme(method="AutoRound", stored=_gptq_format(stated), own=tuple(own))
 
 
@@ -142,10 +142,10 @@ def _bitsandbytes(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _hqq(stated: Mapping[str, Any]) -> Scheme:
-    config = as_mapping(stated.get("quant_config"))
+    config = as_mapping(stated.get("quant_config"), "quant_config")
     if "weight_quant_params" not in config:
         raise InputError("hqq with a format of its own for each module cannot be read")
-    told = as_mapping(config["weight_quant_params"])
+    told = as_mapping(config["weight_quant_params"], "weight_quant_params")
     bits = _bits(told, "nbits")
     stored = _grouped(bits, _group(told, "group_size"), SCALE_BITS)
     return Scheme(method="HQQ", stored=stored, kept=_names(stated, "skip_modules"))
@@ -178,11 +178,14 @@ def _mlx(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _compressed_tensors(stated: Mapping[str, Any]) -> Scheme:
-    sparsity = as_mapping(stated.get("sparsity_config") or {}).get("format", "dense")
+    sparsity = as_mapping(stated.get("sparsity_config") or {}, "sparsity_config").get(
+        "format", "dense"
+    )
     if sparsity != "dense":
         raise InputError(f"sparse weights ({sparsity}) cannot be simulated")
-    groups = as_mapping(stated.get("config_groups") or {})
-    formats = [(as_mapping(group), *_group_format(as_mapping(group))) for group in groups.values()]
+    groups = as_mapping(stated.get("config_groups") or {}, "config_groups")
+    each_group = [as_mapping(group, name) for name, group in groups.items()]
+    formats = [(group, *_group_format(group)) for group in each_group]
     all_linear = [each for each in formats if "Linear" in _names(each[0], "targets")]
     own = tuple(
         (target, stored)
@@ -203,11 +206,11 @@ def _compressed_tensors(stated: Mapping[str, Any]) -> Scheme:
 
 def _group_format(group: Mapping[str, Any]) -> tuple[Stored, str]:
     """Return the format of one `config_groups` entry, and what people call it."""
-    weights, inputs = as_mapping(group.get("weights")), group.get("input_activations")
+    weights, inputs = as_mapping(group.get("weights"), "weights"), group.get("input_activations")
     bits, kind = _bits(weights, "num_bits"), weights.get("type", "int")
     letter = f"W{bits:g}A16"
     if inputs:
-        activation = as_mapping(inputs)
+        activation = as_mapping(inputs, "input_activations")
         name = f"{activation.get('type', 'int')}{activation.get('num_bits')}"
         if name != "float8":
             raise InputError(
@@ -231,8 +234,8 @@ def _modelopt(stated: Mapping[str, Any]) -> Scheme:
     algorithm: Any = stated.get("quant_algo")
     kept, cache = _names(stated, "exclude_modules", "ignore"), _is_fp8_cache(stated)
     if algorithm == "MIXED_PRECISION":
-        layers = as_mapping(stated.get("quantized_layers"))
-        own = tuple((name, _algorithm(as_mapping(layer))) for name, layer in layers.items())
+        layers = as_mapping(stated.get("quantized_layers"), "quantized_layers")
+        own = tuple((name, _algorithm(as_mapping(layer, name))) for name, layer in layers.items())
         return Scheme(method="mixed", stored=PLAIN, own=own, fp8_kv_cache=cache)
     if algorithm in (None, "NO_QUANT"):
         if algorithm is None and stated.get("config_groups"):
@@ -269,6 +272,7 @@ _ALGORITHMS: Mapping[str, Stored] = {
     "FP8_PER_CHANNEL_PER_TOKEN": _FP8,
     "FP8_BLOCK_SCALES": _FP8,
     "FP8_PB_WO": _FP8,
+    "MXFP8": Stored(8 + 8 / 32, fp8=True),
     "W8A16": Stored(8),
     "W8A16_GPTQ": Stored(8),
     "W4A16_MXFP4": _MXFP4,
@@ -344,7 +348,7 @@ def _is_fp8_cache(stated: Mapping[str, Any]) -> bool:
     algorithm = stated.get("kv_cache_quant_algo")
     scheme = stated.get("kv_cache_scheme")
     if algorithm is None and scheme is not None:
-        told = as_mapping(scheme)
+        told = as_mapping(scheme, "kv_cache_scheme")
         algorithm = f"{told.get('type', 'int')}{told.get('num_bits')}".upper()
     if algorithm not in (None, "FP8", "FLOAT8"):
         raise InputError(
@@ -353,12 +357,12 @@ def _is_fp8_cache(stated: Mapping[str, Any]) -> bool:
     return algorithm is not None
 
 
-def as_mapping(value: Any) -> Mapping[str, Any]:
-    """Return what holds keys.
+def as_mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return what holds keys; `what` it is.
 
     Raises:
         InputError: it is something else.
     """
     if not isinstance(value, Mapping):
-        raise InputError(f"what should hold keys is {reprlib.repr(value)}")
+        raise InputError(f"{what!r} must hold keys, not {reprlib.repr(value)}")
     return value
