@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from sweetspot.catalog.quantization import FP8_WEIGHTS
 from sweetspot.engines import engine
 from sweetspot.engines.simulated import SimulatorEngine, VirtualMeter
 from sweetspot.errors import EngineError, InputError, MeterError
@@ -133,3 +134,10 @@ def test_request_that_the_cache_cannot_hold_fails_its_cell_only(small_experiment
     with pytest.raises(EngineError, match=r"64 \+ 4096 tokens does not fit in the KV cache of"):
         session.run(long)
     assert session.run(short).output_tokens == 16
+
+
+def test_quantized_checkpoint_is_said_beside_its_numbers(block):
+    model = replace(block.settings.model, quantization=FP8_WEIGHTS)
+    session = SimulatorEngine().load(replace(block.settings, model=model))
+    assert session.run(block.cells[0]).remarks == ("quantized: FP8 weights",)
+    assert SimulatorEngine().load(block.settings).run(block.cells[0]).remarks == ()

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.catalog import catalog_entry, gpu
+from sweetspot.catalog.quantization import FP8_WEIGHTS
 from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs
@@ -65,6 +66,15 @@ def test_words_say_what_is_other_than_the_papers():
     assert found.words == (
         "2 GPUs, FP8 weights, FP8 KV cache, sliding windows, CUDA graphs of vLLM"
     )
+
+
+def test_words_of_what_was_chosen_leave_out_what_the_checkpoint_is():
+    """Cells of a quantized model and of another rest on the same constants."""
+    model = replace(LLAMA, quantization=FP8_WEIGHTS)
+    found = deploy(model, "h100-sxm", precision=Precision(kv_cache="fp8"))
+    assert (found.words, found.chosen) == ("FP8 weights, FP8 KV cache", "FP8 KV cache")
+    assert deploy(model, "h100-sxm").chosen == ""
+    assert deploy(LLAMA, "h100-sxm", precision=FP8).chosen == "FP8 weights, FP8 KV cache"
 
 
 def test_other_constants_change_nothing_else(constants):

@@ -5,6 +5,7 @@ from pathlib import Path
 from sweetspot import __version__
 from sweetspot.cells.cell import Cell
 from sweetspot.engines.base import Run
+from sweetspot.engines.weights.weights import quantized_remarks
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.plan.block import Settings
@@ -50,6 +51,7 @@ class SimulatorSession:
             raise EngineError("the simulator needs a calibration; plan the block with one")
         self.meter = VirtualMeter()
         self._deployment = settings.deployment
+        self._remarks = quantized_remarks(settings.model)
 
     def run(self, cell: Cell) -> Run:
         """Simulate a cell; its clock starts at 0 s with the first request."""
@@ -67,6 +69,7 @@ class SimulatorSession:
             input_tokens=cell.requests * cell.input_tokens,
             output_tokens=simulation.output_tokens,
             max_concurrency=simulation.max_concurrency,
+            remarks=self._remarks,
         )
 
     def close(self) -> None:

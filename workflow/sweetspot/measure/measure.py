@@ -143,7 +143,7 @@ def _calibration(settings: Settings) -> str:
     """Return whose constants a row rests on, and for what other than the paper's engines."""
     if settings.calibration is None:
         return ""
-    return "; ".join(filter(None, (settings.calibration.name, settings.deployment.words)))
+    return "; ".join(filter(None, (settings.calibration.name, settings.deployment.chosen)))
 
 
 def _metered(

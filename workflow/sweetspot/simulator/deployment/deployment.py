@@ -16,7 +16,7 @@ from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
 from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
-from sweetspot.simulator.deployment.shard import Shard, shard
+from sweetspot.simulator.deployment.shard import Shard, as_served, shard
 
 _ENGINES = {"vllm": "vLLM", "tensorrt-llm": "TensorRT-LLM"}
 
@@ -97,6 +97,13 @@ class Deployment:
     def longest_sequence(self) -> int:
         """Tokens of the longest sequence that questions are answered for."""
         return longest_sequence(self.model)
+
+    @property
+    def chosen(self) -> str:
+        """What of `words` was chosen, and is not the checkpoint's."""
+        plain = replace(self.model, quantization=None)
+        stored = as_served(plain, self.precision).words
+        return in_words(self.limits.tensor_parallel, stored, self.traits)
 
     def ignores_windows(self, tokens: int) -> bool:
         """Return whether sliding layers attend to more of such a sequence than their window."""
