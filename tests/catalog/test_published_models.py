@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from sweetspot.catalog import architecture_from_config
+from sweetspot.catalog.families import FAMILIES
 
 TABLE = yaml.safe_load(
     Path(__file__).with_name("published_models.yaml").read_text(encoding="utf-8")
@@ -63,3 +64,10 @@ def test_active_parameters_are_those_of_the_models_name(model):
     table = shape.vocab * shape.hidden
     assert shape.token_weights < 1.04 * active
     assert shape.token_weights + 2 * table > 0.96 * active
+
+
+def test_page_on_models_names_every_family_that_is_read():
+    page = (Path(__file__).parents[2] / "docs/models.md").read_text(encoding="utf-8")
+    rows = "".join(line for line in page.splitlines() if line.startswith("|"))
+    listed = {name.strip() for name in rows.replace("|", ",").split(",")}
+    assert {family.name for family in FAMILIES.values()} <= listed

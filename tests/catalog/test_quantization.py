@@ -264,3 +264,20 @@ def test_what_cannot_be_simulated_is_refused_by_name_in_one_line(stated, message
     with pytest.raises(InputError, match=f"^'quantization_config': {message}") as caught:
         read(stated)
     assert "\n" not in str(caught.value)
+
+
+def test_hybrid_is_quantized_as_a_whole_or_refused():
+    """Its layers are counted, not listed, so that nothing says which of them keep 16 bits."""
+    hybrid = {
+        "model_type": "nemotron_h",
+        "num_hidden_layers": 3,
+        "hybrid_override_pattern": "M-*",
+        "mamba_num_heads": 2,
+        "mamba_head_dim": 8,
+        "num_key_value_heads": 2,
+    }
+    whole = {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head"]}
+    assert read(whole, **hybrid).fp8_attention == 1
+    kept = {**whole, "ignore": ["backbone.layers.0.mixer.in_proj"]}
+    with pytest.raises(InputError, match="which layers of a hybrid keep 16 bits cannot be read"):
+        read(kept, **hybrid)

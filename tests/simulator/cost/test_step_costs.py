@@ -1,7 +1,10 @@
 """The tables of step costs against `cost` itself, for every model of the catalog."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +18,9 @@ from sweetspot.simulator.schedule.identical import Schedule
 from sweetspot.simulator.schedule.segments import Segment
 
 LIMITS = Limits(max_batch_size=256, max_num_tokens=1024)
+PUBLISHED = yaml.safe_load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+)
 BOARDS = ("h100-sxm", "a100-80gb")
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 
@@ -32,6 +38,16 @@ DEPLOYED = {(model, board): deployed(model, board) for model in model_ids() for 
     "graphs of TensorRT-LLM": deployed("llama-3.2-1b", "h200-sxm", cuda_graphs="tensorrt-llm"),
     "4 GPUs, FP8, graphs": deployed(
         *("llama-3.1-8b", "h200-sxm"), gpus=4, precision=FP8, cuda_graphs="tensorrt-llm"
+    ),
+    "experts, windows": deployed(
+        PUBLISHED["openai/gpt-oss-20b"]["config"], sliding_windows=True, cuda_graphs="vllm"
+    ),
+    "experts, latent attention, FP8": deployed(
+        PUBLISHED["deepseek-ai/DeepSeek-V2-Lite"]["config"], precision=FP8
+    ),
+    "experts, states": deployed(PUBLISHED["ibm-granite/granite-4.0-h-tiny"]["config"]),
+    "experts, states, 2 GPUs": deployed(
+        PUBLISHED["Qwen/Qwen3.5-35B-A3B"]["config"], "h200-sxm", gpus=2
     ),
 }
 PLAIN = ("llama-3.1-8b", "h100-sxm")

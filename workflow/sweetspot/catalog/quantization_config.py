@@ -54,6 +54,11 @@ def _averaged(a: Architecture, scheme: Scheme) -> Quantization | None:
     }
     matrices = ("gate", "up", "down") if a.gated_ffn else ("up", "down")
     ffn = dict.fromkeys(matrices, 1)  # of the same size
+    if a.state and (scheme.own or any("layers" in name for name in scheme.kept)):
+        # a hybrid's architecture has no order of layers, and its matrices other names
+        raise InputError(
+            "which layers of a hybrid keep 16 bits cannot be read; take the 16-bit checkpoint"
+        )
     kept = Modules.of(scheme.kept)
     formats = dict.fromkeys(stored for _, stored in scheme.own)
     own = [(Modules.of(n for n, each in scheme.own if each == f), f) for f in formats]

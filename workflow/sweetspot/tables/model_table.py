@@ -102,6 +102,8 @@ def _row(model: TableModel) -> dict[str, object]:
 
 def _attention(shape: Architecture) -> str:
     """Return the kind of attention as the paper writes it."""
+    if shape.latent:
+        return "MLA"
     shared = shape.heads // shape.kv_heads
     if shared == 1:
         return "MHA"

@@ -1,0 +1,194 @@
+"""Work of experts, latent attention and states, against counts of each of their matrices."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweetspot.catalog import architecture_from_config
+from sweetspot.simulator.cost import scan
+from sweetspot.simulator.cost.traffic import feed_forward_traffic, mixer_traffic
+from sweetspot.simulator.cost.work import untouched_bytes, work
+from sweetspot.simulator.deployment.shard import as_shard, possible, shard
+from sweetspot.simulator.schedule.identical import Schedule
+
+TABLE = yaml.safe_load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+)
+
+
+def published(model):
+    return architecture_from_config(TABLE[model]["config"], model.rsplit("/", 1)[-1].lower())
+
+
+V2_LITE = published("deepseek-ai/DeepSeek-V2-Lite")
+MIXTRAL = published("mistralai/Mixtral-8x7B-v0.1")
+GPT_OSS = published("openai/gpt-oss-20b")
+SUPER = published("nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-FP8")
+GRANITE = published("ibm-granite/granite-4.0-h-small")
+QWEN = published("Qwen/Qwen3.5-35B-A3B")
+ALL = {
+    model: shape
+    for model in TABLE
+    if (shape := published(model)).experts or shape.latent or shape.state
+}
+
+
+def iteration(**counts):
+    """Return a plan of one iteration with these counts and no other."""
+    all_counts = dict.fromkeys(Schedule.__dataclass_fields__, 0) | {"iterations": 1} | counts
+    return Schedule(**{name: np.array([value]) for name, value in all_counts.items()})
+
+
+def of_token(shape):
+    """Return the work that a second token adds, in expectation, beside the first."""
+    one, two = (work(shape, iteration(prompt_tokens=n)) for n in (1, 2))
+    return (two.gemm_flops - one.gemm_flops).item()
+
+
+def matrices(*shapes):
+    """Return the FLOPs of a token's products with matrices of these shapes."""
+    return 2 * sum(rows * columns for rows, columns in shapes)
+
+
+def test_linear_layers_of_deepseek_v2_lite_layer_by_layer():
+    """Its paper (arXiv 2405.04434), appendix B: latent vectors, two shared experts, six of 64."""
+    attention = [(2048, 16 * 192), (2048, 512 + 64), (512, 16 * (128 + 128)), (16 * 128, 2048)]
+    dense = [(2048, 10944), (2048, 10944), (10944, 2048)]
+    experts = [(2048, 64)] + 3 * (6 + 2) * [(2048, 1408)]
+    flops = 27 * matrices(*attention) + matrices(*dense) + 26 * matrices(*experts)
+    assert of_token(V2_LITE) == flops
+
+
+def test_linear_layers_of_mixtral_layer_by_layer():
+    attention = [(4096, 4096), (4096, 1024), (4096, 1024), (4096, 4096)]
+    experts = [(4096, 8)] + 3 * 2 * [(4096, 14336)]
+    assert of_token(MIXTRAL) == 32 * matrices(*attention, *experts)
+
+
+def test_linear_layers_of_nemotron_super_layer_by_layer():
+    """40 Mamba-2 layers, 8 of attention, 40 of experts that are 1024 wide where tokens are 4096."""
+    inner, groups = 128 * 64, 8 * 128
+    mamba = [(4096, inner), (4096, inner + 2 * groups), (4096, 128), (inner, 4096)]
+    attention = [(4096, 32 * 128), (4096, 2 * 2 * 128), (32 * 128, 4096)]
+    experts = [(4096, 512), (4096, 1024), (1024, 4096), (4096, 5376), (5376, 4096)]
+    experts += 22 * [(1024, 2688), (2688, 1024)]
+    flops = 40 * matrices(*mamba) + 8 * matrices(*attention) + 40 * matrices(*experts)
+    assert of_token(SUPER) == flops
+
+
+def test_latent_attention_is_expanded_for_prompts_and_absorbed_in_decode():
+    prompt = work(V2_LITE, iteration(prompt_tokens=1, prompt_pairs=1000, prompt_context=1000))
+    assert prompt.prompt_flops == 1000 * 27 * 16 * (2 * 192 + 2 * 128)
+    assert prompt.prompt_bytes == (1000 + 2) * 27 * (512 + 64) * 2
+    decode = work(V2_LITE, iteration(decodes=3, decode_context=900))
+    assert decode.decode_flops == 900 * 27 * 16 * (2 * (512 + 64) + 2 * 512)
+    assert decode.kv_bytes == (900 + 3) * 27 * (512 + 64) * 2
+    assert decode.kv_bytes_growth == 3 * 27 * (512 + 64) * 2
+    assert decode.queries_per_kv_head == 16  # one vector serves all heads
+    assert decode.wide_heads == 0
+
+
+def test_states_are_read_and_written_by_every_sequence_and_grow_by_nothing():
+    state_bytes = 36 * (128 * 64 * 128 + (128 * 64 + 2 * 128) * 3) * 2
+    assert GRANITE.state_bytes == state_bytes
+    cached = 4 * 2 * 8 * 128 * 2
+    decode = work(GRANITE, iteration(decodes=5, decode_context=700))
+    assert decode.kv_bytes == (700 + 5) * cached + 5 * 2 * state_bytes
+    assert decode.kv_bytes_growth == 5 * cached
+    assert decode.decode_flops == 4 * 700 * 4 * 4096 + 5 * scan.decode_flops(GRANITE.state)
+    prompt = work(GRANITE, iteration(prompt_tokens=10, prompts=2))
+    assert prompt.prompt_bytes == 10 * 2 * cached + 2 * 2 * state_bytes + (
+        10 * scan.prompt_bytes(GRANITE.state)
+    )
+
+
+def test_scan_of_a_chunk_is_the_sum_of_its_products():
+    """One layer of Granite 4 H Small: C with B, that with inputs, states made and asked."""
+    chunk, inner, state = 256, 128 * 64, 128
+    c_b, with_inputs = 2 * chunk * chunk * state, 2 * chunk * chunk * inner
+    states = 2 * (2 * chunk * inner * state)
+    assert chunk * scan.prompt_flops(GRANITE.state) == 36 * (c_b + with_inputs + states)
+    passed = 4 * 4 * inner * state  # four times, of four bytes
+    assert chunk * scan.prompt_bytes(GRANITE.state) == 36 * passed
+
+
+def test_delta_rule_does_more_than_mamba_for_the_same_state():
+    plain = replace(QWEN.state, delta_rule=False)
+    assert scan.decode_flops(QWEN.state) == 7 / 5 * scan.decode_flops(plain)
+    assert scan.prompt_flops(QWEN.state) > scan.prompt_flops(plain)
+    assert QWEN.state.projected - plain.projected == QWEN.state.heads
+    assert QWEN.state_bytes > replace(QWEN, state=replace(QWEN.state, float32=False)).state_bytes
+
+
+def weights_read(shape, tokens):
+    return work(shape, iteration(prompt_tokens=tokens)).weight_bytes.item()
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_one_token_reads_what_it_is_multiplied_with(model):
+    shape = ALL[model]
+    assert weights_read(shape, 1) == pytest.approx(2 * shape.token_weights, rel=1e-12)
+
+
+@given(st.sampled_from(sorted(ALL)), st.integers(0, 5000), st.integers(1, 5000))
+def test_weights_read_rise_with_tokens_and_never_pass_all(model, tokens, more):
+    few, many = (weights_read(ALL[model], n) for n in (tokens, tokens + more))
+    assert 0 < few <= many <= 2 * ALL[model].linear_weights
+
+
+@pytest.mark.parametrize("tokens", [1, 2, 7, 40])
+@pytest.mark.parametrize("shape", [MIXTRAL, GPT_OSS, V2_LITE], ids=lambda shape: shape.id)
+def test_experts_touched_are_those_that_drawn_tokens_touch(shape, tokens):
+    """Each token draws its experts without putting back, as top-k does."""
+    rng, e = np.random.default_rng(0), shape.experts
+    draws = rng.random((4000, tokens, e.count)).argsort(axis=2)[:, :, : e.per_token]
+    drawn = np.mean([np.unique(layer).size for layer in draws])
+    missed = untouched_bytes(as_shard(shape), np.array([float(tokens)])).item()
+    touched = e.count * (1 - missed / as_shard(shape).routed_weight_bytes)
+    assert touched == pytest.approx(drawn, rel=0.01)
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_parts_hold_the_whole_with_routers_and_latent_vectors_on_each(model):
+    """KV heads and groups aside, of which several GPUs have the same where they are few."""
+    shape = ALL[model]
+    for gpus in possible(shape):
+        whole = replace(shape, kv_heads=max(shape.kv_heads, gpus) if not shape.latent else 1)
+        if shape.state:
+            groups = max(shape.state.groups, gpus)
+            whole = replace(whole, state=replace(shape.state, groups=groups))
+        part, repeated = shard(shape, gpus), 0
+        if e := shape.experts:
+            repeated += e.layers * shape.hidden * (e.count + 2 * e.width)
+        if latent := shape.latent:
+            down = latent.cached + (latent.query_rank or 0)
+            repeated += shape.attention_layers * shape.hidden * down
+        assert gpus * part.linear_weights == whole.linear_weights + (gpus - 1) * repeated
+        assert gpus * part.routed_weights == shape.routed_weights
+        if shape.latent:  # each has the whole cache
+            assert part.cached_elements == shape.cached_elements
+
+
+@pytest.mark.parametrize("model", ALL)
+def test_matrices_move_at_least_what_the_layers_before_and_after_them_hold(model):
+    shape = ALL[model]
+    mixers, ffns = mixer_traffic(shape), feed_forward_traffic(shape)
+    layers = shape.ffn_layers + shape.expert_layers
+    for moved, count in ((mixers, shape.attention_layers + shape.state_layers), (ffns, layers)):
+        assert min(moved.inputs, moved.outputs) >= count * shape.hidden
+        assert moved.elementwise >= 4 * count * shape.hidden
+
+
+def test_traffic_of_a_layer_of_experts_by_hand():
+    """Mixtral: router, and two experts of gate, up and down, whose inputs are copied."""
+    moved = feed_forward_traffic(
+        replace(MIXTRAL, layers=1, experts=replace(MIXTRAL.experts, layers=1))
+    )
+    assert moved.inputs == 4096 + 2 * (4096 + 14336)
+    assert moved.outputs == 8 + 2 * (2 * 14336 + 4096)
+    assert moved.elementwise == 4 * 4096 + 2 * 3 * 14336 + 2 * (1 + 2) * 4096
