@@ -89,8 +89,10 @@ lint: .venv/ready-test
 docs: .venv/ready-test
 	$(BIN)/sweetspot reference --out-dir docs
 
+CONSTANTS := workflow/sweetspot/simulator/constants
 calibration: env
-	$(BIN)/sweetspot calibrate --out workflow/sweetspot/simulator/constants/calibrations/h100-sxm.json
+	$(BIN)/sweetspot calibrate --board-out $(CONSTANTS)/boards/h100-sxm.json \
+	  --engine-out $(CONSTANTS)/engines/tensorrt-llm.json
 
 kernels: env
 	$(BIN)/sweetspot kernels --out workflow/sweetspot/simulator/constants/kernels.json \

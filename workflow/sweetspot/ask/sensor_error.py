@@ -68,13 +68,13 @@ def read_grid(
     board: Gpu, constants: Constants, progress: Callable[[str], None] = lambda model: None
 ) -> GridReadings:
     """Return the sensor's readings of 13 x 49 cells; `progress` is called with each model."""
-    idle_w = constants.run_overhead_w
-    bare = replace(constants, run_overhead_s=0.0)
+    idle_w = constants.engine.run_overhead_w
+    bare = constants.having(run_overhead_s=0.0)
     rows = []
     for model in published.table5()["model"]:
         progress(model)
         deployment = deploy(model, board).with_constants(bare)
-        physics = deployment.with_constants(replace(bare, request_energy_j=0.0))
+        physics = deployment.with_constants(bare.having(request_energy_j=0.0))
         rows += [
             {
                 "model": model,
@@ -97,7 +97,7 @@ def read_grid(
             "without_tail": _alpha5(cells, NONE),
         }
     )
-    return GridReadings(cells, alpha5.loc[stated.index], idle_w, constants.request_energy_j)
+    return GridReadings(cells, alpha5.loc[stated.index], idle_w, constants.engine.request_energy_j)
 
 
 def _run(deployment: Deployment, inputs: int, outputs: int) -> Simulation:

@@ -23,6 +23,7 @@ class Architecture:
         id: readable and path-safe; the same in paths, rows, logs and plots.
         ffn: width of the feed-forward layer (of each branch, where it is gated).
         gated_ffn: three FFN matrices (gate, up, down) instead of two.
+        offset_norms: norms in a layer, as wide as it, whose weight is an offset to 1 (Gemma's).
         attention_bias: whether the Q, K and V projections carry biases.
         attention_output_bias: whether the attention's output projection carries one.
         mlp_bias: whether the feed-forward matrices carry biases.
@@ -52,6 +53,7 @@ class Architecture:
     tied_embeddings: bool
     max_positions: int
     positions: Positions
+    offset_norms: int = 0
     attention_bias: bool = False
     attention_output_bias: bool = False
     mlp_bias: bool = False

@@ -33,6 +33,7 @@ class Gpu:
             where a board has none or only a bridge to one neighbour.
         pcie_bytes_per_s: PCIe, both directions together.
         max_clock_mhz: highest clock of the multiprocessors.
+        clock_share: highest clock that it may run at, as a share of what it can.
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -47,6 +48,7 @@ class Gpu:
     nvlink_bytes_per_s: float | None = None
     pcie_bytes_per_s: float = 0.0
     max_clock_mhz: float = 0.0
+    clock_share: float = 1.0
     source: str = ""
 
     def is_called(self, nvml_name: str) -> bool:

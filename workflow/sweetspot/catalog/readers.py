@@ -44,6 +44,7 @@ class Layout:
             where it may not be.
         gated_ffn: whether the feed-forward layer has a gate.
         qkv_bias, output_bias, mlp_bias: the key of a flag, or what it always is.
+        offset_norms: how many norms of Gemma's kind a layer has.
         windows: which layers slide.
         experts: which layers have experts, and how many; None if none ever has.
         latent: whether keys and values are compressed.
@@ -64,6 +65,7 @@ class Layout:
     qkv_bias: str | bool = "attention_bias"
     output_bias: str | bool = "attention_bias"
     mlp_bias: str | bool = "mlp_bias"
+    offset_norms: int = 0
     windows: WindowRule = no_windows
     experts: ExpertRule | None = None
     latent: bool = False
@@ -106,6 +108,7 @@ class Layout:
             tied_embeddings=fields.flag("tie_word_embeddings"),
             max_positions=fields.size(*self.max_positions),
             positions=self.positions,
+            offset_norms=self.offset_norms,
             attention_bias=self._flag(fields, self.qkv_bias) and not latent,
             attention_output_bias=self._flag(fields, self.output_bias),
             mlp_bias=self._flag(fields, self.mlp_bias),

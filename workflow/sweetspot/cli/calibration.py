@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.deployment import flags_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # it loads much that other commands do without
@@ -50,7 +49,9 @@ def add_commands(commands: Commands) -> None:
         help="cells.csv of a run, or records.jsonl of a campaign",
     )
     add("--gpu", metavar="NAME", help="catalog id; whose cells")
-    add("--out", type=Path, required=True, metavar="FILE", help="calibration file (JSON)")
+    add("--out", type=Path, metavar="FILE", help="calibration file (JSON): engine and board")
+    add("--board-out", type=Path, metavar="FILE", help="the board's constants alone")
+    add("--engine-out", type=Path, metavar="FILE", help="the engine's constants alone")
     add(
         "--hold-out",
         type=int,
@@ -76,14 +77,24 @@ def _calibrate(arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
     elif arguments.gpu is None:
         raise InputError("--cells needs --gpu: the GPU whose cells are taken")
-    make_folder(arguments.out.parent)  # a mistake shows now, not after a minute of fitting
+    places = {
+        part: path
+        for part in ("out", "board_out", "engine_out")
+        if (path := getattr(arguments, part)) is not None
+    }
+    if not places:
+        raise InputError("nothing to write; name --out, --board-out or --engine-out")
+    for path in places.values():  # a mistake shows now, not after a minute of fitting
+        make_folder(path.parent)
     found = _fitted(arguments)
-    text = found.model_dump_json(indent=2) + "\n"
-    write_text_atomic(arguments.out, text)
+    for part, path in places.items():
+        kept = {"board_out": "board", "engine_out": "engine"}.get(part)
+        written = found if kept is None else found.only(kept)  # type: ignore[arg-type]
+        write_text_atomic(path, written.model_dump_json(indent=2) + "\n")
     if arguments.json:
         print(json.dumps(found.model_dump(mode="json")))
     else:
-        _print(found, arguments.out)
+        _print(found, next(iter(places.values())))
 
 
 def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
@@ -102,8 +113,6 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
 
 
 def _print(found: "CalibrationFile", out: Path) -> None:
-    from sweetspot.simulator.deployment.deployment import TRAITS
-
     print(f"{found.name} ({found.level}), fitted to {', '.join(found.seen)}")
     for name, error in found.held_out_errors_percent.items():
         print(f"mean error on cells held out, {name}: {error:.2f} %")
@@ -118,5 +127,4 @@ def _print(found: "CalibrationFile", out: Path) -> None:
         )
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
-    command = ["predict", "--calibration", str(out), *flags_of(TRAITS[found.engine])]
-    print(f"use it: sweetspot {shlex.join(command)} ...")
+    print(f"use it: sweetspot {shlex.join(['predict', '--calibration', str(out)])} ...")

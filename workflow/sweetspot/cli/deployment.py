@@ -1,12 +1,11 @@
 """Options that say what is deployed, as the sections of the configuration describe them."""
 
 import argparse
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sweetspot.config import Section, Traits
+    from sweetspot.config import Section
 
 ALSO = {"tensor_parallel": ("--tp",)}
 """Short forms of options, by key."""
@@ -52,15 +51,6 @@ def given(arguments: argparse.Namespace, *sections: "type[Section]") -> dict[str
         for name in section.model_fields
         if values.get(name) is not None
     }
-
-
-def flags_of(traits: "Traits") -> list[str]:
-    """Return the options with which a command simulates these."""
-    stated: Mapping[str, Any] = traits.model_dump(exclude_defaults=True)
-    flags = []
-    for name, value in stated.items():
-        flags += [_option(name)] if value is True else [_option(name), str(value)]
-    return flags
 
 
 def _add_section(group: Any, section: "type[Section]") -> None:

@@ -14,8 +14,12 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
-from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
-from sweetspot.simulator.deployment.deployment import TRAITS, Deployment
+from sweetspot.simulator.constants.calibration_file import (
+    Calibration,
+    engine_traits,
+    load_calibration,
+)
+from sweetspot.simulator.deployment.deployment import Deployment
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 2
@@ -73,7 +77,7 @@ class Settings:
             calibration=self.calibration or load_calibration(self.gpu),
             limits=self.limits,
             precision=self.precision,
-            traits=TRAITS.get(self.engine, self.traits),
+            traits=engine_traits(self.engine),
         )
 
     @cached_property

@@ -21,12 +21,16 @@ class Simulation:
         iterations: forward passes of the model.
         output_tokens: tokens generated, all requests together.
         max_concurrency: most requests that the limits let be in flight at once.
+        clock_share: mean clock of iterations, as a share of the board's highest.
+        host_bound_share: share of the iterations' time in which the GPU waits for the host.
     """
 
     trace: PowerTrace
     iterations: int
     output_tokens: int
     max_concurrency: int
+    clock_share: float
+    host_bound_share: float
 
     @property
     def energy_j(self) -> float:
@@ -60,8 +64,9 @@ def simulate(
         requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds
     )
     segments = cost(work(part, plan, bounds.graphs), deployment.gpu, constants)
-    duration_s = np.append(segments.duration_s, constants.run_overhead_s)
-    power_w = np.append(segments.energy_j / segments.duration_s, constants.run_overhead_w)
+    engine = constants.engine
+    duration_s = np.append(segments.duration_s, engine.run_overhead_s)
+    power_w = np.append(segments.energy_j / segments.duration_s, engine.run_overhead_w)
     edges_s = np.concatenate([[0.0], np.cumsum(duration_s)])
     return Simulation(
         trace=PowerTrace(
@@ -70,4 +75,6 @@ def simulate(
         iterations=int(plan.iterations.sum()),
         output_tokens=plan.output_tokens,
         max_concurrency=concurrency,
+        clock_share=float(segments.full_clock_s.sum() / segments.duration_s.sum()),
+        host_bound_share=float(segments.host_s.sum() / segments.duration_s.sum()),
     )

@@ -21,9 +21,11 @@ class Served:
         duration_s: from the first arrival to the last token.
         energy_j: of the whole time.
         idle_s: time in which no request was in flight.
-        idle_energy_j: energy of that time, at the constant `active_power_w`: the clocks stay up.
+        idle_energy_j: energy of that time: the clocks stay up.
         iterations: forward passes of the model.
         pauses: how often a request lost its KV cache (MAX_UTILIZATION).
+        clock_share: mean clock of the time not idle, as a share of the board's highest.
+        host_bound_share: share of the time not idle in which the GPU waits for the host.
         mean_batch: requests in an iteration, on average over the time that was not idle.
         max_batch: the most there were.
         max_sequence_tokens: the longest I + O.
@@ -43,6 +45,8 @@ class Served:
     idle_energy_j: float
     iterations: int
     pauses: int
+    clock_share: float
+    host_bound_share: float
     mean_batch: float
     max_batch: int
     max_sequence_tokens: int
@@ -86,18 +90,21 @@ class Totals:
         self.requests = self._input_tokens = self._output_tokens = 0
         self._iterations = self._max_batch = self._max_sequence_tokens = 0
         self._busy_s = self._busy_j = self._idle_s = self._idle_j = self._batch_s = 0.0
+        self._full_clock_s = self._host_s = 0.0
         self._first_token, self._per_token = LatencySketch(), LatencySketch()
         self._end_to_end = LatencySketch()
 
     def add(self, segment: Segment, ran: Ran, begin_s: float) -> None:
         """Add a segment that began at `begin_s` of the run."""
-        iterations, duration_s, energy_j = ran
+        iterations, duration_s, energy_j, full_clock_s, host_s = ran
         if iterations:
             batch = segment.decodes + segment.prompts
             self._iterations += iterations
             self._busy_s += duration_s
             self._busy_j += energy_j
             self._batch_s += batch * duration_s
+            self._full_clock_s += full_clock_s
+            self._host_s += host_s
             if batch > self._max_batch:
                 self._max_batch = batch
         else:
@@ -134,6 +141,8 @@ class Totals:
             idle_energy_j=self._idle_j,
             iterations=self._iterations,
             pauses=pauses,
+            clock_share=self._full_clock_s / self._busy_s,
+            host_bound_share=self._host_s / self._busy_s,
             mean_batch=self._batch_s / self._busy_s,
             max_batch=self._max_batch,
             max_sequence_tokens=self._max_sequence_tokens,

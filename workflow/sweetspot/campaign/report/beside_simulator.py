@@ -1,4 +1,4 @@
-"""A campaign's cells beside the simulator's, with constants that were fitted to none of them."""
+"""A campaign's cells beside the simulator's, with the constants that ship."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,8 +13,9 @@ from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.markdown import table
 from sweetspot.simulator.accuracy.measured import Measured, read_measured
-from sweetspot.simulator.calibration.to_cells import shipped_constants
+from sweetspot.simulator.calibration.to_cells import own_constants
 from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.constants import Constants
 
 _FIGURE = "beside_simulator"
 _HEADER = (
@@ -29,8 +30,9 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
         measured = read_measured(data)
     except InputError as error:
         return f"Not compared: {error}."
-    own, cells = measured.own, simulated_beside(measured)
-    calibration = load_calibration(own.board)
+    own = measured.own
+    calibration = load_calibration(own.board, engine=own.engine)
+    cells = simulated_beside(measured, calibration.constants)
     provenance = (
         f"measured · {own.engine} · {own.board.id} · {len(cells)} cells · simulated with"
         f" constants: {calibration.name} ({calibration.level})"
@@ -39,8 +41,8 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
     save(beside_figure(cells, style, models, provenance), out / _FIGURE, style.dpi)
     return "\n\n".join(
         [
-            f"Constants: {calibration.name} ({calibration.level}); none of them was fitted to these"
-            " cells. What they were fitted to is of TensorRT-LLM.",
+            f"Constants: {calibration.name} ({calibration.level}), fitted to"
+            f" {', '.join(calibration.seen) or 'nothing'}.",
             f"Mean error of energy per token and of throughput: {_mean_errors(cells)}.",
             f"![Simulated against measured]({_FIGURE}.png)",
             table(_HEADER, [_row(row) for row in cells.to_dict("records")]),
@@ -48,9 +50,9 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
     )
 
 
-def simulated_beside(measured: Measured) -> pd.DataFrame:
+def simulated_beside(measured: Measured, constants: Constants) -> pd.DataFrame:
     """Return the cells with the simulator's numbers beside them, `simulated_` in front."""
-    constants = shipped_constants(measured.own)
+    constants = own_constants(measured.own, constants)
     energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets)
     cells = measured.own.cells
     return cells.assign(

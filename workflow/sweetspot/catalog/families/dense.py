@@ -15,6 +15,7 @@ LLAMA = Layout()
 QWEN2 = Layout(qkv_bias=True, output_bias=False, windows=from_layer_on)
 _QWEN3 = Layout(windows=from_layer_on)
 _PATTERN = Layout(windows=by_pattern)
+_GEMMA = replace(_PATTERN, offset_norms=4)
 # biases of Q, K and V alone, where there are any
 _QKV_BIAS = Layout(output_bias=False)
 
@@ -163,7 +164,7 @@ DENSE: dict[str, Family] = {
     "gemma": Family(
         name="Gemma",
         causal_lm="GemmaForCausalLM",
-        read=LLAMA,
+        read=replace(LLAMA, offset_norms=2),
         defaults={
             "vocab_size": 256000,
             "intermediate_size": 24576,
@@ -177,17 +178,20 @@ DENSE: dict[str, Family] = {
     "gemma2": Family(
         name="Gemma 2",
         causal_lm="Gemma2ForCausalLM",
-        read=_PATTERN,
+        read=_GEMMA,
         defaults=_GEMMA2,
         nested=sizes(2304, 26, 8),
     ),
     "vaultgemma": Family(
-        name="VaultGemma", causal_lm="VaultGemmaForCausalLM", read=_PATTERN, defaults=_GEMMA2
+        name="VaultGemma",
+        causal_lm="VaultGemmaForCausalLM",
+        read=replace(_PATTERN, offset_norms=2),
+        defaults=_GEMMA2,
     ),
     "gemma3_text": Family(
         name="Gemma 3",
         causal_lm="Gemma3ForCausalLM",
-        read=_PATTERN,
+        read=_GEMMA,
         defaults={
             "vocab_size": 262208,
             "intermediate_size": 9216,

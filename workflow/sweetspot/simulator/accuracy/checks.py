@@ -19,7 +19,7 @@ from sweetspot.simulator.accuracy.throughput import fp8_throughput, shared_throu
 from sweetspot.simulator.calibration.fit import Fit, fit_constants, fit_from_several, misfit
 from sweetspot.simulator.calibration.to_published import SURFACES, THROUGHPUT, THROUGHPUT_MODEL
 from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.constants.constants import stated_constants
+from sweetspot.simulator.constants.constants import stated_on
 
 # One of each kind of attention: heads of 80 that pad, none of them shared; shared heads of 128, and
 # the model whose throughput is known; shared heads of 256.
@@ -121,7 +121,7 @@ def headline_figures(e: Evaluation) -> Row:
 
 def throughput_from_data_sheet(e: Evaluation) -> Row:
     """Throughput with the constants that kernel tables and data sheets state."""
-    error = e.throughput.mean_error_percent(e.board, stated_constants())
+    error = e.throughput.mean_error_percent(e.board, stated_on(e.board))
     return Row(
         "throughput of Llama 3.1 8B, nothing fitted",
         "data sheet",
@@ -133,7 +133,7 @@ def throughput_from_data_sheet(e: Evaluation) -> Row:
 
 def energy_from_data_sheet(e: Evaluation) -> Row:
     """Energy with the constants that kernel tables and data sheets state; no target."""
-    error = e.surfaces.mean_error_percent(e.board, stated_constants())
+    error = e.surfaces.mean_error_percent(e.board, stated_on(e.board))
     return Row(
         "energy on the surfaces, nothing fitted", "data sheet", (), True, (Figure("mean", error),)
     )
@@ -161,11 +161,11 @@ def joint_calibration(e: Evaluation) -> Row:
     energy, throughput = (
         target.mean_error_percent(e.board, found) for target in (e.surfaces, e.throughput)
     )
-    energy_j, duration_s = e.surfaces.runs.energy_and_duration(e.board, found)
-    power_w = energy_j / duration_s
+    taken = e.surfaces.runs.taken(e.board, found)
+    power_w = taken.energy_j / taken.duration_s
     limit_w = e.board.power_limit_w
     ships, targets = load_calibration(e.board).constants, e.targets(e.names)
-    cost_percent = 100 * (misfit(e.board, targets, ships) / e.joint.objective - 1)
+    cost_percent = 100 * (misfit(e.board, targets, e.joint, ships) / e.joint.objective - 1)
     apart = [t.ratios(e.board, ships) / t.ratios(e.board, found) - 1 for t in targets]
     return _row(
         "joint: surfaces and throughput at once",

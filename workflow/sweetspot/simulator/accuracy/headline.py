@@ -44,6 +44,6 @@ def _efficiency(row: dict[Hashable, Any], board: Gpu, constants: Constants) -> f
         max_batch_size=int(row["max_batch_size"]),
     )
     runs = lay_out(cells, deployments_of(cells, board, Limits()))
-    energy_j, _ = runs.energy_and_duration(board, constants)
-    efficiency = runs.total_output_tokens / energy_j
+    taken = runs.taken(board, constants)
+    efficiency = runs.total_output_tokens / taken.energy_j
     return float(efficiency.min() if row["statistic"] == "min" else efficiency.max())

@@ -8,17 +8,16 @@ import numpy as np
 
 from sweetspot.errors import InputError
 from sweetspot.simulator.accuracy.evaluation import Figure, Row
-from sweetspot.simulator.calibration.fit import Fit, Target
+from sweetspot.simulator.calibration.fit import Fit, Target, fit_from_several
 from sweetspot.simulator.calibration.layout import BoolArray
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.calibration.to_cells import (
     fit_own,
     held_out_cells,
+    own_constants,
     own_targets,
-    shipped_constants,
 )
-from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.constants.constants import Constants, stated_on
 from sweetspot.simulator.cost.work import FloatArray
 
 RECORDS = "records.jsonl"
@@ -39,7 +38,8 @@ class Measured:
 
     def fitted_without(self, left_out: BoolArray) -> Fit:
         """Return the fit to the other cells."""
-        return fit_own(self.own, [target.only(~left_out) for target in self.targets])
+        kept = [target.only(~left_out) for target in self.targets]
+        return fit_own(self.own, kept, fit_from_several)
 
 
 def read_measured(folder: Path) -> Measured:
@@ -63,21 +63,21 @@ def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
         InputError: as `read_measured`.
     """
     measured = read_measured(folder)
-    yield f"measured-{measured.name}", lambda: as_it_ships(measured)
+    yield f"measured-{measured.name}", lambda: nothing_fitted(measured)
     yield f"measured-{measured.name}-other-cells", lambda: from_other_cells(measured)
     yield f"measured-{measured.name}-other-models", lambda: from_other_models(measured)
 
 
-def as_it_ships(measured: Measured) -> Row:
-    """The shipped calibration of the GPU, fitted to none of these cells."""
-    shipped = load_calibration(measured.own.board)
-    errors = measured.errors_percent(shipped_constants(measured.own))
+def nothing_fitted(measured: Measured) -> Row:
+    """Constants that data sheets, kernel tables and others' profiles state, and the idle board."""
+    own = measured.own
+    stated = own_constants(own, stated_on(own.board, own.engine))
     return Row(
         f"{_what(measured)}: nothing fitted to them",
-        shipped.level,
-        shipped.seen,
+        "data sheet",
+        ("active_power_w: the board before each cell",),
         True,
-        _figures(measured, errors),
+        _figures(measured, measured.errors_percent(stated)),
     )
 
 

@@ -12,12 +12,7 @@ from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.calibration.fit import Target
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
-from sweetspot.simulator.constants.constants import (
-    REFERENCE_GPU,
-    Constants,
-    stated_constants,
-    transfer,
-)
+from sweetspot.simulator.constants.constants import stated_on
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 # Weights fill these boards but for a few GB. What batch and token limits NVIDIA's tuned engines had
@@ -59,7 +54,7 @@ def serving_errors() -> pd.DataFrame:
         target = Target(model, runs, values, "throughput_tokens_per_s")
         frames.append(
             group.assign(
-                ratio=target.ratios(board, _stated(board.id)), seen=(model, gpu_id, gpus) == SEEN
+                ratio=target.ratios(board, stated_on(board)), seen=(model, gpu_id, gpus) == SEEN
             )
         )
     return pd.concat(frames, ignore_index=True)
@@ -81,10 +76,6 @@ def shared_throughput(e: Evaluation) -> Row:
         chosen,
         ["gpu", "tensor_parallel"],
     )
-
-
-def _stated(gpu_id: str) -> Constants:
-    return transfer(stated_constants(), gpu(REFERENCE_GPU), gpu(gpu_id))
 
 
 def _predicted(found: pd.DataFrame) -> pd.DataFrame:

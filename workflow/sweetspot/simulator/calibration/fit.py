@@ -6,23 +6,30 @@ or of the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, Literal
 
 import numpy as np
 from scipy.optimize import minimize
 
-from sweetspot.catalog import Gpu, gpu
-from sweetspot.simulator.calibration.layout import BIN_WIDTH, BoolArray, Runs, condensed, joined
+from sweetspot.catalog import Gpu
+from sweetspot.simulator.calibration.layout import (
+    BIN_WIDTH,
+    BoolArray,
+    Runs,
+    Taken,
+    condensed,
+    joined,
+)
 from sweetspot.simulator.constants.calibration_file import Search, Starts
 from sweetspot.simulator.constants.constants import (
     FITTED,
-    REFERENCE_GPU,
+    METADATA,
     Constants,
-    at_bound,
-    stated_constants,
-    transfer,
+    scales,
+    stated_on,
 )
 from sweetspot.simulator.cost.dual import mapped, variable
 from sweetspot.simulator.cost.work import FloatArray
@@ -43,10 +50,6 @@ MISFIT_SHARE = 0.01
 # Singular values below this share of the largest one are taken for it.
 FLOOR = 1e-9
 
-_META = {f.name: f.metadata for f in fields(Constants)}
-_LOW = [float(_META[name]["low"]) for name in FITTED]
-_WIDTH = [float(_META[name]["high"] - _META[name]["low"]) for name in FITTED]
-
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Target:
@@ -54,25 +57,28 @@ class Target:
 
     Attributes:
         name: what they are, as calibrations and evaluations name it.
-        quantity: energy in J per output token, or output tokens per second.
+        quantity: energy in J per output token, output tokens per second, or the mean clock as a
+            share of the board's highest.
         weight: of a relative error, against 1 for that of a cell's energy.
     """
 
     name: str
     runs: Runs
     values: FloatArray
-    quantity: Literal["energy_per_token_j", "throughput_tokens_per_s"]
+    quantity: Literal["energy_per_token_j", "throughput_tokens_per_s", "clock_share"]
     weight: float = 1.0
 
     def ratios(self, board: Gpu, constants: Constants) -> FloatArray:
         """Return simulated over target, one per run."""
-        return self.ratios_of(*self.runs.energy_and_duration(board, constants))
+        return self.ratios_of(self.runs.taken(board, constants))
 
-    def ratios_of(self, energy_j: FloatArray, duration_s: FloatArray) -> FloatArray:
-        """Return the same from what the runs take, each (runs,)."""
+    def ratios_of(self, taken: Taken) -> FloatArray:
+        """Return the same from what the runs take."""
         tokens = self.runs.total_output_tokens
+        if self.quantity == "clock_share":
+            return taken.clock_share / self.values
         energy = self.quantity == "energy_per_token_j"
-        return (energy_j / tokens if energy else tokens / duration_s) / self.values
+        return (taken.energy_j / tokens if energy else tokens / taken.duration_s) / self.values
 
     def errors_percent(self, board: Gpu, constants: Constants) -> FloatArray:
         """Return absolute relative errors in %, one per run."""
@@ -119,6 +125,7 @@ class Fit:
 
     Attributes:
         constants: all of them, held ones included.
+        fitted: names of those that were not held.
         at_bound: names of those that the data pushed to a bound.
         jacobian: (residuals of data, fitted constants) of weighted, softened relative errors, in
             shares of the bounds' width.
@@ -129,6 +136,7 @@ class Fit:
     """
 
     constants: Constants
+    fitted: tuple[str, ...]
     at_bound: tuple[str, ...]
     jacobian: FloatArray
     cost: float
@@ -148,7 +156,7 @@ class Fit:
         play = np.sqrt(2 * MISFIT_SHARE * self.cost * variance)
         return Identifiability(
             condition_number=float(singular[0] / singular[-1]),
-            play=dict(zip(FITTED, play.tolist(), strict=True)),
+            play=dict(zip(self.fitted, play.tolist(), strict=True)),
             at_bound=self.at_bound,
         )
 
@@ -157,8 +165,10 @@ def fit_constants(
     board: Gpu,
     targets: Sequence[Target],
     *,
+    names: Sequence[str] = FITTED,
     held: Constants | None = None,
     start: Constants | None = None,
+    prior: Constants | None = None,
 ) -> Fit:
     """Return the constants with the smallest relative errors on all targets, within the bounds.
 
@@ -172,13 +182,16 @@ def fit_constants(
     Args:
         board: the GPU whose constants these are.
         targets: condensed ones make it quick.
-        held: the board's constants, for those that no fit changes; None for the stated ones.
+        names: constants that are fitted.
+        held: all others; None for the stated ones.
         start: where the search begins; None for the stated constants.
+        prior: what the data leave open stays near these; None for the stated constants.
     """
-    reference = gpu(REFERENCE_GPU)
-    held = stated_constants() if held is None else transfer(held, board, reference)
-    first = stated_constants() if start is None else transfer(start, board, reference)
-    prior = shares_of(stated_constants())
+    space = Space(board, tuple(names))
+    stated = stated_on(board) if prior is None else prior
+    centre = space.shares_of(stated)
+    held = stated if held is None else held
+    first = centre if start is None else space.shares_of(start)
     runs = joined([t.runs for t in targets])
     ends = np.cumsum([t.values.size for t in targets])
     # Having freed one large array, glibc keeps as much memory from then on. Else arrays of a few
@@ -187,39 +200,39 @@ def fit_constants(
 
     def errors(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return weighted errors of the data, and their Jacobian."""
-        varied = [variable(n, share) for n, share in zip(FITTED, shares.tolist(), strict=True)]
-        candidate = transfer(at_shares(varied, held), reference, board)
-        taken = runs.energy_and_duration(board, candidate)
-        parts = []
+        varied = [variable(n, share) for n, share in zip(names, shares.tolist(), strict=True)]
+        taken = runs.taken(board, space.at(varied, held))
+        parts: list[Any] = []
         for target, end in zip(targets, ends, strict=True):
             own = slice(end - target.values.size, end)
-            ratios = target.ratios_of(*(mapped(itemgetter(own), each) for each in taken))
+            ratios = target.ratios_of(Taken(*(mapped(itemgetter(own), each) for each in taken)))
             parts.append(target.weight * np.log(ratios))
-        return _joined(parts)
+        values = np.concatenate([part.value for part in parts])
+        return values, np.concatenate([part.jacobian(names) for part in parts])
 
     def objective(shares: FloatArray) -> tuple[float, FloatArray]:
         data, jacobian = errors(shares)
-        pull = PRIOR_WEIGHT * (shares - prior)
+        pull = PRIOR_WEIGHT * (shares - centre)
         slope = jacobian.T @ _soft_slope(data) + PRIOR_WEIGHT * _soft_slope(pull)
         return float(softened(data).sum() + softened(pull).sum()), slope
 
     found = minimize(
         objective,
-        np.clip(shares_of(first), 0.005, 0.995),
+        np.clip(first, 0.005, 0.995),
         jac=True,
-        bounds=[(0.0, 1.0)] * len(FITTED),
+        bounds=[(0.0, 1.0)] * len(names),
         method="SLSQP",
         options={"ftol": TOLERANCE, "maxiter": MAX_STEPS},
     )
     data, jacobian = errors(found.x)
-    best = at_shares(found.x.tolist(), held)
     return Fit(
-        transfer(best, reference, board),
-        tuple(at_bound(best)),
-        jacobian * (1 + (data / SOFT_L1_SCALE) ** 2)[:, None] ** -0.75,
-        float(softened(data).sum()),
-        float(found.fun),
-        Search(bool(found.success), _in_short(found), int(found.nfev)),
+        constants=space.at(found.x.tolist(), held),
+        fitted=space.names,
+        at_bound=space.at_bound(found.x),
+        jacobian=jacobian * (1 + (data / SOFT_L1_SCALE) ** 2)[:, None] ** -0.75,
+        cost=float(softened(data).sum()),
+        objective=float(found.fun),
+        search=Search(bool(found.success), _in_short(found), int(found.nfev)),
     )
 
 
@@ -227,21 +240,28 @@ def fit_from_several(
     board: Gpu,
     targets: Sequence[Target],
     *,
+    names: Sequence[str] = FITTED,
     held: Constants | None = None,
     start: Constants | None = None,
+    prior: Constants | None = None,
 ) -> Fit:
     """Return the best of several fits, `fit_constants` from `start` and from places drawn.
 
     Args:
         board: as `fit_constants`.
         targets: as `fit_constants`.
+        names: as `fit_constants`.
         held: as `fit_constants`.
         start: as `fit_constants`.
+        prior: as `fit_constants`.
     """
-    drawn = np.random.default_rng(0).uniform(0.05, 0.95, (OTHER_STARTS, len(FITTED)))
-    reference = gpu(REFERENCE_GPU)
-    others = [transfer(at_shares(s.tolist(), stated_constants()), reference, board) for s in drawn]
-    fits = [fit_constants(board, targets, held=held, start=s) for s in (start, *others)]
+    space = Space(board, tuple(names))
+    drawn = np.random.default_rng(0).uniform(0.05, 0.95, (OTHER_STARTS, len(names)))
+    others = [space.at(shares.tolist(), stated_on(board)) for shares in drawn]
+    fits = [
+        fit_constants(board, targets, names=names, held=held, start=each, prior=prior)
+        for each in (start, *others)
+    ]
     costs = [fit.objective for fit in fits]
     ratios = [np.concatenate([t.ratios(board, fit.constants) for t in targets]) for fit in fits]
     apart = np.max(ratios, axis=0) / np.min(ratios, axis=0) - 1
@@ -254,12 +274,42 @@ def fit_from_several(
     return replace(fits[costs.index(min(costs))], starts=starts)
 
 
-def misfit(board: Gpu, targets: Sequence[Target], constants: Constants) -> float:
+def misfit(board: Gpu, targets: Sequence[Target], fit: Fit, constants: Constants) -> float:
     """Return the `objective` that a fit to these targets would have at these constants."""
     data = [t.weight * np.log(t.ratios(board, constants)) for t in targets]
-    shares = shares_of(transfer(constants, board, gpu(REFERENCE_GPU)))
-    pull = PRIOR_WEIGHT * (shares - shares_of(stated_constants()))
+    space = Space(board, fit.fitted)
+    pull = PRIOR_WEIGHT * (space.shares_of(constants) - space.shares_of(stated_on(board)))
     return float(softened(np.concatenate([*data, pull])).sum())
+
+
+@dataclass(frozen=True)
+class Space:
+    """Where a fit searches: some constants of a board, each between its bounds, from 0 to 1."""
+
+    board: Gpu
+    names: tuple[str, ...]
+
+    @cached_property
+    def _bounds(self) -> list[tuple[float, float]]:
+        """Return where each begins, and how wide it is."""
+        scale = scales(self.board)
+        metas = [(METADATA[name], scale.get(name, 1.0)) for name in self.names]
+        return [(by * m["low"], by * (m["high"] - m["low"])) for m, by in metas]
+
+    def at(self, shares: Sequence[Any], held: Constants) -> Constants:
+        """Return the constants at these places, the others as they are held."""
+        places = zip(self.names, self._bounds, shares, strict=True)
+        return held.having(**{name: low + share * width for name, (low, width), share in places})
+
+    def shares_of(self, constants: Constants) -> FloatArray:
+        """Return where constants lie."""
+        places = zip(self.names, self._bounds, strict=True)
+        return np.array([(constants.of(name) - low) / width for name, (low, width) in places])
+
+    def at_bound(self, shares: FloatArray) -> tuple[str, ...]:
+        """Return the names of those within 1 % of a bound."""
+        places = zip(self.names, shares.tolist(), strict=True)
+        return tuple(name for name, share in places if not 0.01 < share < 0.99)
 
 
 def softened(errors: FloatArray) -> FloatArray:
@@ -272,24 +322,6 @@ def _soft_slope(errors: FloatArray) -> FloatArray:
     """Return the derivative of `softened`."""
     slope: FloatArray = errors / np.sqrt(1 + (errors / SOFT_L1_SCALE) ** 2)
     return slope
-
-
-def at_shares(shares: Sequence[float], held: Constants) -> Constants:
-    """Return the fitted constants at these places between their bounds (0 to 1)."""
-    values = [low + share * width for low, share, width in zip(_LOW, shares, _WIDTH, strict=True)]
-    return replace(held, **dict(zip(FITTED, values, strict=True)))
-
-
-def shares_of(constants: Constants) -> FloatArray:
-    """Return where the fitted constants lie between their bounds, 0 to 1."""
-    shares: FloatArray = (np.array([getattr(constants, n) for n in FITTED]) - _LOW) / _WIDTH
-    return shares
-
-
-def _joined(parts: Sequence[Any]) -> tuple[FloatArray, FloatArray]:
-    """Return the values of several `Dual`s, and their derivatives by all fitted constants."""
-    values = np.concatenate([part.value for part in parts])
-    return values, np.concatenate([part.jacobian(FITTED) for part in parts])
 
 
 def _in_short(found: Any) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,18 @@ IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
 
+class Taken(NamedTuple):
+    """What runs take; arrays of shape (runs,).
+
+    `energy_j` is that of all GPUs together, `clock_share` the mean clock of iterations as a share
+    of the board's highest.
+    """
+
+    energy_j: FloatArray
+    duration_s: FloatArray
+    clock_share: FloatArray
+
+
 @dataclass(frozen=True, eq=False, slots=True)
 class Runs:
     """Simulated runs.
@@ -42,22 +55,27 @@ class Runs:
     total_output_tokens: FloatArray
     gpus: int = 1
 
-    def energy_and_duration(
-        self, board: Gpu, constants: Constants
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return energy in J, of all GPUs together, and duration in s of each run."""
+    def taken(self, board: Gpu, constants: Constants) -> Taken:
+        """Return what each run takes."""
         segments = cost(self.work, board, constants)
         runs = self.total_output_tokens.size
-        energy_j = _sums(self.run, segments.energy_j, runs)
-        duration_s = _sums(self.run, segments.duration_s, runs)
-        overhead_j = constants.run_overhead_s * constants.run_overhead_w
-        return self.gpus * (energy_j + overhead_j), duration_s + constants.run_overhead_s
+        energy_j, duration_s, full_clock_s = (
+            _sums(self.run, each, runs)
+            for each in (segments.energy_j, segments.duration_s, segments.full_clock_s)
+        )
+        engine = constants.engine
+        overhead_j = engine.run_overhead_s * engine.run_overhead_w
+        return Taken(
+            self.gpus * (energy_j + overhead_j),
+            duration_s + engine.run_overhead_s,
+            full_clock_s / duration_s,
+        )
 
     def only(self, kept: BoolArray) -> "Runs":
         """Return some of the runs; `kept` has one value per run."""
         of_segments = kept[self.run]
         return Runs(
-            _each(self.work, lambda values: values[of_segments]),
+            self.work.only(of_segments),
             (np.cumsum(kept) - 1)[self.run[of_segments]],
             self.total_output_tokens[kept],
             self.gpus,

@@ -11,12 +11,12 @@ from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
 from sweetspot.simulator.calibration.layout import deployments_of
-from sweetspot.simulator.constants.constants import FITTED
-from sweetspot.simulator.deployment.deployment import TRAITS, Deployment
+from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, engine_traits
+from sweetspot.simulator.deployment.deployment import Deployment
 
 MIN_CELLS = 10
-# Whose batching the simulator lays cells out with; `simulator` stands for TensorRT-LLM's.
-ENGINES = (*TRAITS, "simulator")
+# Whose cells are laid out in flight.
+ENGINES = ("tensorrt-llm", "vllm", "simulator")
 _MEASURES = ("energy_j", "duration_s")
 
 
@@ -28,6 +28,7 @@ class OwnCells:
         board: the GPU.
         cells: rows that a fit can take; models are what `load_model` takes.
         engine: what ran them.
+        version: of the engine, if the cells name one.
         simulated: whether a simulator gave the numbers.
         deployments: what served each, within the limits of the manifest beside the file, or the
             paper's. What the engine does is known of one that measures; of simulated cells the
@@ -37,6 +38,7 @@ class OwnCells:
     board: Gpu
     cells: pd.DataFrame
     engine: str
+    version: str
     simulated: bool
     deployments: list[Deployment]
 
@@ -75,9 +77,8 @@ def read_own_cells(
         others = sorted({str(name) for name in cells["gpu"].dropna()} - {board.id})
         met = f" (other cells: {', '.join(others)})" if others else ""
         raise InputError(
-            f"{path} has {int(kept.sum())} {kind} cells on {board.id}{met}; a fit of"
-            f" {len(FITTED)} constants needs {MIN_CELLS} or more, of several lengths and batch"
-            " sizes"
+            f"{path} has {int(kept.sum())} {kind} cells on {board.id}{met}; a fit needs"
+            f" {MIN_CELLS} or more, of several lengths and batch sizes"
         )
     cells = cells[kept].copy()
     for name in (*COUNTS, *_MEASURES):
@@ -85,20 +86,36 @@ def read_own_cells(
     experiment = _experiment(path)
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
-    (engine,) = engines
+    engine = _engine(engines[0], experiment)
     return OwnCells(
         board=board,
         cells=cells.reset_index(drop=True),
         engine=engine,
+        version=_only_version(cells),
         simulated=only_simulated,
         deployments=deployments_of(
             cells,
             board,
             experiment.limits,
             experiment.precision,
-            TRAITS.get(engine, experiment.simulator.traits),
+            experiment.simulator.traits if only_simulated else engine_traits(engine),
         ),
     )
+
+
+def _only_version(cells: pd.DataFrame) -> str:
+    """Return the engine's version where all cells have the same."""
+    versions = cells.get("engine_version", pd.Series(dtype=str)).dropna().astype(str).unique()
+    return str(versions[0]) if len(versions) == 1 else ""
+
+
+def _engine(measured: str, experiment: Experiment) -> str:
+    """Return the engine, as the simulator knows it, that cells of an experiment ran with."""
+    if measured == "simulator":
+        return PAPER_ENGINE
+    if measured == "vllm" and experiment.vllm.compilation == "none":
+        return "vllm-uncompiled"
+    return measured
 
 
 def _only_board(cells: pd.DataFrame, path: Path) -> Gpu:

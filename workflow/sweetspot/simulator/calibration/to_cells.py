@@ -1,7 +1,6 @@
 """Constants fitted to a user's own measured cells, with the error on cells held out of the fit."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +11,16 @@ from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
 from sweetspot.simulator.calibration.layout import BoolArray, lay_out
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
-from sweetspot.simulator.constants.calibration_file import CalibrationFile, load_calibration
-from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.constants.calibration_file import CalibrationFile, engine_traits
+from sweetspot.simulator.constants.constants import Constants, stated_on
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
 _SEED = 0
+_CLOCK = "mean_sm_mhz"
+# Clocks move by a quarter where energies move by a hundredfold, and are metered within 1 %.
+CLOCK_WEIGHT = 0.5
+OF_ENGINE = ("layer_overhead_s", "step_overhead_s", "sequence_overhead_s", "logit_bytes")
+OF_BOARD = ("flop_energy_j", "byte_energy_j", "kv_byte_energy_j")
 
 
 def calibrate_to_cells(
@@ -53,20 +57,23 @@ def calibrate_to_cells(
         )
     targets = own_targets(own)
     fit = fit_own(own, [target.only(~held_out) for target in targets], fit_from_several)
-    errors = {
+    errors: dict[str, dict[str, float]] = {
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
         for which, kept in (("fitted to", ~held_out), ("held out", held_out))
     }
     what = f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
     return CalibrationFile.of(
         fit.constants,
+        engine=own.engine,
+        traits=own.deployments[0].traits if own.simulated else engine_traits(own.engine),
+        version=own.version,
         name=f"{board.id}-simulated-cells" if own.simulated else f"{board.id}-own",
         gpu=board.id,
-        engine="tensorrt-llm" if own.simulated else own.engine,
         level="data sheet" if own.simulated else "own measurements",
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
         errors_percent=errors["fitted to"],
         held_out_errors_percent=errors["held out"],
+        fitted=list(fit.fitted),
         at_bound=list(fit.at_bound),
         search=fit.search,
         starts=fit.starts,
@@ -74,30 +81,63 @@ def calibrate_to_cells(
 
 
 def own_targets(own: OwnCells) -> list[Target]:
-    """Return energy per token and throughput of these cells, as a fit is to meet them."""
+    """Return energy per token, throughput and clocks of these cells, as a fit is to meet them.
+
+    Clocks only where all cells have them.
+    """
     runs = lay_out(own.cells, own.deployments)
     energy_j, duration_s = (
         own.cells[name].to_numpy(np.float64) for name in ("energy_j", "duration_s")
     )
     tokens = runs.total_output_tokens
-    return [
+    targets = [
         Target("energy_per_token", runs, energy_j / tokens, "energy_per_token_j"),
         Target("throughput", runs, tokens / duration_s, "throughput_tokens_per_s"),
     ]
+    if _CLOCK in own.cells and (own.cells[_CLOCK] > 0).all():
+        share = own.cells[_CLOCK].to_numpy(np.float64) / own.board.max_clock_mhz
+        targets.append(Target("clock", runs, share, "clock_share", CLOCK_WEIGHT))
+    return targets
 
 
-def shipped_constants(own: OwnCells) -> Constants:
-    """Return the constants that ship for the board, for windows as these cells have them."""
-    constants = load_calibration(own.board).constants
-    return constants if own.simulated else replace(constants, run_overhead_s=0.0)
+def own_constants(own: OwnCells, found: Constants) -> Constants:
+    """Return constants as these cells' board and windows have them.
+
+    A measured window ends with the last response, and the board was looked at before: with clocks
+    up and nothing to do it drew `active_power_w`.
+    """
+    if own.simulated:
+        return found
+    waiting_w = own.cells.get("idle_before_w", pd.Series(dtype=float)).median()
+    if not np.isnan(waiting_w) and waiting_w > found.board.idle_power_w:
+        found = found.having(active_power_w=float(waiting_w))
+    return found.having(run_overhead_s=0.0)
 
 
 def fit_own(
     own: OwnCells, targets: Sequence[Target], fit: Callable[..., Fit] = fit_constants
 ) -> Fit:
-    """Return the fit to these targets, which are some of those that the cells give."""
-    start = shipped_constants(own)
-    return fit(own.board, [t.condensed() for t in targets], held=start, start=start)
+    """Return the fit to these targets, which are some of those that the cells give.
+
+    The engine's constants are fitted first, to throughput alone, as they are times; the board's
+    beside them where the cells can tell them apart. Nothing of the files that ship goes in, which
+    may have been fitted to the same cells.
+    """
+    stated = own_constants(own, stated_on(own.board, own.engine))
+    quick = [t.condensed() for t in targets]
+    times = [t for t in quick if t.quantity == "throughput_tokens_per_s"]
+    engine = fit_constants(own.board, times, names=OF_ENGINE, prior=stated)
+    if not determines_board(own.cells):
+        return engine
+    names = (*OF_ENGINE, *OF_BOARD)
+    return fit(own.board, quick, names=names, start=engine.constants, prior=stated)
+
+
+def determines_board(cells: pd.DataFrame) -> bool:
+    """Return whether cells have several batch sizes, input lengths and output lengths."""
+    batch = cells[["requests", "max_batch_size"]].min(axis=1)
+    lengths = (cells["input_tokens"], cells["output_tokens"])
+    return all(each.nunique() > 1 for each in (batch, *lengths))
 
 
 def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:

@@ -7,7 +7,7 @@ from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Limits
 from sweetspot.simulator.calibration.fit import Target, fit_from_several
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
-from sweetspot.simulator.constants.calibration_file import CalibrationFile
+from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, CalibrationFile
 from sweetspot.simulator.constants.constants import REFERENCE_GPU
 
 # The published tables' engines: KV-cache share 0.95, batch tuned from the data set.
@@ -58,10 +58,12 @@ def calibrate_to_published() -> CalibrationFile:
     found = fit.constants
     return CalibrationFile.of(
         found,
-        name=f"{REFERENCE_GPU}-published",
         gpu=REFERENCE_GPU,
+        engine=PAPER_ENGINE,
+        name=f"{REFERENCE_GPU}-published",
         level="published numbers",
         seen=[SURFACES, THROUGHPUT],
+        fitted=list(fit.fitted),
         at_bound=list(fit.at_bound),
         search=fit.search,
         starts=fit.starts,

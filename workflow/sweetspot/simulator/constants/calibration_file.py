@@ -1,24 +1,36 @@
-"""Calibrations: the simulator's constants in a file that says what they were fitted to."""
+"""Calibrations: constants of a board, of an engine or of both, in files that say their evidence."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.errors import InputError
+from sweetspot.config import Traits
+from sweetspot.errors import InputError, unknown_name
 from sweetspot.reading import first_error, parse_json, read_json
-from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants, transfer
+from sweetspot.simulator.constants.constants import (
+    BOARD,
+    ENGINE,
+    REFERENCE_GPU,
+    BoardConstants,
+    Constants,
+    EngineConstants,
+    transfer,
+)
+from sweetspot.simulator.constants.kernels import kernel_constants
 
-SCHEMA = 1
+SCHEMA = 2
 Level = Literal["data sheet", "published numbers", "own measurements"]
+LEVELS: tuple[Level, ...] = ("data sheet", "published numbers", "own measurements")
+"""From the weakest to the strongest."""
+PAPER_ENGINE = "tensorrt-llm"
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
-EFFICIENCIES = tuple(f.name for f in fields(Constants) if f.name.endswith("_efficiency"))
+SHARES = tuple(name for name in BOARD if name.endswith("_share"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,134 +65,279 @@ class Starts:
     prediction_percent: float
 
 
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    constants: dict[str, Finite]
+
+    def _require(self, names: tuple[str, ...]) -> None:
+        if set(self.constants) != set(names):
+            raise ValueError(f"must hold exactly these constants: {', '.join(names)}")
+
+
+class BoardPart(_Part):
+    """What a file says of a board."""
+
+    gpu: str
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        self._require(BOARD)
+        return self
+
+    def to_constants(self) -> BoardConstants:
+        """Return the constants."""
+        return BoardConstants(**self.constants)
+
+
+class EnginePart(_Part):
+    """What a file says of an engine."""
+
+    name: str
+    version: str = ""
+    traits: Traits = Traits()
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        self._require(ENGINE)
+        return self
+
+    def to_constants(self) -> EngineConstants:
+        """Return the constants."""
+        return EngineConstants(**self.constants)
+
+
 class CalibrationFile(BaseModel):
-    """A calibration as it lies on disk."""
+    """A calibration as it lies on disk: of a board, of an engine, or of an engine on a board."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     name: str
-    gpu: str
-    engine: str
     level: Level
     seen: list[str] = Field(description="what the constants were fitted to")
+    fitted: list[str] = Field(
+        default_factory=list, description="constants that were; the others are held"
+    )
     errors_percent: dict[str, Finite] = Field(
-        description="mean absolute errors on what it was fitted to"
+        default_factory=dict, description="mean absolute errors on what it was fitted to"
     )
     held_out_errors_percent: dict[str, Finite] = Field(
         default_factory=dict, description="mean absolute errors on what was held out"
     )
-    at_bound: list[str] = Field(description="constants that the fit pushed to a bound")
+    at_bound: list[str] = Field(
+        default_factory=list, description="constants that the fit pushed to a bound"
+    )
     search: Search | None = Field(default=None, description="how the fit ended")
     starts: Starts | None = Field(default=None, description="what other searches found beside it")
-    constants: dict[str, Finite]
+    board: BoardPart | None = None
+    engine: EnginePart | None = None
+
+    @model_validator(mode="after")
+    def _has_a_part(self) -> Self:
+        if self.board is None and self.engine is None:
+            raise ValueError("neither board nor engine is there")
+        return self
 
     @classmethod
-    def of(cls, constants: Constants, engine: str = "tensorrt-llm", **stated: Any) -> Self:
-        """Return the file of fitted constants, which are rounded to five digits."""
-        values = {f.name: float(f"{getattr(constants, f.name):.5g}") for f in fields(Constants)}
-        return cls(engine=engine, constants=values, **stated)
+    def of(
+        cls,
+        constants: Constants,
+        *,
+        gpu: str,
+        engine: str,
+        version: str = "",
+        traits: Traits | None = None,
+        **stated: Any,
+    ) -> Self:
+        """Return the file of an engine on a board; constants are rounded to five digits."""
+        rounded = {name: float(f"{constants.of(name):.5g}") for name in (*BOARD, *ENGINE)}
+        return cls(
+            board=BoardPart(gpu=gpu, constants={name: rounded[name] for name in BOARD}),
+            engine=EnginePart(
+                name=engine,
+                version=version,
+                traits=traits or Traits(),
+                constants={name: rounded[name] for name in ENGINE},
+            ),
+            **stated,
+        )
 
-    def to_constants(self) -> Constants:
-        """Return the constants.
-
-        Raises:
-            TypeError: if a constant is missing or unknown.
-        """
-        return Constants(**self.constants)
+    def only(self, part: Literal["board", "engine"]) -> Self:
+        """Return the file of one part alone."""
+        names = BOARD if part == "board" else ENGINE
+        other = "engine" if part == "board" else "board"
+        owner = self.board.gpu if part == "board" and self.board else ""
+        owner = self.engine.name if part == "engine" and self.engine else owner
+        return self.model_copy(
+            update={
+                other: None,
+                "name": f"{owner}, {self.level}",
+                "fitted": [name for name in self.fitted if name in names],
+                "at_bound": [name for name in self.at_bound if name in names],
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """A calibration ready for one GPU; `name` and `level` stand in every row made with it.
+    """Constants ready for one engine on one GPU; `name` and `level` stand in every row made so.
 
-    `seen` says what the constants were fitted to: agreement with that is not evidence.
+    `level` is that of the weaker of board and engine; `seen` says what either was fitted to:
+    agreement with that is not evidence.
     """
 
     name: str
+    engine: str
     level: Level
     seen: tuple[str, ...]
     constants: Constants
 
 
-def load_calibration(gpu: Gpu, path: Path | None = None) -> Calibration:
-    """Return the calibration for a GPU: the user's file, the one that ships, or a transfer of it.
+def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = None) -> Calibration:
+    """Return the constants of an engine on a GPU: those of the user's file, then those that ship.
+
+    A file may hold a board, an engine or both; what it does not hold comes with the package. A GPU
+    without a file has the constants of the reference GPU, scaled by data sheet.
+
+    Args:
+        gpu: the board.
+        path: a user's file; None for none.
+        engine: its name; None for the file's, or the paper's.
 
     Raises:
-        InputError: if the file cannot be read, is not a calibration, is for another GPU, or holds
-            constants that no board has.
+        InputError: there is no such engine, or the file cannot be read, is not a calibration, is
+            for another GPU or engine, or holds constants that no board has.
     """
+    own = None if path is None else _parse(read_json(path, "calibration"), str(path))
+    if own is not None and own.board is not None and own.board.gpu != gpu.id:
+        raise InputError(
+            f"{path} is a calibration for {own.board.gpu}, not for {gpu.id};"
+            f" set gpu: {own.board.gpu} or choose another calibration"
+        )
+    if own is not None and own.engine is not None and engine not in (None, own.engine.name):
+        raise InputError(
+            f"{path} is a calibration for {own.engine.name}, not for {engine};"
+            f" leave the engine out or choose another calibration"
+        )
+    of_board = own if own is not None and own.board is not None else _shipped_board(gpu)
+    if own is not None and own.engine is not None:
+        of_engine = own
+    else:
+        of_engine = shipped_engine(engine or PAPER_ENGINE)
+    assert of_board.board is not None  # noqa: S101 - as chosen
+    assert of_engine.engine is not None  # noqa: S101
+    constants = Constants(
+        board=of_board.board.to_constants(),
+        engine=of_engine.engine.to_constants(),
+        kernels=kernel_constants(gpu.id, of_engine.engine.name),
+    )
     if path is not None:
-        found = _parse(read_json(path, "calibration"), str(path))
-        if found.gpu != gpu.id:
-            raise InputError(
-                f"{path} is a calibration for {found.gpu}, not for {gpu.id};"
-                f" set gpu: {found.gpu} or choose another calibration"
-            )
-        _require_possible(found.to_constants(), gpu, str(path))
-        return _ready(found)
-    shipped = shipped_calibrations()
-    if gpu.id in shipped:
-        return _ready(shipped[gpu.id])
-    base = shipped[REFERENCE_GPU]
+        _require_possible(constants, gpu, str(path))
+    parts = (of_board,) if of_board is of_engine else (of_board, of_engine)
     return Calibration(
-        name=f"data sheet of {gpu.id}, efficiencies of {base.name}",
-        level="data sheet",
-        seen=tuple(base.seen),
-        constants=transfer(base.to_constants(), catalog_gpu(base.gpu), gpu),
+        name=" + ".join(part.name for part in parts),
+        engine=of_engine.engine.name,
+        level=min((part.level for part in parts), key=LEVELS.index),
+        seen=tuple(dict.fromkeys(name for part in parts for name in part.seen)),
+        constants=constants,
     )
 
 
-def _ready(found: CalibrationFile) -> Calibration:
-    return Calibration(
-        name=found.name,
-        level=found.level,
-        seen=tuple(found.seen),
-        constants=found.to_constants(),
+def _shipped_board(gpu: Gpu) -> CalibrationFile:
+    """Return the file of a board, or one made of its data sheet."""
+    boards = shipped_boards()
+    if gpu.id in boards:
+        return boards[gpu.id]
+    reference = boards[REFERENCE_GPU]
+    assert reference.board is not None  # noqa: S101 - a board's file
+    moved = transfer(reference.board.to_constants(), gpu)
+    return reference.model_copy(
+        update={
+            "name": f"{gpu.id}, by data sheet from {REFERENCE_GPU}",
+            "level": "data sheet",
+            "board": BoardPart(
+                gpu=gpu.id, constants={name: getattr(moved, name) for name in BOARD}
+            ),
+        }
     )
+
+
+def shipped_engine(name: str) -> CalibrationFile:
+    """Return the file of an engine.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    engines = shipped_engines()
+    if name not in engines:
+        raise unknown_name("engine", name, engines)
+    return engines[name]
+
+
+def engine_traits(name: str) -> Traits:
+    """Return what an engine does, as its file says; of one without a file, what the paper's does.
+
+    Engines that are measured only need no file.
+    """
+    found = shipped_engines().get(name)
+    return Traits() if found is None or found.engine is None else found.engine.traits
 
 
 def _require_possible(constants: Constants, gpu: Gpu, name: str) -> None:
     """Refuse constants that no board has; a fit's bounds are narrower."""
-    for field in EFFICIENCIES:
-        if not 0 < (share := getattr(constants, field)) <= 1:
-            raise InputError(f"{name}: {field} must be above 0 and at most 1, not {share:g}")
-    if constants.active_power_w >= gpu.power_limit_w:
+    board, engine = constants.board, constants.engine
+    for field in SHARES:
+        if (share := getattr(board, field)) > 1:
+            raise InputError(f"{name}: {field} must be at most 1, not {share:g}")
+    if engine.host_ahead not in (0, 1):
+        raise InputError(f"{name}: host_ahead must be 0 or 1, not {engine.host_ahead:g}")
+    if board.idle_power_w > board.active_power_w:
+        raise InputError(
+            f"{name}: idle_power_w must be at most active_power_w ({board.active_power_w:g}),"
+            f" not {board.idle_power_w:g}"
+        )
+    if board.active_power_w >= gpu.power_limit_w:
         raise InputError(
             f"{name}: active_power_w must be below the {gpu.power_limit_w:g} W power limit of"
-            f" {gpu.id}, not {constants.active_power_w:g}"
+            f" {gpu.id}, not {board.active_power_w:g}"
         )
-    if constants.run_overhead_w > gpu.power_limit_w:
+    if engine.run_overhead_w > gpu.power_limit_w:
         raise InputError(
             f"{name}: run_overhead_w must be at most the {gpu.power_limit_w:g} W power limit of"
-            f" {gpu.id}, not {constants.run_overhead_w:g}"
+            f" {gpu.id}, not {engine.run_overhead_w:g}"
         )
 
 
 @lru_cache(maxsize=1)
-def shipped_calibrations() -> dict[str, CalibrationFile]:
-    """Return the calibrations that ship with the package, by GPU."""
-    folder = resources.files("sweetspot.simulator.constants") / "calibrations"
-    files = [
+def shipped_boards() -> dict[str, CalibrationFile]:
+    """Return the boards' files that ship with the package, by GPU."""
+    return {found.board.gpu: found for found in _shipped("boards") if found.board is not None}
+
+
+@lru_cache(maxsize=1)
+def shipped_engines() -> dict[str, CalibrationFile]:
+    """Return the engines' files that ship with the package, by name; the paper's is the first."""
+    found = {file.engine.name: file for file in _shipped("engines") if file.engine is not None}
+    return {name: found[name] for name in sorted(found, key=lambda n: (n != PAPER_ENGINE, n))}
+
+
+def _shipped(folder: str) -> list[CalibrationFile]:
+    place = resources.files("sweetspot.simulator.constants") / folder
+    return [
         _parse(parse_json(entry.read_bytes(), entry.name), entry.name)
-        for entry in folder.iterdir()
+        for entry in sorted(place.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".json")
     ]
-    return {found.gpu: found for found in files}
 
 
 def _parse(data: Any, name: str) -> CalibrationFile:
     if isinstance(data, Mapping) and data.get("schema_version") not in (None, SCHEMA):
         raise InputError(
-            f"{name} has schema_version {data['schema_version']!r}; this version reads {SCHEMA}"
+            f"{name} has schema_version {data['schema_version']!r}; this version reads {SCHEMA}:"
+            " fit it again with `sweetspot calibrate`"
         )
     try:
-        found = CalibrationFile.model_validate(data)
+        return CalibrationFile.model_validate(data)
     except ValidationError as e:
         raise InputError(f"{name} is not a calibration: {first_error(e)}") from e
-    try:
-        found.to_constants()
-    except TypeError as e:
-        known = ", ".join(Constants.__dataclass_fields__)
-        raise InputError(f"{name} must hold exactly these constants: {known}") from e
-    return found

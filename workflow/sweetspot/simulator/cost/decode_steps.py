@@ -1,79 +1,164 @@
 """Steps of decode in closed form: how long some of them take, and how many a wait is long."""
 
+from collections.abc import Sequence
 from math import ceil, inf, sqrt
+from typing import NamedTuple
+
+
+class Line(NamedTuple):
+    """A straight line: its value at 0, and its slope."""
+
+    first: float
+    growth: float
+
+    def at(self, place: float) -> float:
+        """Return its value."""
+        return self.first + self.growth * place
+
+    def sum(self, begin: int, end: int) -> float:
+        """Return the sum over the integers begin .. end-1."""
+        return self.first * (end - begin) + self.growth * ((end + begin - 1) * (end - begin) / 2)
+
+    def sum_of_positive_part(self, begin: int, end: int) -> float:
+        """Return the sum of max(0, line) over begin .. end-1."""
+        if self.at(begin) <= 0 >= self.at(end - 1):
+            return 0.0
+        if self.at(begin) < 0:
+            begin = min(end, max(begin, ceil(-self.first / self.growth)))
+        elif self.at(end - 1) < 0:
+            end = max(begin, min(end, ceil(-self.first / self.growth)))
+        return max(0.0, self.sum(begin, end))
+
+    def sum_of_product(self, other: "Line", begin: int, end: int) -> float:
+        """Return the sum of both lines' product over begin .. end-1."""
+        squares = (_squares(end) - _squares(begin)) * self.growth * other.growth
+        mixed = Line(
+            self.first * other.first, self.first * other.growth + self.growth * other.first
+        )
+        return mixed.sum(begin, end) + squares
+
+
+class Piece(NamedTuple):
+    """Steps that read at least so much context follow these lines in it, until the next piece.
+
+    Attributes:
+        begin: the context.
+        time_s: what a step takes.
+        share: the mean clock, as a share of the highest.
+        by_host: whether the host sets the pace.
+    """
+
+    begin: float
+    time_s: Line
+    share: Line
+    by_host: bool
+
+
+class Part(NamedTuple):
+    """Steps begin .. end-1 of a segment, and the lines that they follow in their number."""
+
+    begin: int
+    end: int
+    time_s: Line
+    share: Line
+    by_host: bool
+
+
+def largest(lines: Sequence[tuple[Line, Line, bool]]) -> list[Piece]:
+    """Return where each line of time is the largest of all, from a context of 0 on.
+
+    Args:
+        lines: time, clock's share, and whether it is the host's; none of them falls.
+    """
+    lines = sorted(lines, key=lambda line: line[0])
+    # the largest at 0; of those that start alike the steepest
+    here = max(range(len(lines)), key=lambda k: (lines[k][0].first, lines[k][0].growth))
+    pieces, begin = [Piece(0.0, *lines[here])], 0.0
+    while True:
+        current = pieces[-1].time_s
+        passing = [
+            ((current.first - time_s.first) / (time_s.growth - current.growth), -time_s.growth, k)
+            for k, (time_s, _, _) in enumerate(lines)
+            if time_s.growth > current.growth
+        ]
+        if not passing:
+            return pieces
+        place, _, chosen = min(passing)
+        begin = max(begin, place)
+        pieces.append(Piece(begin, *lines[chosen]))
 
 
 class DecodeSteps:
-    """Steps of which the j-th (j = 0, 1, ...) takes the larger of two straight lines in j.
+    """Steps in which the context grows by the same each time."""
 
-    One line is the roofline's time, the other the time that a step's energy takes at the power
-    limit. Both rise with the KV cache, so they cross once at most.
-    """
+    __slots__ = ("parts",)
 
-    __slots__ = ("_after_growth_s", "_after_s", "_cross", "_first_growth_s", "_first_s")
+    def __init__(self, pieces: Sequence[Piece], context: float, growth: float, most: int) -> None:
+        """Lay out `most` steps, the first of which reads `context`."""
+        self.parts: list[Part] = []
+        done = 0
+        for place, piece in enumerate(pieces):
+            end = most
+            if place + 1 < len(pieces):
+                upper = pieces[place + 1].begin
+                if growth > 0:
+                    end = min(most, max(0, ceil((upper - context) / growth)))
+                elif context >= upper:
+                    end = 0
+            if end > done:
+                time_s, share = (
+                    Line(line.at(context), line.growth * growth)
+                    for line in (piece.time_s, piece.share)
+                )
+                self.parts.append(Part(done, end, time_s, share, piece.by_host))
+                done = end
+            if done == most:
+                break
 
-    def __init__(
-        self, time_s: float, growth_s: float, limited_s: float, limited_growth_s: float
-    ) -> None:
-        """Take both lines, each as its value at j = 0 and its growth, which is not negative."""
-        if limited_s > time_s:
-            time_s, growth_s, limited_s, limited_growth_s = (
-                limited_s,
-                limited_growth_s,
-                time_s,
-                growth_s,
-            )
-        self._first_s, self._first_growth_s = time_s, growth_s
-        self._after_s, self._after_growth_s = limited_s, limited_growth_s
-        self._cross: float = inf  # from this step on, the other line is the larger
-        if limited_growth_s > growth_s:
-            self._cross = (time_s - limited_s) // (limited_growth_s - growth_s) + 1
+    def within(self, count: int) -> list[Part]:
+        """Return the parts that the first `count` steps have."""
+        return [
+            part._replace(end=min(part.end, count)) for part in self.parts if part.begin < count
+        ]
 
     def duration_s(self, count: int) -> float:
         """Return how long the first `count` steps take."""
-        if count <= self._cross:
-            return _sum(self._first_s, self._first_growth_s, count)
-        return self._before_cross_s() + _sum(self._after_s, self._after_growth_s, count)
+        return sum(part.time_s.sum(part.begin, part.end) for part in self.within(count))
 
-    def until(self, wait_s: float, most: int) -> tuple[int, float]:
-        """Return the fewest steps that take at least `wait_s`, and how long they take.
+    def until(self, wait_s: float, most: int) -> int:
+        """Return the fewest steps that take at least `wait_s`.
 
         They are 1 at least, and `most` where even so many take less.
         """
-        whole_s = self.duration_s(most)
-        if whole_s <= wait_s:
-            return most, whole_s
-        if self._cross >= most or self.duration_s(int(self._cross)) >= wait_s:
-            root = _root(self._first_s, self._first_growth_s, wait_s)
-        else:
-            rest_s = wait_s - self._before_cross_s()
-            root = _root(self._after_s, self._after_growth_s, rest_s)
-        count = min(max(1, ceil(root)), most)
+        if wait_s == inf or self.duration_s(most) <= wait_s:
+            return most
+        before_s, count = 0.0, most
+        for part in self.parts:
+            part_s = part.time_s.sum(part.begin, part.end)
+            if before_s + part_s >= wait_s:
+                line = Line(part.time_s.at(part.begin), part.time_s.growth)
+                count = part.begin + ceil(_root(line, wait_s - before_s))
+                break
+            before_s += part_s
+        count = min(max(1, count), most)
         # Rounding may have moved the root across a step.
         while count > 1 and self.duration_s(count - 1) >= wait_s:
             count -= 1
         while count < most and self.duration_s(count) < wait_s:
             count += 1
-        return count, self.duration_s(count)
-
-    def _before_cross_s(self) -> float:
-        """Return what the first line's steps take beyond the second line's."""
-        cross = self._cross
-        return _sum(self._first_s, self._first_growth_s, cross) - _sum(
-            self._after_s, self._after_growth_s, cross
-        )
+        return count
 
 
-def _sum(first: float, growth: float, count: float) -> float:
-    """Return the sum of first + growth * j over j = 0 .. count-1."""
-    return count * first + growth * (count * (count - 1) / 2)
-
-
-def _root(first: float, growth: float, total: float) -> float:
+def _root(line: Line, total: float) -> float:
     """Return the count, not rounded, at which the sum is `total`; 0 for a total below 0."""
     if total <= 0:
         return 0.0
-    linear = first - growth / 2
-    root = sqrt(linear**2 + 2 * growth * total)
+    linear = line.first - line.growth / 2
+    root = sqrt(linear**2 + 2 * line.growth * total)
     # of two forms of the same root, the one that subtracts nothing
-    return 2 * total / (linear + root) if linear > 0 else (root - linear) / growth
+    return 2 * total / (linear + root) if linear > 0 else (root - linear) / line.growth
+
+
+def _squares(end: int) -> float:
+    """Return the sum of squares of 0 .. end-1."""
+    return (end - 1) * end * (2 * end - 1) / 6

@@ -79,6 +79,21 @@ def mapped(linear: Callable[[Any], Any], number: Any) -> Any:
     return Dual(linear(number.value), {n: linear(slope) for n, slope in number.slopes.items()})
 
 
+def placed(values: Any, places: Any, among: Any) -> Any:
+    """Return an array with others in some places; derivatives go with their values."""
+
+    def put(new: Any, old: Any) -> Any:
+        found = np.array(np.broadcast_to(old, value_of(among).shape), dtype=np.float64)
+        found[places] = new
+        return found
+
+    if not isinstance(values, Dual) and not isinstance(among, Dual):
+        return put(values, among)
+    new, old = (n.slopes if isinstance(n, Dual) else {} for n in (values, among))
+    slopes = {name: put(new.get(name, 0.0), old.get(name, 0.0)) for name in new.keys() | old.keys()}
+    return Dual(put(value_of(values), value_of(among)), slopes)
+
+
 def with_slopes(value: Any, *depends: tuple[Any, Any]) -> Any:
     """Return what was computed of plain values, with the derivatives that come of its arguments.
 

@@ -1,157 +1,229 @@
 """How long an iteration takes and how many joules it costs, solved together at the power limit."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.dual import value_of, with_slopes
-from sweetspot.simulator.cost.fp8 import in_16_bit
+from sweetspot.simulator.cost.attention import kv_seconds_per_byte, prompt_efficiency
+from sweetspot.simulator.cost.clocks import (
+    clocks,
+    headroom_w,
+    on_die,
+    voltage_squared,
+    waiting_power_w,
+)
+from sweetspot.simulator.cost.dual import placed, value_of
+from sweetspot.simulator.cost.envelope import Line, ranges
+from sweetspot.simulator.cost.fp8 import saved_share
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
-from sweetspot.simulator.cost.work import WIDE_HEAD_PENALTY, FloatArray, Work
+from sweetspot.simulator.cost.work import FloatArray, Work
 
-# Compute and memory time of a GEMM overlap, but not perfectly. Their 4.4-norm, 79 % of peak FLOP/s,
-# 83 % of peak bandwidth and 3.7 us meet 576 GEMMs of TensorRT-LLM 1.3.0rc20 on H100, m = 1 to 8192,
-# within 4.0 % on average (NVIDIA AIConfigurator 0.12.0).
-OVERLAP_NORM = 4.4
-# Boards at their limit of 700 W read 690 to 693 W (H200 kernel power tables of AIConfigurator's
-# repository; H100 of ML.ENERGY v3).
-LIMIT_SHARE = 0.988
-# FLOPs per byte that an H100 sustains at most: 0.74 of 989 TFLOP/s over 0.83 of 3.35 TB/s.
-BALANCE = 266.0
 # `kv_byte_energy_j` is that of so many queries per KV head.
 REFERENCE_QUERIES = 4.0
+_TINY = np.finfo(np.float64).tiny
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Cost:
-    """Cost of each segment, all its iterations together; arrays of shape (segments,)."""
+    """Cost of each segment, all its iterations together; arrays of shape (segments,).
+
+    Attributes:
+        duration_s, energy_j: of one GPU of those that share the model.
+        full_clock_s: how long its clock cycles would take at the highest clock: divided by the
+            duration, the mean clock as a share of the highest.
+        host_s: how long the GPU waits for the host.
+    """
 
     duration_s: FloatArray
     energy_j: FloatArray
+    full_clock_s: FloatArray
+    host_s: FloatArray
+
+
+class AtClock(NamedTuple):
+    """What a segment's iterations take at one clock, whatever the board draws; (segments,) each.
+
+    Attributes:
+        share: the clock, as a share of the highest.
+        time_s: of the j-th iteration.
+        dynamic_j: its energy beyond what the board draws waiting at the highest allowed clock.
+    """
+
+    share: float
+    time_s: Line
+    dynamic_j: Line
+
+    def excess_j(self, headroom_w: float) -> Line:
+        """Return what of its energy is more than the power limit allows in its time."""
+        return Line(*(e - headroom_w * t for e, t in zip(self.dynamic_j, self.time_s, strict=True)))
 
 
 def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """Return time and energy of each segment, on one GPU of those that share the model.
 
-    An iteration's roofline time and its dynamic energy E are linear in its place j within the
-    segment. Its power, active_power_w + E / t, may not pass LIMIT_SHARE of the limit; where it
-    would, clocks drop and t becomes E / (that limit - active_power_w). The sum over j of the larger
-    of two straight lines is taken in closed form, so the result is exact whatever the segment's
-    length. Constants may be `dual.variable`s: time and energy then have their derivatives by these.
+    At any clock an iteration's time and energy are linear in its place j within the segment. A
+    board that would pass its power limit at one of `clocks` and not at the next lower one
+    alternates between both so that it just meets the limit; below the lowest, the iteration is
+    stretched. All of these times are straight lines in j, and so is the host's where it works
+    ahead: the time that an iteration takes is the largest of them. So the sum over j is exact
+    whatever the segment's length. Constants may be `dual.variable`s: results then have their
+    derivatives by these.
     """
-    c = constants
-    work = in_16_bit(work, gpu)
-    time_s, time_growth_s = _roofline_s(work, gpu, c)
-    time_s = time_s + link_s(work, gpu)
-    flops_j = c.flop_energy_j * (
-        _costed_flops(work.gemm_flops, work.weight_bytes + work.gemm_bytes, c)
-        + _costed_flops(work.logit_flops, work.logit_weight_bytes, c)
-        + work.prompt_flops
-        + work.decode_flops
+    limit_w = headroom_w(gpu, constants.board)
+    waiting_w = waiting_power_w(constants.board, gpu.clock_share)
+    (top,) = at_clocks(work, gpu, constants, (gpu.clock_share,))
+    host = host_s(work, constants)
+    ahead = bool(constants.engine.host_ahead)
+    count = work.iterations
+    duration_s = top.time_s.sum(0.0, count)
+    found = Cost(
+        duration_s,
+        waiting_w * duration_s + top.dynamic_j.sum(0.0, count),
+        gpu.clock_share * duration_s,
+        0.0 * count if ahead else host * count,
     )
-    bytes_j = c.byte_energy_j * (
-        work.weight_bytes
-        + c.gemm_passes * work.gemm_bytes
-        + c.elementwise_passes * work.elementwise_bytes
-        + work.prompt_bytes
-        + work.logit_weight_bytes
-        + c.logit_bytes * work.logits
+    # Of most segments the highest clock has the largest time in the first and in the last
+    # iteration, and so in all.
+    over = top.excess_j(limit_w)
+    first_j, growth_j = value_of(over.first), value_of(over.growth)
+    bent = (first_j > 0) | (first_j + growth_j * (count - 1) > 0)
+    if ahead:
+        bent |= value_of(host) > value_of(top.time_s.first)
+    places = np.flatnonzero(bent)
+    if not places.size:
+        return found
+    exact = _bent(work.only(places), gpu, constants)
+    return Cost(
+        *(placed(getattr(exact, f.name), places, getattr(found, f.name)) for f in fields(Cost))
     )
-    kv_byte_j = c.kv_byte_energy_j * (
-        (work.queries_per_kv_head / REFERENCE_QUERIES) ** -c.kv_energy_sharing
-        * (1 + (c.wide_head_energy - 1) * work.wide_heads)
-    )
-    others_j = kv_byte_j * work.kv_bytes + c.request_energy_j * work.prompts_finished
-    dynamic_j = flops_j + bytes_j + others_j + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
-    growth_j = c.flop_energy_j * work.decode_flops_growth + kv_byte_j * work.kv_bytes_growth
-    dynamic_limit_w = headroom_w(gpu, c)
-    k = work.iterations
-    duration_s = _sum_of_line(time_s, time_growth_s, k) + _sum_of_positive_part(
-        dynamic_j / dynamic_limit_w - time_s, growth_j / dynamic_limit_w - time_growth_s, k
-    )
-    energy_j = c.active_power_w * duration_s + _sum_of_line(dynamic_j, growth_j, k)
-    return Cost(duration_s, energy_j)
 
 
-def headroom_w(gpu: Gpu, constants: Constants) -> float:
-    """Return the power that work may draw beside the active power before clocks drop, in W."""
-    return LIMIT_SHARE * gpu.power_limit_w - constants.active_power_w
+def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
+    """Return what `cost` does, where one clock is not all there is to it."""
+    limit_w = headroom_w(gpu, constants.board)
+    waiting_w = waiting_power_w(constants.board, gpu.clock_share)
+    rungs = at_clocks(work, gpu, constants, clocks(gpu))
+    top, bottom = rungs[0], rungs[-1]
+    count = work.iterations
+    times, shares = [top.time_s], [Line(top.share, 0.0)]
+    for upper, lower in pairwise(rungs):
+        over = upper.excess_j(limit_w)
+        slower_s = lower.time_s.first - upper.time_s.first
+        saved_j = np.maximum(over.first - lower.excess_j(limit_w).first, _TINY)
+        of_lower = Line(over.first / saved_j, over.growth / saved_j)
+        times.append(_along(upper.time_s, slower_s, of_lower))
+        shares.append(_along(Line(upper.share, 0.0), lower.share - upper.share, of_lower))
+    stretched = bottom.excess_j(limit_w)
+    times.append(_along(bottom.time_s, 1 / limit_w, stretched))
+    shares.append(Line(bottom.share, 0.0))
+    if constants.engine.host_ahead:
+        times.append(Line(host_s(work, constants), 0.0))
+        shares.append(shares[0])
+    duration_s = full_clock_s = less_j = waited_s = 0.0 * count
+    parts = ranges(times, count)
+    for time_s, share, (begin, end) in zip(times, shares, parts, strict=True):
+        duration_s = duration_s + time_s.sum(begin, end)
+        full_clock_s = full_clock_s + share.sum_of_product(time_s, begin, end)
+        over = Line(*(e - limit_w * t for e, t in zip(top.dynamic_j, time_s, strict=True)))
+        less_j = less_j + over.sum_of_positive_part(begin, end)
+    if constants.engine.host_ahead:
+        waited_s = times[-1].sum(*parts[-1]) - top.time_s.sum(*parts[-1])
+    else:
+        waited_s = host_s(work, constants) * count
+    dynamic_j = top.dynamic_j.sum(0.0, count) - less_j
+    return Cost(duration_s, waiting_w * duration_s + dynamic_j, full_clock_s, waited_s)
 
 
-def _roofline_s(work: Work, gpu: Gpu, c: Constants) -> tuple[FloatArray, FloatArray]:
-    """Return time at full clocks of a segment's first iteration, and its growth per iteration."""
-    flops = gpu.fp16_flops * c.flop_efficiency
-    bandwidth = gpu.bandwidth_bytes_per_s * c.bandwidth_efficiency
-    linear_bytes = work.weight_bytes + c.gemm_passes * work.gemm_bytes
-    linear_s = _overlap(work.gemm_flops / flops, linear_bytes / bandwidth)
-    head_s = _overlap(work.logit_flops / flops, work.logit_weight_bytes / bandwidth)
+def _along(line: Line, by: Any, how_far: Line) -> Line:
+    return Line(line.first + by * how_far.first, line.growth + by * how_far.growth)
+
+
+def host_s(work: Work, constants: Constants) -> FloatArray:
+    """Return what each iteration takes on the host."""
+    e = constants.engine
+    seconds: FloatArray = e.step_overhead_s + e.sequence_overhead_s * work.sequences
+    return seconds
+
+
+def at_clocks(
+    work: Work, gpu: Gpu, constants: Constants, shares: tuple[float, ...]
+) -> list[AtClock]:
+    """Return what iterations take at each of these clocks.
+
+    What decode attention takes, all that grows with j, is the same at every clock but for the
+    voltage of the highest allowed one: it waits for memory.
+    """
+    b, e, k = constants.board, constants.engine, constants.kernels
+    flops = gpu.fp16_flops * k.flop_efficiency
+    bandwidth = gpu.bandwidth_bytes_per_s * k.bandwidth_efficiency
+    gemm_flops = work.gemm_flops * (1 - saved_share(gpu, k) * work.fp8_gemms)
+    linear_bytes = work.weight_bytes + k.gemm_passes * work.gemm_bytes
+    linear_s, head_s = gemm_flops / flops, work.logit_flops / flops
+    linear_memory_s = linear_bytes / bandwidth
+    head_memory_s = work.logit_weight_bytes / bandwidth
+    prompt_flops = work.prompt_flops + k.prompt_start_pairs * work.prompt_token_flops
+    prompt_s = prompt_flops / (gpu.fp16_flops * prompt_efficiency(work, k))
     # what no GEMM hides: kernels of their own
     moved_bytes = (
-        c.elementwise_passes * work.elementwise_bytes
-        + c.logit_bytes * work.logits
+        e.elementwise_passes * work.elementwise_bytes
+        + e.logit_bytes * work.logits
+        + e.unfused_norm_bytes * work.norm_elements
         + work.prompt_bytes
     )
-    prompt_flops = work.prompt_flops + work.prompt_start_flops
-    prompt_s = prompt_flops / (gpu.fp16_flops * c.prompt_attention_efficiency)
-    kv_byte_s = (1 + (WIDE_HEAD_PENALTY - 1) * work.wide_heads) / (
-        gpu.bandwidth_bytes_per_s * c.kv_bandwidth_efficiency
+    kv_byte_s = kv_seconds_per_byte(work, gpu, k)
+    rest_s = (
+        moved_bytes / bandwidth
+        + work.kv_bytes * kv_byte_s
+        + e.layer_overhead_s * work.layers
+        + e.unfused_norm_s * work.norms
+        + e.request_overhead_s * work.prompts_finished
+        + link_s(work, gpu)
     )
-    overhead_s = (
-        c.layer_overhead_s * work.layers
-        + c.step_overhead_s
-        + c.sequence_overhead_s * work.sequences
-        + c.request_overhead_s * work.prompts_finished
+    if not e.host_ahead:
+        rest_s = rest_s + host_s(work, constants)
+
+    kv_byte_j = (
+        b.kv_byte_energy_j
+        * on_die(b, gpu.clock_share)
+        * (work.queries_per_kv_head / REFERENCE_QUERIES) ** -b.kv_energy_sharing
+        * (1 + (k.wide_head_penalty - 1) * work.wide_heads)
     )
-    time_s = linear_s + head_s + moved_bytes / bandwidth + prompt_s + overhead_s
-    return time_s + work.kv_bytes * kv_byte_s, work.kv_bytes_growth * kv_byte_s
+    decode_flop_j = b.flop_energy_j * voltage_squared(b, gpu.clock_share)
+    attended_flops = work.prompt_flops * (1 - saved_share(gpu, k) * work.fp8_attention)
+    flops_j = b.flop_energy_j * (gemm_flops + work.logit_flops + attended_flops)
+    bytes_j = b.byte_energy_j * (linear_bytes + work.logit_weight_bytes + moved_bytes)
+    rest_j = (
+        kv_byte_j * work.kv_bytes
+        + decode_flop_j * work.decode_flops
+        + e.request_energy_j * work.prompts_finished
+        + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
+    )
+    growth_s = work.kv_bytes_growth * kv_byte_s
+    growth_j = kv_byte_j * work.kv_bytes_growth + decode_flop_j * work.decode_flops_growth
+    highest_w = waiting_power_w(b, gpu.clock_share)
+
+    def at(share: float) -> AtClock:
+        computing_s = (
+            _overlap(linear_s / share, linear_memory_s, k.overlap_norm)
+            + _overlap(head_s / share, head_memory_s, k.overlap_norm)
+            + prompt_s / share
+        )
+        time_s = computing_s + rest_s
+        dynamic_j = (
+            voltage_squared(b, share) * flops_j
+            + on_die(b, share) * bytes_j
+            + rest_j
+            - (highest_w - waiting_power_w(b, share)) * time_s
+        )
+        return AtClock(share, Line(time_s, growth_s), Line(dynamic_j, growth_j))
+
+    return [at(share) for share in shares]
 
 
-def _costed_flops(flops: FloatArray, moved_bytes: FloatArray, c: Constants) -> FloatArray:
-    """Return a GEMM's FLOPs, dearer by `streaming_flop_energy` as far as memory sets its pace.
-
-    Where it does, clocks and voltage stay up; where compute does, the power limit lowers them.
-    """
-    some = np.finfo(np.float64).tiny  # of no work nothing streams
-    streaming = moved_bytes / np.maximum(moved_bytes + flops / BALANCE, some)
-    costed: FloatArray = flops * (1 + c.streaming_flop_energy * streaming)
-    return costed
-
-
-def _overlap(compute_s: FloatArray, memory_s: FloatArray) -> FloatArray:
-    combined: FloatArray = (compute_s**OVERLAP_NORM + memory_s**OVERLAP_NORM) ** (1 / OVERLAP_NORM)
+def _overlap(compute_s: FloatArray, memory_s: FloatArray, norm: float) -> FloatArray:
+    combined: FloatArray = (compute_s**norm + memory_s**norm) ** (1 / norm)
     return combined
-
-
-def _sum_of_line(
-    first: FloatArray | float, growth: FloatArray | float, count: FloatArray
-) -> FloatArray:
-    """Return the sum of first + growth * j over j = 0 .. count-1."""
-    return count * first + growth * count * (count - 1) / 2
-
-
-def _sum_of_positive_part(first: FloatArray, growth: FloatArray, count: FloatArray) -> FloatArray:
-    """Return the sum of max(0, first + growth * j) over j = 0 .. count-1.
-
-    Where the line is positive is a range of j, and the derivative that of the sum over this range.
-    """
-    line = value_of(first), value_of(growth)
-    begin, end = _positive_range(*line, count)
-    total = np.maximum(_sum_of_line(*line, end) - _sum_of_line(*line, begin), 0.0)
-    places = _sum_of_line(0.0, 1.0, end) - _sum_of_line(0.0, 1.0, begin)
-    summed: FloatArray = with_slopes(total, (first, end - begin), (growth, places))
-    return summed
-
-
-def _positive_range(
-    first: FloatArray, growth: FloatArray, count: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Return the j, from the first to before the last, at which first + growth * j is positive."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        root = -first / growth
-    falling = np.clip(np.ceil(root), 0, count)  # positive for j < root
-    rising = np.clip(np.floor(root) + 1, 0, count)  # positive for j > root
-    begin = np.where(growth > 0, rising, 0.0)
-    end = np.where(growth < 0, falling, np.where((growth == 0) & (first <= 0), 0.0, count))
-    return np.where(growth == 0, 0.0, begin), end

@@ -1,14 +1,14 @@
 """The cost of single segments, fast: what `work` and `cost` say, laid out in tables.
 
 `cost` takes arrays; called for one segment at a time, as arrivals demand, it would spend all its
-time in numpy. But before the power limit an iteration's time and energy are sums of a term of its
-tokens, one of its output rows, and products with counts, so all of them can be asked for once.
-Nothing of the physics is repeated here: the terms are differences of `cost`'s answers, and a test
-holds that the sums are its answers again. What full and sliding layers read goes in as their mean.
+time in numpy. But at a given clock an iteration's time and energy are sums of a term of its tokens,
+one of its output rows, and products with counts, so all of them can be asked for once. Nothing of
+the physics is repeated here: the terms are differences of what `at_clocks` answers, and a test
+holds that what is made of them are `cost`'s answers again. What full and sliding layers read goes
+in as their mean.
 """
 
 from dataclasses import replace
-from math import inf
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -16,8 +16,9 @@ import numpy as np
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.decode_steps import DecodeSteps
-from sweetspot.simulator.cost.roofline import cost, headroom_w
+from sweetspot.simulator.cost.clocks import clocks, headroom_w, waiting_power_w
+from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Piece, largest
+from sweetspot.simulator.cost.roofline import at_clocks
 from sweetspot.simulator.cost.work import FloatArray, work
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
@@ -30,13 +31,12 @@ FAR = 2**40
 
 
 class _Terms(NamedTuple):
-    """Time in s, or dynamic energy in J, of an iteration before the power limit.
+    """Time in s, or dynamic energy in J, of an iteration at one clock.
 
-    Iterations of decode alone have tables by requests, those with prompts by tokens and by rows.
+    Iterations of decode alone have a table by requests, those with prompts by tokens and by rows.
     """
 
     decode: list[float]
-    decode_per_context: list[float]
     tokens: list[float]
     rows: list[float]
     per_decode: float
@@ -76,17 +76,22 @@ class StepCosts:
     def __init__(
         self, architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
     ) -> None:
-        """Ask `cost` for every term that iterations within the limits have."""
+        """Ask for every term that iterations within the limits have."""
         part = as_shard(architecture)
-        self._active_w = constants.active_power_w
         self._gpus = part.gpus
         self._sliding_share = part.sliding_layers / part.attention_layers
-        self._headroom_w = headroom_w(gpu, constants)
+        self._limit_w = headroom_w(gpu, constants.board)
+        self._waiting_w = waiting_power_w(constants.board, gpu.clock_share)
+        self._shares = clocks(gpu)
         full = replace(part, sliding_window=None, sliding_layers=0)
-        self._time_s, self._dynamic_j = _probed(full, gpu, constants, limits)
+        self._clocks = _probed(full, gpu, constants, limits, self._shares)
+        self._ahead = bool(constants.engine.host_ahead)
+        self._step_s = constants.engine.step_overhead_s
+        self._sequence_s = constants.engine.sequence_overhead_s
+        self._paces: dict[int, list[Piece]] = {}
 
     def run(self, segment: Segment, now_s: float) -> Ran:
-        """Return what the segment takes if it begins at `now_s`; a wait draws active power."""
+        """Return what the segment takes if it begins at `now_s`; a wait draws waiting power."""
         context: float = segment.decode_context
         growth: float = segment.decodes
         pairs: float = segment.prompt_pairs
@@ -97,72 +102,152 @@ class StepCosts:
             pairs += share * (segment.sliding_pairs - pairs)
             earlier += share * (segment.sliding_prompt_context - earlier)
         if segment.prompt_tokens:
-            dynamic_j = self._dynamic_j.with_prompts(segment, context, pairs, earlier)
-            time_s = self._time_s.with_prompts(segment, context, pairs, earlier)
-            return self._ran(1, max(time_s, dynamic_j / self._headroom_w), dynamic_j)
+            return self._with_prompts(segment, context, pairs, earlier)
         wait_s = segment.wake_s - now_s
         if not segment.iterations:
-            return self._ran(0, wait_s, 0.0)
-        decodes = segment.decodes
-        per_context_s = self._time_s.decode_per_context[decodes]
-        per_context_j = self._dynamic_j.decode_per_context[decodes]
-        first_j = self._dynamic_j.decode[decodes] + per_context_j * context
-        growth_j = per_context_j * growth
-        count, duration_s = DecodeSteps(
-            self._time_s.decode[decodes] + per_context_s * context,
-            per_context_s * growth,
-            first_j / self._headroom_w,
-            growth_j / self._headroom_w,
-        ).until(wait_s, segment.iterations)
-        dynamic_j = count * first_j + growth_j * (count * (count - 1) / 2)
-        return self._ran(count, duration_s, dynamic_j)
+            energy_j = self._gpus * self._waiting_w * wait_s
+            return Ran(0, wait_s, energy_j, self._shares[0] * wait_s, 0.0)
+        return self._decode(segment, context, growth, wait_s)
 
-    def _ran(self, iterations: int, duration_s: float, dynamic_j: float) -> Ran:
-        """Return what came of a segment, from the dynamic energy of one GPU."""
-        energy_j = self._gpus * (self._active_w * duration_s + dynamic_j)
-        return Ran(iterations, duration_s, energy_j)
+    def _with_prompts(self, segment: Segment, context: float, pairs: float, earlier: float) -> Ran:
+        """Return what one iteration with prompts takes."""
+        time_terms, energy_terms = self._clocks[0]
+        top_s = time_terms.with_prompts(segment, context, pairs, earlier)
+        top_j = energy_terms.with_prompts(segment, context, pairs, earlier)
+        longest_s, share = top_s, self._shares[0]
+        upper_s, over_j = top_s, top_j - self._limit_w * top_s
+        clock = 0
+        # the first two neighbours that the limit lies between, or the lowest
+        while over_j > 0:
+            clock += 1
+            if clock == len(self._clocks):
+                longest_s, share = upper_s + over_j / self._limit_w, self._shares[-1]
+                break
+            time_terms, energy_terms = self._clocks[clock]
+            lower_s = time_terms.with_prompts(segment, context, pairs, earlier)
+            lower_j = energy_terms.with_prompts(segment, context, pairs, earlier)
+            under_j = lower_j - self._limit_w * lower_s
+            if under_j <= 0:
+                of_lower = over_j / (over_j - under_j)
+                longest_s = upper_s + (lower_s - upper_s) * of_lower
+                share = self._shares[clock - 1]
+                share += (self._shares[clock] - share) * of_lower
+                break
+            upper_s, over_j = lower_s, under_j
+        host_s = self._host_s(segment.decodes + segment.prompts)
+        waited_s = host_s
+        if self._ahead:
+            waited_s = 0.0
+            if host_s > longest_s:
+                waited_s, longest_s, share = host_s - top_s, host_s, self._shares[0]
+        dynamic_j = min(top_j, self._limit_w * longest_s)
+        energy_j = self._gpus * (self._waiting_w * longest_s + dynamic_j)
+        return Ran(1, longest_s, energy_j, share * longest_s, waited_s)
+
+    def _decode(self, segment: Segment, context: float, growth: float, wait_s: float) -> Ran:
+        """Return what iterations of decode alone take, until a wake."""
+        decodes = segment.decodes
+        if decodes not in self._paces:
+            self._paces[decodes] = self._pace(decodes)
+        steps = DecodeSteps(self._paces[decodes], context, growth, segment.iterations)
+        count = steps.until(wait_s, segment.iterations)
+        top_s, top_j = (
+            Line(terms.decode[decodes] + terms.per_context * context, terms.per_context * growth)
+            for terms in self._clocks[0]
+        )
+        duration_s = full_clock_s = waited_s = 0.0
+        dynamic_j = top_j.sum(0, count)
+        for begin, end, time_s, share, by_host in steps.within(count):
+            taken_s = time_s.sum(begin, end)
+            duration_s += taken_s
+            full_clock_s += share.sum_of_product(time_s, begin, end)
+            over_j = Line(
+                top_j.first - self._limit_w * time_s.first,
+                top_j.growth - self._limit_w * time_s.growth,
+            )
+            dynamic_j -= over_j.sum_of_positive_part(begin, end)
+            if by_host:
+                waited_s += taken_s - top_s.sum(begin, end)
+        if not self._ahead:
+            waited_s = count * self._host_s(decodes)
+        energy_j = self._gpus * (self._waiting_w * duration_s + dynamic_j)
+        return Ran(count, duration_s, energy_j, full_clock_s, waited_s)
+
+    def _host_s(self, sequences: int) -> float:
+        return self._step_s + self._sequence_s * sequences
+
+    def _pace(self, decodes: int) -> list[Piece]:
+        """Return what a step of so many requests takes, by the context that it reads."""
+        limit_w = self._limit_w
+        by_clock = [
+            [Line(terms.decode[decodes], terms.per_context) for terms in both]
+            for both in self._clocks
+        ]
+        over = [
+            Line(j.first - limit_w * s.first, j.growth - limit_w * s.growth) for s, j in by_clock
+        ]
+        lines = [(by_clock[0][0], Line(self._shares[0], 0.0), False)]
+        for k in range(len(by_clock) - 1):
+            (upper, _), (lower, _) = by_clock[k], by_clock[k + 1]
+            saved_j = max(over[k].first - over[k + 1].first, np.finfo(np.float64).tiny)
+            slower, lower_share = lower.first - upper.first, self._shares[k + 1] - self._shares[k]
+            lines.append(
+                (
+                    _along(upper, slower / saved_j, over[k]),
+                    _along(Line(self._shares[k], 0.0), lower_share / saved_j, over[k]),
+                    False,
+                )
+            )
+        lowest = Line(self._shares[-1], 0.0)
+        lines.append((_along(by_clock[-1][0], 1 / limit_w, over[-1]), lowest, False))
+        if self._ahead:
+            lines.append((Line(self._host_s(decodes), 0.0), Line(self._shares[0], 0.0), True))
+        return largest(lines)
+
+
+def _along(line: Line, by: float, how_far: Line) -> Line:
+    return Line(line.first + by * how_far.first, line.growth + by * how_far.growth)
 
 
 def _probed(
-    architecture: Architecture, gpu: Gpu, constants: Constants, limits: SchedulerLimits
-) -> tuple[_Terms, _Terms]:
-    """Return the terms of time and of dynamic energy."""
-    # No power limit leaves the roofline's time, no active power the dynamic energy.
-    unlimited, dynamic = replace(gpu, power_limit_w=inf), replace(constants, active_power_w=0.0)
+    architecture: Architecture,
+    gpu: Gpu,
+    constants: Constants,
+    limits: SchedulerLimits,
+    shares: tuple[float, ...],
+) -> list[tuple[_Terms, _Terms]]:
+    """Return the terms of time and of dynamic energy at each clock."""
 
     def probe(size: int = 1, **columns: int | IntArray) -> FloatArray:
-        """Return time and energy, (2, size), of iterations that have these counts and no other."""
-        found = cost(
-            work(architecture, _iterations(size, columns), limits.graphs), unlimited, dynamic
-        )
-        return np.stack([found.duration_s, found.energy_j])
+        """Return time and energy, (clocks, 2, size), of iterations of these counts and no other."""
+        done = work(architecture, _iterations(size, columns), limits.graphs)
+        found = at_clocks(done, gpu, constants, shares)
+        return np.stack([np.stack([each.time_s.first, each.dynamic_j.first]) for each in found])
 
     batch = limits.max_batch_size
     by_batch, by_tokens = np.arange(batch + 1), np.arange(max(limits.max_num_tokens, batch + 1) + 1)
-    decode = probe(batch + 1, decodes=by_batch)
-    far = probe(batch + 1, decodes=by_batch, decode_context=FAR)
     tokens = probe(by_tokens.size, prompt_tokens=by_tokens)
+    decode = probe(batch + 1, decodes=by_batch)
     rows = probe(batch + 1, prompts_finished=by_batch) - probe()
-    one = tokens[:, 1:2]
+    one = tokens[:, :, 1:2]
     decodes = probe(decodes=batch, prompt_tokens=1)
     slopes = [
-        (decodes - tokens[:, batch + 1 : batch + 2] - rows[:, -1:]) / batch,
+        (decodes - tokens[:, :, batch + 1 : batch + 2] - rows[:, :, -1:]) / batch,
         (probe(decodes=batch, prompt_tokens=1, decode_context=FAR) - decodes) / FAR,
         (probe(prompt_tokens=1, prompt_pairs=FAR) - one) / FAR,
         (probe(prompt_tokens=1, prompt_context=FAR) - one) / FAR,
         (probe(prompt_tokens=1, prompts=FAR) - one) / FAR,
     ]
-    time_s, dynamic_j = (
-        _Terms(
-            decode[i].tolist(),
-            ((far - decode)[i] / FAR).tolist(),
-            tokens[i].tolist(),
-            rows[i].tolist(),
-            *(slope[i].item() for slope in slopes),
+
+    def terms(clock: int, quantity: int) -> _Terms:
+        return _Terms(
+            decode[clock, quantity].tolist(),
+            tokens[clock, quantity].tolist(),
+            rows[clock, quantity].tolist(),
+            *(slope[clock, quantity].item() for slope in slopes),
         )
-        for i in range(2)
-    )
-    return time_s, dynamic_j
+
+    return [(terms(k, 0), terms(k, 1)) for k in range(len(shares))]
 
 
 def _iterations(size: int, columns: dict[str, int | IntArray]) -> Schedule:

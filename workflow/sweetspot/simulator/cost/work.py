@@ -18,16 +18,8 @@ FloatArray = npt.NDArray[np.float64]
 # Assumed, as the paper's surfaces of OPT 2.7B and Granite 3B ask for it: heads are loaded in tiles
 # of 32 elements, so that one of 80 costs as one of 96.
 HEAD_TILE = 32
-# Decode attention takes longer per byte with heads of 256 that several queries share: a fit to
-# H100's TensorRT-LLM 1.3.0rc20 kernel tables (NVIDIA AIConfigurator 0.12.0) above 64 MB of cache.
-# Heads of 256 that nothing shares take no longer.
+# From here on heads are wide.
 WIDE_HEAD = 256
-WIDE_HEAD_PENALTY = 1.115
-# Attention of a prompt of I tokens reaches I / (I + 540) of the efficiency of a long one: 167, 274,
-# 393, 472, 564 and 624 TFLOP/s at about 192, 384, 768, 1536, 3072 and 6144 tokens (H200 kernel
-# power tables of the AIConfigurator repository, heads of 128). As causal pairs are I / 2 a token,
-# that is the time of 270 more pairs a token.
-PROMPT_START_PAIRS = 270
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -47,13 +39,17 @@ class Work:
         gemm_bytes: their inputs and outputs, each moved once.
         elementwise_bytes: inputs and outputs of norms with residuals, positions and activation
             function, each moved once.
+        norms, norm_elements: norms that an engine may have no fused kernel for, all layers, and
+            what they norm.
         prompt_flops, prompt_bytes: attention and scans of prompts, and the KV cache and the states
             that they write and read.
-        prompt_start_flops: what attention of prompts takes longer for being short, as FLOPs.
+        prompt_token_flops: attention of prompts if each of their tokens had one pair.
         prompts_finished: prompts that end here.
         decode_flops, decode_flops_growth: attention and scans of decode.
         kv_bytes, kv_bytes_growth: KV cache and states that decode reads and writes.
         queries_per_kv_head: how many query heads share a KV head.
+        head_dim: size of a head.
+        fp8_kv: 1 if the KV cache is FP8.
         wide_heads: 1 if shared heads are of 256 or more, else 0.
         logit_flops, logit_weight_bytes: output head.
         logits: entries of the logit matrix.
@@ -71,15 +67,19 @@ class Work:
     weight_bytes: FloatArray
     gemm_bytes: FloatArray
     elementwise_bytes: FloatArray
+    norms: FloatArray
+    norm_elements: FloatArray
     prompt_flops: FloatArray
     prompt_bytes: FloatArray
-    prompt_start_flops: FloatArray
+    prompt_token_flops: FloatArray
     prompts_finished: FloatArray
     decode_flops: FloatArray
     decode_flops_growth: FloatArray
     kv_bytes: FloatArray
     kv_bytes_growth: FloatArray
     queries_per_kv_head: FloatArray
+    head_dim: FloatArray
+    fp8_kv: FloatArray
     wide_heads: FloatArray
     logit_flops: FloatArray
     logit_weight_bytes: FloatArray
@@ -90,6 +90,10 @@ class Work:
     all_reduces: FloatArray
     message_bytes: FloatArray
     gather_bytes: FloatArray
+
+    def only(self, kept: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Work":
+        """Return some of the segments, by mask or by place."""
+        return Work(**{f.name: getattr(self, f.name)[kept] for f in fields(Work)})
 
 
 def concatenate(parts: list[Work]) -> Work:
@@ -137,6 +141,8 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
     shared = a.gpus > 1
     halves = a.attention_layers + a.state_layers + a.ffn_layers + a.expert_layers
 
+    norms = a.offset_norms * a.layers
+
     def throughout(value: float) -> FloatArray:
         return np.full(tokens.shape, float(value))
 
@@ -148,10 +154,12 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         weight_bytes=throughout(a.gemm_weight_bytes) - untouched_bytes(a, decodes + prompt_tokens),
         gemm_bytes=tokens * (gemm_io * size) - saved_bytes,
         elementwise_bytes=tokens * ((mixers.elementwise + ffns.elementwise) * size) - saved_bytes,
+        norms=throughout(norms),
+        norm_elements=tokens * (norms * a.hidden),
         prompt_flops=pairs * prompt_pair_flops + prompt_tokens * scan_flops,
         prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token
         + (prompt_tokens * scan_bytes + schedule.prompts * (2 * a.state_bytes)),
-        prompt_start_flops=PROMPT_START_PAIRS * prompt_tokens * prompt_pair_flops,
+        prompt_token_flops=prompt_tokens * prompt_pair_flops,
         prompts_finished=schedule.prompts_finished.astype(np.float64),
         decode_flops=context * decode_pair_flops + decodes * step_flops,
         decode_flops_growth=growth * decode_pair_flops,
@@ -159,6 +167,8 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         + decodes * (2 * a.state_bytes),
         kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
         queries_per_kv_head=throughout(a.heads if a.latent else a.heads / a.kv_heads),
+        head_dim=throughout(a.head_dim),
+        fp8_kv=throughout(a.quantization.fp8_kv_cache),
         wide_heads=np.full(tokens.shape, wide),
         logit_flops=2.0 * head_rows * head_weights,
         logit_weight_bytes=np.where(rows > 0, float(a.head_weight_bytes), 0.0),

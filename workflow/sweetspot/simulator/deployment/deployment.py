@@ -11,7 +11,11 @@ from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.errors import InputError
-from sweetspot.simulator.constants.calibration_file import Calibration, load_calibration
+from sweetspot.simulator.constants.calibration_file import (
+    Calibration,
+    engine_traits,
+    load_calibration,
+)
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
 from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
@@ -19,12 +23,6 @@ from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import Shard, as_served, shard
 
 _ENGINES = {"vllm": "vLLM", "tensorrt-llm": "TensorRT-LLM"}
-
-TRAITS = {
-    "tensorrt-llm": Traits(),
-    "vllm": Traits(sliding_windows=True, cuda_graphs="vllm"),
-}
-"""By engine that measures: what it does as sweetspot runs it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,6 +141,7 @@ def deploy(
     *,
     limits: Limits | None = None,
     precision: Precision | None = None,
+    engine: str | None = None,
     traits: Traits | None = None,
     calibration: str | os.PathLike[str] | None = None,
 ) -> Deployment:
@@ -154,21 +153,23 @@ def deploy(
         gpu: catalog id, or what the catalog holds of it.
         limits: None for the defaults of the configuration.
         precision: None for the checkpoint's 16 bits.
-        traits: None for those of a TensorRT engine, as `trtllm-bench` runs it.
+        engine: what serves it; None for the calibration's, or the paper's.
+        traits: None for the engine's own.
         calibration: file of the simulator's constants; None for those that ship.
 
     Raises:
-        InputError: an unknown model or GPU, a calibration that cannot be read or is another GPU's,
-            or a deployment that cannot be (`Deployment`).
+        InputError: an unknown model, GPU or engine, a calibration that cannot be read or is another
+            GPU's, or a deployment that cannot be (`Deployment`).
     """
     board = gpu if isinstance(gpu, Gpu) else catalog_gpu(gpu)
+    constants = load_calibration(board, None if calibration is None else Path(calibration), engine)
     return Deployment(
         model=model if isinstance(model, Architecture) else load_model(model),
         gpu=board,
-        calibration=load_calibration(board, None if calibration is None else Path(calibration)),
+        calibration=constants,
         limits=limits or Limits(),
         precision=precision or Precision(),
-        traits=traits or Traits(),
+        traits=engine_traits(constants.engine) if traits is None else traits,
     )
 
 

@@ -39,11 +39,17 @@ class Segment(NamedTuple):
 
 
 class Ran(NamedTuple):
-    """What came of a segment: iterations made, and what they took together."""
+    """What came of a segment: iterations made, and what they took together.
+
+    `full_clock_s` is how long the GPU's clock cycles would take at its highest clock, `host_s` how
+    long it waited for the host.
+    """
 
     iterations: int
     duration_s: float
     energy_j: float
+    full_clock_s: float = 0.0
+    host_s: float = 0.0
 
 
 class Finished(NamedTuple):
