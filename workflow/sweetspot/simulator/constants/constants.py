@@ -157,7 +157,8 @@ class EngineConstants:
         8.0,
         "B",
         "bytes moved per logit",
-        "FP32 write and at least one read when sampled",
+        "FP32 write and at least one read when sampled; more where sampling is not fused",
+        fit=True,
     )
     elementwise_passes: float = _constant(
         0.3,

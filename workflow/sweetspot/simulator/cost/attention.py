@@ -20,6 +20,17 @@ def prompt_efficiency(work: Work, kernels: KernelConstants) -> FloatArray:
     return found
 
 
+def decode_head_s(work: Work, kernels: KernelConstants) -> FloatArray:
+    """Return what decode attention takes for each KV head of a request, whatever its cache."""
+    shared, fp8 = work.queries_per_kv_head > 1, work.fp8_kv > 0
+    found = np.zeros(shared.shape)
+    for is_shared in (False, True):
+        for is_fp8 in (False, True):
+            each_s = kernels.decode_pair_of(shared=is_shared, fp8=is_fp8)
+            found = np.where((shared == is_shared) & (fp8 == is_fp8), each_s, found)
+    return found
+
+
 def kv_seconds_per_byte(work: Work, gpu: Gpu, kernels: KernelConstants) -> FloatArray:
     """Return what a byte of KV cache takes in decode attention, in s.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.attention import kv_seconds_per_byte, prompt_efficiency
+from sweetspot.simulator.cost.attention import decode_head_s, kv_seconds_per_byte, prompt_efficiency
 from sweetspot.simulator.cost.clocks import (
     clocks,
     headroom_w,
@@ -178,6 +178,7 @@ def at_clocks(
     rest_s = (
         moved_bytes / bandwidth
         + work.kv_bytes * kv_byte_s
+        + work.decode_heads * decode_head_s(work, k)
         + e.layer_overhead_s * work.layers
         + e.unfused_norm_s * work.norms
         + e.request_overhead_s * work.prompts_finished

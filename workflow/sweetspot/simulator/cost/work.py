@@ -47,6 +47,7 @@ class Work:
         prompts_finished: prompts that end here.
         decode_flops, decode_flops_growth: attention and scans of decode.
         kv_bytes, kv_bytes_growth: KV cache and states that decode reads and writes.
+        decode_heads: KV heads of requests in decode, all layers.
         queries_per_kv_head: how many query heads share a KV head.
         head_dim: size of a head.
         fp8_kv: 1 if the KV cache is FP8.
@@ -77,6 +78,7 @@ class Work:
     decode_flops_growth: FloatArray
     kv_bytes: FloatArray
     kv_bytes_growth: FloatArray
+    decode_heads: FloatArray
     queries_per_kv_head: FloatArray
     head_dim: FloatArray
     fp8_kv: FloatArray
@@ -166,6 +168,7 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding
         + decodes * (2 * a.state_bytes),
         kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
+        decode_heads=decodes * (a.attention_layers * (1 if a.latent else a.kv_heads)),
         queries_per_kv_head=throughout(a.heads if a.latent else a.heads / a.kv_heads),
         head_dim=throughout(a.head_dim),
         fp8_kv=throughout(a.quantization.fp8_kv_cache),
