@@ -22,7 +22,7 @@ from sweetspot.simulator.constants.calibration_file import (
 from sweetspot.simulator.deployment.deployment import Deployment
 
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
-PROTOCOL = 2
+PROTOCOL = 3
 
 MODEL_PRECISION = Precision()
 """Weights and KV cache in the checkpoint's 16 bits."""
