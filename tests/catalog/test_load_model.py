@@ -157,7 +157,7 @@ def test_layers_of_mixed_precision_may_stand_in_a_file_of_their_own(tmp_path):
             "[1]",
             "config.json: 'hf_quant_config.json': 'hf_quant_config.json' must hold keys, not .1",
         ),
-        ({"quantization": {"quant_algo": "NVFP4"}}, "'hf_quant_config.json': quant_algo 'NVFP4'"),
+        ({"quantization": {"quant_algo": "NVFP4"}}, "'hf_quant_config.json': quant_algo NVFP4"),
     ],
 )
 def test_file_beside_config_json_that_cannot_be_read_is_refused(tmp_path, content, message):

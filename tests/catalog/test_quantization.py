@@ -13,11 +13,21 @@ TINY = {
     "num_attention_heads": 4,
     "intermediate_size": 128,
 }
+# The same with experts of 32 and shared ones of 48 in place of feed-forward layers.
+MIXTURE = {
+    "model_type": "qwen2_moe",
+    "num_key_value_heads": 4,
+    "num_experts": 8,
+    "num_experts_per_tok": 2,
+    "moe_intermediate_size": 32,
+    "shared_expert_intermediate_size": 48,
+    "decoder_sparse_step": 1,
+}
 FLOAT8 = {"num_bits": 8, "type": "float"}
 
 
-def read(quantization, key="quantization_config", **config):
-    return architecture_from_config({**TINY, **config, key: quantization}, "tiny").quantization
+def read(stated, key="quantization_config", **config):
+    return architecture_from_config({**TINY, **config, key: stated}, "tiny").quantization
 
 
 def tensors(weights, inputs=None, **more):
@@ -134,10 +144,14 @@ def test_fp8_activations_may_meet_weights_of_four_bits():
     assert (found.attention_bits, found.fp8_attention, found.fp8_ffn) == (4.125, 1, 1)
 
 
-def test_mxfp4_is_of_the_ffn_alone():
-    found = read({"quant_method": "mxfp4", "modules_to_not_convert": ["model.embed_tokens"]})
-    assert (found.attention_bits, found.ffn_bits) == (16, 4.25)
-    assert found.name == "MXFP4 weights (8.95 bits)"
+def test_mxfp4_is_of_experts_alone():
+    """Of 4 layers: attention 4·64² each; 8 experts of 3·64·32, shared ones of 3·64·48, routers."""
+    found = read({"quant_method": "mxfp4", "modules_to_not_convert": ["lm_head"]}, **MIXTURE)
+    assert (found.attention_bits, found.ffn_bits, found.expert_bits) == (16, 16, 4.25)
+    weights = 4 * 64 * 64 + 8 * 3 * 64 * 32 + 3 * 64 * 48
+    mean = 16 - 11.75 * 8 * 3 * 64 * 32 / weights
+    assert found.name == f"MXFP4 weights ({mean:.3g} bits)"
+    assert read({"quant_method": "mxfp4"}) is None
 
 
 def test_kv_cache_alone_may_be_fp8():
@@ -173,8 +187,6 @@ def test_mlx_quantizes_embeddings_and_head_too_and_may_name_exceptions():
         ([f"model.layers.{n}.self_attn.qkv_proj" for n in range(4)], 3 / 4, 0),
         (["down_proj"], 0, 1 / 3),
         (["mlp.gate", "model.layers.0.mlp.gate"], 0, 0),  # a router, not gate_proj
-        (["model.layers.0.mlp.experts"], 0, 1 / 4),
-        ([f"model.layers.1.block_sparse_moe.experts.{n}.w2" for n in range(8)], 0, 1 / 12),
         (["vision_tower.layers.0.self_attn.q_proj", "visual", "multi_modal_projector"], 0, 0),
     ],
 )
@@ -182,6 +194,56 @@ def test_modules_that_are_kept_keep_16_bits(kept, attention, ffn):
     found = read({"quant_method": "fp8", "modules_to_not_convert": kept})
     assert (found.attention_bits, found.ffn_bits) == pytest.approx((8 + 8 * attention, 8 + 8 * ffn))
     assert (found.fp8_attention, found.fp8_ffn) == pytest.approx((1 - attention, 1 - ffn))
+
+
+@pytest.mark.parametrize(
+    ("kept", "attention", "ffn", "experts"),
+    [
+        (["self_attn", "mlp.gate", "shared_expert_gate"], 1, 0, 0),
+        (["re:.*shared_expert.*", "re:.*mlp\\.(gate|up|down)_proj.*"], 0, 1, 0),
+        (["model.layers.0.mlp.experts"], 0, 0, 1 / 4),
+        (["re:.*experts\\.\\d+\\..*"], 0, 0, 1),
+        ([f"model.layers.1.block_sparse_moe.experts.{n}.w2" for n in range(8)], 0, 0, 1 / 12),
+        ([f"backbone.layers.{n}.mixer.experts.3.up_proj" for n in range(4)], 0, 0, 1 / 3),
+        (["model.layers.2"], 1 / 4, 1 / 4, 1 / 4),
+    ],
+)
+def test_experts_and_what_stands_beside_them_are_told_apart(kept, attention, ffn, experts):
+    """Routers keep 16 bits."""
+    found = read({"quant_method": "fp8", "modules_to_not_convert": kept}, **MIXTURE)
+    shared, router = 3 * 64 * 48, 64 * 8
+    common = (8 + 8 * ffn) * shared + 16 * router
+    assert found.attention_bits == pytest.approx(8 + 8 * attention)
+    assert found.ffn_bits == pytest.approx(common / (shared + router))
+    assert found.expert_bits == pytest.approx(8 + 8 * experts)
+    routed = 2 * 3 * 64 * 32  # of a token
+    fp8 = (1 - ffn) * shared + (1 - experts) * routed
+    assert found.fp8_ffn == pytest.approx(fp8 / (shared + router + routed))
+
+
+def test_layers_that_have_no_attention_are_not_counted_as_kept():
+    """Of NVIDIA's hybrids: 2 layers of states, 1 of attention and 3 of feed-forward, by number."""
+    config = {
+        "model_type": "nemotron_h",
+        "hybrid_override_pattern": "M-M*--",
+        "num_hidden_layers": 6,
+        "num_key_value_heads": 4,
+        "head_dim": 16,
+        "mamba_num_heads": 4,
+        "mamba_head_dim": 32,
+        "ssm_state_size": 16,
+        "n_groups": 1,
+    }
+    layers = {f"backbone.layers.{n}.mixer.in_proj": "FP8" for n in (0, 2)}
+    layers |= {f"backbone.layers.{n}.mixer.out_proj": "FP8" for n in (0, 2)}
+    layers |= {f"backbone.layers.3.mixer.{m}_proj": "FP8" for m in "qkvo"}
+    layers |= {
+        f"backbone.layers.{n}.mixer.{m}_proj": "W8A16" for n in (1, 4) for m in ("up", "down")
+    }
+    stated = {name: {"quant_algo": algorithm} for name, algorithm in layers.items()}
+    found = read(modelopt(quant_algo="MIXED_PRECISION", quantized_layers=stated), **config)
+    assert (found.attention_bits, found.fp8_attention) == (8, 1)
+    assert (found.ffn_bits, found.fp8_ffn) == (pytest.approx(16 - 8 * 2 / 3), 0)
 
 
 def test_head_is_quantized_where_its_method_does_so_and_nothing_keeps_it():
@@ -245,7 +307,12 @@ def test_groups_of_compressed_tensors_may_target_modules():
         ),
         (tensors(FLOAT8, ignore=["re:("]), "'re:.' is no regular expression"),
         (tensors(FLOAT8, ignore="lm_head"), "'ignore' must be a list of names, not 'lm_head'"),
-        (modelopt(quant_algo="NVFP4"), "quant_algo 'NVFP4' cannot be simulated; what can: FP8"),
+        (
+            modelopt(quant_algo="NVFP4"),
+            "quant_algo NVFP4 computes in FP4, which cannot be simulated",
+        ),
+        (modelopt(quant_algo="W8A8_SQ_PER_CHANNEL"), "quant_algo W8A8_SQ_PER_CHANNEL computes in"),
+        (modelopt(quant_algo="W3A16"), "quant_algo 'W3A16' cannot be read; what can: FP8, FP8_PER"),
         (modelopt(quant_algo="FP8", kv_cache_quant_algo="INT8"), "a KV cache in 'INT8' cannot be"),
         (
             modelopt(quant_algo="MIXED_PRECISION", quantized_layers={"lm_head": {"quant_algo": 4}}),
@@ -264,20 +331,3 @@ def test_what_cannot_be_simulated_is_refused_by_name_in_one_line(stated, message
     with pytest.raises(InputError, match=f"^'quantization_config': {message}") as caught:
         read(stated)
     assert "\n" not in str(caught.value)
-
-
-def test_hybrid_is_quantized_as_a_whole_or_refused():
-    """Its layers are counted, not listed, so that nothing says which of them keep 16 bits."""
-    hybrid = {
-        "model_type": "nemotron_h",
-        "num_hidden_layers": 3,
-        "hybrid_override_pattern": "M-*",
-        "mamba_num_heads": 2,
-        "mamba_head_dim": 8,
-        "num_key_value_heads": 2,
-    }
-    whole = {"quant_method": "modelopt", "quant_algo": "FP8", "ignore": ["lm_head"]}
-    assert read(whole, **hybrid).fp8_attention == 1
-    kept = {**whole, "ignore": ["backbone.layers.0.mixer.in_proj"]}
-    with pytest.raises(InputError, match="which layers of a hybrid keep 16 bits cannot be read"):
-        read(kept, **hybrid)

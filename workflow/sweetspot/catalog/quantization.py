@@ -14,16 +14,20 @@ class Quantization:
 
     Attributes:
         name: what people call the weights, with the mean of their bits over the layers.
-        attention_bits, ffn_bits: of the layers' matrices; experts belong to the FFN.
+        attention_bits: of attention and states.
+        ffn_bits: of feed-forward layers and of all that every token passes beside experts.
+        expert_bits: of the experts that tokens are sent to.
         embedding_bits, head_bits: of the vocabulary's; the same where they are tied.
-        fp8_attention, fp8_ffn: share of these weights whose GEMMs compute in FP8, 0 to 1; the
-            others compute in 16 bits, whatever they are stored in.
+        fp8_attention, fp8_ffn: share of the weights that a token meets there, experts among the
+            latter, whose GEMMs compute in FP8, 0 to 1; the others compute in 16 bits, whatever they
+            are stored in.
         fp8_kv_cache: whether the KV cache is in FP8.
     """
 
     name: str
     attention_bits: float = SIXTEEN_BITS
     ffn_bits: float = SIXTEEN_BITS
+    expert_bits: float = SIXTEEN_BITS
     embedding_bits: float = SIXTEEN_BITS
     head_bits: float = SIXTEEN_BITS
     fp8_attention: float = 0.0
@@ -44,12 +48,12 @@ class Quantization:
     @property
     def weights(self) -> bool:
         """Whether any weights are other than 16 bits."""
-        bits = (self.attention_bits, self.ffn_bits, self.embedding_bits, self.head_bits)
-        return any(each != SIXTEEN_BITS for each in bits)
+        layers = (self.attention_bits, self.ffn_bits, self.expert_bits)
+        return any(bits != SIXTEEN_BITS for bits in (*layers, self.embedding_bits, self.head_bits))
 
 
 FP8_WEIGHTS = Quantization(
-    name="FP8 weights", attention_bits=8, ffn_bits=8, fp8_attention=1, fp8_ffn=1
+    name="FP8 weights", attention_bits=8, ffn_bits=8, expert_bits=8, fp8_attention=1, fp8_ffn=1
 )
 """The matrices of all layers in FP8, as the option `weights: fp8` has them.
 

@@ -17,14 +17,14 @@ SCALE_BITS = 16
 
 
 class Stored(NamedTuple):
-    """A format of weights: bits of one, scales and zero points included; whether it is FP8 math."""
+    """A format of weights: bits of one, with scales and zero points, and the share in FP8 math."""
 
     bits: float
-    fp8: bool = False
+    fp8: float = 0.0
 
 
 PLAIN = Stored(SIXTEEN_BITS)
-_FP8 = Stored(8, fp8=True)
+_FP8 = Stored(8, fp8=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Scheme:
         stored: the layers' matrices.
         kept: names of modules that keep 16 bits.
         own: names of modules with a format of their own, before all else.
-        attention: whether the attention's matrices are quantized at all.
+        experts_only: whether all but the routed experts keep 16 bits.
         embedding, head: the vocabulary's.
     """
 
@@ -44,7 +44,7 @@ class Scheme:
     stored: Stored
     kept: tuple[str, ...] = ()
     own: tuple[tuple[str, Stored], ...] = ()
-    attention: bool = True
+    experts_only: bool = False
     embedding: Stored = PLAIN
     head: Stored = PLAIN
     fp8_kv_cache: bool = False
@@ -127,8 +127,8 @@ def _fbgemm(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _mxfp4(stated: Mapping[str, Any]) -> Scheme:
-    kept = _names(stated, "modules_to_not_convert")  # experts only; attention stays whatever
-    return Scheme(method="MXFP4", stored=_MXFP4, kept=kept, attention=False)
+    kept = _names(stated, "modules_to_not_convert")
+    return Scheme(method="MXFP4", stored=_MXFP4, kept=kept, experts_only=True)
 
 
 def _bitsandbytes(stated: Mapping[str, Any]) -> Scheme:
@@ -260,8 +260,14 @@ def _algorithm(stated: Mapping[str, Any]) -> Stored:
         group = _group({"group_size": 128, **stated}, "group_size")
         zeros = 4 if stated.get("has_zero_point") else 0
         return _grouped(4, group, zeros)._replace(fp8=fp8)
+    for beginning, arithmetic in _OTHER_ARITHMETIC.items():
+        if algorithm.startswith(beginning):
+            raise InputError(
+                f"quant_algo {algorithm} computes in {arithmetic}, which cannot be simulated; use"
+                " the FP8, a weight-only or the 16-bit checkpoint"
+            )
     raise InputError(
-        f"quant_algo {reprlib.repr(algorithm)} cannot be simulated; what can:"
+        f"quant_algo {reprlib.repr(algorithm)} cannot be read; what can:"
         f" {', '.join((*_ALGORITHMS, *_GROUPED_ALGORITHMS))}"
     )
 
@@ -272,14 +278,15 @@ _ALGORITHMS: Mapping[str, Stored] = {
     "FP8_PER_CHANNEL_PER_TOKEN": _FP8,
     "FP8_BLOCK_SCALES": _FP8,
     "FP8_PB_WO": _FP8,
-    "MXFP8": Stored(8 + 8 / 32, fp8=True),
+    "MXFP8": Stored(8 + 8 / 32, fp8=1),
     "W8A16": Stored(8),
     "W8A16_GPTQ": Stored(8),
     "W4A16_MXFP4": _MXFP4,
-    "W4A8_MXFP4_FP8": _MXFP4._replace(fp8=True),
+    "W4A8_MXFP4_FP8": _MXFP4._replace(fp8=1),
     "W4A16_NVFP4": Stored(4 + 8 / 16),
-    "W4A8_NVFP4_FP8": Stored(4 + 8 / 16, fp8=True),
+    "W4A8_NVFP4_FP8": Stored(4 + 8 / 16, fp8=1),
 }
+_OTHER_ARITHMETIC = {"NVFP4": "FP4", "W8A8_SQ": "INT8", "W4A8_QSERVE": "INT8", "INT8": "INT8"}
 _GROUPED_ALGORITHMS = ("W4A16", "W4A16_AWQ", "W4A16_GPTQ", "W4A8_AWQ")
 _METHODS = {"W4A16_AWQ": "AWQ", "W4A16_GPTQ": "GPTQ"} | dict.fromkeys(
     ("FP8_PER_CHANNEL_PER_TOKEN", "FP8_BLOCK_SCALES", "FP8_PB_WO"), "FP8"
@@ -347,6 +354,8 @@ def _is_fp8_cache(stated: Mapping[str, Any]) -> bool:
     """
     algorithm = stated.get("kv_cache_quant_algo")
     scheme = stated.get("kv_cache_scheme")
+    if algorithm is None and isinstance(scheme, str):  # older exports of ModelOpt
+        algorithm = scheme
     if algorithm is None and scheme is not None:
         told = as_mapping(scheme, "kv_cache_scheme")
         algorithm = f"{told.get('type', 'int')}{told.get('num_bits')}".upper()

@@ -41,13 +41,14 @@ class Shard(Architecture):
     def gemm_weight_bytes(self) -> int:
         """Bytes of all layers' matrices."""
         q = self.quantization
-        bits = self.mixer_weights * q.attention_bits + self.feed_forward_weights * q.ffn_bits
-        return round(bits / 8)
+        common = self.feed_forward_weights - self.routed_weights
+        bits = self.mixer_weights * q.attention_bits + common * q.ffn_bits
+        return round(bits / 8) + self.routed_weight_bytes
 
     @property
     def routed_weight_bytes(self) -> int:
         """Bytes of all layers' experts that tokens are sent to: part of these."""
-        return round(self.routed_weights * self.quantization.ffn_bits / 8)
+        return round(self.routed_weights * self.quantization.expert_bits / 8)
 
     @property
     def head_weight_bytes(self) -> int:
