@@ -208,5 +208,5 @@ def require_supported(architecture: Architecture, gpu: Gpu) -> None:
         what = "weights" if quantization.fp8_weights else "kv_cache"
         raise InputError(
             f"{gpu.id} has no FP8 (NVIDIA GPUs have it from Ada and Hopper on): set {what} to"
-            " 'model' of a 16-bit checkpoint, or choose another GPU"
+            " 'model' and take a 16-bit checkpoint, or choose another GPU"
         )
