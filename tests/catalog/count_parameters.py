@@ -46,6 +46,10 @@ def main() -> None:
     with_yaml = Path(".venv/bin/python")  # the other environment may lack it
     table = json.loads(subprocess.check_output([with_yaml, "-c", read, TABLE], text=True))
     for model, row in table.items():
+        if (
+            row["count"] == "blocks"
+        ):  # of a model that transformers reads with the checkpoint's code
+            continue
         found = count(row["config"])
         if found != row["parameters"]:
             print(f"{model}: {found}, not {row['parameters']}")

@@ -140,6 +140,63 @@ def test_gemma_3_multimodal_is_read_as_its_language_model():
     assert shape.parameters == pytest.approx(3.88e9, rel=1e-3)
 
 
+TINY_TEXT = {"model_type": "llama", **SIZES, "vocab_size": 1000, "intermediate_size": 96}
+
+
+@pytest.mark.parametrize("key", ["text_config", "llm_config", "language_config"])
+def test_multimodal_file_is_read_as_its_language_model(key):
+    whole = {"model_type": "any_vlm", "vision_config": {"hidden_size": 7}, key: TINY_TEXT}
+    assert read(**whole) == read(**TINY_TEXT)
+    assert read(**whole, tie_word_embeddings=True).tied_embeddings
+    tied = {**TINY_TEXT, "tie_word_embeddings": False}
+    assert not read(**{**whole, key: tied}, tie_word_embeddings=True).tied_embeddings
+    assert read(**whole, torch_dtype="bfloat16").dtype == "bfloat16"
+
+
+def test_nested_file_leaves_out_the_sizes_of_its_config_class():
+    shape = read(model_type="llava", text_config={"max_position_embeddings": 4096})
+    assert (shape.hidden, shape.layers, shape.heads, shape.vocab) == (4096, 32, 32, 32000)
+    with pytest.raises(InputError, match="'hidden_size' is missing"):
+        read(model_type="llama", max_position_embeddings=4096)
+
+
+def test_older_qwen2_vl_has_its_language_model_beside_the_vision_tower():
+    shape = read(model_type="qwen2_vl", **SIZES, vision_config={"depth": 32}, vocab_size=1000)
+    assert (shape.layers, shape.hidden, shape.vocab) == (12, 64, 1000)
+    assert shape.attention_bias
+
+
+@pytest.mark.parametrize(
+    ("model_type", "extra", "expected"),
+    [
+        ("cohere2", {}, (4096, 9)),
+        ("olmo3", {"sliding_window": 100}, (100, 9)),
+        ("exaone4", {"sliding_window_pattern": "LLLG"}, (4096, 9)),
+        ("exaone4", {"sliding_window_pattern": "LG", "num_hidden_layers": 3}, (4096, 1)),
+        ("exaone4", {"sliding_window": None, "sliding_window_pattern": None}, (None, 0)),
+        ("afmoe", {"global_attn_every_n_layers": 3, "num_key_value_heads": 8}, (1024, 8)),
+        ("gpt_oss", {}, (128, 6)),
+        ("llama4_text", {}, (8192, 9)),
+        ("llama4_text", {"attention_chunk_size": 64}, (64, 9)),
+        ("ministral", {"layer_types": ["sliding_attention"] + ["full_attention"] * 11}, (4096, 1)),
+        ("starcoder2", {"sliding_window": 64}, (64, 12)),
+        ("starcoder2", {}, (None, 0)),
+    ],
+)
+def test_layers_slide_as_their_family_says(model_type, extra, expected):
+    shape = read(model_type=model_type, **{"num_key_value_heads": 4, **SIZES, **extra})
+    assert (shape.sliding_window, shape.sliding_layers) == expected
+
+
+def test_gpt_neo_slides_in_layers_that_it_calls_local():
+    sizes = {"hidden_size": 64, "num_layers": 4, "num_heads": 8}
+    shape = read(model_type="gpt_neo", **sizes, attention_types=[[["global", "local"], 2]])
+    assert (shape.sliding_window, shape.sliding_layers, shape.positions) == (256, 2, "absolute")
+    for wrong in ([[["global"], 3]], [[["near"], 4]], 7):
+        with pytest.raises(InputError, match="'attention_types' must say of each of the 4"):
+            read(model_type="gpt_neo", **sizes, attention_types=wrong)
+
+
 def test_granite_reads_as_llama_does():
     assert read(model_type="granite", **SIZES, attention_bias=True) == read(
         **LLAMA, attention_bias=True
@@ -320,7 +377,7 @@ def test_unreadable_architecture_is_refused_with_what_can_be_read(config):
     [
         ("jamba", "states of Mamba-1"),
         ("deepseek_v32", "tokens that an index chooses"),
-        ("nemotron-nas", "layers that differ from one another"),
+        ("openelm", "layers that differ from one another"),
         ("mllama_text_model", "attention to what another model sees"),
     ],
 )

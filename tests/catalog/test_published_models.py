@@ -19,7 +19,8 @@ def test_parameters_are_the_published_ones_within_a_thousandth(model):
     assert SHAPES[model].parameters == pytest.approx(TABLE[model]["parameters"], rel=1e-3)
 
 
-@pytest.mark.parametrize("model", TABLE)
+# a mean width of layers that differ is rounded
+@pytest.mark.parametrize("model", [m for m, row in TABLE.items() if row["count"] != "blocks"])
 def test_norms_are_all_that_is_left_out(model):
     """So parameters are never too many, and the rest is a few vectors a layer."""
     shape = SHAPES[model]

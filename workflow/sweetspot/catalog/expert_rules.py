@@ -47,6 +47,15 @@ def after_first(fields: ConfigFields, layers: int) -> int:
     return max(0, layers - fields.count("first_k_dense_replace"))
 
 
+def after_dense(fields: ConfigFields, layers: int) -> int:
+    """All but the first `num_dense_layers` (AfmoeDecoderLayer).
+
+    Raises:
+        InputError: the value is wrong.
+    """
+    return max(0, layers - fields.count("num_dense_layers"))
+
+
 def interleaved(fields: ConfigFields, layers: int) -> int:
     """The layers in `moe_layers`, or each `interleave_moe_layer_step`-th (Llama4TextConfig).
 
@@ -129,3 +138,11 @@ def experts(
         )
 
     return read
+
+
+ROUTED = experts(
+    "n_routed_experts",
+    shared=shared_number("n_shared_experts", "moe_intermediate_size"),
+    where=after_first,
+)
+"""As DeepSeek has them, and whoever follows it."""

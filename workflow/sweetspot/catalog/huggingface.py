@@ -30,17 +30,25 @@ _OF_BOTH = ("torch_dtype", "dtype", "tie_word_embeddings")
 _LANGUAGE_TYPES = {
     "aya_vision": "cohere2",
     "gemma3": "gemma3_text",
+    "glm4v": "glm4v_text",
+    "glm4v_moe": "glm4v_moe_text",
+    "idefics3": "llama",
+    "internvl": "qwen2",
     "Gemma3ForConditionalGeneration": "gemma3_text",
     "llama4": "llama4_text",
     "llava": "llama",
     "llava_next": "llama",
+    "llava_onevision": "qwen2",
     "mistral3": "mistral",
     "paligemma": "gemma",
     "qwen2_5_vl": "qwen2_5_vl_text",
+    "qwen2_audio": "qwen2",
     "qwen2_vl": "qwen2_vl_text",
     "qwen3_vl": "qwen3_vl_text",
     "qwen3_vl_moe": "qwen3_vl_moe_text",
+    "smolvlm": "llama",
     "vipllava": "llama",
+    "voxtral": "llama",
 }
 
 

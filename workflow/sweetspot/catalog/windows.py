@@ -50,27 +50,55 @@ def listed_slide(fields: ConfigFields, layers: int) -> tuple[int | None, int]:
     return _with_window(fields, layers if listed is None else listed, "sliding_window")
 
 
-def by_pattern(fields: ConfigFields, layers: int) -> tuple[int | None, int]:
-    """Every `sliding_window_pattern`-th layer sees everything and the rest slides.
+def pattern_of(key: str) -> WindowRule:
+    """Return the rule of models whose every so many-th layer sees everything and the rest slides.
 
     The pattern may be in letters (L for local), too, with a last layer that is global anyway.
 
-    Raises:
-        InputError: one of these keys, or `layer_types`, cannot be read.
+    Args:
+        key: says how many.
+
     Source: transformers, __post_init__ of Gemma2Config, Gemma3TextConfig, Cohere2Config,
-        Olmo3Config and Exaone4Config.
+        Olmo3Config, Exaone4Config and AfmoeConfig.
     """
-    window = fields.optional_size("sliding_window")
-    sliding = _listed(fields, layers)
-    if window is None:
-        return None, 0
-    if sliding is None:
-        letters = fields.given.get("sliding_window_pattern")
-        if isinstance(letters, str) and letters and set(letters) <= set("LG"):
-            sliding = sum(letters[i % len(letters)] == "L" for i in range(layers - 1))
-        else:
-            sliding = layers - layers // fields.size("sliding_window_pattern")
-    return _with_window(fields, sliding, "sliding_window")
+
+    def rule(fields: ConfigFields, layers: int) -> tuple[int | None, int]:
+        window = fields.optional_size("sliding_window")
+        sliding = _listed(fields, layers)
+        if window is None:
+            return None, 0
+        if sliding is None:
+            letters = fields.given.get(key)
+            if isinstance(letters, str) and letters and set(letters) <= set("LG"):
+                sliding = sum(letters[i % len(letters)] == "L" for i in range(layers - 1))
+            else:
+                sliding = layers - layers // fields.size(key)
+        return _with_window(fields, sliding, "sliding_window")
+
+    return rule
+
+
+by_pattern = pattern_of("sliding_window_pattern")
+
+
+def local_of_types(fields: ConfigFields, layers: int) -> tuple[int | None, int]:
+    """Layers slide that `attention_types` calls local: [[[kinds of layers], times], ...] (GPT-Neo).
+
+    Raises:
+        InputError: one of these keys cannot be read, or they are not those of all layers.
+    Source: transformers, GPTNeoConfig.expand_attention_types_params.
+    """
+    stated: Any = fields.given.get("attention_types", [[["global", "local"], layers // 2]])
+    try:
+        kinds = [kind for some, times in stated for kind in list(some) * times]
+    except (TypeError, ValueError):
+        kinds = []
+    if len(kinds) != layers or not all(kind in ("global", "local") for kind in kinds):
+        raise InputError(
+            f"'attention_types' must say of each of the {layers} layers whether it is 'global' or"
+            f" 'local', not {reprlib.repr(stated)}"
+        )
+    return _with_window(fields, kinds.count("local"), "window_size")
 
 
 def from_layer_on(fields: ConfigFields, layers: int) -> tuple[int | None, int]:

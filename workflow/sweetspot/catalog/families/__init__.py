@@ -7,6 +7,7 @@ from sweetspot.catalog.families.dense import DENSE
 from sweetspot.catalog.families.family import Family
 from sweetspot.catalog.families.gpt import GPT_LIKE
 from sweetspot.catalog.families.hybrids import HYBRIDS
+from sweetspot.catalog.families.latent import LATENT
 from sweetspot.catalog.families.mixtures import MIXTURES
 
-FAMILIES: dict[str, Family] = DENSE | GPT_LIKE | MIXTURES | HYBRIDS
+FAMILIES: dict[str, Family] = DENSE | GPT_LIKE | MIXTURES | LATENT | HYBRIDS

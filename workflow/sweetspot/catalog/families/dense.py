@@ -2,14 +2,10 @@
 
 from dataclasses import replace
 
+from sweetspot.catalog.block_configs import by_block
 from sweetspot.catalog.families.family import Family, sizes
 from sweetspot.catalog.readers import Layout
-from sweetspot.catalog.windows import (
-    all_slide,
-    by_pattern,
-    from_layer_on,
-    listed_slide,
-)
+from sweetspot.catalog.windows import all_slide, by_pattern, from_layer_on, listed_slide
 
 LLAMA = Layout()
 QWEN2 = Layout(qkv_bias=True, output_bias=False, windows=from_layer_on)
@@ -17,7 +13,7 @@ _QWEN3 = Layout(windows=from_layer_on)
 _PATTERN = Layout(windows=by_pattern)
 _GEMMA = replace(_PATTERN, offset_norms=4)
 # biases of Q, K and V alone, where there are any
-_QKV_BIAS = Layout(output_bias=False)
+QKV_BIAS = Layout(output_bias=False)
 
 _QWEN2_DEFAULTS = {
     "vocab_size": 151936,
@@ -249,8 +245,8 @@ DENSE: dict[str, Family] = {
             "sliding_window_pattern": 4,
         },
     ),
-    "glm": Family(name="GLM", causal_lm="GlmForCausalLM", read=_QKV_BIAS, defaults=_GLM),
-    "glm4": Family(name="GLM-4", causal_lm="Glm4ForCausalLM", read=_QKV_BIAS, defaults=_GLM),
+    "glm": Family(name="GLM", causal_lm="GlmForCausalLM", read=QKV_BIAS, defaults=_GLM),
+    "glm4": Family(name="GLM-4", causal_lm="Glm4ForCausalLM", read=QKV_BIAS, defaults=_GLM),
     "cohere": Family(
         name="Command R",
         causal_lm="CohereForCausalLM",
@@ -279,7 +275,7 @@ DENSE: dict[str, Family] = {
     "helium": Family(
         name="Helium",
         causal_lm="HeliumForCausalLM",
-        read=_QKV_BIAS,
+        read=QKV_BIAS,
         defaults={
             "vocab_size": 48000,
             "intermediate_size": 7040,
@@ -316,7 +312,7 @@ DENSE: dict[str, Family] = {
     "stablelm": Family(
         name="StableLM",
         causal_lm="StableLmForCausalLM",
-        read=replace(_QKV_BIAS, qkv_bias="use_qkv_bias"),
+        read=replace(QKV_BIAS, qkv_bias="use_qkv_bias"),
         defaults={
             "vocab_size": 50304,
             "intermediate_size": 6912,
@@ -345,6 +341,29 @@ DENSE: dict[str, Family] = {
             "vocab_size": 290943,
             "intermediate_size": 11008,
             "max_position_embeddings": 2048,
+        },
+    ),
+    "glm4v_text": Family(
+        name="GLM-4.1V",
+        causal_lm="Glm4vTextModel",
+        read=replace(QKV_BIAS, qkv_bias=True),
+        defaults={
+            "vocab_size": 151552,
+            "intermediate_size": 13696,
+            "num_key_value_heads": 2,
+            "max_position_embeddings": 32768,
+        },
+        nested=sizes(4096, 40, 32),
+    ),
+    "nemotron-nas": Family(
+        # not in transformers: Llamas from which parts were cut
+        name="Llama Nemotron",
+        causal_lm="DeciLMForCausalLM",
+        read=by_block,
+        defaults={
+            "vocab_size": 128256,
+            "max_position_embeddings": 131072,
+            "block_configs": None,
         },
     ),
     "mimo": Family(

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sweetspot.catalog.families.family import Family
 from sweetspot.catalog.readers import GPT, PLAIN, Layout, falcon, gpt_bigcode, mpt, opt
-from sweetspot.catalog.windows import all_slide
+from sweetspot.catalog.windows import all_slide, local_of_types
 
 _FALCON = {
     "vocab_size": 65024,
@@ -128,6 +128,50 @@ GPT_LIKE: dict[str, Family] = {
             "max_position_embeddings": 4096,
             "use_bias": True,
             "tie_word_embeddings": True,
+        },
+    ),
+    "gpt_neo": Family(
+        name="GPT-Neo",
+        causal_lm="GPTNeoForCausalLM",
+        read=replace(
+            PLAIN,
+            layers=("num_layers",),
+            heads=("num_heads",),
+            ffn_of_hidden=4,
+            positions="absolute",
+            qkv_bias=False,
+            output_bias=True,
+            mlp_bias=True,
+            windows=local_of_types,
+        ),
+        defaults={
+            "vocab_size": 50257,
+            "max_position_embeddings": 2048,
+            "window_size": 256,
+            "tie_word_embeddings": True,
+        },
+    ),
+    "persimmon": Family(
+        name="Persimmon",
+        causal_lm="PersimmonForCausalLM",
+        read=replace(PLAIN, qkv_bias=True, output_bias=True, mlp_bias=True),
+        defaults={
+            "vocab_size": 262144,
+            "intermediate_size": 16384,
+            "max_position_embeddings": 16384,
+        },
+    ),
+    "jais2": Family(
+        name="Jais 2",
+        causal_lm="Jais2ForCausalLM",
+        read=_GROUPED,
+        defaults={
+            "vocab_size": 150272,
+            "intermediate_size": 26624,
+            "head_dim": 128,
+            "max_position_embeddings": 8192,
+            "attention_bias": True,
+            "mlp_bias": True,
         },
     ),
     "nemotron": Family(

@@ -1,8 +1,10 @@
-"""Families with experts, with latent attention, or with both."""
+"""Families with experts, and keys and values of each head."""
 
 from dataclasses import replace
 
 from sweetspot.catalog.expert_rules import (
+    ROUTED,
+    after_dense,
     after_first,
     experts,
     in_range,
@@ -14,38 +16,27 @@ from sweetspot.catalog.expert_rules import (
 from sweetspot.catalog.families.dense import LLAMA, QWEN2
 from sweetspot.catalog.families.family import Family, sizes
 from sweetspot.catalog.readers import Layout
-from sweetspot.catalog.windows import all_slide, by_pattern, from_layer_on, in_chunks
+from sweetspot.catalog.windows import all_slide, by_pattern, from_layer_on, in_chunks, pattern_of
 
 # every layer has experts as wide as the feed-forward layer of a dense model
 _LOCAL = experts("num_local_experts", ffn="intermediate_size")
-_ROUTED = experts(
-    "n_routed_experts",
-    shared=shared_number("n_shared_experts", "moe_intermediate_size"),
-    where=after_first,
-)
-_DEEPSEEK = Layout(experts=_ROUTED, latent=True)
-_DEEPSEEK_V3 = {
-    "vocab_size": 129280,
-    "intermediate_size": 18432,
-    "moe_intermediate_size": 2048,
-    "num_key_value_heads": 128,
-    "n_routed_experts": 256,
-    "n_shared_experts": 1,
-    "num_experts_per_tok": 8,
-    "first_k_dense_replace": 3,
-    "q_lora_rank": 1536,
-    "kv_lora_rank": 512,
-    "qk_nope_head_dim": 128,
-    "qk_rope_head_dim": 64,
-    "v_head_dim": 128,
-    "max_position_embeddings": 4096,
-}
 _GRANITE = {
     "vocab_size": 32000,
     "intermediate_size": 11008,
     "max_position_embeddings": 2048,
     "num_local_experts": 8,
     "num_experts_per_tok": 2,
+}
+_GLM_AIR = {
+    "vocab_size": 151552,
+    "intermediate_size": 10944,
+    "moe_intermediate_size": 1408,
+    "num_key_value_heads": 8,
+    "max_position_embeddings": 131072,
+    "n_routed_experts": 128,
+    "n_shared_experts": 1,
+    "num_experts_per_tok": 8,
+    "first_k_dense_replace": 1,
 }
 
 MIXTURES: dict[str, Family] = {
@@ -247,80 +238,99 @@ MIXTURES: dict[str, Family] = {
         },
         nested=sizes(5120, 48, 40),
     ),
-    "deepseek_v2": Family(
-        name="DeepSeek-V2",
-        causal_lm="DeepseekV2ForCausalLM",
-        read=_DEEPSEEK,
-        defaults={
-            "vocab_size": 102400,
-            "intermediate_size": 11008,
-            "moe_intermediate_size": 1407,
-            "n_routed_experts": 64,
-            "n_shared_experts": 2,
-            "first_k_dense_replace": 0,
-            "q_lora_rank": 1536,
-            "kv_lora_rank": 512,
-            "qk_nope_head_dim": 128,
-            "qk_rope_head_dim": 64,
-            "v_head_dim": 128,
-            "max_position_embeddings": 2048,
-        },
-    ),
-    "deepseek_v3": Family(
-        name="DeepSeek-V3",
-        causal_lm="DeepseekV3ForCausalLM",
-        read=_DEEPSEEK,
-        defaults=_DEEPSEEK_V3,
-        nested=sizes(7168, 61, 128),
-    ),
-    # not in transformers: its files name DeepSeek-V3's classes
-    "kimi_k2": Family(
-        name="Kimi K2",
-        causal_lm="KimiK2ForCausalLM",
-        read=_DEEPSEEK,
-        defaults=_DEEPSEEK_V3,
-    ),
     "glm4_moe": Family(
         name="GLM-4.5",
         causal_lm="Glm4MoeForCausalLM",
-        read=Layout(output_bias=False, experts=_ROUTED),
+        read=Layout(output_bias=False, experts=ROUTED),
+        defaults=_GLM_AIR,
+    ),
+    "glm4v_moe_text": Family(
+        name="GLM-4.5V",
+        causal_lm="Glm4vMoeTextModel",
+        read=Layout(output_bias=False, experts=ROUTED),
+        defaults=_GLM_AIR
+        | {"vocab_size": 151424, "max_position_embeddings": 65536, "attention_bias": True},
+        nested=sizes(4096, 46, 96),
+    ),
+    "solar_open": Family(
+        name="Solar Open",
+        causal_lm="SolarOpenForCausalLM",
+        # all layers have experts, so that a feed-forward layer has no width of its own
+        read=Layout(
+            output_bias=False,
+            ffn=("moe_intermediate_size",),
+            experts=experts(
+                "n_routed_experts",
+                shared=shared_number("n_shared_experts", "moe_intermediate_size"),
+            ),
+        ),
         defaults={
-            "vocab_size": 151552,
-            "intermediate_size": 10944,
-            "moe_intermediate_size": 1408,
+            "vocab_size": 196608,
+            "moe_intermediate_size": 1280,
             "num_key_value_heads": 8,
+            "head_dim": 128,
             "max_position_embeddings": 131072,
             "n_routed_experts": 128,
             "n_shared_experts": 1,
             "num_experts_per_tok": 8,
+        },
+    ),
+    "exaone_moe": Family(
+        name="K-EXAONE",
+        causal_lm="ExaoneMoeForCausalLM",
+        read=Layout(
+            qkv_bias=False,
+            output_bias=False,
+            windows=by_pattern,
+            experts=experts(
+                shared=shared_number("num_shared_experts", "moe_intermediate_size"),
+                where=after_first,
+            ),
+        ),
+        defaults={
+            "vocab_size": 102400,
+            "intermediate_size": 16384,
+            "moe_intermediate_size": 1024,
+            "num_key_value_heads": 32,
+            "max_position_embeddings": 2048,
+            "sliding_window": 4096,
+            "sliding_window_pattern": 4,
+            "num_experts": 64,
+            "num_shared_experts": 1,
+            "num_experts_per_tok": 8,
             "first_k_dense_replace": 1,
         },
     ),
-    "glm4_moe_lite": Family(
-        name="GLM-4.7-Flash",
-        causal_lm="Glm4MoeLiteForCausalLM",
-        read=_DEEPSEEK,
+    "afmoe": Family(
+        name="Trinity",
+        causal_lm="AfmoeForCausalLM",
+        read=Layout(
+            gated_attention=True,
+            windows=pattern_of("global_attn_every_n_layers"),
+            experts=experts(
+                shared=shared_number("num_shared_experts", "moe_intermediate_size"),
+                where=after_dense,
+            ),
+        ),
         defaults={
-            "vocab_size": 154880,
-            "intermediate_size": 10240,
-            "moe_intermediate_size": 1536,
-            "num_key_value_heads": 20,
-            "n_routed_experts": 64,
-            "n_shared_experts": 1,
-            "num_experts_per_tok": 4,
-            "first_k_dense_replace": 1,
-            "q_lora_rank": 768,
-            "kv_lora_rank": 512,
-            "qk_nope_head_dim": 192,
-            "qk_rope_head_dim": 64,
-            "v_head_dim": 256,
-            "max_position_embeddings": 202752,
+            "vocab_size": 200192,
+            "intermediate_size": 6144,
+            "moe_intermediate_size": 1408,
+            "num_key_value_heads": 16,
+            "head_dim": 128,
+            "max_position_embeddings": 16384,
+            "sliding_window": 1024,
+            "global_attn_every_n_layers": 4,
+            "num_experts": 64,
+            "num_shared_experts": 2,
+            "num_experts_per_tok": 6,
+            "num_dense_layers": 1,
         },
     ),
     "dots1": Family(
         name="dots.llm1",
         causal_lm="Dots1ForCausalLM",
-        read=replace(LLAMA, experts=_ROUTED),
+        read=replace(LLAMA, experts=ROUTED),
         defaults={
             "vocab_size": 152064,
             "intermediate_size": 10944,
@@ -356,23 +366,6 @@ MIXTURES: dict[str, Family] = {
             "moe_num_shared_experts": 2,
             "moe_layer_start_index": 1,
             "moe_layer_interval": 1,
-        },
-    ),
-    "minicpm3": Family(
-        name="MiniCPM3",
-        causal_lm="MiniCPM3ForCausalLM",
-        read=Layout(latent=True),
-        defaults={
-            "vocab_size": 73448,
-            "intermediate_size": 6400,
-            "num_key_value_heads": 40,
-            "max_position_embeddings": 32768,
-            "tie_word_embeddings": True,
-            "q_lora_rank": 768,
-            "kv_lora_rank": 256,
-            "qk_nope_head_dim": 64,
-            "qk_rope_head_dim": 32,
-            "v_head_dim": 64,
         },
     ),
 }

@@ -21,7 +21,6 @@ REFUSED = {
     "deepseek_v32": _SPARSE,
     "deepseek_v4": _SPARSE,
     "glm_moe_dsa": _SPARSE,
-    "nemotron-nas": _UNEVEN,
     "openelm": _UNEVEN,
     "mimo_v2_flash": _UNEVEN,
     "step3p5": _UNEVEN,
