@@ -58,7 +58,7 @@ def test_other_names_of_gpu_and_models_give_the_same_experiment():
 
 def test_gpu_that_is_not_known_or_not_one_is_refused():
     assert refusal({"gpu": "h101"}).startswith("gpu: unknown GPU 'h101'; did you mean 'h100-sxm'")
-    assert "can be 'a100-40gb' or 'a100-80gb'" in refusal({"gpu": "a100"})
+    assert "can be 'a100-40gb', 'a100-80gb', 'a100-pcie" in refusal({"gpu": "a100"})
 
 
 def test_experiment_survives_json():
