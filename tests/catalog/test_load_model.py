@@ -138,6 +138,12 @@ def test_files_beside_config_json_say_how_it_is_quantized(tmp_path, name, conten
     assert load_model(other).quantization is None
 
 
+def test_file_that_says_nothing_leaves_it_to_config_json(tmp_path):
+    path = write_config(tmp_path, {**TINY, "quantization_config": {"quant_method": "fp8"}})
+    write_config(tmp_path, {"quantization": {"quant_algo": None}}, "hf_quant_config.json")
+    assert load_model(path).quantization.words == "FP8 weights"
+
+
 def test_layers_of_mixed_precision_may_stand_in_a_file_of_their_own(tmp_path):
     """As TensorRT-LLM has it: what it says comes before what hf_quant_config.json says."""
     mixed = {"quant_algo": "MIXED_PRECISION", "kv_cache_quant_algo": "FP8"}

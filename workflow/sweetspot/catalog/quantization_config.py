@@ -10,21 +10,19 @@ from sweetspot.catalog.quantization_methods import PLAIN, Scheme, Stored, as_map
 from sweetspot.catalog.quantized_modules import NAMES, Modules, names_of
 from sweetspot.errors import InputError
 
-SIDE_FILES = {
+# Where it is said, with the method of those that name none. First comes what TensorRT-LLM reads
+# first, last the files that older tools wrote beside config.json.
+_KEYS = {
     "quant_cfg.json": "modelopt",  # of mixed precision, whose layers the next one does not list
     "hf_quant_config.json": "modelopt",
-    "quantize_config.json": "gptq",
-    "quant_config.json": "awq",
-}
-"""Files beside config.json that may say it instead, each with the method that writes it."""
-
-# Where it is said, with the method of those that name none: what TensorRT-LLM reads comes first.
-_KEYS = {
-    **SIDE_FILES,
     "quantization_config": "",
     "compression_config": "compressed-tensors",
     "quantization": "mlx",
+    "quantize_config.json": "gptq",
+    "quant_config.json": "awq",
 }
+SIDE_FILES = tuple(key for key in _KEYS if key.endswith(".json"))
+"""Files beside config.json that may say it."""
 
 
 def quantized(architecture: Architecture, config: Mapping[str, Any]) -> Quantization | None:
@@ -37,13 +35,16 @@ def quantized(architecture: Architecture, config: Mapping[str, Any]) -> Quantiza
     Raises:
         InputError: it is quantized in a way that cannot be read or simulated.
     """
-    key = next((each for each in _KEYS if config.get(each)), None)
-    if key is None:
-        return None
-    try:
-        return _averaged(architecture, scheme_of(as_mapping(config[key], key), _KEYS[key]))
-    except InputError as error:
-        raise InputError(f"{key!r}: {error}") from error
+    for key, usual in _KEYS.items():
+        if not config.get(key):
+            continue
+        try:
+            found = _averaged(architecture, scheme_of(as_mapping(config[key], key), usual))
+        except InputError as error:
+            raise InputError(f"{key!r}: {error}") from error
+        if found:
+            return found
+    return None
 
 
 @dataclass(frozen=True, slots=True)
