@@ -35,7 +35,8 @@ _QWEN = {
     "linear_num_key_heads": 16,
     "linear_num_value_heads": 32,
 }
-_DELTA = Layout(hybrid=delta_rule, gated_attention=True)
+# norms of Gemma's kind: transformers, Qwen3NextRMSNorm
+_DELTA = Layout(hybrid=delta_rule, gated_attention=True, offset_norms=2)
 _QWEN_EXPERTS = experts(shared=shared_width("shared_expert_intermediate_size"))
 
 HYBRIDS: dict[str, Family] = {

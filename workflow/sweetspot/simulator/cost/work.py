@@ -160,13 +160,13 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         norm_elements=tokens * (norms * a.hidden),
         prompt_flops=pairs * prompt_pair_flops + prompt_tokens * scan_flops,
         prompt_bytes=(prompt_context + 2 * prompt_tokens) * a.kv_bytes_per_token
-        + (prompt_tokens * scan_bytes + schedule.prompts * (2 * a.state_bytes)),
+        + (prompt_tokens * scan_bytes + schedule.prompts * (2.0 * a.state_bytes)),
         prompt_token_flops=prompt_tokens * prompt_pair_flops,
         prompts_finished=schedule.prompts_finished.astype(np.float64),
         decode_flops=context * decode_pair_flops + decodes * step_flops,
         decode_flops_growth=growth * decode_pair_flops,
         kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding
-        + decodes * (2 * a.state_bytes),
+        + decodes * (2.0 * a.state_bytes),
         kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
         decode_heads=decodes * (a.attention_layers * (1 if a.latent else a.kv_heads)),
         queries_per_kv_head=throughout(a.heads if a.latent else a.heads / a.kv_heads),
