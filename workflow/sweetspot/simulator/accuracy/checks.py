@@ -50,7 +50,7 @@ def leave_one_model_out(e: Evaluation) -> Row:
         "leave one model out, 13 times",
         [f"{SURFACES}: the other twelve", THROUGHPUT],
         True,
-        _mean_and_worst(errors, 3.0, 7.0),
+        _mean_and_worst(errors, 2.6, 5.5),
         fits,
         errors,
     )
@@ -127,7 +127,7 @@ def throughput_from_data_sheet(e: Evaluation) -> Row:
         "data sheet",
         (),
         True,
-        (Figure("mean", error, at_most=10.0),),
+        (Figure("mean", error, at_most=3.0),),
     )
 
 

@@ -13,10 +13,10 @@ from sweetspot.simulator.constants.constants import Constants
 
 # How far off each may be, in %.
 TARGETS_PERCENT = {
-    "llama_3_2_1b_peak_batch_64": 6.0,
-    "llama_3_2_1b_long_output_batch_256": 6.0,
-    "falcon_rw_7b_10_requests_min": 15.0,
-    "falcon_rw_7b_10_requests_max": 15.0,
+    "llama_3_2_1b_peak_batch_64": 3.0,
+    "llama_3_2_1b_long_output_batch_256": 4.0,
+    "falcon_rw_7b_10_requests_min": 8.0,
+    "falcon_rw_7b_10_requests_max": 8.0,
 }
 
 

@@ -1,7 +1,8 @@
 """Cells of a campaign beside what the simulator says of them, with and without a fit to others."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,14 @@ from sweetspot.simulator.calibration.to_cells import (
     own_constants,
     own_targets,
 )
-from sweetspot.simulator.constants.constants import Constants, stated_on
+from sweetspot.simulator.constants.calibration_file import shipped_boards
+from sweetspot.simulator.constants.constants import (
+    REFERENCE_GPU,
+    Constants,
+    stated_on,
+    transfer,
+)
+from sweetspot.simulator.cost.clocks import LIMIT_SHARE
 from sweetspot.simulator.cost.work import FloatArray
 
 RECORDS = "records.jsonl"
@@ -64,6 +72,9 @@ def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
     """
     measured = read_measured(folder)
     yield f"measured-{measured.name}", lambda: nothing_fitted(measured)
+    yield f"measured-{measured.name}-power", lambda: power_at_measured_time(measured)
+    if "idle_before_w" in measured.own.cells:
+        yield f"measured-{measured.name}-idle", lambda: idle_power(measured)
     yield f"measured-{measured.name}-other-cells", lambda: from_other_cells(measured)
     yield f"measured-{measured.name}-other-models", lambda: from_other_models(measured)
 
@@ -77,7 +88,44 @@ def nothing_fitted(measured: Measured) -> Row:
         "data sheet",
         ("active_power_w: the board before each cell",),
         True,
-        _figures(measured, measured.errors_percent(stated)),
+        _figures(measured, measured.errors_percent(stated), (8.0, 10.0)),
+    )
+
+
+def power_at_measured_time(measured: Measured) -> Row:
+    """Mean power with the times that were measured: joules alone, by the surfaces' constants."""
+    own, (energy, *_) = measured.own, measured.targets
+    reference = shipped_boards()[REFERENCE_GPU]
+    assert reference.board is not None  # noqa: S101 - a board's file
+    board = transfer(reference.board.to_constants(), own.board)
+    stated = stated_on(own.board, own.engine)
+    constants = own_constants(own, replace(stated, board=board))
+    taken = energy.runs.taken(own.board, constants)
+    duration_s, energy_j = (own.cells[n].to_numpy(np.float64) for n in ("duration_s", "energy_j"))
+    waiting_w = constants.board.active_power_w
+    dynamic_w = (taken.energy_j - waiting_w * taken.duration_s) / duration_s
+    power_w = np.minimum(waiting_w + dynamic_w, LIMIT_SHARE * own.board.power_limit_w)
+    errors = 100 * np.abs(power_w / (energy_j / duration_s) - 1)
+    return Row(
+        f"{_what(measured)}: mean power, with the times that were measured",
+        "published numbers",
+        (*reference.seen, "active_power_w: the board before each cell"),
+        True,
+        (Figure("mean", float(errors.mean()), at_most=4.0),),
+    )
+
+
+def idle_power(measured: Measured) -> Row:
+    """What a loaded board with nothing to do draws, as it is stated of the reference GPU."""
+    own = measured.own
+    stated_w = stated_on(own.board, own.engine).board.active_power_w
+    measured_w = float(own.cells["idle_before_w"].median())
+    return Row(
+        f"{_what(measured)}: power of the loaded board before a cell",
+        "data sheet",
+        (f"measured-{measured.name}: this is where it is stated from",),
+        False,
+        (Figure("error", 100 * abs(stated_w / measured_w - 1), at_most=5.0),),
     )
 
 
@@ -92,10 +140,16 @@ def from_other_models(measured: Measured) -> Row:
     models = measured.own.cells["model"]
     turns = [(models == model).to_numpy() for model in models.unique()]
     words = "one model at a time, by a fit to the others"
-    return _held_out(measured, turns, words, "the other models")
+    return _held_out(measured, turns, words, "the other models", (6.0, 7.0))
 
 
-def _held_out(measured: Measured, turns: list[BoolArray], words: str, fitted_to: str) -> Row:
+def _held_out(
+    measured: Measured,
+    turns: list[BoolArray],
+    words: str,
+    fitted_to: str,
+    at_most: Sequence[float] = (),
+) -> Row:
     fits = [measured.fitted_without(left_out) for left_out in turns]
     errors = [np.full(target.values.size, np.nan) for target in measured.targets]
     for left_out, fit in zip(turns, fits, strict=True):
@@ -107,7 +161,7 @@ def _held_out(measured: Measured, turns: list[BoolArray], words: str, fitted_to:
         "own measurements",
         (f"measured-{measured.name}: {fitted_to}",),
         True,
-        _figures(measured, errors),
+        _figures(measured, errors, at_most),
         searches=tuple(fit.search for fit in fits),
     )
 
@@ -117,13 +171,15 @@ def _what(measured: Measured) -> str:
     return f"{cells} cells measured with {measured.own.engine} on {measured.own.board.id}"
 
 
-def _figures(measured: Measured, errors: list[FloatArray]) -> tuple[Figure, ...]:
-    """Return means over all cells, and by model."""
+def _figures(
+    measured: Measured, errors: list[FloatArray], at_most: Sequence[float] = ()
+) -> tuple[Figure, ...]:
+    """Return means over all cells, those of the first targets with a limit, and by model."""
     models = measured.own.cells["model"]
     figures = []
-    for target, each in zip(measured.targets, errors, strict=True):
+    for target, each, limit in zip_longest(measured.targets, errors, at_most):
         name = target.name.replace("_", " ")
-        figures.append(Figure(f"{name}, mean", float(each.mean())))
+        figures.append(Figure(f"{name}, mean", float(each.mean()), at_most=limit))
         figures += [
             Figure(f"{name}, {model}", float(each[(models == model).to_numpy()].mean()))
             for model in models.unique()
