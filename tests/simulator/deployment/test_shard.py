@@ -178,7 +178,7 @@ def test_layers_that_keep_16_bits_compute_in_them():
 
 
 def test_fp8_of_weights_that_are_quantized_otherwise_is_refused():
-    with pytest.raises(InputError, match=r"is quantized \(AWQ weights\): set weights to 'model'"):
+    with pytest.raises(InputError, match="is quantized, AWQ weights: set weights to 'model'"):
         shard(replace(LLAMA, quantization=AWQ), 1, FP8)
 
 

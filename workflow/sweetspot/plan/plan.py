@@ -51,8 +51,8 @@ def plan(experiment: Experiment) -> Plan:
                 and section.model_dump().get("weights") == "random"
             ):
                 raise InputError(
-                    f"{reference} is quantized ({architecture.quantization.words}), and random"
-                    f" weights are of 16 bits: set weights to checkpoint, or take the 16-bit model"
+                    f"{reference} is quantized, {architecture.quantization.words}, and random"
+                    " weights are of 16 bits: set weights to checkpoint, or take the 16-bit model"
                 )
             known = architectures.setdefault(architecture.id, architecture)
             references.setdefault(architecture.id, reference)

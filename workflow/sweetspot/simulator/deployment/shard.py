@@ -162,7 +162,7 @@ def as_served(architecture: Architecture, precision: Precision) -> Quantization:
     if precision.weights == "fp8" and not stored.fp8_weights:
         if stored.weights:
             raise InputError(
-                f"the checkpoint of {architecture.id} is quantized ({stored.words}): set weights to"
+                f"the checkpoint of {architecture.id} is quantized, {stored.words}: set weights to"
                 " 'model', or take the 16-bit checkpoint"
             )
         stored = replace(FP8_WEIGHTS, fp8_kv_cache=stored.fp8_kv_cache)
