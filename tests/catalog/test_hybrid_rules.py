@@ -91,6 +91,7 @@ def test_qwen_attends_in_every_fourth_layer_with_a_gate():
         ("bamba", {"attn_layer_indices": [4]}, "must list layers from 0 to 3"),
         ("bamba", {"attn_layer_indices": [1], "mamba_n_heads": 7}, "128 is not divisible by"),
         ("bamba", {"attn_layer_indices": [1], "mamba_d_head": 3}, "'mamba_d_head' must be"),
+        ("nemotron_h", {"hybrid_override_pattern": "M-M-"}, "no layer attends"),
         ("llama", {"mamba_d_state": 16}, "'mamba_d_state' is set"),
         ("qwen3", {"linear_num_value_heads": 16}, "'linear_num_value_heads' is set"),
     ],

@@ -91,6 +91,8 @@ class Layout:
         latent = latent_attention(fields) if self.latent else None
         if self.hybrid:
             hybrid, window, sliding_layers = self.hybrid(fields, layers), None, 0
+            if hybrid.without_attention == layers:
+                raise InputError("no layer attends: a model without a KV cache cannot be read")
         else:
             hybrid, (window, sliding_layers) = Hybrid(None), self.windows(fields, layers)
         return Architecture(
