@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids, model_ids
+from sweetspot.catalog.parts import Experts, StateLayers
 from sweetspot.errors import InputError
 from sweetspot.simulator.deployment.memory import (
     RUNTIME_BYTES,
@@ -78,3 +79,25 @@ def test_last_byte_decides(board):
     with pytest.raises(InputError, match="does not fit"):
         require_fit(LLAMA, full, 8192, 1024)
     require_fit(LLAMA, replace(full, memory_bytes=full.memory_bytes + 1), 8192, 1024)
+
+
+def test_states_lie_there_for_a_full_batch(board):
+    """TensorRT-LLM lays them out before any request comes."""
+    state = StateLayers(layers=3, heads=8, head_dim=64, state=128, groups=1, kernel=4, chunk=256)
+    hybrid = replace(LLAMA, state=state)
+    of_sequence = 3 * 2 * (8 * 64 * 128 + (8 * 64 + 2 * 128) * 3)
+    weights = hybrid.weight_bytes - LLAMA.weight_bytes
+    fewer = free_bytes(LLAMA, board, 8192, 1024) - free_bytes(hybrid, board, 8192, 1024)
+    assert fewer == weights + 1024 * of_sequence
+
+
+def test_activations_of_experts_are_a_tokens_in_each_that_it_is_sent_to():
+    experts = Experts(layers=32, count=8, per_token=2, ffn=14336, shared_ffn=1000)
+    per_token = (4 * 4096 + 4096 + 2 * 1024 + 2 * (2 * 4096 + 2 * 14336) + 2 * 1000) * 2
+    assert activation_bytes(replace(LLAMA, experts=experts), 100, 0) == 100 * per_token
+
+
+def test_model_with_states_that_does_not_fit_says_so(board):
+    state = StateLayers(layers=36, heads=128, head_dim=64, state=128, groups=1, kernel=4, chunk=256)
+    with pytest.raises(InputError, match="missing for the activations and states of max_batch_siz"):
+        require_fit(replace(LLAMA, state=state), board, 8192, 1024)
