@@ -119,7 +119,7 @@ def test_random_weights_of_a_quantized_checkpoint_are_refused(keys, tmp_path, wr
     awq = {"quant_method": "awq", "bits": 4, "group_size": 128}
     models = [write_model(tmp_path / "mine", quantization_config=awq)]
     assert keys(engine="vllm", models=models)
-    with pytest.raises(InputError, match=r"mine is quantized, AWQ weights .* set weights to check"):
+    with pytest.raises(InputError, match=r"mine is quantized, AWQ .* set weights to check"):
         keys(engine="vllm", vllm={"weights": "random"}, models=models)
 
 

@@ -45,14 +45,11 @@ def plan(experiment: Experiment) -> Plan:
         names: dict[str, str] = {}
         for reference in sweep.models or experiment.models:
             architecture = load_model(reference)
-            if (
-                architecture.quantization
-                and section
-                and section.model_dump().get("weights") == "random"
-            ):
+            quantization = architecture.quantization
+            if quantization and getattr(section, "weights", None) == "random":
                 raise InputError(
-                    f"{reference} is quantized, {architecture.quantization.words}, and random"
-                    " weights are of 16 bits: set weights to checkpoint, or take the 16-bit model"
+                    f"{reference} is quantized, {quantization.words}, and random weights are of 16"
+                    " bits: set weights to checkpoint, or take the 16-bit model"
                 )
             known = architectures.setdefault(architecture.id, architecture)
             references.setdefault(architecture.id, reference)
