@@ -8,7 +8,7 @@ from numbers import Integral
 from typing import Any, Literal, get_args
 
 from sweetspot.catalog import Architecture, load_model
-from sweetspot.config import Limits, Precision, Traits
+from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.simulator.cost.step_costs import StepCosts
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
@@ -55,6 +55,11 @@ class Simulated:
         return kept.layers * tokens / in_windows
 
     @property
+    def mean_clock_mhz(self) -> float:
+        """Mean clock of the multiprocessors over the time that was not idle."""
+        return self.served.clock_share * self.deployment.gpu.max_clock_mhz
+
+    @property
     def beyond_native_context(self) -> bool:
         """Whether some I + O is more than the model was published for."""
         return self.served.max_sequence_tokens > self.deployment.model.max_positions
@@ -65,10 +70,12 @@ def simulate_load(
     gpu: str,
     requests: Iterable[Request],
     *,
+    engine: str | None = None,
+    gpu_settings: GpuSettings | None = None,
     limits: Limits | None = None,
     precision: Precision | None = None,
-    traits: Traits | None = None,
-    scheduling: Scheduling = "guaranteed-no-evict",
+    traits: ChosenTraits | Traits | None = None,
+    scheduling: Scheduling | None = None,
     chunked_prefill: bool = True,
     calibration: str | os.PathLike[str] | None = None,
     power_grid: bool = False,
@@ -81,20 +88,25 @@ def simulate_load(
             what was made of it.
         gpu: catalog id, or path of a GPU file.
         requests: in the order of arrival; read one at a time.
+        engine: whose habits and overheads, such as `vllm`; None for the calibration's, or the
+            paper's `tensorrt-llm`.
+        gpu_settings: power limit and clock of each board; None for the data sheet's.
         limits: of the engine; None for the defaults of the configuration, with sequences as long as
             the model can hold.
         precision: what weights and KV cache are stored in; None for the checkpoint's 16 bits.
         traits: whether the engine honours sliding windows, and whose CUDA graphs pad its steps;
-            None for TensorRT engines as trtllm-bench runs them.
-        scheduling: who runs when.
+            what is None is as the engine does.
+        scheduling: who runs when; None for the engine's own: static batches, or in-flight batching
+            that evicts nobody.
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
         calibration: the simulator's constants; None for those that ship.
         power_grid: whether to keep power over time.
         progress: called now and then with the number of requests that have ended.
 
     Raises:
-        InputError: an unknown model or GPU, a model that does not fit, max_seq_len beyond what the
-            model is simulated for, or a request beyond max_seq_len; and what reading them raises.
+        InputError: an unknown model, GPU or engine, a model that does not fit, settings that the
+            GPU cannot have, max_seq_len beyond what the model is simulated for, or a request beyond
+            max_seq_len; and what reading them raises.
         EngineError: a request does not fit in the KV cache or in max_num_tokens.
         ValueError: there are no requests, or they are out of order.
     """
@@ -103,15 +115,20 @@ def simulate_load(
     deployment = deploy(
         architecture,
         gpu,
+        gpu_settings=gpu_settings,
         limits=limits,
         precision=precision,
+        engine=engine,
         traits=traits,
         calibration=calibration,
     )
     bounds = deployment.bounds
     deployment.require_simulated_length()
+    if scheduling is None:
+        scheduling = "static" if deployment.traits.static_batching else "guaranteed-no-evict"
     if scheduling not in get_args(Scheduling):
         raise unknown_name("scheduling", str(scheduling), get_args(Scheduling))
+    deployment = deployment.with_traits(static_batching=scheduling == "static")
     scheduler: Scheduler
     requests = _within(requests, limits.max_seq_len)
     if scheduling == "static":

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from numbers import Integral
 from typing import Any
 
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import MAX_REQUESTS
-from sweetspot.config import Precision, Traits, parse_section
+from sweetspot.config import ChosenTraits, GpuSettings, Precision, parse_section
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.run import Simulation, simulate
@@ -19,23 +20,27 @@ LENGTHS_PER_DOUBLING = 8
 FINE_LENGTHS = 16
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Prediction:
     """What the simulator says of one workload. All of it is simulated.
 
     Attributes:
+        engine, engine_version: whose habits and overheads; the version where it is known.
         energy_per_token_j: J per output token, e = E / (N·O).
         tokens_per_j: its reciprocal.
         throughput_tokens_per_s: output tokens per second, all requests together.
         duration_s: from the first request to the end of the measured window.
         mean_power_w: of all boards together over that window.
+        mean_clock_mhz: of the multiprocessors, while iterations run.
+        host_bound_share: share of that time in which the GPU waits for the host.
         max_concurrency: most requests in flight that batch limit and KV cache allow.
-        sweet_spot_output_tokens: output length with the least energy per token at this input
-            length, other things equal, up to sequences of max_seq_len.
-        sweet_spot_tokens_per_j: efficiency there.
         max_seq_len: longest sequence considered.
         beyond_native_context: I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
+        power_limit_w: of each board.
+        clock_mhz: that each is locked at; None where it is free to run at its highest.
+        gpu_settings: what of these is not the data sheet's, in words; empty if nothing is. No
+            measurement stands behind such settings.
         tensor_parallel: GPUs that share the model.
         weights, kv_cache: as asked for, `model` (as the checkpoint has them) or `fp8`.
         quantization: what they are stored in, in words; empty for 16 bits.
@@ -43,10 +48,13 @@ class Prediction:
         energy_per_token_in_windows_j: J per output token if they did; None where they do, or where
             no request is longer than the window.
         cuda_graphs: whose graphs pad steps: `none`, `vllm` or `tensorrt-llm`.
+        static_batching: whether each batch runs until it is done, before the next begins.
     """
 
     model: str
     gpu: str
+    engine: str
+    engine_version: str
     input_tokens: int
     output_tokens: int
     requests: int
@@ -56,13 +64,16 @@ class Prediction:
     throughput_tokens_per_s: float
     duration_s: float
     mean_power_w: float
+    mean_clock_mhz: float
+    host_bound_share: float
     max_concurrency: int
-    sweet_spot_output_tokens: int
-    sweet_spot_tokens_per_j: float
     max_seq_len: int
     beyond_native_context: bool
     calibration: str
     calibration_level: str
+    power_limit_w: float
+    clock_mhz: float | None
+    gpu_settings: str
     tensor_parallel: int
     weights: str
     kv_cache: str
@@ -70,7 +81,32 @@ class Prediction:
     sliding_windows: bool
     energy_per_token_in_windows_j: float | None
     cuda_graphs: str
+    static_batching: bool
     simulated: bool = True
+    workload: "Workload" = field(repr=False, compare=False)
+
+    @property
+    def sweet_spot_output_tokens(self) -> int:
+        """Output length with the least energy per token at this input length.
+
+        Other things equal, and up to sequences of max_seq_len; it is searched when it is first
+        asked for, in some 70 simulations.
+        """
+        return self._sweet_spot[0]
+
+    @property
+    def sweet_spot_tokens_per_j(self) -> float:
+        """Efficiency there."""
+        return self._sweet_spot[1]
+
+    @cached_property
+    def _sweet_spot(self) -> tuple[int, float]:
+        best = _best_length(self.workload, self.max_seq_len - self.input_tokens)
+        return best, self.workload.tokens_per_j(best)
+
+    def values(self) -> dict[str, Any]:
+        """Return all that is known without a search, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name != "workload"}
 
 
 def predict(
@@ -81,6 +117,9 @@ def predict(
     requests: int = 1000,
     max_batch_size: int = 1024,
     *,
+    engine: str | None = None,
+    power_limit_w: float | None = None,
+    clock_mhz: float | None = None,
     calibration: str | os.PathLike[str] | None = None,
     max_num_tokens: int | None = None,
     max_seq_len: int | None = None,
@@ -89,10 +128,10 @@ def predict(
     tensor_parallel: int = 1,
     weights: str = "model",
     kv_cache: str = "model",
-    sliding_windows: bool = False,
-    cuda_graphs: str = "none",
+    sliding_windows: bool | None = None,
+    cuda_graphs: str | None = None,
 ) -> Prediction:
-    """Simulate `requests` identical requests, sent at once to TensorRT-LLM's in-flight batching.
+    """Simulate `requests` identical requests, sent at once.
 
     What is None has the default of the configuration's section `limits` (docs/configuration.md),
     except that `max_num_tokens` grows with the batch and `max_seq_len` is the model's context.
@@ -104,6 +143,10 @@ def predict(
         output_tokens: generated tokens O of each request.
         requests: N.
         max_batch_size: the engine's limit of requests in flight.
+        engine: whose habits and overheads: `tensorrt-llm`, `vllm`, `vllm-uncompiled` or
+            `transformers`; None for the calibration's, or the paper's `tensorrt-llm`.
+        power_limit_w: of each board; None for the data sheet's.
+        clock_mhz: that each board is locked at; None for none.
         calibration: the simulator's constants; None for those that ship.
         max_num_tokens: tokens of one iteration, prefill and decode together.
         max_seq_len: longest sequence that the sweet spot is looked for in, in tokens.
@@ -113,14 +156,15 @@ def predict(
         weights: `model` for what the checkpoint holds, `fp8` for the layers' matrices in FP8.
         kv_cache: `model` or `fp8`.
         sliding_windows: whether sliding layers attend to, and keep, their window only, as with
-            vLLM; trtllm-bench sets no window.
+            vLLM; trtllm-bench sets no window. None: as the engine does.
         cuda_graphs: whose CUDA graphs pad steps to their captured sizes: `none`, `vllm` or
-            `tensorrt-llm` (its PyTorch backend).
+            `tensorrt-llm` (its PyTorch backend). None: the engine's own.
 
     Raises:
-        InputError: an unknown model or GPU, a number that is not a positive integer, a sequence
-            beyond the model's context, a model that does not fit in the GPU's memory or that so
-            many GPUs cannot share, FP8 on a GPU without it, or a word that is none of those above.
+        InputError: an unknown model, GPU or engine, a number that is not a positive integer, a
+            sequence beyond the model's context, a model that does not fit in the GPU's memory or
+            that so many GPUs cannot share, FP8 on a GPU without it, settings that the GPU cannot
+            have, or a word that is none of those above.
         EngineError: the KV cache cannot hold one request.
     """
     input_tokens = _positive("input_tokens", input_tokens)
@@ -145,21 +189,26 @@ def predict(
     deployment = deploy(
         architecture,
         gpu,
+        gpu_settings=parse_section(
+            GpuSettings, {"power_limit_w": power_limit_w, "clock_mhz": clock_mhz}
+        ),
         limits=limits,
         precision=parse_section(Precision, {"weights": weights, "kv_cache": kv_cache}),
+        engine=engine,
         traits=parse_section(
-            Traits, {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}
+            ChosenTraits, {"sliding_windows": sliding_windows, "cuda_graphs": cuda_graphs}
         ),
         calibration=calibration,
     )
     _require_length(deployment, input_tokens, output_tokens)
-    run = _Workload(deployment, requests, input_tokens)
+    run = Workload(deployment, requests, input_tokens)
     answer = run.simulate(output_tokens)
-    energy_j = answer.energy_j
-    best = _sweet_spot(run, limits.max_seq_len - input_tokens)
+    energy_j, board = answer.energy_j, deployment.gpu
     return Prediction(
         model=deployment.model.id,
-        gpu=deployment.gpu.id,
+        gpu=board.id,
+        engine=deployment.calibration.engine,
+        engine_version=deployment.calibration.engine_version,
         input_tokens=input_tokens,
         output_tokens=output_tokens,
         requests=requests,
@@ -169,18 +218,22 @@ def predict(
         throughput_tokens_per_s=answer.output_tokens / answer.duration_s,
         duration_s=answer.duration_s,
         mean_power_w=energy_j / answer.duration_s,
+        mean_clock_mhz=answer.clock_share * board.max_clock_mhz,
+        host_bound_share=answer.host_bound_share,
         max_concurrency=answer.max_concurrency,
-        sweet_spot_output_tokens=best,
-        sweet_spot_tokens_per_j=run.tokens_per_j(best),
         max_seq_len=limits.max_seq_len,
         beyond_native_context=sequence > deployment.model.max_positions,
         calibration=deployment.calibration.name,
         calibration_level=deployment.calibration.level,
+        power_limit_w=board.power_limit_w,
+        clock_mhz=board.clock_mhz,
+        gpu_settings=board.settings,
         tensor_parallel=limits.tensor_parallel,
         **deployment.precision.model_dump(),
         quantization=deployment.quantization,
         energy_per_token_in_windows_j=_in_windows(run, output_tokens),
         **deployment.traits.model_dump(),
+        workload=run,
     )
 
 
@@ -209,7 +262,7 @@ def _require_length(deployment: Deployment, input_tokens: int, output_tokens: in
 
 
 @dataclass(frozen=True, slots=True)
-class _Workload:
+class Workload:
     """Everything of a run but its output length."""
 
     deployment: Deployment
@@ -217,6 +270,7 @@ class _Workload:
     input_tokens: int
 
     def simulate(self, output_tokens: int) -> Simulation:
+        """Return the run with answers of this length."""
         return simulate(
             self.deployment,
             requests=self.requests,
@@ -233,17 +287,18 @@ class _Workload:
         return run.output_tokens / run.energy_j
 
 
-def _in_windows(run: _Workload, output_tokens: int) -> float | None:
+def _in_windows(run: Workload, output_tokens: int) -> float | None:
     """Return J per output token with the model's windows, if that is another number."""
     deployment = run.deployment
     if not deployment.ignores_windows(run.input_tokens + output_tokens):
         return None
-    traits = deployment.traits.model_copy(update={"sliding_windows": True})
-    honoured = replace(run, deployment=replace(deployment, traits=traits)).simulate(output_tokens)
+    honoured = replace(run, deployment=deployment.with_traits(sliding_windows=True)).simulate(
+        output_tokens
+    )
     return honoured.energy_j / honoured.output_tokens
 
 
-def _sweet_spot(run: _Workload, longest: int) -> int:
+def _best_length(run: Workload, longest: int) -> int:
     """Return the output length of up to `longest` tokens with the highest efficiency."""
     steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING + 1)  # the last one is `longest`
     lengths: set[int] = {round(2.0 ** (k / LENGTHS_PER_DOUBLING)) for k in steps}

@@ -3,16 +3,18 @@
 import re
 import reprlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.reading import as_mapping, read_yaml
 
 MIB = 2**20
+LOWEST_CLOCK_SHARE = 0.1
+"""Of the highest clock; data sheets say no lowest one, and an H100's is 210 of 1980 MHz."""
 
 SHORT_NAMES = {"h100": "h100-sxm", "h200": "h200-sxm"}
 """What people mean by a name that several boards begin with."""
@@ -34,6 +36,7 @@ class Gpu:
         pcie_bytes_per_s: PCIe, both directions together.
         max_clock_mhz: highest clock of the multiprocessors.
         clock_share: highest clock that it may run at, as a share of what it can.
+        settings: what of this is not as the data sheet has it (`set_to`), in words.
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -49,11 +52,44 @@ class Gpu:
     pcie_bytes_per_s: float = 0.0
     max_clock_mhz: float = 0.0
     clock_share: float = 1.0
+    settings: str = ""
     source: str = ""
 
     def is_called(self, nvml_name: str) -> bool:
         """Return whether the driver calls a board so; those of other variants have other names."""
         return bool(self.nvml_name) and _key(nvml_name) == _key(self.nvml_name)
+
+    def set_to(self, power_limit_w: float | None = None, clock_mhz: float | None = None) -> Self:
+        """Return the board with a lower power limit, or locked at a clock; None leaves it alone.
+
+        Raises:
+            InputError: the limit is above the data sheet's, or the board has no such clock.
+        """
+        words = []
+        changed: dict[str, Any] = {}
+        if power_limit_w is not None and power_limit_w != self.power_limit_w:
+            if not 0 < power_limit_w < self.power_limit_w:
+                raise InputError(
+                    f"power_limit_w must be at most the {self.power_limit_w:g} W of {self.id}'s"
+                    f" data sheet, not {power_limit_w:g}; lower it"
+                )
+            changed["power_limit_w"] = power_limit_w
+            words.append(f"power limit {power_limit_w:g} W")
+        if clock_mhz is not None and clock_mhz != self.max_clock_mhz:
+            lowest_mhz = LOWEST_CLOCK_SHARE * self.max_clock_mhz
+            if not lowest_mhz <= clock_mhz < self.max_clock_mhz:
+                raise InputError(
+                    f"clock_mhz must be from {lowest_mhz:g} to {self.max_clock_mhz:g} MHz, the"
+                    f" clocks of {self.id}, not {clock_mhz:g}; choose one of them"
+                )
+            changed["clock_share"] = clock_mhz / self.max_clock_mhz
+            words.append(f"clock {clock_mhz:g} MHz")
+        return replace(self, **changed, settings=", ".join(words)) if words else self
+
+    @property
+    def clock_mhz(self) -> float | None:
+        """The clock that it is locked at; None where it is free to run at its highest."""
+        return None if self.clock_share == 1 else self.clock_share * self.max_clock_mhz
 
     @property
     def link_bytes_per_s(self) -> float:

@@ -2,12 +2,17 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 if TYPE_CHECKING:
     from sweetspot.config import Section
+    from sweetspot.simulator.deployment.deployment import Deployment
 
-ALSO = {"tensor_parallel": ("--tp",)}
+ALSO = {
+    "tensor_parallel": ("--tp",),
+    "power_limit_w": ("--power-limit",),
+    "clock_mhz": ("--clock",),
+}
 """Short forms of options, by key."""
 _OF_THE_QUESTION = {
     "max_seq_len": "what the model can hold, at least 8192",
@@ -27,17 +32,29 @@ def add_what(parser: argparse.ArgumentParser) -> None:
         metavar="NAME|FILE",
         help="one of `sweetspot models`, or a file of one's own: my-gpu.yaml",
     )
-    add("--calibration", type=Path, metavar="FILE", help="the simulator's constants")
+    add(
+        "--engine",
+        metavar="NAME",
+        help="whose habits and overheads: tensorrt-llm (the paper's, the default), vllm,"
+        " vllm-uncompiled or transformers",
+    )
+    add(
+        "--calibration",
+        type=Path,
+        metavar="FILE",
+        help="the simulator's constants; one of an engine brings its engine",
+    )
 
 
 def add_how(parser: argparse.ArgumentParser) -> None:
-    """Add an option for each key of limits, precision and traits, in groups of their own."""
-    from sweetspot.config import Limits, Precision, Traits
+    """Add an option for each key of these sections, in groups of their own."""
+    from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision
 
     for title, section in (
+        ("GPU settings", GpuSettings),
         ("engine limits", Limits),
         ("precision", Precision),
-        ("what engines do differently", Traits),
+        ("what engines do differently", ChosenTraits),
     ):
         _add_section(parser.add_argument_group(title), section)
 
@@ -53,16 +70,32 @@ def given(arguments: argparse.Namespace, *sections: "type[Section]") -> dict[str
     }
 
 
+def print_origin(deployment: "Deployment") -> None:
+    """Print what simulated numbers rest on: the engine, the constants, and what nobody measured."""
+    found = deployment.calibration
+    engine = f"{found.engine} {found.engine_version}".rstrip()
+    print(f"simulated; engine: {engine}; constants: {found.name} ({found.level})")
+    if deployment.gpu.settings:
+        print(
+            f"note: no measurement stands behind {deployment.gpu.settings}: boards ran at their"
+            " full limit, where clocks fell to about 0.75 of the highest by themselves"
+        )
+
+
 def _add_section(group: Any, section: "type[Section]") -> None:
     """Add an option for each key; what pydantic refuses later is worded by its section."""
     for name, key in section.model_fields.items():
-        kind = key.annotation
+        kind = _plain(key.annotation)
         if name == "pipeline_parallel":  # a key that may have one value only
             continue
         options = (_option(name), *ALSO.get(name, ()))
         about = str(key.description).replace("%", "%%")
+        if key.default is not None:
+            about += f" Default: {_OF_THE_QUESTION.get(name, key.default)}"
         if kind is bool:
-            group.add_argument(*options, action="store_true", default=None, help=about)
+            group.add_argument(
+                *options, dest=name, action=argparse.BooleanOptionalAction, help=about
+            )
         else:
             parse, metavar = _NUMBERS.get(kind, (str, "NAME"))
             group.add_argument(
@@ -70,8 +103,14 @@ def _add_section(group: Any, section: "type[Section]") -> None:
                 dest=name,
                 type=parse,
                 metavar=metavar,
-                help=f"{about} Default: {_OF_THE_QUESTION.get(name, key.default)}",
+                help=about,
             )
+
+
+def _plain(kind: Any) -> Any:
+    """Return the type of a key that may be left out."""
+    inside = [each for each in get_args(kind) if each is not type(None)]
+    return inside[0] if len(inside) == 1 and type(None) in get_args(kind) else kind
 
 
 def _option(name: str) -> str:

@@ -2,16 +2,15 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.deployment import add_how, add_what, given
+from sweetspot.cli.deployment import add_how, add_what, given, print_origin
 
 _PREDICT = """\
-Simulate N identical requests, sent at once to TensorRT-LLM's in-flight batching, and print what
-they cost. The model is a catalog id (see `sweetspot models`) or the path of a Hugging Face
-config.json; its weights are not needed. Every number printed is simulated."""
+Simulate N identical requests, sent at once to TensorRT-LLM's in-flight batching or to another
+engine's, and print what they cost. The model is a catalog id (see `sweetspot models`) or the path
+of a Hugging Face config.json; its weights are not needed. Every number printed is simulated."""
 
 _EXAMPLES = """\
 examples:
@@ -19,6 +18,8 @@ examples:
   sweetspot predict --model ./my-model/config.json --gpu a100-80gb --input 2048 --output 128 --json
   sweetspot predict --model ./llama-70b --gpu h100-sxm --input 512 --output 256 --tp 2 \\
     --weights fp8 --kv-cache fp8
+  sweetspot predict --model llama-3.1-8b --gpu h200 --input 512 --output 256 --engine vllm \\
+    --power-limit 500
 """
 
 _MODELS = """\
@@ -34,7 +35,11 @@ _LINES = (
     ("throughput_tokens_per_s", "output tokens per s", ".5g"),
     ("duration_s", "s for all requests", ".4g"),
     ("mean_power_w", "W", ".4g"),
+    ("mean_clock_mhz", "MHz", ".4g"),
+    ("host_bound_share", "of the time the GPU waits for the host", ".2g"),
     ("max_concurrency", "requests in flight at most", "d"),
+)
+_SWEET_SPOT = (
     ("sweet_spot_output_tokens", "output tokens, the most efficient length at this input", "d"),
     ("sweet_spot_tokens_per_j", "output tokens per J there", ".4g"),
 )
@@ -68,6 +73,11 @@ def add_commands(commands: Commands) -> None:
     add("--requests", type=int, default=1000, metavar="N", help="default: %(default)s")
     if commands.is_complete("predict"):
         add_how(predict)
+    predict.add_argument(
+        "--sweet-spot",
+        action="store_true",
+        help="also look for the output length with the most tokens per J (a second or so)",
+    )
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
@@ -87,8 +97,7 @@ def add_commands(commands: Commands) -> None:
 
 def _predict(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.predict import predict
-    from sweetspot.config import Limits, Precision, Traits
-    from sweetspot.simulator.deployment.deployment import in_words
+    from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision
 
     answer = predict(
         arguments.model,
@@ -96,10 +105,12 @@ def _predict(arguments: argparse.Namespace) -> None:
         arguments.input_tokens,
         arguments.output_tokens,
         arguments.requests,
+        engine=arguments.engine,
         calibration=arguments.calibration,
-        **given(arguments, Limits, Precision, Traits),
+        **given(arguments, GpuSettings, Limits, Precision, ChosenTraits),
     )
-    values = asdict(answer)
+    lines = (*_LINES, *(_SWEET_SPOT if arguments.sweet_spot else ()))
+    values = answer.values() | {name: getattr(answer, name) for name, _, _ in lines}
     if arguments.json:
         print(json.dumps(values))
         return
@@ -107,16 +118,12 @@ def _predict(arguments: argparse.Namespace) -> None:
         f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
         f" and {answer.output_tokens} output tokens, max_batch_size {answer.max_batch_size}"
     )
-    deployment = in_words(
-        answer.tensor_parallel,
-        answer.quantization,
-        Traits.model_validate({name: values[name] for name in Traits.model_fields}),
-    )
-    if deployment:
-        print(f"  {deployment}")
-    for name, unit, spec in _LINES:
+    deployment = answer.workload.deployment
+    if deployment.words:
+        print(f"  {deployment.words}")
+    for name, unit, spec in lines:
         print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
-    print(f"simulated; constants: {answer.calibration} ({answer.calibration_level})")
+    print_origin(deployment)
     if answer.energy_per_token_in_windows_j is not None:
         print(
             "note: this engine ignores the model's sliding windows; with --sliding-windows it is"

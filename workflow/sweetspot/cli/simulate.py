@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands, show_progress
-from sweetspot.cli.deployment import add_how, add_what, given
+from sweetspot.cli.deployment import add_how, add_what, given, print_origin
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
@@ -28,8 +28,9 @@ A trace is CSV, one line a request in the order of arrival (s, from any origin):
   0.35,1840,12
 
 The model is a catalog id (see `sweetspot models`) or the path of a Hugging Face config.json. While
-no request is in flight the board draws the constant active_power_w. Other than in `predict`, the
-overhead at the end of a benchmark's window is left out. Every number printed is simulated."""
+no request is in flight the board draws what it does with its clocks up (active_power_w). Other than
+in `predict`, the overhead at the end of a benchmark's window is left out. Every number printed is
+simulated."""
 
 _EXAMPLES = """\
 examples:
@@ -51,6 +52,8 @@ _LINES = (
     ("throughput_tokens_per_s", "output tokens per s", ".5g"),
     ("duration_s", "s from the first arrival to the last token", ".5g"),
     ("mean_power_w", "W", ".4g"),
+    ("mean_clock_mhz", "MHz, mean over the time not idle", ".4g"),
+    ("host_bound_share", "of that time the GPU waits for the host", ".2g"),
     ("idle_share", "of the time with no request in flight", ".3g"),
     ("mean_batch", "requests in an iteration, mean over the time not idle", ".4g"),
     ("max_batch", "at most", "d"),
@@ -128,7 +131,7 @@ def add_commands(commands: Commands) -> None:
 def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.load import simulate_load
     from sweetspot.catalog import load_model
-    from sweetspot.config import Limits, Precision, Traits, parse_section
+    from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, parse_section
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
     from sweetspot.simulator.deployment.deployment import asked_limits
@@ -141,9 +144,11 @@ def _simulate(arguments: argparse.Namespace) -> None:
             model,
             arguments.gpu,
             _requests(arguments, limits),
+            engine=arguments.engine,
+            gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),
             limits=limits,
             precision=parse_section(Precision, given(arguments, Precision)),
-            traits=parse_section(Traits, given(arguments, Traits)),
+            traits=parse_section(ChosenTraits, given(arguments, ChosenTraits)),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,
@@ -158,9 +163,9 @@ def _simulate(arguments: argparse.Namespace) -> None:
         _print(answer)
 
 
-def _scheduling(arguments: argparse.Namespace) -> "Scheduling":
+def _scheduling(arguments: argparse.Namespace) -> "Scheduling | None":
     if not arguments.static_batching:
-        policy: Scheduling = arguments.policy or "guaranteed-no-evict"
+        policy: Scheduling | None = arguments.policy
         return policy
     if arguments.policy or arguments.no_chunked_prefill:
         raise InputError(
@@ -211,10 +216,16 @@ def _values(answer: "Simulated") -> dict[str, Any]:
     """Return the answer as one JSON object."""
     served, deployment = asdict(answer.served), answer.deployment
     del served["power"]
-    rates = {name: getattr(answer.served, name) for name, _, _ in _LINES if name not in served}
+    rates = {name: _value(answer, name) for name, _, _ in _LINES if name not in served}
+    del served["clock_share"]
     return {
         "model": deployment.model.id,
         "gpu": deployment.gpu.id,
+        "power_limit_w": deployment.gpu.power_limit_w,
+        "clock_mhz": deployment.gpu.clock_mhz,
+        "gpu_settings": deployment.gpu.settings,
+        "engine": deployment.calibration.engine,
+        "engine_version": deployment.calibration.engine_version,
         "scheduling": answer.scheduling,
         "chunked_prefill": answer.chunked_prefill,
         "limits": deployment.limits.model_dump(),
@@ -231,27 +242,32 @@ def _values(answer: "Simulated") -> dict[str, Any]:
     }
 
 
+def _value(answer: "Simulated", name: str) -> Any:
+    """Return a number of the answer, or of what was served."""
+    return getattr(answer if hasattr(answer, name) else answer.served, name)
+
+
 def _print(answer: "Simulated") -> None:
     served, deployment = answer.served, answer.deployment
-    limits, calibration = deployment.limits, deployment.calibration
+    limits = deployment.limits
     print(
         f"{deployment.model.id} on {deployment.gpu.id}: {served.requests} requests,"
         f" {served.input_tokens} input and {served.output_tokens} output tokens"
     )
-    chunked = ", chunked prefill" if answer.chunked_prefill else ""
-    print(
-        f"{answer.scheduling}{chunked}, max_batch_size {limits.max_batch_size}, max_num_tokens"
-        f" {limits.max_num_tokens}{deployment.words and f', {deployment.words}'}"
-    )
+    static = answer.scheduling == "static"  # which the words say
+    parts: list[str] = [] if static else [answer.scheduling]
+    parts += ["chunked prefill"] if answer.chunked_prefill else []
+    parts += [f"max_batch_size {limits.max_batch_size}", f"max_num_tokens {limits.max_num_tokens}"]
+    print(", ".join([*parts, deployment.words] if deployment.words else parts))
     for name, unit, spec in _LINES:
-        print(f"  {name:<26}{getattr(served, name):>12{spec}}  {unit}")
+        print(f"  {name:<26}{_value(answer, name):>12{spec}}  {unit}")
     print(f"  {'latency, s':<26}{'mean':>12}{'p50':>12}{'p95':>12}{'p99':>12}")
     for name in _LATENCIES:
         latency = getattr(served, name)
         if latency is not None:
             cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
             print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
-    print(f"simulated; constants: {calibration.name} ({calibration.level})")
+    print_origin(deployment)
     if answer.cache_without_windows is not None:
         print(
             "note: this engine ignores the model's sliding windows: a mean request takes"

@@ -23,7 +23,9 @@ from sweetspot.config.experiment import (
 from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
 from sweetspot.config.sections import (
     MAX_GPUS,
+    ChosenTraits,
     Dataset,
+    GpuSettings,
     GraphSizes,
     Limits,
     Measure,
@@ -41,11 +43,13 @@ __all__ = [
     "PAPER_BATCH_SIZES",
     "PAPER_LENGTHS",
     "PAPER_MODELS",
+    "ChosenTraits",
     "Container",
     "Dataset",
     "Engine",
     "Experiment",
     "FigureStyle",
+    "GpuSettings",
     "GraphSizes",
     "Limits",
     "Measure",

@@ -6,24 +6,25 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from sweetspot.config.sections import Natural, Section, Traits
+from sweetspot.config.sections import ChosenTraits, Natural, Section
 
 Weights = Literal["checkpoint", "random"]
 
 
-class Simulator(Traits):
+class Simulator(ChosenTraits):
     """The simulated engine."""
 
+    engine: str | None = Field(
+        default=None,
+        description="Whose habits and overheads are simulated: `tensorrt-llm`, `vllm`, "
+        "`vllm-uncompiled` or `transformers`. Left out: the calibration file's, or the paper's "
+        "`tensorrt-llm`.",
+    )
     calibration: Path | None = Field(
         default=None,
-        description="Calibration file. Left out: the one that ships for the GPU, else the "
-        "efficiencies of `h100-sxm` on the GPU's data sheet.",
+        description="Calibration file of the GPU, of the engine, or of both. Left out: those that "
+        "ship; for a GPU without one, the constants of `h100-sxm`, scaled by data sheet.",
     )
-
-    @property
-    def traits(self) -> Traits:
-        """What of it the engine does."""
-        return Traits(sliding_windows=self.sliding_windows, cuda_graphs=self.cuda_graphs)
 
 
 class TensorRtLlm(Section):

@@ -18,6 +18,7 @@ from sweetspot.config.figure_style import FigureStyle
 from sweetspot.config.sections import (
     Counts,
     Dataset,
+    GpuSettings,
     Limits,
     Measure,
     Precision,
@@ -134,6 +135,9 @@ class Experiment(Section):
         description="GPU: a catalog id, the name that nvidia-smi shows, or the path of a "
         "[file of one's own](models.md#a-gpu-of-ones-own).",
     )
+    gpu_settings: GpuSettings = Field(
+        default=GpuSettings(), description="What the GPU is set to; simulated only."
+    )
     models: list[ModelName] = Field(
         default=list(PAPER_MODELS),
         min_length=1,
@@ -216,6 +220,13 @@ class Experiment(Section):
                 raise ValueError(
                     f"engine {self.engine} measures 16 bits, so precision.{name} must be 'model',"
                     f" not {getattr(self.precision, name)!r}; only `engine: simulator` takes others"
+                )
+        for name, value in self.gpu_settings:
+            if value is not None:
+                raise ValueError(
+                    f"engine {self.engine} measures the GPU as it is set and changes nothing of it,"
+                    f" so gpu_settings.{name} must be left out, not {value:g}; only"
+                    " `engine: simulator` takes it"
                 )
         return self
 

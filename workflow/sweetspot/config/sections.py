@@ -211,17 +211,58 @@ class Measure(Section):
         )
 
 
-class Traits(Section):
-    """What engines do differently; the defaults are those of the paper's TensorRT engines."""
+class GpuSettings(Section):
+    """What a board is set to, other than its data sheet has it; simulated only."""
 
-    sliding_windows: bool = Field(
-        default=False,
+    power_limit_w: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Power limit, in W, of each board. Left out: the data sheet's.",
+    )
+    clock_mhz: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Clock that each board is locked at, in MHz; at the power limit it falls "
+        "below. Left out: the highest.",
+    )
+
+
+class ChosenTraits(Section):
+    """What the simulated engine is to do otherwise than by itself."""
+
+    sliding_windows: bool | None = Field(
+        default=None,
         description="Whether sliding layers attend to, and keep in the KV cache, their window only "
         "(vLLM does; `trtllm-bench` sets no window). Nothing changes for models without such "
-        "layers.",
+        "layers. Left out: as the engine does.",
     )
-    cuda_graphs: GraphSizes = Field(
-        default="none",
+    cuda_graphs: GraphSizes | None = Field(
+        default=None,
         description="Whose CUDA graphs replay the steps, which pads them to the next captured "
-        "size: `vllm` 0.24 or `tensorrt-llm`, its PyTorch backend, each with its default sizes.",
+        "size: `vllm` 0.24 or `tensorrt-llm`, its PyTorch backend, each with its default sizes. "
+        "Left out: the engine's own.",
     )
+
+
+class Traits(Section):
+    """What engines do differently; the defaults are those of the paper's TensorRT engines.
+
+    Attributes:
+        sliding_windows, cuda_graphs: as in `ChosenTraits`.
+        static_batching: whether a batch runs until its longest answer is done.
+    """
+
+    sliding_windows: bool = False
+    cuda_graphs: GraphSizes = "none"
+    static_batching: bool = False
+
+    def but(self, chosen: "ChosenTraits | Traits | None") -> Self:
+        """Return these traits, but for those that are chosen."""
+        if chosen is None:
+            return self
+        values = {name: getattr(chosen, name, None) for name in type(self).model_fields}
+        return self.model_copy(
+            update={name: value for name, value in values.items() if value is not None}
+        )

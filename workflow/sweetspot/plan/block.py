@@ -65,8 +65,8 @@ class Settings:
     def deployment(self) -> Deployment:
         """What is deployed, as the simulator sees it.
 
-        Of an engine that measures it has the traits of that engine, and the constants of its GPU:
-        they say how long a measurement will take.
+        Of an engine that measures it has the traits and constants of that engine: they say how
+        long a measurement will take.
 
         Raises:
             InputError: it cannot be.
@@ -74,10 +74,10 @@ class Settings:
         return Deployment(
             model=self.model,
             gpu=self.gpu,
-            calibration=self.calibration or load_calibration(self.gpu),
+            calibration=self.calibration or load_calibration(self.gpu, engine=self.engine),
             limits=self.limits,
             precision=self.precision,
-            traits=engine_traits(self.engine),
+            traits=self.traits if self.calibration else engine_traits(self.engine),
         )
 
     @cached_property
@@ -85,15 +85,19 @@ class Settings:
         """The settings as one line; what decides nothing is left out.
 
         That is where a GPU's numbers were read, its links where it runs alone, its highest clock,
-        in what a model is as any dense one in 16 bits, and precision and traits where they are the
+        settings where there are none, in what a model is as any dense one in 16 bits, the version
+        of the engine whose constants were taken, and precision and traits where they are the
         model's and the paper's: records from before these could be chosen keep their keys.
         """
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
+        unset = set() if self.gpu.settings else {"settings"}
         left_out: dict[str, Any] = {
-            "gpu": {"source", "max_clock_mhz"} | links,
+            "gpu": {"source", "max_clock_mhz"} | links | unset,
             "model": self.model.plain_parts,
         }
+        if self.calibration:
+            left_out["calibration"] = {"engine_version"}
         if self.precision == MODEL_PRECISION:
             left_out["precision"] = True
         if self.traits == PAPER_TRAITS:

@@ -10,9 +10,9 @@ from sweetspot.simulator.run import simulate
 
 
 def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
-    """Return how long one run of each cell takes, in s, by in-flight batching.
+    """Return how long one run of each cell takes, in s.
 
-    An engine that measures is simulated with its windows and CUDA graphs. A cell whose request does
+    An engine that measures is simulated with its habits and overheads. A cell whose request does
     not fit in the KV cache takes 0 s: it fails.
     """
     durations_s = {}

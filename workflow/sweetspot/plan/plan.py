@@ -10,7 +10,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Sweep
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
-from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.calibration_file import engine_traits, load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
 
 
@@ -31,13 +31,17 @@ def plan(experiment: Experiment) -> Plan:
     """Return what an experiment measures.
 
     Raises:
-        InputError: unknown model or GPU, two models of one name, one model twice in a
-            sweep, a model that does not fit or that so many GPUs cannot share, or FP8 on a GPU
-            without it.
+        InputError: unknown model, GPU or simulated engine, two models of one name, one model twice
+            in a sweep, a model that does not fit or that so many GPUs cannot share, FP8 on a GPU
+            without it, or settings that the GPU cannot have.
     """
     gpu = catalog_gpu(experiment.gpu)
     section = experiment.engine_section
-    calibration = None if section else load_calibration(gpu, experiment.simulator.calibration)
+    calibration, traits = None, PAPER_TRAITS
+    if not section:
+        asked = experiment.simulator
+        calibration = load_calibration(gpu, asked.calibration, asked.engine)
+        traits = engine_traits(calibration.engine).but(asked)
     architectures: dict[str, Architecture] = {}
     references: dict[str, str] = {}
     members: dict[Cell, list[str]] = {}
@@ -75,7 +79,7 @@ def plan(experiment: Experiment) -> Plan:
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
-            gpu=gpu,
+            gpu=gpu.set_to(**experiment.gpu_settings.model_dump()),
             limits=experiment.limits.model_copy(update={"max_batch_size": batch}),
             dataset=experiment.dataset,
             calibration=calibration,
@@ -83,7 +87,7 @@ def plan(experiment: Experiment) -> Plan:
             options=section.model_dump(mode="json", exclude={"version"}) if section else {},
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
-            traits=PAPER_TRAITS if section else honoured(experiment.simulator.traits, architecture),
+            traits=honoured(traits, architecture),
         )
         _ = settings.deployment  # what cannot be served is refused before any job
         blocks.append(

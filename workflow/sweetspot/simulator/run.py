@@ -49,10 +49,15 @@ def simulate(
     """Return the run of `requests` identical requests that all arrive at once.
 
     Raises:
-        EngineError: if the KV cache cannot hold even one request.
+        EngineError: if the KV cache cannot hold even one request, or a static batch no prompt.
     """
     part, bounds, constants = deployment.part, deployment.bounds, deployment.constants
-    concurrency = bounds.max_concurrency(input_tokens + output_tokens)
+    concurrency = bounds.max_batch(input_tokens, output_tokens)
+    if concurrency < 1 <= bounds.max_concurrency(input_tokens + output_tokens):
+        raise EngineError(
+            f"a prompt of {input_tokens} tokens is more than max_num_tokens"
+            f" {bounds.max_num_tokens}, and static batching cuts none; raise that limit"
+        )
     if concurrency < 1:
         raise EngineError(
             f"one request of {input_tokens} + {output_tokens} tokens does not fit in the KV cache"

@@ -98,7 +98,7 @@ def read_own_cells(
             board,
             experiment.limits,
             experiment.precision,
-            experiment.simulator.traits if only_simulated else engine_traits(engine),
+            engine_traits(engine).but(experiment.simulator if only_simulated else None),
         ),
     )
 
@@ -112,7 +112,7 @@ def _only_version(cells: pd.DataFrame) -> str:
 def _engine(measured: str, experiment: Experiment) -> str:
     """Return the engine, as the simulator knows it, that cells of an experiment ran with."""
     if measured == "simulator":
-        return PAPER_ENGINE
+        return experiment.simulator.engine or PAPER_ENGINE
     if measured == "vllm" and experiment.vllm.compilation == "none":
         return "vllm-uncompiled"
     return measured

@@ -192,6 +192,7 @@ class Calibration:
     level: Level
     seen: tuple[str, ...]
     constants: Constants
+    engine_version: str = ""
 
 
 def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = None) -> Calibration:
@@ -241,6 +242,7 @@ def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = No
         level=min((part.level for part in parts), key=LEVELS.index),
         seen=tuple(dict.fromkeys(name for part in parts for name in part.seen)),
         constants=constants,
+        engine_version=of_engine.engine.version,
     )
 
 

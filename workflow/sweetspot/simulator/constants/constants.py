@@ -277,10 +277,22 @@ _UNFUSED = {
     "unfused_norm_bytes": 40.0,
     "unfused_norm_s": 2e-5,
 }
+# Wide: four cells of one model, data/h200-transformers. What a step takes in Python is taken as the
+# host's, whatever the number of layers and requests.
+_TRANSFORMERS = {
+    # the median of 20 to 73 ms a step of Llama 3.2 1B, whose kernels take less than 2 ms
+    "step_overhead_s": 5.2e-2,
+    "sequence_overhead_s": 0.0,
+    # GenerationMixin._sample copies the last logits to FP32 and takes the largest: 2 + 2 + 4 + 4 B
+    "logit_bytes": 12.0,
+    "request_energy_j": 0.0,
+    "run_overhead_s": 0.0,
+}
 _STATED: dict[str, dict[str, float]] = {
     "tensorrt-llm": {},
     "vllm": _VLLM,
     "vllm-uncompiled": _VLLM | _UNFUSED,
+    "transformers": _TRANSFORMERS | _UNFUSED,
 }
 
 

@@ -9,7 +9,14 @@ from typing import Any, Self
 
 from sweetspot.catalog import Architecture, Gpu, load_model
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Limits, Precision, Traits, parse_section
+from sweetspot.config import (
+    ChosenTraits,
+    GpuSettings,
+    Limits,
+    Precision,
+    Traits,
+    parse_section,
+)
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.calibration_file import (
     Calibration,
@@ -31,15 +38,15 @@ class Deployment:
 
     Attributes:
         model: the whole of it.
-        gpu: each of the boards that share it.
+        gpu: each of the boards that share it, as it is set.
         calibration: the simulator's constants for that board, and what they rest on.
         limits: of the engine; how many boards share the model is among them.
         precision: what weights and KV cache are stored in.
         traits: what the engine does; windows only where the model has any.
 
     Raises:
-        InputError: so many GPUs cannot share the model, it does not fit in their memory, or they
-            have no FP8.
+        InputError: so many GPUs cannot share the model, it does not fit in their memory, they have
+            no FP8, or draw their power limit with nothing to do.
     """
 
     model: Architecture
@@ -52,6 +59,12 @@ class Deployment:
     def __post_init__(self) -> None:
         """Refuse what cannot be served."""
         object.__setattr__(self, "traits", honoured(self.traits, self.model))
+        waiting_w = self.constants.board.active_power_w
+        if self.gpu.power_limit_w <= waiting_w:
+            raise InputError(
+                f"power_limit_w must be above the {waiting_w:g} W that {self.gpu.id} draws with"
+                f" clocks up and nothing to do, not {self.gpu.power_limit_w:g}; raise it"
+            )
         require_fit(self.part, self.gpu, self.limits.max_num_tokens, self.limits.max_batch_size)
 
     @cached_property
@@ -84,6 +97,7 @@ class Deployment:
             graphs=cuda_graphs(
                 self.traits.cuda_graphs, limits.max_batch_size, limits.max_num_tokens
             ),
+            static_batching=self.traits.static_batching,
         )
 
     @property
@@ -101,7 +115,7 @@ class Deployment:
         """What of `words` was chosen, and is not the checkpoint's."""
         plain = replace(self.model, quantization=None)
         stored = as_served(plain, self.precision).words
-        return in_words(self.limits.tensor_parallel, stored, self.traits)
+        return in_words(self.limits.tensor_parallel, stored, self.traits, self.gpu.settings)
 
     def ignores_windows(self, tokens: int) -> bool:
         """Return whether sliding layers attend to more of such a sequence than their window."""
@@ -128,7 +142,13 @@ class Deployment:
     @property
     def words(self) -> str:
         """What is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
-        return in_words(self.limits.tensor_parallel, self.quantization, self.traits)
+        return in_words(
+            self.limits.tensor_parallel, self.quantization, self.traits, self.gpu.settings
+        )
+
+    def with_traits(self, **traits: bool | str) -> Self:
+        """Return the same deployment with an engine that does otherwise in these."""
+        return replace(self, traits=self.traits.model_copy(update=traits))
 
     def with_constants(self, constants: Constants) -> Self:
         """Return the same deployment on boards of other constants."""
@@ -139,10 +159,11 @@ def deploy(
     model: str | os.PathLike[str] | Mapping[str, Any] | Architecture,
     gpu: str | Gpu,
     *,
+    gpu_settings: GpuSettings | None = None,
     limits: Limits | None = None,
     precision: Precision | None = None,
     engine: str | None = None,
-    traits: Traits | None = None,
+    traits: ChosenTraits | Traits | None = None,
     calibration: str | os.PathLike[str] | None = None,
 ) -> Deployment:
     """Return the deployment of a model, with the paper's engine where nothing else is said.
@@ -151,25 +172,28 @@ def deploy(
         model: catalog id, path of a Hugging Face `config.json` or its folder, the parsed file, or
             what was made of it.
         gpu: catalog id, or what the catalog holds of it.
+        gpu_settings: what it is set to; None for what its data sheet says.
         limits: None for the defaults of the configuration.
         precision: None for the checkpoint's 16 bits.
         engine: what serves it; None for the calibration's, or the paper's.
-        traits: None for the engine's own.
+        traits: what of them is None is as the engine does.
         calibration: file of the simulator's constants; None for those that ship.
 
     Raises:
         InputError: an unknown model, GPU or engine, a calibration that cannot be read or is another
-            GPU's, or a deployment that cannot be (`Deployment`).
+            GPU's, settings that the board cannot have, or a deployment that cannot be
+            (`Deployment`).
     """
     board = gpu if isinstance(gpu, Gpu) else catalog_gpu(gpu)
+    # a board's constants follow from its data sheet, whatever it is set to
     constants = load_calibration(board, None if calibration is None else Path(calibration), engine)
     return Deployment(
         model=model if isinstance(model, Architecture) else load_model(model),
-        gpu=board,
+        gpu=board if gpu_settings is None else board.set_to(**gpu_settings.model_dump()),
         calibration=constants,
         limits=limits or Limits(),
         precision=precision or Precision(),
-        traits=engine_traits(constants.engine) if traits is None else traits,
+        traits=engine_traits(constants.engine).but(traits),
     )
 
 
@@ -178,13 +202,15 @@ def honoured(traits: Traits, model: Architecture) -> Traits:
     return traits if model.sliding_layers else traits.model_copy(update={"sliding_windows": False})
 
 
-def in_words(gpus: int, quantization: str, traits: Traits) -> str:
+def in_words(gpus: int, quantization: str, traits: Traits, settings: str = "") -> str:
     """Return what is other than one GPU, 16 bits and a TensorRT engine; empty if nothing is."""
     words = [f"{gpus} GPUs"] if gpus > 1 else []
     words += [quantization] if quantization else []
     words += ["sliding windows"] if traits.sliding_windows else []
     if traits.cuda_graphs != "none":
         words.append(f"CUDA graphs of {_ENGINES[traits.cuda_graphs]}")
+    words += ["static batches"] if traits.static_batching else []
+    words += [settings] if settings else []
     return ", ".join(words)
 
 

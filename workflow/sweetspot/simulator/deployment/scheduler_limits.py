@@ -14,6 +14,7 @@ class SchedulerLimits:
         kv_blocks: size of the KV cache in blocks of tokens_per_block, each of them in all layers.
         windows: what sliding layers see and keep of a sequence.
         graphs: which steps are padded.
+        static_batching: whether identical requests run in batches that end together.
     """
 
     max_batch_size: int
@@ -22,6 +23,7 @@ class SchedulerLimits:
     tokens_per_block: int
     windows: Windows = NO_WINDOWS
     graphs: CudaGraphs = NO_GRAPHS
+    static_batching: bool = False
 
     @property
     def layer_blocks(self) -> int:
@@ -40,3 +42,13 @@ class SchedulerLimits:
         """Return how many sequences of that final length may be in flight; 0 if not even one."""
         blocks_per_request = self.layer_blocks_of(sequence_tokens)
         return min(self.max_batch_size, self.layer_blocks // blocks_per_request)
+
+    def max_batch(self, input_tokens: int, output_tokens: int) -> int:
+        """Return how many such requests may run at once; 0 if not even one.
+
+        The prompts of a static batch are processed together.
+        """
+        found = self.max_concurrency(input_tokens + output_tokens)
+        if self.static_batching:
+            found = min(found, self.max_num_tokens // input_tokens)
+        return found

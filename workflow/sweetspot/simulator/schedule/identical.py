@@ -1,7 +1,7 @@
-"""Who runs when: in-flight batching of identical requests, stepped from event to event.
+"""Who runs when: identical requests, in flight or in static batches, stepped from event to event.
 
-The rules are TensorRT-LLM's (documentation, "Scheduling"; policy GUARANTEED_NO_EVICT, chunked
-context on). In every iteration
+In flight, the rules are TensorRT-LLM's (documentation, "Scheduling"; policy GUARANTEED_NO_EVICT,
+chunked context on). In every iteration
 
 1. each request in decode gets one token of the budget `max_num_tokens`;
 2. what is left of the budget goes to prompts, first come first served, a prompt that does not
@@ -14,11 +14,12 @@ context on). In every iteration
 All requests are alike and there from the start, so the running set changes only when a prompt is
 processed or a request ends. Between two such events n requests decode, and the KV cache that an
 iteration reads grows by n tokens each time: one segment stands for all these iterations. What
-sliding layers read of it is added in the end.
+sliding layers read of it is added in the end. A static batch is a run in flight of as many requests
+as start together (`static.py`); one follows the other.
 """
 
 from collections import deque
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -86,9 +87,25 @@ def schedule(
         raise ValueError("max_num_tokens must not be smaller than max_batch_size")
     if limits.max_num_tokens < min(input_tokens, limits.tokens_per_block):
         raise ValueError("max_num_tokens must hold a prompt, or one block of it")
-    capacity = limits.max_concurrency(input_tokens + output_tokens)
+    capacity = limits.max_batch(input_tokens, output_tokens)
     if capacity < 1:
-        raise ValueError("one request does not fit in the KV cache")
+        raise ValueError("one request does not fit in the KV cache, or its prompt in a batch")
+    if limits.static_batching:
+        together = replace(limits, static_batching=False)
+        batches = [
+            (
+                schedule(
+                    requests=size,
+                    input_tokens=input_tokens,
+                    output_tokens=output_tokens,
+                    limits=together,
+                ),
+                times,
+            )
+            for size, times in ((capacity, requests // capacity), (requests % capacity, 1))
+            if size and times
+        ]
+        return _behind(batches)
 
     segments: list[tuple[int, int, int, int, int, int, int, int]] = []
     decoding: deque[tuple[int, int]] = deque()  # (iteration at which they have ended, requests)
@@ -139,6 +156,16 @@ def schedule(
         columns = _with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
     nothing = np.zeros_like(columns["iterations"])
     return Schedule(**{name: columns.get(name, nothing) for name in names})
+
+
+def _behind(runs: list[tuple[Schedule, int]]) -> Schedule:
+    """Return the segments of these runs, one behind the other, each so many times."""
+    return Schedule(
+        **{
+            f.name: np.concatenate([np.tile(getattr(run, f.name), times) for run, times in runs])
+            for f in fields(Schedule)
+        }
+    )
 
 
 def _chunk(remaining: int, budget: int, unit: int) -> int:
