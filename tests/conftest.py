@@ -21,7 +21,12 @@ from hypothesis import settings
 
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Experiment
-from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_boards
+from sweetspot.simulator.constants.calibration_file import (
+    load_calibration,
+    shipped_boards,
+    shipped_engine,
+)
+from sweetspot.simulator.constants.constants import ENGINE
 from sweetspot.simulator.constants.constants import Constants
 
 LLAMA_70B = {
@@ -105,14 +110,16 @@ def write_model() -> Callable[..., str]:
 
 @pytest.fixture(scope="session")
 def write_calibration() -> Callable[..., dict[str, str]]:
-    """Return a function that writes a board's file with other constants into a folder.
+    """Return a function that writes a file with other constants of a board or of an engine.
 
     It answers what `simulator` in a configuration then holds.
     """
 
     def write(folder: Path, **constants: float) -> dict[str, str]:
-        data = shipped_boards()["h100-sxm"].model_dump(mode="json")
-        data["board"]["constants"] |= constants
+        of_engine = bool(constants.keys() & set(ENGINE))
+        shipped = shipped_engine("tensorrt-llm") if of_engine else shipped_boards()["h100-sxm"]
+        data = shipped.model_dump(mode="json")
+        data["engine" if of_engine else "board"]["constants"] |= constants
         path = folder / "calibration.json"
         path.write_text(json.dumps(data), encoding="utf-8")
         return {"calibration": str(path)}

@@ -19,7 +19,7 @@ def load(n=300, rate_per_s=20.0, mean=300):
 def test_answer_names_calibration_and_what_ran():
     found = simulate_load(*LLAMA, load(), scheduling="max-utilization", chunked_prefill=False)
     assert (found.deployment.model.id, found.deployment.gpu.id) == LLAMA
-    assert found.deployment.calibration.name == "h100-sxm-published"
+    assert found.deployment.calibration.engine == "tensorrt-llm"
     assert found.deployment.calibration.level == "published numbers"
     assert (found.scheduling, found.chunked_prefill) == ("max-utilization", False)
     assert found.deployment.limits == Limits(max_seq_len=131072)  # all that the model holds

@@ -42,11 +42,14 @@ def test_answer_names_every_promised_number_with_its_unit(capsys):
         "throughput_tokens_per_s",
         "duration_s",
         "mean_power_w",
+        "mean_clock_mhz",
+        "host_bound_share",
         "max_concurrency",
-        "sweet_spot_output_tokens",
     ):
         assert line in out
-    assert "simulated; constants: h100-sxm-published (published numbers)" in out
+    assert "simulated; engine: tensorrt-llm; constants: h100-sxm, published numbers + " in out
+    assert "sweet_spot" not in out
+    assert "note:" not in out
     assert "1000 requests of 512 input and 256 output tokens" in out
     assert "beyond the context" not in out
 
@@ -55,8 +58,28 @@ def test_json_is_the_python_answer(capsys):
     numbers = ["--requests", "20", "--max-batch-size", "8", "--json"]
     assert main([*QUESTION, *numbers]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found) == {f.name for f in fields(Prediction)}
-    assert Prediction(**found) == predict("llama-3.1-8b", "h100-sxm", 512, 256, 20, 8)
+    expected = predict("llama-3.1-8b", "h100-sxm", 512, 256, 20, 8)
+    assert found == expected.values()
+    assert set(found) == {f.name for f in fields(Prediction)} - {"workload"}
+
+
+def test_sweet_spot_is_looked_for_where_it_is_asked_for(capsys):
+    question = [*QUESTION, "--requests", "20", "--max-seq-len", "2048", "--sweet-spot"]
+    assert main(question) == 0
+    assert "sweet_spot_output_tokens" in capsys.readouterr().out
+    assert main([*question, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert 1 <= found["sweet_spot_output_tokens"] <= 2048 - 512
+    assert found["sweet_spot_tokens_per_j"] >= found["tokens_per_j"]
+
+
+def test_engine_and_settings_of_the_board_are_asked_and_said(capsys):
+    asked = ["--engine", "vllm", "--power-limit", "500", "--clock", "1500", "--requests", "20"]
+    assert main([*QUESTION, *asked]) == 0
+    out = capsys.readouterr().out
+    assert "  CUDA graphs of vLLM, power limit 500 W, clock 1500 MHz\n" in out
+    assert "simulated; engine: vllm 0.24.0; constants: h100-sxm, published numbers + vllm, " in out
+    assert "note: no measurement stands behind power limit 500 W, clock 1500 MHz: " in out
 
 
 def test_deployment_is_asked_and_said(capsys):
@@ -91,7 +114,6 @@ def test_every_limit_of_the_engine_can_be_asked_for(capsys):
     plain, bounded = answers
     assert bounded["max_concurrency"] < plain["max_concurrency"] / 10
     assert (plain["max_seq_len"], bounded["max_seq_len"]) == (131072, 2048)
-    assert bounded["sweet_spot_output_tokens"] <= 2048 - 512
     assert bounded["duration_s"] > plain["duration_s"]
 
 
@@ -147,6 +169,12 @@ def test_model_may_be_a_path(capsys, write_model, tmp_path):
         (("--max-num-tokens", "9"), "max_num_tokens 9 is smaller than max_batch_size 1024"),
         (("--max-seq-len", "700"), "= 768 is more than max_seq_len 700; shorten one or raise"),
         (("--kv-cache-memory-fraction", "1.5"), "kv_cache_memory_fraction must be at most 1"),
+        (("--engine", "tensorrt"), "unknown engine 'tensorrt'; did you mean 'tensorrt-llm'?"),
+        (("--power-limit", "701"), "power_limit_w must be at most the 700 W of h100-sxm's data"),
+        (("--power-limit", "126"), "power_limit_w must be above the 126 W that h100-sxm draws"),
+        (("--power-limit", "nan"), "power_limit_w must be at most 100000, not nan"),
+        (("--clock", "197"), "clock_mhz must be from 198 to 1980 MHz, the clocks of h100-sxm"),
+        (("--clock", "1981"), "clock_mhz must be from 198 to 1980 MHz, the clocks of h100-sxm"),
         (("--calibration", "nowhere.json"), "cannot read calibration nowhere.json"),
     ],
 )

@@ -48,7 +48,7 @@ def test_answer_to_a_trace_names_every_number(capsys, trace):
     out = answer(capsys, trace, *LLAMA)
     assert "2 requests, 2352 input and 140 output tokens" in out
     assert "guaranteed-no-evict, chunked prefill, max_batch_size 1024, max_num_tokens 8192" in out
-    assert "simulated; constants: h100-sxm-published (published numbers)" in out
+    assert "simulated; engine: tensorrt-llm; constants: h100-sxm, published numbers + " in out
     names = [name for name, _, _ in simulate_command._LINES]
     for name in (*names, "first_token", "per_output_token", "end_to_end", "p99"):
         assert name in out
@@ -90,7 +90,21 @@ def test_static_batching_is_said(capsys):
     at_once = [*GENERATED[:2], "--at-once", *GENERATED[4:]]
     options = ["--static-batching", "--max-batch-size", "20"]
     out = answer(capsys, *at_once, *LLAMA, *options)
-    assert "static, max_batch_size 20" in out
+    assert "\nmax_batch_size 20, max_num_tokens 8192, static batches\n" in out
+
+
+def test_engine_and_settings_of_the_board_are_asked_and_said(capsys):
+    asked = [*GENERATED, *LLAMA, "--engine", "transformers", "--power-limit", "500"]
+    out = answer(capsys, *asked)
+    assert "\nmax_batch_size 1024, max_num_tokens 8192, static batches, power limit 500 W\n" in out
+    assert "simulated; engine: transformers 5.17.0; constants: " in out
+    assert "note: no measurement stands behind power limit 500 W: boards ran at their" in out
+    found = json.loads(answer(capsys, *asked, "--clock", "1500", "--json"))
+    assert (found["engine"], found["engine_version"]) == ("transformers", "5.17.0")
+    assert (found["power_limit_w"], found["clock_mhz"]) == (500, 1500)
+    assert found["mean_clock_mhz"] <= 1500
+    assert found["scheduling"] == "static"
+    assert found["host_bound_share"] > 0.5
 
 
 def test_deployment_is_said_and_reaches_the_answer(capsys):

@@ -30,7 +30,7 @@ def test_paper_protocol_repeats_nothing():
 
 
 def test_engine_is_estimated_with_what_it_does_itself():
-    """VLLM keeps the windows of Gemma 2 and pads 130 requests to 136; Transformers does neither."""
+    """VLLM keeps the windows of Gemma 2 and pads 130 requests; Transformers waits for its host."""
     lengths = {"input_tokens": [6000], "output_tokens": [512], "requests": [130]}
     of = {"models": ["gemma-2-2b"], "sweeps": {"grid": lengths}}
     plain, vllm, hugging = (
@@ -39,7 +39,9 @@ def test_engine_is_estimated_with_what_it_does_itself():
     plain_s, vllm_s, hugging_s = (sum(run_s(b, b.cells).values()) for b in (plain, vllm, hugging))
     assert vllm.settings.deployment.words == "sliding windows, CUDA graphs of vLLM"
     assert vllm_s < 0.95 * plain_s
-    assert hugging_s == plain_s
+    assert hugging.settings.deployment.words == "sliding windows, static batches"
+    # two prompts of 6000 tokens are more than an iteration may have: one request after the other
+    assert hugging_s > 130 * 512 * hugging.settings.deployment.constants.engine.step_overhead_s
     assert vllm.settings.traits == plain.settings.traits  # what it does is not part of its key
 
 

@@ -11,7 +11,7 @@ from sweetspot.errors import InputError
 from sweetspot.plan import plan as plan_module
 from sweetspot.plan.block import PROTOCOL
 from sweetspot.plan.plan import plan
-from sweetspot.simulator.constants.calibration_file import shipped_calibrations
+from sweetspot.simulator.constants.calibration_file import shipped_engine
 
 
 @pytest.fixture
@@ -38,6 +38,9 @@ def keys(small_experiment):
         {"limits": {"tensor_parallel": 2}},
         {"precision": {"weights": "fp8"}},
         {"precision": {"kv_cache": "fp8"}},
+        {"gpu_settings": {"power_limit_w": 500}},
+        {"gpu_settings": {"clock_mhz": 1500}},
+        {"simulator": {"engine": "vllm"}},
         {"simulator": {"cuda_graphs": "vllm"}},
         {"simulator": {"cuda_graphs": "tensorrt-llm"}},
     ],
@@ -82,7 +85,7 @@ def test_key_of_a_measured_cell_stays_with_other_engines_and_the_node(keys, engi
 def test_key_changes_with_a_constant_and_not_with_where_it_is_read(
     keys, tmp_path, write_calibration
 ):
-    shipped = shipped_calibrations()["h100-sxm"].constants["logit_bytes"]
+    shipped = shipped_engine("tensorrt-llm").engine.constants["logit_bytes"]
     assert keys(simulator=write_calibration(tmp_path)) == keys()
     changed = keys(simulator=write_calibration(tmp_path, logit_bytes=shipped * 1.001))
     assert not set(changed.values()) & set(keys().values())
@@ -230,4 +233,4 @@ def test_key_of_a_measured_cell_is_that_of_earlier_releases():
     """Whatever the process: what was measured is found again. PROTOCOL alone may change it."""
     one = {"input_tokens": [64], "output_tokens": [8], "requests": [10]}
     [block] = plan(Experiment(models=["llama-3.2-1b"], sweeps={"grid": one})).blocks
-    assert [block.key(cell) for cell in block.cells] == ["91ae72c672425ca1"]
+    assert [block.key(cell) for cell in block.cells] == ["80aa426a4256b79f"]

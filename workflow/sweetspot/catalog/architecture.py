@@ -73,7 +73,7 @@ class Architecture:
         """Names of the fields in which it is as any dense Transformer in 16 bits."""
         special = (
             *("quantization", "experts", "latent", "state"),
-            *("without_attention", "without_ffn", "gated_attention"),
+            *("without_attention", "without_ffn", "gated_attention", "offset_norms"),
         )
         return {name for name in special if not getattr(self, name)}
 
