@@ -26,8 +26,7 @@ from sweetspot.simulator.constants.calibration_file import (
     shipped_boards,
     shipped_engine,
 )
-from sweetspot.simulator.constants.constants import ENGINE
-from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.constants.constants import ENGINE, Constants
 
 LLAMA_70B = {
     "model_type": "llama",

@@ -200,7 +200,7 @@ def test_own_calibration_is_used_and_named(write_calibration, constants, tmp_pat
     found = predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=tmp_path / "calibration.json")
     assert path == str(tmp_path / "calibration.json")
     assert found == predict("opt-1.3b", "h100-sxm", 64, 64, 10, calibration=path)
-    assert shipped.duration_s - found.duration_s == pytest.approx(constants.run_overhead_s)
+    assert shipped.duration_s - found.duration_s == pytest.approx(constants.engine.run_overhead_s)
 
 
 def test_faster_board_is_faster():
