@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sweetspot.ask.load import simulate_load
-from sweetspot.config import Limits, Traits
+from sweetspot.config import GpuSettings, Limits, Traits
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.schedule.requests import Lengths, Request, generated
 
@@ -139,3 +139,23 @@ def test_small_integers_of_numpy_do_not_overflow():
 def test_unknown_scheduling_is_answered_with_the_known():
     with pytest.raises(InputError, match="unknown scheduling 'statik'; did you mean 'static'"):
         simulate_load("opt-1.3b", "h100-sxm", [Request(0, 8, 8)], scheduling="statik")
+
+
+def test_engine_says_who_runs_when_unless_somebody_does():
+    static = simulate_load(*LLAMA, load(20), engine="transformers")
+    assert (static.scheduling, static.chunked_prefill) == ("static", False)
+    assert static.deployment.traits.static_batching
+    assert static.served.host_bound_share > 0.5
+    asked = simulate_load(*LLAMA, load(20), engine="transformers", scheduling="max-utilization")
+    assert asked.scheduling == "max-utilization"
+    assert not asked.deployment.traits.static_batching
+    assert asked.deployment.calibration.engine == "transformers"
+
+
+def test_settings_of_the_board_reach_the_answer():
+    found, full = (
+        simulate_load(*LLAMA, load(100, 50.0), gpu_settings=settings)
+        for settings in (GpuSettings(power_limit_w=400, clock_mhz=1500), None)
+    )
+    assert found.mean_clock_mhz <= 1500 < full.mean_clock_mhz <= 1980
+    assert found.served.mean_power_w <= 400 < full.served.mean_power_w

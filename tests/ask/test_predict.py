@@ -10,11 +10,15 @@ import pytest
 import yaml
 
 import sweetspot
+from sweetspot.ask.load import simulate_load
 from sweetspot.ask.predict import Prediction, predict
 from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
 from sweetspot.catalog.packaged import read_packaged
+from sweetspot.config import Limits
 from sweetspot.errors import EngineError, InputError
+from sweetspot.simulator.constants.calibration_file import shipped_engines
 from sweetspot.simulator.deployment import memory
+from sweetspot.simulator.schedule.requests import Request
 
 PROMISED = (
     "energy_per_token_j",
@@ -329,3 +333,92 @@ def test_impossible_deployment_is_refused(gpu_id, change, message):
         predict("llama-3.1-8b", gpu_id, 64, 8, 5, **change)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "requests", "input_tokens", "output_tokens"),
+    [
+        ("llama-3.2-1b", 10, 64, 32),
+        ("llama-3.2-1b", 150, 300, 1),
+        ("gemma-2-2b", 9, 4000, 200),  # two prompts in an iteration; windows fill on the way
+    ],
+)
+def test_static_batches_are_those_that_a_server_runs(model, requests, input_tokens, output_tokens):
+    found = predict(
+        *(model, "h200-sxm", input_tokens, output_tokens, requests, 64), engine="transformers"
+    )
+    load = [Request(0.0, input_tokens, output_tokens)] * requests
+    limits = Limits(max_batch_size=64)
+    served = simulate_load(model, "h200-sxm", load, limits=limits, engine="transformers").served
+    assert found.static_batching
+    assert found.max_concurrency == min(64, 8192 // input_tokens)
+    assert found.duration_s == pytest.approx(served.duration_s, rel=1e-9)
+    assert found.energy_per_token_j == pytest.approx(served.energy_per_token_j, rel=1e-9)
+
+
+def test_prompt_that_no_static_batch_holds_is_refused():
+    with pytest.raises(EngineError, match="9000 tokens is more than max_num_tokens 8192, and stat"):
+        predict("llama-3.2-1b", "h200-sxm", 9000, 8, 2, 4, engine="transformers")
+
+
+@pytest.mark.parametrize("engine", list(shipped_engines()))
+def test_engine_brings_its_habits_which_can_be_chosen_otherwise(engine):
+    question = ("gemma-2-2b", "h200-sxm", 256, 64, 30)
+    found = predict(*question, engine=engine)
+    assert (found.engine, found.engine_version) == (
+        engine,
+        {"tensorrt-llm": "", "transformers": "5.17.0"}.get(engine, "0.24.0"),
+    )
+    assert found.sliding_windows == (engine != "tensorrt-llm")
+    assert found.cuda_graphs == ("vllm" if engine.startswith("vllm") else "none")
+    other = predict(*question, engine=engine, sliding_windows=False, cuda_graphs="tensorrt-llm")
+    assert (other.sliding_windows, other.cuda_graphs) == (False, "tensorrt-llm")
+    assert other.static_batching == found.static_batching == (engine == "transformers")
+
+
+def test_engine_that_computes_what_others_wait_for_is_faster():
+    """Transformers' host sets the pace, and the board waits at the power of clocks that are up."""
+    slow, fast = (
+        predict("llama-3.2-1b", "h200-sxm", 64, 64, 64, 64, engine=engine)
+        for engine in ("transformers", "vllm")
+    )
+    assert slow.host_bound_share > 0.9
+    assert slow.mean_power_w == pytest.approx(138, rel=0.05)
+    assert slow.duration_s > 5 * fast.duration_s
+
+
+@pytest.mark.parametrize(("input_tokens", "output_tokens"), [(2048, 64), (256, 1024)])
+def test_lower_limit_is_slower_and_has_its_cheapest_token_below_the_full_one(
+    input_tokens, output_tokens
+):
+    """At first voltage falls with the clock; in the end a slow board pays for its waiting power."""
+    question = ("llama-3.1-8b", "h200-sxm", input_tokens, output_tokens, 400)
+    found = [predict(*question, power_limit_w=w, engine="vllm") for w in range(200, 701, 50)]
+    speeds = [each.throughput_tokens_per_s for each in found]
+    clocks = [each.mean_clock_mhz for each in found]
+    assert speeds == sorted(speeds)
+    assert clocks == sorted(clocks)
+    assert all(each.mean_power_w <= each.power_limit_w for each in found)
+    energies = [each.energy_per_token_j for each in found]
+    cheapest = energies.index(min(energies))
+    assert 0 < cheapest < len(found) - 1
+    assert [each.gpu_settings for each in found[-2:]] == ["power limit 650 W", ""]
+
+
+def test_locked_clock_is_the_mean_one_and_changes_decode_less_than_prompts():
+    """Prompts compute; decode waits for memory, whose time stays."""
+    slower = []
+    for lengths in ((4096, 8), (64, 512)):
+        free, locked = (
+            predict("llama-3.1-8b", "h200-sxm", *lengths, 64, 16, clock_mhz=clock, engine="vllm")
+            for clock in (None, 990)
+        )
+        assert (free.clock_mhz, locked.clock_mhz) == (None, 990)
+        assert locked.mean_clock_mhz == pytest.approx(990)
+        slower.append(locked.duration_s / free.duration_s)
+    prompts, decode = slower
+    assert 1.3 < prompts < 2.0
+    assert decode < 1.2
+    assert predict("opt-1.3b", "h200-sxm", 64, 8, 2, clock_mhz=1980) == predict(
+        "opt-1.3b", "h200-sxm", 64, 8, 2
+    )

@@ -1,5 +1,6 @@
 """GPUs: data-sheet facts and the relations between them."""
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -182,3 +183,31 @@ def test_file_that_lacks_a_key_or_is_none_is_refused(tmp_path):
             gpu(str(path))
     with pytest.raises(InputError, match=r"none.yaml: No such file"):
         gpu(str(tmp_path / "none.yaml"))
+
+
+def test_settings_are_of_the_board_and_said():
+    h100 = gpu("h100-sxm")
+    assert h100.set_to() is h100.set_to(700, 1980) is h100
+    assert h100.clock_mhz is None
+    found = h100.set_to(power_limit_w=450.5, clock_mhz=990)
+    assert found == replace(
+        h100, power_limit_w=450.5, clock_share=0.5, settings="power limit 450.5 W, clock 990 MHz"
+    )
+    assert found.clock_mhz == 990
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            {"power_limit_w": 701},
+            "power_limit_w must be at most the 700 W of h100-sxm's data sheet",
+        ),
+        ({"power_limit_w": 0}, "power_limit_w must be at most the 700 W"),
+        ({"clock_mhz": 197}, "clock_mhz must be from 198 to 1980 MHz, the clocks of h100-sxm, not"),
+        ({"clock_mhz": 1981}, "clock_mhz must be from 198 to 1980 MHz"),
+    ],
+)
+def test_settings_that_no_such_board_has_are_refused(settings, message):
+    with pytest.raises(InputError, match=re.escape(message)):
+        gpu("h100-sxm").set_to(**settings)

@@ -1,11 +1,13 @@
 """The command `calibrate`, in one process: its file works with `predict`; what it refuses."""
 
 import json
+import re
 import shlex
 from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,8 +16,8 @@ from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
 from sweetspot.plan.plan import plan
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
-from sweetspot.simulator.constants.calibration_file import load_calibration
-from sweetspot.simulator.constants.constants import stated_constants
+from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_engine
+from sweetspot.simulator.constants.constants import stated_on
 
 LENGTHS = (64, 512, 2048)
 ROOT = Path(__file__).parents[2]
@@ -37,11 +39,9 @@ def cells(tmp_path):
         status="ok",
         simulated=False,
     )
-    energy_j, duration_s = lay_out(
-        table, deployments_of(table, board, Limits())
-    ).energy_and_duration(board, stated_constants())
+    taken = lay_out(table, deployments_of(table, board, Limits())).taken(board, stated_on(board))
     path = tmp_path / "cells.csv"
-    table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(path, index=False)
+    table.assign(energy_j=taken.energy_j, duration_s=taken.duration_s).to_csv(path, index=False)
     return path
 
 
@@ -64,23 +64,75 @@ def test_calibration_to_cells_is_one_that_predict_takes_and_names(capsys, cells,
     assert "mean error on what it was fitted to, no evidence, throughput: " in said
     question = "predict --model opt-1.3b --gpu h100-sxm --input 64 --output 64 --calibration"
     assert main([*question.split(), str(out)]) == 0
-    assert "constants: h100-sxm-own (own measurements)" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "engine: tensorrt-llm; constants: h100-sxm-own (own measurements)" in said
 
 
-def test_records_of_a_campaign_are_fitted_and_its_engine_is_told_to_predict(capsys, tmp_path):
+def test_records_of_a_campaign_are_fitted_and_the_file_brings_its_engine(capsys, tmp_path):
+    """As its cells.csv are; and the engine's part goes to another GPU."""
     records = ROOT / "data" / "h200-vllm" / "records.jsonl"
-    out = tmp_path / "h200.json"
+    out, engine = tmp_path / "h200.json", tmp_path / "vllm.json"
     options = ["--cells", str(records), "--gpu", "h200-sxm", "--out", str(out)]
-    assert main(["calibrate", *options]) == 0
+    assert main(["calibrate", *options, "--engine-out", str(engine)]) == 0
     said = capsys.readouterr().out
     assert f"h200-sxm-own (own measurements), fitted to {records}: 34 of 42 cells" in said
     last = said.splitlines()[-1]
     command = last.removeprefix("use it: sweetspot ").removesuffix(" ...")
-    flags = "--sliding-windows --cuda-graphs vllm"
-    assert command == f"predict --calibration {out} {flags}"
+    assert command == f"predict --calibration {out}"
     question = "--model gemma-2-2b --gpu h200-sxm --input 7168 --output 512"
     assert main([*command.split(), *question.split()]) == 0
-    assert "  sliding windows, CUDA graphs of vLLM\n" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "  sliding windows, CUDA graphs of vLLM\n" in said
+    assert "engine: vllm-uncompiled 0.24.0; constants: h200-sxm-own (own measurements)" in said
+    question = question.replace("h200-sxm", "h100-sxm").split()
+    assert main(["predict", "--calibration", str(engine), *question]) == 0
+    assert "engine: vllm-uncompiled 0.24.0; constants: h100-sxm, pub" in capsys.readouterr().out
+    table = tmp_path / "run" / "cells.csv"
+    table.parent.mkdir()
+    cells = pd.read_json(records, lines=True).drop(columns="provenance")
+    cells.to_csv(table, index=False)
+    manifest = records.with_name("manifest.json").read_bytes()
+    table.with_name("manifest.json").write_bytes(manifest)
+    same = tmp_path / "same.json"
+    assert main(["calibrate", "--cells", str(table), *options[2:4], "--out", str(same)]) == 0
+    found, expected = (json.loads(path.read_text(encoding="utf-8")) for path in (same, out))
+    assert (found["board"], found["engine"]) == (expected["board"], expected["engine"])
+
+
+def test_fit_that_its_evidence_speaks_against_is_not_written_unless_accepted(
+    capsys, cells, tmp_path
+):
+    """Energies without a law: nobody could predict those that are held out."""
+    table = pd.read_csv(cells)
+    drawn = np.random.default_rng(0).lognormal(0.0, 1.5, len(table))
+    table.assign(energy_j=table["energy_j"] * drawn).to_csv(cells, index=False)
+    out = tmp_path / "mine.json"
+    options = ["--cells", str(cells), "--gpu", "h100-sxm", "--out", str(out)]
+    said = refused(capsys, *options)
+    assert re.search(r"energies of cells held out are missed by \d+ %, more than 20 %", said)
+    assert "--accept-error" in said
+    assert not out.exists()
+    assert main(["calibrate", *options, "--accept-error"]) == 0
+    assert "use it: sweetspot predict" in capsys.readouterr().out
+    assert out.exists()
+
+
+@pytest.mark.parametrize(("at_bound", "written"), [(1, True), (2, False)])
+def test_fit_with_more_than_a_third_of_its_constants_at_bounds_is_not_written(
+    capsys, cells, tmp_path, monkeypatch, at_bound, written
+):
+    vllm = shipped_engine("vllm")
+    found = vllm.model_copy(update={"at_bound": vllm.fitted[:at_bound]})
+    fit = "sweetspot.simulator.calibration.to_cells.calibrate_to_cells"
+    monkeypatch.setattr(fit, lambda *_, **__: found)
+    out = tmp_path / "mine.json"
+    options = ["--cells", str(cells), "--gpu", "h100-sxm", "--engine-out", str(out)]
+    if written:
+        assert main(["calibrate", *options]) == 0
+    else:
+        said = refused(capsys, *options)
+        assert "2 of 4 fitted constants are at a bound (layer_overhead_s, step_overhead_s)" in said
+    assert out.exists() == written
 
 
 def test_json_is_the_file(capsys, cells, tmp_path):
@@ -110,9 +162,8 @@ def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, m
     table = pd.DataFrame([asdict(cell) for cell in planned]).assign(
         engine="simulator", gpu=board.id, status="ok", simulated=True
     )
-    energy_j, duration_s = lay_out(
-        table, deployments_of(table, board, Limits())
-    ).energy_and_duration(board, load_calibration(board).constants)
+    runs = lay_out(table, deployments_of(table, board, Limits()))
+    energy_j, duration_s, _ = runs.taken(board, load_calibration(board).constants)
     run = tmp_path / "results" / "paper-simulated"
     run.mkdir(parents=True)
     table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(run / "cells.csv", index=False)
@@ -133,6 +184,7 @@ def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, m
         (("--cells", "cells.csv", "--gpu", "h100-sxm", "--hold-out", "0"), "2 or more, not 0"),
         (("--gpu", "h100-sxm"), "--gpu is for --cells"),
         (("--hold-out", "3"), "--hold-out is for --cells"),
+        (("--accept-error",), "--accept-error is for --cells"),
         (("--allow-simulated",), "--allow-simulated is for --cells"),
     ],
 )

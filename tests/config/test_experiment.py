@@ -215,6 +215,18 @@ def test_batch_beyond_the_token_budget_is_refused():
             {"precision": {"kv_cache": "fp8"}},
             "engine tensorrt-llm measures 16 bits, so precision.kv_cache must be 'model',",
         ),
+        (
+            {"gpu_settings": {"power_limit_w": 500}},
+            "engine tensorrt-llm measures the GPU as it is set and changes nothing of it, so"
+            " gpu_settings.power_limit_w must be left out, not 500;",
+        ),
+        (
+            {"engine": "vllm", "gpu_settings": {"clock_mhz": 1500}},
+            "engine vllm measures the GPU as it is set and changes nothing of it, so"
+            " gpu_settings.clock_mhz must be left out, not 1500; only `engine: simulator` takes it",
+        ),
+        ({"gpu_settings": {"clock_mhz": -1}}, "gpu_settings.clock_mhz must be more than 0, not -1"),
+        ({"simulator": {"engine": 3}}, "simulator.engine must be text, not 3; write it in quotes"),
         ({"figures": {"palette": "jet"}}, "figures.palette must be 'colorblind' or 'okabe_ito'"),
         ({"figures": {"columns": 3}}, "figures.columns must be 1 or 2, not 3"),
         ({"figures": {"font_size_pt": 6}}, "figures.font_size_pt must be at least 7, not 6"),

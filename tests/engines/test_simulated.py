@@ -141,3 +141,37 @@ def test_quantized_checkpoint_is_said_beside_its_numbers(block):
     session = SimulatorEngine().load(replace(block.settings, model=model))
     assert session.run(block.cells[0]).remarks == ("quantized: FP8 weights",)
     assert SimulatorEngine().load(block.settings).run(block.cells[0]).remarks == ()
+
+
+def test_engine_and_settings_of_the_experiment_reach_the_session(small_experiment):
+    def seconds(**changes):
+        sweep = {"input_tokens": [512], "output_tokens": [256], "requests": [50]}
+        [block] = plan(small_experiment(gpu="h200-sxm", sweeps={"one": sweep}, **changes)).blocks
+        session = SimulatorEngine().load(block.settings)
+        return session.run(block.cells[0]).end_s, block.settings
+
+    free_s, _ = seconds()
+    slow_s, settings = seconds(gpu_settings={"clock_mhz": 990})
+    assert slow_s > free_s
+    assert settings.deployment.words == "clock 990 MHz"
+    vllm_s, settings = seconds(simulator={"engine": "vllm"})
+    assert vllm_s != free_s
+    assert (settings.engine, settings.calibration.engine) == ("simulator", "vllm")
+    assert settings.deployment.words == "CUDA graphs of vLLM"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"simulator": {"engine": "vlm"}}, "unknown engine 'vlm'; did you mean 'vllm'?"),
+        ({"gpu_settings": {"power_limit_w": 800}}, "power_limit_w must be at most the 700 W"),
+        ({"gpu_settings": {"power_limit_w": 120}}, "power_limit_w must be above the 126 W that"),
+        ({"gpu_settings": {"clock_mhz": 100}}, "clock_mhz must be from 198 to 1980 MHz"),
+    ],
+)
+def test_engine_or_setting_that_there_is_not_is_refused_when_it_is_planned(
+    small_experiment, changes, message
+):
+    with pytest.raises(InputError) as caught:
+        plan(small_experiment(**changes))
+    assert message in str(caught.value)

@@ -181,7 +181,7 @@ def test_measured_cells_are_said_to_be_measured(reported):
     assert "surface" not in page  # of a grid with holes there is none
     assert "Measured on NVIDIA H200 with vllm 0.24.0" in page
     assert "Simulated, not measured" not in page
-    assert "## Beside the simulator\n\nConstants: data sheet of h200-sxm" in page
+    assert "## Beside the simulator\n\nConstants: h200-sxm, published numbers + vllm" in page
     assert "Weights: drawn at random" in page
     (ok,) = re.findall(r"\| llama-3.2-1b/b1024 \| grid \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
     assert 9 < int(ok) < 25

@@ -18,9 +18,14 @@ energy and duration of each at once, as energy alone cannot distinguish a slow c
 from a fast one at its limit. One cell in five is held out of the fit: the error on these says what
 the calibration is worth, the error on the others does not.
 
-Cells of other GPUs, failed and simulated ones have no part. Limits of the engine are those of the
-manifest.json beside the cells; without one, the paper's. Cells should have several input and
-output lengths and several batch sizes, or the constants cannot be told apart.
+Cells of other GPUs, failed and simulated ones have no part; the others are of one engine. Limits
+of the engine are those of the manifest.json beside the cells; without one, the paper's. The
+engine's constants are fitted first, and the board's beside them where the cells have several batch
+sizes, input and output lengths; what is not fitted stays at what data sheets and kernel tables
+state. Engine and board can be written to files of their own.
+
+Nothing is written where energies of cells held out are missed by more than 20 %, or more than a
+third of the fitted constants are at a bound, unless --accept-error is given.
 
 Without --cells, the fit is that of the calibration that ships: for h100-sxm, to the paper's Table 5
 and to NVIDIA's published throughput."""
@@ -29,7 +34,13 @@ _EXAMPLES = """\
 examples:
   sweetspot calibrate --cells results/my-run/cells.csv --gpu h100-sxm --out my-h100.json
   sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256 \\
-    --calibration my-h100.json"""
+    --calibration my-h100.json
+  sweetspot calibrate --cells data/h200-vllm/records.jsonl --gpu h200-sxm \\
+    --board-out my-h200.json --engine-out my-vllm.json"""
+
+# Beyond these a fit says more of the law's limits, or of wrong cells, than of the board.
+MOST_ENERGY_ERROR_PERCENT = 20.0
+MOST_AT_BOUND_SHARE = 1 / 3
 
 
 def add_commands(commands: Commands) -> None:
@@ -50,8 +61,8 @@ def add_commands(commands: Commands) -> None:
     )
     add("--gpu", metavar="NAME", help="catalog id; whose cells")
     add("--out", type=Path, metavar="FILE", help="calibration file (JSON): engine and board")
-    add("--board-out", type=Path, metavar="FILE", help="the board's constants alone")
-    add("--engine-out", type=Path, metavar="FILE", help="the engine's constants alone")
+    add("--board-out", type=Path, metavar="FILE", help="the board's constants alone, any engine's")
+    add("--engine-out", type=Path, metavar="FILE", help="the engine's constants alone, any GPU's")
     add(
         "--hold-out",
         type=int,
@@ -63,6 +74,11 @@ def add_commands(commands: Commands) -> None:
         action="store_true",
         help="for trying: simulated cells will do; the calibration says so wherever it is named",
     )
+    add(
+        "--accept-error",
+        action="store_true",
+        help="write also what cells held out, or constants at their bounds, speak against",
+    )
     add("--json", action="store_true", help="print the calibration file")
     calibrate.set_defaults(run=_calibrate)
 
@@ -71,7 +87,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder, write_text_atomic
 
     if arguments.cells is None:
-        for option in ("gpu", "hold_out", "allow_simulated"):
+        for option in ("gpu", "hold_out", "allow_simulated", "accept_error"):
             if getattr(arguments, option):
                 name = f"--{option.replace('_', '-')}"
                 raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
@@ -87,6 +103,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     for path in places.values():  # a mistake shows now, not after a minute of fitting
         make_folder(path.parent)
     found = _fitted(arguments)
+    if arguments.cells is not None and not arguments.accept_error:
+        _require_trust(found, arguments.cells)
     for part, path in places.items():
         kept = {"board_out": "board", "engine_out": "engine"}.get(part)
         written = found if kept is None else found.only(kept)  # type: ignore[arg-type]
@@ -109,6 +127,33 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
         arguments.gpu,
         hold_out=5 if arguments.hold_out is None else arguments.hold_out,
         allow_simulated=arguments.allow_simulated,
+    )
+
+
+def _require_trust(found: "CalibrationFile", cells: Path) -> None:
+    """Refuse a fit that its own evidence speaks against.
+
+    Raises:
+        InputError: says what speaks against it, and what to do.
+    """
+    energy_percent = found.held_out_errors_percent["energy_per_token"]
+    bounds = len(found.at_bound), len(found.fitted)
+    if energy_percent > MOST_ENERGY_ERROR_PERCENT:
+        against = (
+            f"energies of cells held out are missed by {energy_percent:.0f} %, more than"
+            f" {MOST_ENERGY_ERROR_PERCENT:g} %"
+        )
+    elif bounds[0] > MOST_AT_BOUND_SHARE * bounds[1]:
+        against = (
+            f"{bounds[0]} of {bounds[1]} fitted constants are at a bound"
+            f" ({', '.join(found.at_bound)}), more than a third"
+        )
+    else:
+        return
+    raise InputError(
+        f"the fit to {cells} is not written: {against}; look whether all cells are of this GPU and"
+        " engine, and within the limits of manifest.json beside them, or measure more lengths and"
+        " batch sizes (--accept-error to write it all the same)"
     )
 
 

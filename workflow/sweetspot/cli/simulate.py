@@ -59,6 +59,12 @@ _LINES = (
     ("max_batch", "at most", "d"),
     ("pauses", "times a request lost its KV cache", "d"),
 )
+_STEADY = (
+    ("energy_per_token_j", "J per output token", ".4g"),
+    ("throughput_tokens_per_s", "output tokens per s", ".5g"),
+    ("mean_power_w", "W", ".4g"),
+    ("mean_batch", "requests in an iteration", ".4g"),
+)
 _LATENCIES = ("first_token", "per_output_token", "end_to_end")
 # Work that takes less than twice this shows no progress.
 PROGRESS_EVERY_S = 0.5
@@ -218,6 +224,8 @@ def _values(answer: "Simulated") -> dict[str, Any]:
     del served["power"]
     rates = {name: _value(answer, name) for name, _, _ in _LINES if name not in served}
     del served["clock_share"]
+    if (steady := answer.served.steady) is not None:
+        served["steady"] |= {name: getattr(steady, name) for name, _, _ in _STEADY}
     return {
         "model": deployment.model.id,
         "gpu": deployment.gpu.id,
@@ -261,6 +269,10 @@ def _print(answer: "Simulated") -> None:
     print(", ".join([*parts, deployment.words] if deployment.words else parts))
     for name, unit, spec in _LINES:
         print(f"  {name:<26}{_value(answer, name):>12{spec}}  {unit}")
+    if (steady := served.steady) is not None:
+        print(f"  steady state, from {steady.begin_s:.4g} s to {steady.end_s:.4g} s")
+        for name, unit, spec in _STEADY:
+            print(f"    {name:<24}{getattr(steady, name):>12{spec}}  {unit}")
     print(f"  {'latency, s':<26}{'mean':>12}{'p50':>12}{'p95':>12}{'p99':>12}")
     for name in _LATENCIES:
         latency = getattr(served, name)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sweetspot.metering.trace import PowerTrace
 from sweetspot.simulator.schedule.segments import Clock, Finished, Ran, Scheduler, Segment
 from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
+from sweetspot.simulator.steady import Steady, Sums, between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,8 @@ class Served:
         per_output_token: from first to last token, per token after the first; None where no
             request has two.
         end_to_end: from arrival to the last token; with static batching, to the batch's end.
+        steady: the part of the run between its ramps; None where there is none, as with static
+            batches, or with requests that are all admitted at once.
         power: power over time, if it was asked for.
     """
 
@@ -53,6 +56,7 @@ class Served:
     first_token: Latency
     per_output_token: Latency | None
     end_to_end: Latency
+    steady: Steady | None
     power: PowerTrace | None
 
     @property
@@ -91,6 +95,9 @@ class Totals:
         self._iterations = self._max_batch = self._max_sequence_tokens = 0
         self._busy_s = self._busy_j = self._idle_s = self._idle_j = self._batch_s = 0.0
         self._full_clock_s = self._host_s = 0.0
+        self._generated = 0
+        self._begin: Sums | None = None
+        self._end: Sums | None = None
         self._first_token, self._per_token = LatencySketch(), LatencySketch()
         self._end_to_end = LatencySketch()
 
@@ -105,6 +112,7 @@ class Totals:
             self._batch_s += batch * duration_s
             self._full_clock_s += full_clock_s
             self._host_s += host_s
+            self._generated += iterations * segment.decodes + segment.prompts_finished
             if batch > self._max_batch:
                 self._max_batch = batch
         else:
@@ -112,6 +120,26 @@ class Totals:
             self._idle_j += energy_j
         if self._grid is not None:
             self._grid.add(begin_s, duration_s, energy_j)
+
+    def look(self, scheduler: Scheduler, planned: Segment, now_s: float) -> None:
+        """Take note of when the steady state begins and ends; called with each plan."""
+        if self._end is not None:
+            return
+        if self._begin is None:
+            turned_over = 0 < self.requests >= planned.decodes + planned.prompts
+            if turned_over or scheduler.is_full(now_s):
+                self._begin = self._sums()
+        if not scheduler.replaces:
+            self._end = self._sums()
+
+    def _sums(self) -> Sums:
+        return Sums(
+            t_s=self._busy_s + self._idle_s,
+            energy_j=self._busy_j + self._idle_j,
+            output_tokens=self._generated,
+            busy_s=self._busy_s,
+            batch_s=self._batch_s,
+        )
 
     def finish(self, ended: list[Finished]) -> None:
         """Add requests that have ended."""
@@ -149,6 +177,7 @@ class Totals:
             first_token=first_token,
             per_output_token=self._per_token.latency(),
             end_to_end=end_to_end,
+            steady=between(self._begin, self._end),
             power=None if self._grid is None else self._grid.trace(),
         )
 
@@ -179,6 +208,7 @@ def serve(
     # The clock starts with the first request, also where times have another origin.
     start_s = now_s = 0.0 if segment.iterations else segment.wake_s
     while segment is not None:
+        totals.look(scheduler, segment, now_s)
         ran = clock.run(segment, now_s)
         totals.add(segment, ran, now_s - start_s)
         # a wait ends at the arrival itself: adding up could miss it by a rounding

@@ -187,8 +187,8 @@ def fit_constants(
         start: where the search begins; None for the stated constants.
         prior: what the data leave open stays near these; None for the stated constants.
     """
-    space = Space(board, tuple(names))
     stated = stated_on(board) if prior is None else prior
+    space = Space(board, tuple(names), stated)
     centre = space.shares_of(stated)
     held = stated if held is None else held
     first = centre if start is None else space.shares_of(start)
@@ -255,7 +255,7 @@ def fit_from_several(
         start: as `fit_constants`.
         prior: as `fit_constants`.
     """
-    space = Space(board, tuple(names))
+    space = Space(board, tuple(names), prior)
     drawn = np.random.default_rng(0).uniform(0.05, 0.95, (OTHER_STARTS, len(names)))
     others = [space.at(shares.tolist(), stated_on(board)) for shares in drawn]
     fits = [
@@ -284,17 +284,26 @@ def misfit(board: Gpu, targets: Sequence[Target], fit: Fit, constants: Constants
 
 @dataclass(frozen=True)
 class Space:
-    """Where a fit searches: some constants of a board, each between its bounds, from 0 to 1."""
+    """Where a fit searches: some constants of a board, each between its bounds, from 0 to 1.
+
+    Bounds are TensorRT-LLM's. What is stated of another engine may be beyond one (Transformers'
+    host), which then is twice as high.
+    """
 
     board: Gpu
     names: tuple[str, ...]
+    stated: Constants | None = None
 
     @cached_property
     def _bounds(self) -> list[tuple[float, float]]:
         """Return where each begins, and how wide it is."""
         scale = scales(self.board)
-        metas = [(METADATA[name], scale.get(name, 1.0)) for name in self.names]
-        return [(by * m["low"], by * (m["high"] - m["low"])) for m, by in metas]
+        found = []
+        for name in self.names:
+            low, high = (scale.get(name, 1.0) * METADATA[name][end] for end in ("low", "high"))
+            stated = low if self.stated is None else self.stated.of(name)
+            found.append((low, (2 * stated if stated > high else high) - low))
+        return found
 
     def at(self, shares: Sequence[Any], held: Constants) -> Constants:
         """Return the constants at these places, the others as they are held."""

@@ -15,8 +15,7 @@ from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, engine_
 from sweetspot.simulator.deployment.deployment import Deployment
 
 MIN_CELLS = 10
-# Whose cells are laid out in flight.
-ENGINES = ("tensorrt-llm", "vllm", "simulator")
+ENGINES = ("tensorrt-llm", "vllm", "transformers", "simulator")
 _MEASURES = ("energy_j", "duration_s")
 
 
@@ -70,8 +69,8 @@ def read_own_cells(
     engines = sorted(cells.loc[kept, "engine"].astype(str).unique())
     if len(engines) > 1 or not set(engines) <= set(ENGINES):
         raise InputError(
-            f"{path} has cells of {', '.join(engines)}; constants go with one engine, and with one"
-            f" of in-flight batching: {' or '.join(ENGINES)}"
+            f"{path} has cells of {', '.join(engines)}; constants go with one engine:"
+            f" {' or '.join(ENGINES)}"
         )
     if int(kept.sum()) < MIN_CELLS:
         others = sorted({str(name) for name in cells["gpu"].dropna()} - {board.id})
@@ -87,6 +86,12 @@ def read_own_cells(
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
     engine = _engine(engines[0], experiment)
+    traits = engine_traits(engine).but(experiment.simulator if only_simulated else None)
+    limits = experiment.limits
+    if traits.static_batching and not only_simulated:  # an engine that cuts no batch by its tokens
+        prompts = cells[["requests", "max_batch_size"]].min(axis=1) * cells["input_tokens"]
+        tokens = max(limits.max_num_tokens, int(prompts.max()))
+        limits = limits.model_copy(update={"max_num_tokens": tokens})
     return OwnCells(
         board=board,
         cells=cells.reset_index(drop=True),
@@ -96,9 +101,9 @@ def read_own_cells(
         deployments=deployments_of(
             cells,
             board,
-            experiment.limits,
+            limits,
             experiment.precision,
-            engine_traits(engine).but(experiment.simulator if only_simulated else None),
+            traits,
         ),
     )
 

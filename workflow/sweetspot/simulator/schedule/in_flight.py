@@ -71,6 +71,16 @@ class InFlightBatching:
         self._cut: Running | None = None  # the one prompt of which a part is processed
         self._prompts_ending: list[Running] = []
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a request is still to be admitted."""
+        return self._queue.head(inf) is not None
+
+    def is_full(self, now_s: float) -> bool:
+        """Return whether the request whose turn it is finds no room."""
+        head = self._queue.head(now_s)
+        return head is not None and not self._has_room(head)
+
     def plan(self, now_s: float) -> Segment | None:
         """Return what runs next; None when every request has ended."""
         while self._blocks.short:

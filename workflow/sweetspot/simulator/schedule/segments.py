@@ -73,6 +73,15 @@ class Scheduler(Protocol):
 
     pauses: int
 
+    @property
+    def replaces(self) -> bool:
+        """Whether a request is still to come that may take the place of one that ends."""
+        ...
+
+    def is_full(self, now_s: float) -> bool:
+        """Return whether a request that has arrived finds no room in the batch as planned."""
+        ...
+
     def plan(self, now_s: float) -> Segment | None:
         """Return what runs next; None when every request has ended."""
         ...

@@ -39,6 +39,15 @@ class StaticBatching:
         self._context = 0  # tokens that each request reads next
         self._first_token_s: float | None = None
 
+    @property
+    def replaces(self) -> bool:
+        """Never: all of a batch have ended before others begin."""
+        return False
+
+    def is_full(self, now_s: float) -> bool:
+        """Return whether a request that has arrived waits for the next batch."""
+        return self._queue.head(now_s) is not None
+
     def plan(self, now_s: float) -> Segment | None:
         """Return what runs next; None when every request has ended."""
         windows = self._limits.windows
