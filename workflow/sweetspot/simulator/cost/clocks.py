@@ -38,6 +38,6 @@ def waiting_power_w(board: BoardConstants, share: float) -> float:
     return board.idle_power_w + ticking_w * share * voltage_squared(board, share)
 
 
-def headroom_w(gpu: Gpu, board: BoardConstants) -> float:
-    """Return the power that work may draw beside the waiting power before clocks fall, in W."""
-    return LIMIT_SHARE * gpu.power_limit_w - waiting_power_w(board, gpu.clock_share)
+def headroom_w(gpu: Gpu, board: BoardConstants, share: float) -> float:
+    """Return the power that work may draw at the limit, beside waiting at a clock, in W."""
+    return LIMIT_SHARE * gpu.power_limit_w - waiting_power_w(board, share)

@@ -30,7 +30,7 @@ class Line(NamedTuple):
     def sum_of_positive_part(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Return the sum of max(0, line) over j = begin .. end-1."""
         first, growth = value_of(self.first), value_of(self.growth)
-        with np.errstate(divide="ignore", invalid="ignore"):
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             root = -first / growth
         falling = np.clip(np.ceil(root), begin, end)  # positive for j < root
         rising = np.clip(np.floor(root) + 1, begin, end)  # positive for j > root
@@ -69,7 +69,7 @@ def ranges(lines: list[Line], count: FloatArray) -> list[tuple[FloatArray, Float
         left = count
         for k in range(i + 1, len(lines)):
             steeper = growth[k] - growth[i]
-            with np.errstate(divide="ignore", invalid="ignore"):
+            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
                 passed = np.floor((first[i] - first[k]) / steeper) + 1
             left = np.minimum(left, np.where(steeper > 0, passed, 0.0))
         begin[i] = place

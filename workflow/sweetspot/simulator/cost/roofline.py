@@ -73,7 +73,7 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     whatever the segment's length. Constants may be `dual.variable`s: results then have their
     derivatives by these.
     """
-    limit_w = headroom_w(gpu, constants.board)
+    limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
     waiting_w = waiting_power_w(constants.board, gpu.clock_share)
     (top,) = at_clocks(work, gpu, constants, (gpu.clock_share,))
     host = host_s(work, constants)
@@ -104,7 +104,7 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
 
 def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """Return what `cost` does, where one clock is not all there is to it."""
-    limit_w = headroom_w(gpu, constants.board)
+    limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
     waiting_w = waiting_power_w(constants.board, gpu.clock_share)
     rungs = at_clocks(work, gpu, constants, clocks(gpu))
     top, bottom = rungs[0], rungs[-1]
@@ -118,7 +118,8 @@ def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
         times.append(_along(upper.time_s, slower_s, of_lower))
         shares.append(_along(Line(upper.share, 0.0), lower.share - upper.share, of_lower))
     stretched = bottom.excess_j(limit_w)
-    times.append(_along(bottom.time_s, 1 / limit_w, stretched))
+    lowest_w = headroom_w(gpu, constants.board, bottom.share)
+    times.append(_along(bottom.time_s, 1 / lowest_w, stretched))
     shares.append(Line(bottom.share, 0.0))
     if constants.engine.host_ahead:
         times.append(Line(host_s(work, constants), 0.0))
@@ -154,8 +155,9 @@ def at_clocks(
 ) -> list[AtClock]:
     """Return what iterations take at each of these clocks.
 
-    What decode attention takes, all that grows with j, is the same at every clock but for the
-    voltage of the highest allowed one: it waits for memory.
+    What decode attention takes, all that grows with j, is the same at each of them, waiting power
+    included, and hangs on the highest allowed one only: it waits for memory. Did it fall with the
+    clock, times at the power limit would not be straight lines in j.
     """
     b, e, k = constants.board, constants.engine, constants.kernels
     flops = gpu.fp16_flops * k.flop_efficiency
@@ -177,7 +179,6 @@ def at_clocks(
     kv_byte_s = kv_seconds_per_byte(work, gpu, k)
     rest_s = (
         moved_bytes / bandwidth
-        + work.kv_bytes * kv_byte_s
         + work.decode_heads * decode_head_s(work, k)
         + e.layer_overhead_s * work.layers
         + e.unfused_norm_s * work.norms
@@ -203,7 +204,7 @@ def at_clocks(
         + e.request_energy_j * work.prompts_finished
         + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
     )
-    growth_s = work.kv_bytes_growth * kv_byte_s
+    kv_s, growth_s = work.kv_bytes * kv_byte_s, work.kv_bytes_growth * kv_byte_s
     growth_j = kv_byte_j * work.kv_bytes_growth + decode_flop_j * work.decode_flops_growth
     highest_w = waiting_power_w(b, gpu.clock_share)
 
@@ -213,14 +214,14 @@ def at_clocks(
             + _overlap(head_s / share, head_memory_s, k.overlap_norm)
             + prompt_s / share
         )
-        time_s = computing_s + rest_s
+        other_s = computing_s + rest_s
         dynamic_j = (
             voltage_squared(b, share) * flops_j
             + on_die(b, share) * bytes_j
             + rest_j
-            - (highest_w - waiting_power_w(b, share)) * time_s
+            - (highest_w - waiting_power_w(b, share)) * other_s
         )
-        return AtClock(share, Line(time_s, growth_s), Line(dynamic_j, growth_j))
+        return AtClock(share, Line(other_s + kv_s, growth_s), Line(dynamic_j, growth_j))
 
     return [at(share) for share in shares]
 

@@ -80,9 +80,10 @@ class StepCosts:
         part = as_shard(architecture)
         self._gpus = part.gpus
         self._sliding_share = part.sliding_layers / part.attention_layers
-        self._limit_w = headroom_w(gpu, constants.board)
+        self._limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
         self._waiting_w = waiting_power_w(constants.board, gpu.clock_share)
         self._shares = clocks(gpu)
+        self._lowest_w = headroom_w(gpu, constants.board, self._shares[-1])
         full = replace(part, sliding_window=None, sliding_layers=0)
         self._clocks = _probed(full, gpu, constants, limits, self._shares)
         self._ahead = bool(constants.engine.host_ahead)
@@ -121,7 +122,7 @@ class StepCosts:
         while over_j > 0:
             clock += 1
             if clock == len(self._clocks):
-                longest_s, share = upper_s + over_j / self._limit_w, self._shares[-1]
+                longest_s, share = upper_s + over_j / self._lowest_w, self._shares[-1]
                 break
             time_terms, energy_terms = self._clocks[clock]
             lower_s = time_terms.with_prompts(segment, context, pairs, earlier)
@@ -199,7 +200,7 @@ class StepCosts:
                 )
             )
         lowest = Line(self._shares[-1], 0.0)
-        lines.append((_along(by_clock[-1][0], 1 / limit_w, over[-1]), lowest, False))
+        lines.append((_along(by_clock[-1][0], 1 / self._lowest_w, over[-1]), lowest, False))
         if self._ahead:
             lines.append((Line(self._host_s(decodes), 0.0), Line(self._shares[0], 0.0), True))
         return largest(lines)
