@@ -33,9 +33,7 @@ def test_sums_are_those_of_the_values(one, other, begin, length):
     each, beside = values(first, begin, end), values(second, begin, end)
     scale = 1e-12 * (1 + 1e3 * (end + 1) ** 2)
     assert first.sum(*edges) == pytest.approx(each.sum(), abs=scale)
-    assert first.sum_of_positive_part(*edges) == pytest.approx(
-        np.maximum(each, 0).sum(), abs=scale
-    )
+    assert first.sum_of_positive_part(*edges) == pytest.approx(np.maximum(each, 0).sum(), abs=scale)
     assert first.sum_of_product(second, *edges) == pytest.approx(
         (each * beside).sum(), rel=1e-9, abs=1e3 * (end + 1) * scale
     )
