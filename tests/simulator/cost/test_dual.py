@@ -1,59 +1,64 @@
 """Derivatives of cost, as it is written, against central differences on the published cells."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from sweetspot.catalog import gpu
-from sweetspot.simulator.calibration.fit import at_shares, shares_of
-from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
-from sweetspot.simulator.constants.constants import FITTED, stated_constants, transfer
+from sweetspot.simulator.calibration.fit import Space
+from sweetspot.simulator.calibration.layout import Taken
+from sweetspot.simulator.calibration.to_published import surface_target
+from sweetspot.simulator.constants.constants import BOARD, ENGINE, stated_on
 from sweetspot.simulator.cost.dual import Dual, variable, with_slopes
-from sweetspot.simulator.cost.roofline import _sum_of_positive_part
+from sweetspot.simulator.cost.envelope import Line
 
 STEP = 1e-6  # of the bounds' width
+# All that a fit may vary; `host_ahead` is a choice.
+NAMES = tuple(name for name in (*BOARD, *ENGINE) if name != "host_ahead")
 
 
 @pytest.fixture(scope="module")
-def cells(board):
+def runs(board):
     """Some cells of every model, with segments whose steps pass the power limit midway."""
     surfaces = surface_target(board)
-    some = np.arange(surfaces.values.size) % 5 == 0
-    return {"surfaces": surfaces.only(some).runs, "throughput": throughput_target(board).runs}
+    return surfaces.only(np.arange(surfaces.values.size) % 11 == 0).runs
 
 
-@pytest.fixture(scope="module", params=["stated", "ships"])
-def shares(request, constants):
-    """Places that are inside the bounds, as differences go both ways."""
-    return np.clip(
-        shares_of(stated_constants() if request.param == "stated" else constants), 0.01, 0.99
-    )
+@pytest.mark.parametrize(
+    ("on", "engine"),
+    [
+        (gpu("h100-sxm"), "tensorrt-llm"),
+        (replace(gpu("h100-sxm"), power_limit_w=350.0), "vllm"),
+        (replace(gpu("h200-sxm"), clock_share=0.7, power_limit_w=400.0), "tensorrt-llm"),
+        (gpu("l40s"), "vllm-uncompiled"),
+    ],
+    ids=["limit of 700 W", "limit of 350 W, host ahead", "locked, limit of 400 W", "L40S"],
+)
+def test_derivative_by_every_constant_is_what_differences_say(runs, on, engine):
+    space = Space(gpu(on.id), NAMES)
+    held = stated_on(gpu(on.id), engine)
+    shares = np.clip(space.shares_of(held), 0.01, 0.99)  # differences go both ways
 
+    def taken(shares):
+        return runs.taken(on, space.at(shares, held))
 
-def at(shares, board):
-    """Return a board's constants; with `Dual`s for shares, with their derivatives."""
-    return transfer(at_shares(shares, stated_constants()), gpu("h100-sxm"), board)
-
-
-@pytest.mark.parametrize("target", ["h100-sxm", "l40s"])
-@pytest.mark.parametrize("which", ["surfaces", "throughput"])
-def test_derivative_by_every_constant_is_what_differences_say(cells, shares, which, target):
-    runs, board = cells[which], gpu(target)
-    varied = [variable(name, share) for name, share in zip(FITTED, shares, strict=True)]
-    for quantity, found in enumerate(runs.energy_and_duration(board, at(varied, board))):
-        jacobian = found.jacobian(FITTED)
-        plain = runs.energy_and_duration(board, at(shares.tolist(), board))[quantity]
-        np.testing.assert_array_equal(found.value, plain)
-        for i, name in enumerate(FITTED):
-            up, down = (
-                runs.energy_and_duration(board, at((shares + step).tolist(), board))[quantity]
-                for step in (STEP * np.eye(len(FITTED))[i], -STEP * np.eye(len(FITTED))[i])
-            )
+    varied = [variable(name, share) for name, share in zip(NAMES, shares.tolist(), strict=True)]
+    found, plain = taken(varied), taken(shares.tolist())
+    steps = [STEP * unit for unit in np.eye(len(NAMES))]
+    ups, downs = ([taken((shares + by * step).tolist()) for step in steps] for by in (1, -1))
+    for quantity in Taken._fields:
+        exact, value = getattr(found, quantity), getattr(plain, quantity)
+        np.testing.assert_allclose(exact.value, value, rtol=1e-15)
+        jacobian = exact.jacobian(NAMES)
+        for i, name in enumerate(NAMES):
+            up, down = getattr(ups[i], quantity), getattr(downs[i], quantity)
             slope = (up - down) / (2 * STEP)
-            # where a step comes to the power limit between the two, there are two derivatives
-            smooth = np.abs(up + down - 2 * plain) < 2e-6 * STEP * plain
-            assert smooth.mean() > 0.9, name
-            off = np.abs(jacobian[:, i] - slope) / (np.abs(slope) + plain)
-            assert off[smooth].max() < 1e-6, name
+            # where a step comes to another clock between the two, there are two derivatives
+            smooth = np.abs(up + down - 2 * value) < 4e-6 * STEP * value
+            assert smooth.mean() > 0.9, (quantity, name)
+            off = np.abs(jacobian[:, i] - slope) / (np.abs(slope) + value)
+            assert off[smooth].max() < 4e-6, (quantity, name)
 
 
 @pytest.mark.parametrize(
@@ -63,8 +68,8 @@ def test_derivative_by_every_constant_is_what_differences_say(cells, shares, whi
 )
 def test_derivative_of_a_sum_that_comes_to_the_limit_midway(first, growth):
     def summed(first, growth):
-        line = np.array([1.0]) * first, np.array([1.0]) * growth
-        return _sum_of_positive_part(*line, np.array([10.0]))
+        line = Line(np.array([1.0]) * first, np.array([1.0]) * growth)
+        return line.sum_of_positive_part(np.array([0.0]), np.array([10.0]))
 
     found = summed(variable("first", first), variable("growth", growth))
     step = 1e-6

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.catalog import catalog_entry
-from sweetspot.simulator.cost.work import PROMPT_START_PAIRS, Work, concatenate, work
+from sweetspot.simulator.cost.work import Work, concatenate, work
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.schedule.identical import schedule
 
@@ -109,18 +109,11 @@ def test_only_shared_heads_of_256_are_wide(head_dim, kv_heads, wide):
     assert set(found.queries_per_kv_head) == {32 / kv_heads}
 
 
-def test_short_prompts_attend_at_the_measured_share_of_a_long_ones_speed():
-    """TFLOP/s of H200's attention kernels, heads of 128, at the middle of each bin of lengths."""
-    measured = {192: 167, 384: 274, 768: 393, 1536: 472, 3072: 564, 6144: 624}
-    for tokens, tflops in measured.items():
-        pairs = tokens * (tokens + 1) / 2
-        share = pairs / (pairs + PROMPT_START_PAIRS * tokens)
-        assert 670 * share == pytest.approx(tflops, rel=0.06)
+def test_tokens_of_a_prompt_have_attention_of_one_pair_each():
+    """What a token takes beside its pairs is asked for in pairs (`prompt_start_pairs`)."""
     found = work_of(OPT, 1, 300, 1)
     pairs = 300 * 301 / 2
-    assert found.prompt_start_flops[0] == pytest.approx(
-        found.prompt_flops[0] * PROMPT_START_PAIRS * 300 / pairs
-    )
+    assert found.prompt_token_flops[0] == pytest.approx(found.prompt_flops[0] * 300 / pairs)
 
 
 def test_output_head_rests_while_a_prompt_is_cut():
