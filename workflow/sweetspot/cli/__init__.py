@@ -16,6 +16,7 @@ from sweetspot.cli import (
     kernels,
     questions,
     sensor,
+    settings,
     simulate,
     steps,
 )
@@ -42,7 +43,8 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
     commands = Commands(top, only)
     for module in (
-        *(questions, simulate, calibration, kernels, evaluation, sensor, campaigns, steps),
+        *(questions, simulate, settings, sensor, calibration, kernels, evaluation),
+        *(campaigns, steps),
     ):
         module.add_commands(commands)
     top.epilog = (

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 from sweetspot.errors import nearest
 
 GROUPS = {
-    "questions": ("predict", "simulate", "sensor", "models"),
+    "questions": ("predict", "simulate", "settings", "sensor", "models"),
     "data and fits": ("fit", "calibrate", "kernels", "evaluate"),
     "campaigns": ("campaign", "campaign-report"),
     "steps of the workflow": (
