@@ -53,7 +53,7 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
 def simulated_beside(measured: Measured, constants: Constants) -> pd.DataFrame:
     """Return the cells with the simulator's numbers beside them, `simulated_` in front."""
     constants = own_constants(measured.own, constants)
-    energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets)
+    energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets[:2])
     cells = measured.own.cells
     return cells.assign(
         simulated_energy_per_token_j=cells["energy_per_token_j"] * energy,
