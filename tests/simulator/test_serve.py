@@ -59,15 +59,21 @@ def test_requests_of_one_token_have_no_time_per_token():
 
 
 @pytest.mark.parametrize("lengths", [(64, 256), (512, 256), (2048, 2048), (4096, 64)])
-def test_identical_requests_at_once_take_what_simulate_says(lengths):
+@pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm"])
+def test_identical_requests_at_once_take_what_simulate_says(lengths, engine):
     """The same physics twice: `simulate` adds the overhead of a benchmark's end."""
-    run = simulate(LLAMA, requests=300, input_tokens=lengths[0], output_tokens=lengths[1])
-    found = serve(InFlightBatching([Request(0.0, *lengths)] * 300, BOUNDS), CLOCK)
+    deployment = deploy("llama-3.1-8b", "h100-sxm", engine=engine)
+    run = simulate(deployment, requests=300, input_tokens=lengths[0], output_tokens=lengths[1])
+    requests = [Request(0.0, *lengths)] * 300
+    found = serve(InFlightBatching(requests, deployment.bounds), StepCosts.of(deployment))
+    end = deployment.constants.engine
     assert found.iterations == run.iterations
     assert found.output_tokens == run.output_tokens
-    assert found.duration_s == pytest.approx(run.duration_s - CONSTANTS.run_overhead_s, rel=1e-9)
-    overhead_j = CONSTANTS.run_overhead_s * CONSTANTS.run_overhead_w
+    assert found.duration_s == pytest.approx(run.duration_s - end.run_overhead_s, rel=1e-9)
+    overhead_j = end.run_overhead_s * end.run_overhead_w
     assert found.energy_j == pytest.approx(run.energy_j - overhead_j, rel=1e-9)
+    assert found.clock_share == pytest.approx(run.clock_share, rel=1e-9)
+    assert found.host_bound_share == pytest.approx(run.host_bound_share, rel=1e-9)
 
 
 def poisson(requests, rate_per_s):
@@ -79,7 +85,7 @@ def test_rare_requests_are_served_one_by_one_and_the_rest_is_idle():
     found = serve(InFlightBatching(poisson(200, 0.01), BOUNDS), CLOCK)
     assert found.idle_share > 0.9
     assert found.mean_batch < 1.1
-    assert found.mean_power_w < 1.2 * CONSTANTS.active_power_w
+    assert found.mean_power_w < 1.2 * CONSTANTS.board.active_power_w
 
 
 def test_load_raises_batch_latency_and_efficiency():

@@ -147,7 +147,7 @@ def first_error(error: "ValidationError") -> str:
     """Return the first of pydantic's errors in one line: where it is, and what it is."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"]) or "the whole of it"
-    return f"{where}: {first['msg']}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
 
 
 def size_and_sha256(path: Path) -> tuple[int, str]:

@@ -21,7 +21,13 @@ CONSTANTS = load_calibration(H100).constants
 LLAMA = catalog_entry("llama-3.1-8b").architecture
 # What is computed for padded rows: linear layers, norms and sums over GPUs; of TensorRT-LLM the
 # output head and what GPUs gather of it, too.
-PADDED = {"gemm_flops", "gemm_bytes", "elementwise_bytes", "message_bytes"}
+PADDED = {
+    "norm_elements",
+    "gemm_flops",
+    "gemm_bytes",
+    "elementwise_bytes",
+    "message_bytes",
+}
 WITH_HEAD = {"logit_flops", "gather_bytes"}
 
 engines = st.sampled_from(["vllm", "tensorrt-llm"])

@@ -8,9 +8,9 @@ from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.catalog.quantization import FP8_WEIGHTS
 from sweetspot.config import Limits, Precision, Traits, parse_section
 from sweetspot.errors import InputError
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.cuda_graphs import NO_GRAPHS, cuda_graphs
 from sweetspot.simulator.deployment.deployment import (
-    TRAITS,
     Deployment,
     asked_limits,
     deploy,
@@ -20,14 +20,14 @@ from sweetspot.simulator.deployment.windows import NO_WINDOWS
 LLAMA = catalog_entry("llama-3.1-8b").architecture
 LARGE = replace(LLAMA, id="llama-70b", layers=80, hidden=8192, heads=64, ffn=28672)
 FP8 = Precision(weights="fp8", kv_cache="fp8")
-VLLM = TRAITS["vllm"]
+VLLM = Traits(sliding_windows=True, cuda_graphs="vllm")
 
 
 def test_names_and_what_they_name_are_one_deployment(board):
     named = deploy("llama-3.1-8b", "h100-sxm")
     assert deploy(LLAMA, board) == named
     assert (named.model, named.gpu, named.limits) == (LLAMA, board, Limits())
-    assert named.calibration.name == "h100-sxm-published"
+    assert named.calibration == load_calibration(board)
 
 
 def test_bounds_are_those_of_limits_and_memory(board):
@@ -79,8 +79,8 @@ def test_words_of_what_was_chosen_leave_out_what_the_checkpoint_is():
 
 def test_other_constants_change_nothing_else(constants):
     found = deploy(LLAMA, "h100-sxm")
-    other = found.with_constants(replace(constants, run_overhead_s=0.0))
-    assert other.constants.run_overhead_s == 0
+    other = found.with_constants(constants.having(run_overhead_s=0.0))
+    assert other.constants.engine.run_overhead_s == 0
     assert other.with_constants(constants) == found
     assert other.bounds == found.bounds
 

@@ -123,7 +123,7 @@ def test_every_request_ends_and_limits_hold(load):
     assert found.requests == len(requests)
     assert found.output_tokens == sum(r.output_tokens for r in requests)
     assert found.max_batch <= limits.max_batch_size
-    assert found.energy_j >= found.duration_s * CONSTANTS.active_power_w
+    assert found.energy_j >= found.duration_s * CONSTANTS.board.active_power_w
 
 
 @given(loads(longest=400), st.integers(1, 300), st.integers(1, 300))

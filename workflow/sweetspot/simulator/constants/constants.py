@@ -174,7 +174,7 @@ class EngineConstants:
         0.0,
         "B",
         "per element of a norm with an offset (Gemma's), moved by kernels that are not fused",
-        "0 = fused",
+        "0 = fused, as engines that compile a model have it",
     )
     unfused_norm_s: float = _constant(
         0.0,
@@ -182,7 +182,7 @@ class EngineConstants:
         0.0,
         "s",
         "per such norm and iteration: starts and ends of its kernels",
-        "0 = fused",
+        "0 = fused, as engines that compile a model have it",
     )
     request_overhead_s: float = _constant(
         0.0,
