@@ -190,10 +190,10 @@ def test_settings_are_of_the_board_and_said():
     assert h100.set_to() is h100.set_to(700, 1980) is h100
     assert h100.clock_mhz is None
     found = h100.set_to(power_limit_w=450.5, clock_mhz=990)
-    assert found == replace(
-        h100, power_limit_w=450.5, clock_share=0.5, settings="power limit 450.5 W, clock 990 MHz"
-    )
+    assert found == replace(h100, power_limit_w=450.5, full_power_limit_w=700, clock_share=0.5)
     assert found.clock_mhz == 990
+    assert found.settings == "power limit 450.5 W, clock 990 MHz"
+    assert (h100.settings, h100.set_to(500).settings) == ("", "power limit 500 W")
 
 
 @pytest.mark.parametrize(

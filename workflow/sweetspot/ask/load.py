@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.errors import InputError, unknown_name
-from sweetspot.simulator.cost.step_costs import StepCosts
+from sweetspot.simulator.cost.fastest import clock_of
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.deployment.shard import shard
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
@@ -137,7 +137,7 @@ def simulate_load(
         scheduler = InFlightBatching(
             requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
         )
-    served = serve(scheduler, StepCosts.of(deployment), power_grid=power_grid, progress=progress)
+    served = serve(scheduler, clock_of(deployment), power_grid=power_grid, progress=progress)
     return Simulated(
         deployment=deployment,
         scheduling=scheduling,

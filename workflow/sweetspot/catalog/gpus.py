@@ -36,7 +36,8 @@ class Gpu:
         pcie_bytes_per_s: PCIe, both directions together.
         max_clock_mhz: highest clock of the multiprocessors.
         clock_share: highest clock that it may run at, as a share of what it can.
-        settings: what of this is not as the data sheet has it (`set_to`), in words.
+        full_power_limit_w: the data sheet's power limit, where a lower one is set; None where none
+            is (`set_to`).
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -52,7 +53,7 @@ class Gpu:
     pcie_bytes_per_s: float = 0.0
     max_clock_mhz: float = 0.0
     clock_share: float = 1.0
-    settings: str = ""
+    full_power_limit_w: float | None = None
     source: str = ""
 
     def is_called(self, nvml_name: str) -> bool:
@@ -65,7 +66,6 @@ class Gpu:
         Raises:
             InputError: the limit is above the data sheet's, or the board has no such clock.
         """
-        words = []
         changed: dict[str, Any] = {}
         if power_limit_w is not None and power_limit_w != self.power_limit_w:
             if not 0 < power_limit_w < self.power_limit_w:
@@ -73,8 +73,7 @@ class Gpu:
                     f"power_limit_w must be at most the {self.power_limit_w:g} W of {self.id}'s"
                     f" data sheet, not {power_limit_w:g}; lower it"
                 )
-            changed["power_limit_w"] = power_limit_w
-            words.append(f"power limit {power_limit_w:g} W")
+            changed |= {"power_limit_w": power_limit_w, "full_power_limit_w": self.power_limit_w}
         if clock_mhz is not None and clock_mhz != self.max_clock_mhz:
             lowest_mhz = LOWEST_CLOCK_SHARE * self.max_clock_mhz
             if not lowest_mhz <= clock_mhz < self.max_clock_mhz:
@@ -83,8 +82,17 @@ class Gpu:
                     f" clocks of {self.id}, not {clock_mhz:g}; choose one of them"
                 )
             changed["clock_share"] = clock_mhz / self.max_clock_mhz
-            words.append(f"clock {clock_mhz:g} MHz")
-        return replace(self, **changed, settings=", ".join(words)) if words else self
+        return replace(self, **changed) if changed else self
+
+    @property
+    def settings(self) -> str:
+        """What of this is not as the data sheet has it, in words; empty if nothing is."""
+        words = []
+        if self.full_power_limit_w is not None:
+            words.append(f"power limit {self.power_limit_w:g} W")
+        if self.clock_mhz is not None:
+            words.append(f"clock {self.clock_mhz:g} MHz")
+        return ", ".join(words)
 
     @property
     def clock_mhz(self) -> float | None:

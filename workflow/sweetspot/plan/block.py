@@ -91,7 +91,7 @@ class Settings:
         """
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
-        unset = set() if self.gpu.settings else {"settings", "clock_share"}
+        unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
         left_out: dict[str, Any] = {
             "gpu": {"source", "max_clock_mhz"} | links | unset,
             "model": self.model.plain_parts,

@@ -1,6 +1,6 @@
 """How long an iteration takes and how many joules it costs, solved together at the power limit."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,6 +10,8 @@ from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.attention import decode_head_s, kv_seconds_per_byte, prompt_efficiency
 from sweetspot.simulator.cost.clocks import (
+    FASTER,
+    ceilings,
     clocks,
     headroom_w,
     on_die,
@@ -64,6 +66,26 @@ class AtClock(NamedTuple):
 
 def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """Return time and energy of each segment, on one GPU of those that share the model.
+
+    Decode attention is taken to cost what it does at the highest allowed clock. Far below the data
+    sheet's power limit that is too much: there, each segment runs with the highest clock at which
+    it is fastest.
+    """
+    found = _up_to_highest(work, gpu, constants)
+    for ceiling in ceilings(gpu)[1:]:
+        other = _up_to_highest(work, replace(gpu, clock_share=ceiling), constants)
+        faster = other.duration_s < FASTER * found.duration_s
+        found = Cost(
+            *(
+                np.where(faster, getattr(other, f.name), getattr(found, f.name))
+                for f in fields(Cost)
+            )
+        )
+    return found
+
+
+def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
+    """Return time and energy of each segment at clocks up to the highest allowed one.
 
     At any clock an iteration's time and energy are linear in its place j within the segment. A
     board that would pass its power limit at one of `clocks` and not at the next lower one
