@@ -7,8 +7,7 @@ or of the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
-from operator import itemgetter
+from functools import cached_property, partial
 from typing import Any, Literal
 
 import numpy as np
@@ -204,8 +203,8 @@ def fit_constants(
         taken = runs.taken(board, space.at(varied, held))
         parts: list[Any] = []
         for target, end in zip(targets, ends, strict=True):
-            own = slice(end - target.values.size, end)
-            ratios = target.ratios_of(Taken(*(mapped(itemgetter(own), each) for each in taken)))
+            of_target = partial(_some, slice(end - target.values.size, end))
+            ratios = target.ratios_of(Taken(*(mapped(of_target, each) for each in taken)))
             parts.append(target.weight * np.log(ratios))
         values = np.concatenate([part.value for part in parts])
         return values, np.concatenate([part.jacobian(names) for part in parts])
@@ -325,6 +324,11 @@ def softened(errors: FloatArray) -> FloatArray:
     """Return what relative errors cost: half their square, in the large a straight line."""
     cost: FloatArray = SOFT_L1_SCALE**2 * (np.sqrt(1 + (errors / SOFT_L1_SCALE) ** 2) - 1)
     return cost
+
+
+def _some(places: slice, values: Any) -> Any:
+    """Return some of an array; a derivative that is one number is that everywhere."""
+    return values[places] if np.ndim(values) else values
 
 
 def _soft_slope(errors: FloatArray) -> FloatArray:
