@@ -6,8 +6,8 @@ Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/swee
          beside them, outside Snakemake's hands: records/ (a file per finished cell, reused by
          later runs) with the power trace of each; engine/, the logs and reports of an engine that
          measures
-Config:  engine, gpu, models, sweeps, limits, precision, dataset, measure, simulator, tensorrt_llm,
-         vllm, transformers, node
+Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, measure, simulator,
+         tensorrt_llm, vllm, transformers, node
 """
 
 

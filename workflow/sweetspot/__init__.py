@@ -4,7 +4,7 @@ What a notebook needs is here; docs/python.md shows each at work. A name loads w
 is first used, so that planning a workflow imports this package without numpy or pandas:
 
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
-  `Limits`, `Precision` and `Traits` are what the latter takes)
+  `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `read_cells`, `fit_forms`, `sweet_spot`: from a run's cells.csv to fits and sweet spots
 """
@@ -20,12 +20,13 @@ if TYPE_CHECKING:
     from sweetspot.catalog import load_model
     from sweetspot.catalog import model_ids as models
     from sweetspot.cells.read import read_cells
-    from sweetspot.config import Limits, Precision, Traits
+    from sweetspot.config import GpuSettings, Limits, Precision, Traits
     from sweetspot.simulator.schedule.requests import Request
 
 __version__ = "0.1.0"
 __all__ = [
     "Fits",
+    "GpuSettings",
     "Limits",
     "Precision",
     "Prediction",
@@ -45,6 +46,7 @@ __all__ = [
 
 _HOMES = {
     "Fits": "analysis.fits",
+    "GpuSettings": "config",
     "Limits": "config",
     "Precision": "config",
     "Prediction": "ask.predict",
