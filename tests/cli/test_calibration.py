@@ -16,7 +16,11 @@ from sweetspot.cli import main
 from sweetspot.config import Experiment, Limits
 from sweetspot.plan.plan import plan
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
-from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_engine
+from sweetspot.simulator.constants.calibration_file import (
+    engine_traits,
+    load_calibration,
+    shipped_engine,
+)
 from sweetspot.simulator.constants.constants import stated_on
 
 LENGTHS = (64, 512, 2048)
@@ -97,6 +101,27 @@ def test_records_of_a_campaign_are_fitted_and_the_file_brings_its_engine(capsys,
     assert main(["calibrate", "--cells", str(table), *options[2:4], "--out", str(same)]) == 0
     found, expected = (json.loads(path.read_text(encoding="utf-8")) for path in (same, out))
     assert (found["board"], found["engine"]) == (expected["board"], expected["engine"])
+
+
+def test_cells_of_transformers_are_laid_out_in_static_batches(tmp_path):
+    """Of 64 prompts of 512 tokens, as no limit of tokens cuts them; its host is found again."""
+    board = gpu("h200-sxm")
+    table = pd.DataFrame(
+        product((8, 64), (64, 512), (64, 256), ("llama-3.2-1b", "llama-3.1-8b")),
+        columns=["max_batch_size", "input_tokens", "output_tokens", "model"],
+    ).assign(requests=64, gpu=board.id, engine="transformers", status="ok", simulated=False)
+    limits, traits = Limits(max_num_tokens=64 * 512), engine_traits("transformers")
+    runs = lay_out(table, deployments_of(table, board, limits, traits=traits))
+    truth = stated_on(board, "transformers").having(step_overhead_s=0.03)
+    energy_j, duration_s, _ = runs.taken(board, truth)
+    cells, out = tmp_path / "cells.csv", tmp_path / "mine.json"
+    table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(cells, index=False)
+    options = ["--cells", str(cells), "--gpu", "h200-sxm", "--engine-out", str(out)]
+    assert main(["calibrate", *options]) == 0
+    engine = json.loads(out.read_text(encoding="utf-8"))["engine"]
+    assert engine["name"] == "transformers"
+    assert engine["traits"]["static_batching"]
+    assert engine["constants"]["step_overhead_s"] == pytest.approx(0.03, rel=0.01)
 
 
 def test_fit_that_its_evidence_speaks_against_is_not_written_unless_accepted(

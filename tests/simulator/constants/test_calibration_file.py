@@ -14,7 +14,13 @@ from sweetspot.simulator.constants.calibration_file import (
     shipped_boards,
     shipped_engines,
 )
-from sweetspot.simulator.constants.constants import BOARD, ENGINE, METADATA, transfer
+from sweetspot.simulator.constants.constants import (
+    BOARD,
+    ENGINE,
+    METADATA,
+    stated_on,
+    transfer,
+)
 from sweetspot.simulator.constants.kernels import kernel_constants
 
 BOARDS, ENGINES = shipped_boards(), shipped_engines()
@@ -84,6 +90,12 @@ def test_shipped_engine_is_one_alone_within_its_bounds(name):
     for constant, value in found.engine.constants.items():
         meta = METADATA[constant]
         assert meta["low"] <= value <= max(meta["high"], 0.06)  # steps of eager engines are long
+
+
+def test_engine_that_nothing_was_fitted_to_ships_as_it_is_stated(board):
+    found = ENGINES["transformers"]
+    assert (found.fitted, found.level) == ([], "data sheet")
+    assert found.engine.to_constants() == stated_on(board, "transformers").engine
 
 
 def test_papers_engine_is_the_first():
