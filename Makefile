@@ -100,7 +100,8 @@ kernels: env
 	  --page docs/kernels.md
 
 accuracy: env
-	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md
+	$(BIN)/sweetspot evaluate --measured data/h200-vllm --page docs/accuracy.md \
+	  --intervals $(CONSTANTS)/intervals.json --residuals tests/simulator/accuracy/residuals.csv
 	$(BIN)/sweetspot campaign-report data/h200-vllm --out results/h200-vllm
 	@cp results/h200-vllm/beside_simulator.png docs/images/measured_h200.png
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import isfinite
 from numbers import Integral
 from typing import Any, Literal, get_args
@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.errors import InputError, unknown_name
+from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.cost.fastest import clock_of
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.deployment.shard import shard
@@ -23,10 +24,12 @@ Scheduling = Literal["guaranteed-no-evict", "max-utilization", "static"]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class Simulated:
-    """What the simulator says of one load. All of it is simulated.
+class Simulated(Bounds):
+    """What the simulator says of one load, and how sure that is. All of it is simulated.
 
     Attributes:
+        energy_per_token_low_j, energy_per_token_high_j: between which a measurement is expected,
+            and so on (`Bounds`). They were held against requests that all arrive at once.
         deployment: what served it; energy and power are those of all GPUs that share the model.
         scheduling: policy of in-flight batching, or static batching.
         chunked_prefill: whether prompts could be cut.
@@ -138,7 +141,9 @@ def simulate_load(
             requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
         )
     served = serve(scheduler, clock_of(deployment), power_grid=power_grid, progress=progress)
+    known = deployment.intervals
     return Simulated(
+        **asdict(known.bounds(served.energy_per_token_j, served.throughput_tokens_per_s)),
         deployment=deployment,
         scheduling=scheduling,
         chunked_prefill=chunked_prefill and scheduling != "static",

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Any
@@ -11,6 +11,7 @@ from sweetspot.catalog import load_model
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config import ChosenTraits, GpuSettings, Precision, parse_section
 from sweetspot.errors import EngineError, InputError
+from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.run import Simulation, simulate
 
@@ -21,10 +22,12 @@ FINE_LENGTHS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prediction:
-    """What the simulator says of one workload. All of it is simulated.
+class Prediction(Bounds):
+    """What the simulator says of one workload, and how sure that is. All of it is simulated.
 
     Attributes:
+        energy_per_token_low_j, energy_per_token_high_j: between which a measurement is expected,
+            and so on (`Bounds`).
         engine, engine_version: whose habits and overheads; the version where it is known.
         energy_per_token_j: J per output token, e = E / (N·O).
         tokens_per_j: its reciprocal.
@@ -204,7 +207,9 @@ def predict(
     run = Workload(deployment, requests, input_tokens)
     answer = run.simulate(output_tokens)
     energy_j, board = answer.energy_j, deployment.gpu
+    per_token_j, rate = energy_j / answer.output_tokens, answer.output_tokens / answer.duration_s
     return Prediction(
+        **asdict(deployment.intervals.bounds(per_token_j, rate)),
         model=deployment.model.id,
         gpu=board.id,
         engine=deployment.calibration.engine,
@@ -213,9 +218,9 @@ def predict(
         output_tokens=output_tokens,
         requests=requests,
         max_batch_size=limits.max_batch_size,
-        energy_per_token_j=energy_j / answer.output_tokens,
+        energy_per_token_j=per_token_j,
         tokens_per_j=answer.output_tokens / energy_j,
-        throughput_tokens_per_s=answer.output_tokens / answer.duration_s,
+        throughput_tokens_per_s=rate,
         duration_s=answer.duration_s,
         mean_power_w=energy_j / answer.duration_s,
         mean_clock_mhz=answer.clock_share * board.max_clock_mhz,

@@ -22,6 +22,7 @@ TEXTS = ("model", "engine", "gpu", "status")
 OPTIONAL_TEXTS = (
     *("cell", "reason", "remarks", "energy_source"),
     *("calibration", "calibration_level", "calibration_seen"),
+    *("interval_rests_on", "throughput_interval_rests_on"),
 )
 
 

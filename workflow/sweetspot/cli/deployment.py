@@ -75,6 +75,9 @@ def print_origin(deployment: "Deployment") -> None:
     found = deployment.calibration
     engine = f"{found.engine} {found.engine_version}".rstrip()
     print(f"simulated; engine: {engine}; constants: {found.name} ({found.level})")
+    known = deployment.intervals
+    print(f"interval of energy: {known.energy.rests_on}")
+    print(f"interval of throughput: {known.throughput.rests_on}")
     if deployment.gpu.settings:
         print(
             f"note: no measurement stands behind {deployment.gpu.settings}: boards ran at their"

@@ -60,26 +60,45 @@ def add_commands(commands: Commands) -> None:
     evaluate.add_argument(
         "--page", type=Path, metavar="FILE", help="write all of it as Markdown, too"
     )
+    add = evaluate.add_argument
+    add("--intervals", type=Path, metavar="FILE", help="write the intervals that answers carry")
+    add("--residuals", type=Path, metavar="FILE", help="and the errors that they are made of (CSV)")
     evaluate.set_defaults(run=_evaluate)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder, write_text_atomic
     from sweetspot.reference.accuracy import accuracy_page
+    from sweetspot.reference.intervals import intervals_section
     from sweetspot.simulator.accuracy.checks import evaluate
+    from sweetspot.simulator.accuracy.evaluation import Evaluation
+    from sweetspot.simulator.accuracy.intervals import class_intervals, held_out_ratios
+    from sweetspot.simulator.accuracy.measured import read_measured
 
-    if arguments.page is not None:
-        if arguments.only:
-            raise InputError("a page holds all tests; leave out --only or --page")
-        make_folder(arguments.page.parent)  # a mistake shows now, not after the fits
-    rows = {}
-    for name, row in evaluate(arguments.only, _running, arguments.measured):
+    made = [arguments.page, arguments.intervals, arguments.residuals]
+    if arguments.intervals is not None and not arguments.measured:
+        raise InputError("intervals rest on measured cells, too; name a folder with --measured")
+    if arguments.page is not None and arguments.only:
+        raise InputError("a page holds all tests; leave out --only or --page")
+    for path in filter(None, made):
+        make_folder(path.parent)  # a mistake shows now, not after the fits
+    rows, evaluation = {}, Evaluation()
+    measured = [read_measured(folder) for folder in arguments.measured]
+    for name, row in evaluate(arguments.only, _running, measured, evaluation):
         rows[name] = row
         if not arguments.json:
             _print(name, row)
+    if any(made):
+        _running("intervals")
+        found = held_out_ratios(evaluation, measured)
+        if arguments.page is not None:
+            write_text_atomic(arguments.page, accuracy_page(rows) + intervals_section(found))
+        if arguments.intervals is not None:
+            text = class_intervals(found).model_dump_json(indent=2, exclude_none=True)
+            write_text_atomic(arguments.intervals, text + "\n")
+        if arguments.residuals is not None:
+            write_text_atomic(arguments.residuals, found.to_csv(index=False))
     show_progress("")
-    if arguments.page is not None:
-        write_text_atomic(arguments.page, accuracy_page(rows))
     missed = [name for name, row in rows.items() if not row.met]
     if arguments.json:
         tests = [{"name": name, **_values(row)} for name, row in rows.items()]

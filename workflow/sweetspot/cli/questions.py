@@ -122,7 +122,7 @@ def _predict(arguments: argparse.Namespace) -> None:
     if deployment.words:
         print(f"  {deployment.words}")
     for name, unit, spec in lines:
-        print(f"  {name:<26}{values[name]:>12{spec}}  {unit}")
+        print(f"  {name:<26}{values[name]:>12{spec}}  {unit}{answer.beside(name, values[name])}")
     print_origin(deployment)
     if answer.energy_per_token_in_windows_j is not None:
         print(

@@ -3,7 +3,7 @@
 import argparse
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -220,6 +220,8 @@ def _requests(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Requ
 
 def _values(answer: "Simulated") -> dict[str, Any]:
     """Return the answer as one JSON object."""
+    from sweetspot.simulator.constants.intervals import Bounds
+
     served, deployment = asdict(answer.served), answer.deployment
     del served["power"]
     rates = {name: _value(answer, name) for name, _, _ in _LINES if name not in served}
@@ -242,6 +244,7 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         **deployment.traits.model_dump(),
         **served,
         **rates,
+        **{each.name: getattr(answer, each.name) for each in fields(Bounds)},
         "cache_without_windows": answer.cache_without_windows,
         "beyond_native_context": answer.beyond_native_context,
         "calibration": deployment.calibration.name,
@@ -268,7 +271,8 @@ def _print(answer: "Simulated") -> None:
     parts += [f"max_batch_size {limits.max_batch_size}", f"max_num_tokens {limits.max_num_tokens}"]
     print(", ".join([*parts, deployment.words] if deployment.words else parts))
     for name, unit, spec in _LINES:
-        print(f"  {name:<26}{_value(answer, name):>12{spec}}  {unit}")
+        value = _value(answer, name)
+        print(f"  {name:<26}{value:>12{spec}}  {unit}{answer.beside(name, value)}")
     if (steady := served.steady) is not None:
         print(f"  steady state, from {steady.begin_s:.4g} s to {steady.end_s:.4g} s")
         for name, unit, spec in _STEADY:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +51,8 @@ def measure_block(
         for cell in block.cells:
             record = reusable_record(records, block, cell, remeasure)
             reused += record is not None
-            done.append(record or measure(cell))
+            # how sure a simulated number is may be known better than when it was written
+            done.append(with_interval(record, block.settings) if record else measure(cell))
     write_text_atomic(out, "".join(f"{record.model_dump_json()}\n" for record in done))
     bad = sum(record.status != "ok" for record in done)
     log.info(
@@ -136,7 +138,16 @@ def _measure_cell(
     write_trace(trace_path(records, cell, key), readings)
     spool.unlink(missing_ok=True)  # the whole trace is durable now
     facts = {"provenance": origin | dict(run.facts)}
-    return CellRecord.model_validate(known | result | idle | facts)
+    return with_interval(CellRecord.model_validate(known | result | idle | facts), settings)
+
+
+def with_interval(record: CellRecord, settings: Settings) -> CellRecord:
+    """Return the record with what is known of its error; measured and failed ones as they are."""
+    per_token_j, rate = record.energy_per_token_j, record.throughput_tokens_per_s
+    if not record.simulated or per_token_j is None or rate is None:
+        return record
+    bounds = settings.deployment.intervals.bounds(per_token_j, rate)
+    return record.model_copy(update=asdict(bounds))
 
 
 def _calibration(settings: Settings) -> str:

@@ -132,6 +132,34 @@ class CellRecord(BaseModel):
     sampler_cpu_share: FiniteFloat | None = Field(
         default=None, description="Share of one CPU core that the sampling took."
     )
+    energy_per_token_low_j: FiniteFloat | None = Field(
+        default=None,
+        description="Of simulated cells: the lowest measured energy per output token that is"
+        " expected, in J, in `interval_level` of cells.",
+    )
+    energy_per_token_high_j: FiniteFloat | None = Field(
+        default=None, description="The highest one, in J."
+    )
+    interval_level: FiniteFloat | None = Field(
+        default=None, description="In what share of cells of a new model it lies between."
+    )
+    interval_models: int | None = Field(default=None, description="On how many models that rests.")
+    interval_rests_on: str = Field(default="", description="On which numbers it rests, in words.")
+    throughput_low_tokens_per_s: FiniteFloat | None = Field(
+        default=None, description="The same of throughput, in output tokens per s: the lowest."
+    )
+    throughput_high_tokens_per_s: FiniteFloat | None = Field(
+        default=None, description="The highest one, in output tokens per s."
+    )
+    throughput_interval_level: FiniteFloat | None = Field(
+        default=None, description="As `interval_level`, of throughput."
+    )
+    throughput_interval_models: int | None = Field(
+        default=None, description="As `interval_models`, of throughput."
+    )
+    throughput_interval_rests_on: str = Field(
+        default="", description="As `interval_rests_on`, of throughput."
+    )
     beyond_native_context: bool = Field(
         description="I + O is more than the model was published for: work of the right shape, not"
         " valid text."

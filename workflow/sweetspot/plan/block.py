@@ -89,6 +89,14 @@ class Settings:
         of the engine whose constants were taken, and precision and traits where they are the
         model's and the paper's: records from before these could be chosen keep their keys.
         """
+        return self._json({"engine_version"})
+
+    @cached_property
+    def identity(self) -> str:
+        """The same without how sure a calibration is, which decides no value of a cell."""
+        return self._json({"engine_version", "intervals"})
+
+    def _json(self, of_calibration: set[str]) -> str:
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
@@ -97,7 +105,7 @@ class Settings:
             "model": self.model.plain_parts,
         }
         if self.calibration:
-            left_out["calibration"] = {"engine_version"}
+            left_out["calibration"] = of_calibration
         if self.precision == MODEL_PRECISION:
             left_out["precision"] = True
         if self.traits == PAPER_TRAITS:
@@ -120,7 +128,7 @@ class Block:
 
     def key(self, cell: Cell) -> str:
         """Return the key of a cell's record: a hash of everything that decides its value."""
-        return hashlib.sha256(f"{self.settings.json}\n{cell.id}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{self.settings.identity}\n{cell.id}".encode()).hexdigest()[:16]
 
     @property
     def cell_names(self) -> str:

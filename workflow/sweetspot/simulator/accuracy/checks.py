@@ -7,14 +7,13 @@ of a fit, all others are predictions.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 
 from sweetspot.errors import unknown_name
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.accuracy.headline import headline_ratios
-from sweetspot.simulator.accuracy.measured import measured_tests
+from sweetspot.simulator.accuracy.measured import Measured, measured_tests
 from sweetspot.simulator.accuracy.throughput import fp8_throughput, shared_throughput
 from sweetspot.simulator.calibration.fit import Fit, fit_constants, fit_from_several, misfit
 from sweetspot.simulator.calibration.to_published import SURFACES, THROUGHPUT, THROUGHPUT_MODEL
@@ -41,17 +40,16 @@ def all_models_shared(e: Evaluation) -> Row:
 
 def leave_one_model_out(e: Evaluation) -> Row:
     """Each model predicted by a fit to the other twelve and the throughput."""
-    errors, fits = {}, []
-    for model in e.names:
-        others = [name for name in e.names if name != model]
-        fits.append(fit_constants(e.board, e.targets(others)))
-        errors[model] = e.error_beyond(others, fits[-1])
+    errors = {
+        model: e.error_beyond([name for name in e.names if name != model], fit)
+        for model, fit in e.left_out.items()
+    }
     return _row(
         "leave one model out, 13 times",
         [f"{SURFACES}: the other twelve", THROUGHPUT],
         True,
         _mean_and_worst(errors, 2.6, 5.5),
-        fits,
+        list(e.left_out.values()),
         errors,
     )
 
@@ -212,24 +210,26 @@ def name_of(test: Callable[[Evaluation], Row]) -> str:
 def evaluate(
     only: Collection[str] = (),
     progress: Callable[[str], None] = lambda name: None,
-    measured: Sequence[Path] = (),
+    measured: Sequence[Measured] = (),
+    evaluation: Evaluation | None = None,
 ) -> Iterator[tuple[str, Row]]:
     """Yield every test's name and row, as soon as it is there.
 
     Args:
         only: names of tests; none for all.
         progress: gets the name of a test before it runs.
-        measured: folders of campaigns, whose cells are tests as well.
+        measured: cells of campaigns, which are tests as well.
+        evaluation: what the tests share, where somebody else looks at it, too.
 
     Raises:
-        InputError: there is no such test, or a folder's cells cannot be used.
+        InputError: there is no such test.
     """
-    evaluation = Evaluation()
+    evaluation = evaluation or Evaluation()
     tests: dict[str, Callable[[], Row]] = {
         name_of(test): partial(test, evaluation) for test in TESTS
     }
-    for folder in measured:
-        tests |= dict(measured_tests(folder))
+    for campaign in measured:
+        tests |= dict(measured_tests(campaign))
     for name in only:
         if name not in tests:
             raise unknown_name("test", name, tests)

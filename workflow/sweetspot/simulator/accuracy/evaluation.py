@@ -12,12 +12,14 @@ from sweetspot.simulator.calibration.fit import (
     Fit,
     Identifiability,
     Target,
+    fit_constants,
     fit_from_several,
 )
 from sweetspot.simulator.calibration.layout import BoolArray
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
-from sweetspot.simulator.constants.calibration_file import Level, Search, Starts
+from sweetspot.simulator.constants.calibration_file import Search, Starts
 from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants
+from sweetspot.simulator.constants.intervals import Level
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,16 @@ class Evaluation:
     def joint(self) -> Fit:
         """The fit to both, from several starts."""
         return fit_from_several(self.board, self.targets(self.names))
+
+    @cached_property
+    def left_out(self) -> dict[str, Fit]:
+        """The fit to all models but one, by the name of that one."""
+        return {
+            left_out: fit_constants(
+                self.board, self.targets(name for name in self.names if name != left_out)
+            )
+            for left_out in self.names
+        }
 
     def of(self, models: Iterable[str]) -> BoolArray:
         """Return which cells of `surfaces` are of these models."""

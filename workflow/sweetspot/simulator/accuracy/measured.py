@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 
@@ -32,13 +33,22 @@ RECORDS = "records.jsonl"
 FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False)
 class Measured:
     """The cells of one campaign: energy per token and throughput, one of each per cell."""
 
     name: str
     own: OwnCells
     targets: list[Target]
+
+    @cached_property
+    def other_models(self) -> dict[str, Fit]:
+        """The fit to all models but one, by the name of that one."""
+        models = self.own.cells["model"]
+        return {
+            str(model): self.fitted_without((models == model).to_numpy())
+            for model in models.unique()
+        }
 
     def errors_percent(self, constants: Constants) -> list[FloatArray]:
         """Return absolute relative errors of each target, in %, one per cell."""
@@ -64,13 +74,8 @@ def read_measured(folder: Path) -> Measured:
     return Measured(folder.name, own, own_targets(own))
 
 
-def measured_tests(folder: Path) -> Iterator[tuple[str, Callable[[], Row]]]:
-    """Yield the tests on a campaign's data, each with its name.
-
-    Raises:
-        InputError: as `read_measured`.
-    """
-    measured = read_measured(folder)
+def measured_tests(measured: Measured) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Yield the tests on a campaign's data, each with its name."""
     yield f"measured-{measured.name}", lambda: nothing_fitted(measured)
     yield f"measured-{measured.name}-power", lambda: power_at_measured_time(measured)
     if "idle_before_w" in measured.own.cells:
@@ -132,25 +137,28 @@ def idle_power(measured: Measured) -> Row:
 def from_other_cells(measured: Measured) -> Row:
     """Each fifth of the cells, predicted by a fit to the rest."""
     turns = [held_out_cells(measured.own.cells, FOLDS, turn) for turn in range(FOLDS)]
-    return _held_out(measured, turns, "a fifth at a time, by a fit to the others", "the others")
+    fits = [measured.fitted_without(left_out) for left_out in turns]
+    words = "a fifth at a time, by a fit to the others"
+    return _held_out(measured, turns, fits, words, "the others")
 
 
 def from_other_models(measured: Measured) -> Row:
     """Each model's cells, predicted by a fit to those of the others."""
     models = measured.own.cells["model"]
-    turns = [(models == model).to_numpy() for model in models.unique()]
+    turns = [(models == model).to_numpy() for model in measured.other_models]
+    fits = list(measured.other_models.values())
     words = "one model at a time, by a fit to the others"
-    return _held_out(measured, turns, words, "the other models", (6.0, 7.0))
+    return _held_out(measured, turns, fits, words, "the other models", (6.0, 7.0))
 
 
 def _held_out(
     measured: Measured,
-    turns: list[BoolArray],
+    turns: Sequence[BoolArray],
+    fits: Sequence[Fit],
     words: str,
     fitted_to: str,
     at_most: Sequence[float] = (),
 ) -> Row:
-    fits = [measured.fitted_without(left_out) for left_out in turns]
     errors = [np.full(target.values.size, np.nan) for target in measured.targets]
     for left_out, fit in zip(turns, fits, strict=True):
         found = measured.errors_percent(fit.constants)

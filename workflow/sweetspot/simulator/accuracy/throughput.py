@@ -1,18 +1,19 @@
 """FP8 and several GPUs against NVIDIA's published throughput, with nothing fitted to it."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from sweetspot import published
-from sweetspot.catalog import Architecture, catalog_entry, gpu
+from sweetspot.catalog import Architecture, Gpu, catalog_entry, gpu
 from sweetspot.config import Precision
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.calibration.fit import Target
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_published import THROUGHPUT_LIMITS, THROUGHPUT_MODEL
-from sweetspot.simulator.constants.constants import stated_on
+from sweetspot.simulator.constants.constants import Constants, stated_on
 
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 # Weights fill these boards but for a few GB. What batch and token limits NVIDIA's tuned engines had
@@ -30,8 +31,8 @@ def serving_models() -> dict[str, Architecture]:
     return {model.id: model for model in (small, middle, large)}
 
 
-def serving_errors() -> pd.DataFrame:
-    """Return simulated over published throughput of every cell, with stated constants.
+def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.DataFrame:
+    """Return simulated over published throughput of every cell, with constants as a GPU has them.
 
     Columns: those of the tables, and `ratio`. Cells without a request count, of full boards, or
     with CUDA graphs off by mistake are left out; those that a constant was fitted to are `seen`.
@@ -54,7 +55,7 @@ def serving_errors() -> pd.DataFrame:
         target = Target(model, runs, values, "throughput_tokens_per_s")
         frames.append(
             group.assign(
-                ratio=target.ratios(board, stated_on(board)), seen=(model, gpu_id, gpus) == SEEN
+                ratio=target.ratios(board, constants_on(board)), seen=(model, gpu_id, gpus) == SEEN
             )
         )
     return pd.concat(frames, ignore_index=True)

@@ -11,8 +11,10 @@ from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
 from sweetspot.simulator.calibration.layout import BoolArray, lay_out
 from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
+from sweetspot.simulator.conformal import interval
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, engine_traits
 from sweetspot.simulator.constants.constants import Constants, stated_on
+from sweetspot.simulator.constants.intervals import Class, Intervals
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
 _SEED = 0
@@ -73,11 +75,37 @@ def calibrate_to_cells(
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
         errors_percent=errors["fitted to"],
         held_out_errors_percent=errors["held out"],
+        held_out_intervals=None if own.simulated else _held_out_intervals(own, targets),
         fitted=list(fit.fitted),
         at_bound=list(fit.at_bound),
         search=fit.search,
         starts=fit.starts,
     )
+
+
+def _held_out_intervals(own: OwnCells, targets: Sequence[Target]) -> Intervals:
+    """Return how far each model's cells are from what a fit to the other models says of them.
+
+    Of one model alone, each fifth of its cells from a fit to the rest; that is one model's word.
+    """
+    models = own.cells["model"].astype(str)
+    turns = [(models == model).to_numpy() for model in models.unique()]
+    words = "each model by a fit to the others"
+    if len(turns) == 1:
+        turns = [held_out_cells(own.cells, 5, turn) for turn in range(5)]
+        turns = [turn for turn in turns if turn.any()]
+        words = "each fifth by a fit to the others"
+    ratios = {target.quantity: np.full(len(models), np.nan) for target in targets}
+    for left_out in turns:
+        constants = fit_own(own, [target.only(~left_out) for target in targets]).constants
+        for target in targets:
+            found = target.only(left_out).ratios(own.board, constants)
+            ratios[target.quantity][left_out] = np.log(found)
+    energy, throughput = (
+        interval({str(m): each.tolist() for m, each in pd.Series(ratios[q]).groupby(models)}, words)
+        for q in ("energy_per_token_j", "throughput_tokens_per_s")
+    )
+    return Intervals(Class("own measurements", True, True), energy, throughput)
 
 
 def own_targets(own: OwnCells) -> list[Target]:

@@ -1,6 +1,6 @@
 """Calibrations: constants of a board, of an engine or of both, in files that say their evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -22,12 +22,16 @@ from sweetspot.simulator.constants.constants import (
     EngineConstants,
     transfer,
 )
+from sweetspot.simulator.constants.intervals import (
+    LEVELS,
+    Class,
+    Intervals,
+    Level,
+    shipped_intervals,
+)
 from sweetspot.simulator.constants.kernels import kernel_constants
 
 SCHEMA = 2
-Level = Literal["data sheet", "published numbers", "own measurements"]
-LEVELS: tuple[Level, ...] = ("data sheet", "published numbers", "own measurements")
-"""From the weakest to the strongest."""
 PAPER_ENGINE = "tensorrt-llm"
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
 SHARES = tuple(name for name in BOARD if name.endswith("_share"))
@@ -116,6 +120,8 @@ class CalibrationFile(BaseModel):
     name: str
     level: Level
     seen: list[str] = Field(description="what the constants were fitted to")
+    seen_engine: str = Field(default="", description="what ran that")
+    seen_gpu: str = Field(default="", description="and where")
     fitted: list[str] = Field(
         default_factory=list, description="constants that were; the others are held"
     )
@@ -124,6 +130,10 @@ class CalibrationFile(BaseModel):
     )
     held_out_errors_percent: dict[str, Finite] = Field(
         default_factory=dict, description="mean absolute errors on what was held out"
+    )
+    held_out_intervals: Intervals | None = Field(
+        default=None,
+        description="how far what was held out is from what is simulated, for its GPU and engine",
     )
     at_bound: list[str] = Field(
         default_factory=list, description="constants that the fit pushed to a bound"
@@ -153,6 +163,8 @@ class CalibrationFile(BaseModel):
         """Return the file of an engine on a board; constants are rounded to five digits."""
         rounded = {name: float(f"{constants.of(name):.5g}") for name in (*BOARD, *ENGINE)}
         return cls(
+            seen_engine=engine,
+            seen_gpu=gpu,
             board=BoardPart(gpu=gpu, constants={name: rounded[name] for name in BOARD}),
             engine=EnginePart(
                 name=engine,
@@ -184,7 +196,7 @@ class Calibration:
     """Constants ready for one engine on one GPU; `name` and `level` stand in every row made so.
 
     `level` is that of the weaker of board and engine; `seen` says what either was fitted to:
-    agreement with that is not evidence.
+    agreement with that is not evidence. `intervals` are those of answers for 16 bits on one GPU.
     """
 
     name: str
@@ -192,6 +204,7 @@ class Calibration:
     level: Level
     seen: tuple[str, ...]
     constants: Constants
+    intervals: Intervals
     engine_version: str = ""
 
 
@@ -242,8 +255,21 @@ def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = No
         level=min((part.level for part in parts), key=LEVELS.index),
         seen=tuple(dict.fromkeys(name for part in parts for name in part.seen)),
         constants=constants,
+        intervals=_intervals(parts, gpu.id, of_engine.engine.name),
         engine_version=of_engine.engine.version,
     )
+
+
+def _intervals(parts: Sequence[CalibrationFile], gpu: str, engine: str) -> Intervals:
+    """Return the intervals of an engine on a GPU: those of one fit to both, or their class's."""
+    same_engine = all(part.seen_engine == engine for part in parts)
+    same_gpu = all(part.seen_gpu == gpu for part in parts)
+    own = parts[0].held_out_intervals
+    of_one_fit = own is not None and all(part.held_out_intervals == own for part in parts)
+    if own is not None and of_one_fit and same_engine and same_gpu:
+        return own
+    level = min((part.level for part in parts), key=LEVELS.index)
+    return shipped_intervals().of(Class(level, same_engine, same_gpu))
 
 
 def _shipped_board(gpu: Gpu) -> CalibrationFile:

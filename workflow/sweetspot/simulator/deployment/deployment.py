@@ -24,6 +24,7 @@ from sweetspot.simulator.constants.calibration_file import (
     load_calibration,
 )
 from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.constants.intervals import Intervals
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
 from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
@@ -104,6 +105,22 @@ class Deployment:
     def constants(self) -> Constants:
         """The simulator's constants of each board."""
         return self.calibration.constants
+
+    @property
+    def intervals(self) -> Intervals:
+        """How far measured numbers may be from simulated ones.
+
+        Energies were held out of dense models in 16 bits on one GPU as it comes. Of all else only
+        somebody's own measurements say more than a data sheet.
+        """
+        other = {
+            "several GPUs": self.limits.tensor_parallel > 1,
+            "quantized models": bool(self.quantization),
+            "models of experts": self.model.experts is not None,
+            "other power limits and clocks": bool(self.gpu.settings),
+        }
+        unmeasured = [words for words, there in other.items() if there]
+        return self.calibration.intervals.without_energy_of(unmeasured)
 
     @property
     def longest_sequence(self) -> int:

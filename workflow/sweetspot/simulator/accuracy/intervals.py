@@ -1,0 +1,219 @@
+"""What is held out, beside what is simulated of it: the intervals that ship, and what they cover.
+
+A domain is a set of numbers of one origin. Of each there are predictions by constants that saw
+nothing of it, or nothing of the model: every such pair is evidence for one class of calibrations.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.catalog import gpu
+from sweetspot.simulator.accuracy.evaluation import Evaluation
+from sweetspot.simulator.accuracy.measured import Measured
+from sweetspot.simulator.accuracy.throughput import serving_errors
+from sweetspot.simulator.calibration.to_published import THROUGHPUT_MODEL, THROUGHPUT_VERSION
+from sweetspot.simulator.conformal import interval
+from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, load_calibration
+from sweetspot.simulator.constants.constants import Constants, stated_on, transfer
+from sweetspot.simulator.constants.intervals import (
+    LEVELS,
+    QUANTITIES,
+    WIDEST,
+    Class,
+    ClassIntervals,
+    Interval,
+    IntervalsFile,
+    Quantity,
+)
+from sweetspot.simulator.cost.work import FloatArray
+
+SURFACES = "Table 5's surfaces"
+MEASURED_GPU = "h200-sxm"
+DATA_SHEET_FACTOR = 1.4
+"""Where a data sheet is all there is, no interval is narrower, until more boards are measured."""
+COLUMNS = ("domain", "level", "same_engine", "same_gpu", "quantity", "model", "log_ratio")
+_CLASS = ["level", "same_engine", "same_gpu"]
+OWN = Class("own measurements", same_engine=True, same_gpu=True)
+PUBLISHED = Class("published numbers", same_engine=True, same_gpu=True)
+ELSEWHERE = Class("published numbers", same_engine=False, same_gpu=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How much of a domain an interval holds that knows nothing of the domain.
+
+    Attributes:
+        domain: which numbers.
+        of: what the constants that predicted them rest on.
+        interval: of the other domains; of a wider class where this one has no others.
+        covered: share of the cells.
+    """
+
+    domain: str
+    of: Class
+    quantity: Quantity
+    cells: int
+    interval: Interval
+    covered: float
+
+
+def held_out_ratios(e: Evaluation, campaigns: Sequence[Measured]) -> pd.DataFrame:
+    """Return the logarithm of simulated over observed for every prediction of what was held out.
+
+    Columns: COLUMNS; `log_ratio` to five decimals.
+    """
+    frames = [*_of_surfaces(e), *_of_throughput()]
+    for campaign in campaigns:
+        frames += _of_campaign(campaign)
+    found = pd.concat(frames, ignore_index=True)
+    return found.assign(log_ratio=found["log_ratio"].round(5))[[*COLUMNS]]
+
+
+def class_intervals(found: pd.DataFrame) -> IntervalsFile:
+    """Return each class's intervals, the widest class first."""
+    known = []
+    for of, rows in _by_class(found):
+        intervals = {
+            quantity: _interval(of, rows[rows["quantity"] == quantity]) for quantity in QUANTITIES
+        }
+        known.append(ClassIntervals(of=of, **intervals))
+    return IntervalsFile(classes=sorted(known, key=lambda each: _narrowness(each.of)))
+
+
+def coverages(found: pd.DataFrame) -> list[Coverage]:
+    """Return what the intervals of all other domains cover of each domain."""
+    covered = []
+    for domain, own in found.groupby("domain", sort=False):
+        others = class_intervals(found[found["domain"] != domain])
+        for of, rows in _by_class(own):
+            for quantity in QUANTITIES:
+                each = rows[rows["quantity"] == quantity]
+                known = others.nearest(of, quantity)
+                if each.empty or known is None:
+                    continue
+                errors = each["log_ratio"].abs()
+                covered.append(
+                    Coverage(
+                        domain=str(domain),
+                        of=of,
+                        quantity=quantity,
+                        cells=len(each),
+                        interval=known,
+                        covered=float((errors <= np.log(known.factor)).mean()),
+                    )
+                )
+    return covered
+
+
+def _by_class(found: pd.DataFrame) -> Iterable[tuple[Class, pd.DataFrame]]:
+    for of, rows in found.groupby(_CLASS):
+        yield Class(*of), rows  # type: ignore[arg-type]
+
+
+def _narrowness(of: Class) -> tuple[int, bool, bool]:
+    return LEVELS.index(of.level), of.same_engine, of.same_gpu
+
+
+def _interval(of: Class, rows: pd.DataFrame) -> Interval | None:
+    if rows.empty:
+        return None
+    by_model = {
+        str(model): each.tolist() for model, each in rows["log_ratio"].groupby(rows["model"])
+    }
+    at_least = DATA_SHEET_FACTOR if of.level == WIDEST.level else 1.0
+    found = interval(by_model, ", ".join(rows["domain"].unique()), at_least)
+    if found.factor > DATA_SHEET_FACTOR or at_least == 1:
+        return found
+    words = f"±{DATA_SHEET_FACTOR - 1:.0%} until more is measured".replace("%", " %")
+    return replace(found, rests_on=f"{words}; {found.rests_on}")
+
+
+def _of_surfaces(e: Evaluation) -> list[pd.DataFrame]:
+    def ratios(constants: Constants) -> FloatArray:
+        return np.log(e.surfaces.ratios(e.board, constants))
+
+    left_out = np.empty(len(e.models))
+    for model, fit in e.left_out.items():
+        own = e.of([model])
+        left_out[own] = ratios(fit.constants)[own]
+    stated = stated_on(e.board, PAPER_ENGINE)
+    # of the same generation and power limit, so that data sheets scale nothing
+    elsewhere = load_calibration(gpu(MEASURED_GPU)).constants.board
+    return [
+        _frame(SURFACES, of, "energy", e.models, found)
+        for of, found in (
+            (PUBLISHED, left_out),
+            (ELSEWHERE, ratios(replace(stated, board=elsewhere))),
+            (WIDEST, ratios(stated)),
+        )
+    ]
+
+
+def _of_campaign(campaign: Measured) -> list[pd.DataFrame]:
+    """Return those of a campaign's cells.
+
+    By a fit to its other models, by the paper's board with what is stated of the engine, and by
+    what is stated of both.
+    """
+    board, models = campaign.own.board, campaign.own.cells["model"].astype(str)
+    stated = stated_on(board, campaign.own.engine)
+    papers = load_calibration(gpu("h100-sxm")).constants.board
+    domain = campaign.name
+    frames = []
+    for target in campaign.targets:
+        if target.name not in _OF_TARGETS:
+            continue
+        left_out = np.empty(len(models))
+        for model, fit in campaign.other_models.items():
+            own = (models == model).to_numpy()
+            left_out[own] = target.only(own).ratios(board, fit.constants)
+        frames += [
+            _frame(domain, of, _OF_TARGETS[target.name], models, np.log(found))
+            for of, found in (
+                (OWN, left_out),
+                (ELSEWHERE, target.ratios(board, replace(stated, board=transfer(papers, board)))),
+                (WIDEST, target.ratios(board, stated)),
+            )
+        ]
+    return frames
+
+
+_OF_TARGETS: Mapping[str, Quantity] = {"energy_per_token": "energy", "throughput": "throughput"}
+
+
+def _of_throughput() -> list[pd.DataFrame]:
+    """Return those of published throughput, by what ships and by what is stated."""
+    shipped = serving_errors(lambda board: load_calibration(board).constants)
+    frames = []
+    for found, ships in ((shipped, True), (serving_errors(), False)):
+        fitted_to = (
+            (found["engine_version"] == THROUGHPUT_VERSION)
+            & (found["precision"] == "fp16")
+            & (found["model"] == THROUGHPUT_MODEL)
+        )
+        for gpu_id, rows in found[~fitted_to & ~found["seen"]].groupby("gpu"):
+            domain = f"NVIDIA's throughput on {gpu_id}"
+            of = load_calibration(gpu(str(gpu_id))).intervals.of if ships else WIDEST
+            frames.append(
+                _frame(domain, of, "throughput", rows["model"], np.log(rows["ratio"].to_numpy()))
+            )
+    return frames
+
+
+def _frame(
+    domain: str, of: Class, quantity: Quantity, models: Iterable[str], log_ratios: FloatArray
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "domain": domain,
+            "level": of.level,
+            "same_engine": of.same_engine,
+            "same_gpu": of.same_gpu,
+            "quantity": quantity,
+            "model": list(models),
+            "log_ratio": log_ratios,
+        }
+    )

@@ -1,0 +1,200 @@
+"""How far measured numbers lie from simulated ones: an interval for every class of calibration.
+
+A class is what an answer's constants rest on: the level of their evidence, and whether it was of
+the same engine and of the same GPU. Intervals are made of predictions that were held against
+numbers which no constant was fitted to (`simulator/accuracy/intervals.py`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib import resources
+from itertools import product
+from math import sqrt
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sweetspot.reading import parse_as
+
+Level = Literal["data sheet", "published numbers", "own measurements"]
+LEVELS: tuple[Level, ...] = ("data sheet", "published numbers", "own measurements")
+"""From the weakest to the strongest."""
+Quantity = Literal["energy", "throughput"]
+QUANTITIES: tuple[Quantity, ...] = ("energy", "throughput")
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """How far from a simulated number the measured one is, at most, with some probability.
+
+    Attributes:
+        factor: measured is between simulated / factor and simulated · factor.
+        level: probability of that for a new cell of a new model, were models drawn at random.
+        models: how many the interval rests on.
+        cells: how many of them.
+        rests_on: which these are, in words.
+    """
+
+    factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
+    level: Annotated[float, Field(gt=0, lt=1)]
+    models: Annotated[int, Field(ge=1)]
+    cells: Annotated[int, Field(ge=1)]
+    rests_on: str
+
+    def around(self, value: float) -> tuple[float, float]:
+        """Return the lowest and the highest measured number that a simulated one stands for."""
+        return value / self.factor, value * self.factor
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """What constants rest on: evidence of a level, of the same engine and GPU or of others."""
+
+    level: Level
+    same_engine: bool
+    same_gpu: bool
+
+    @property
+    def words(self) -> str:
+        """The class in words."""
+        engine = "same" if self.same_engine else "another"
+        gpu = "same" if self.same_gpu else "another"
+        return f"{self.level}, {engine} engine, {gpu} GPU"
+
+    def wider(self) -> Iterator["Class"]:
+        """Yield the class and those that ask less, the nearest first; engines are kept longest."""
+        for level in reversed(LEVELS[: LEVELS.index(self.level) + 1]):
+            for same_engine, same_gpu in product((True, False), repeat=2):
+                if self.same_engine >= same_engine and self.same_gpu >= same_gpu:
+                    yield Class(level, same_engine, same_gpu)
+
+
+WIDEST = Class("data sheet", same_engine=False, same_gpu=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """Those of an answer, and what its constants rest on."""
+
+    of: Class
+    energy: Interval
+    throughput: Interval
+
+    def without_energy_of(self, kinds: Sequence[str]) -> "Intervals":
+        """Return these, with the widest class's of energy where some kinds were not measured.
+
+        Own measurements stay: they were of what their owner runs.
+        """
+        if not kinds or self.of.level == LEVELS[-1]:
+            return self
+        widest = shipped_intervals().of(WIDEST).energy
+        words = f"{widest.rests_on}; no energy of {' or '.join(kinds)} was measured"
+        return replace(self, energy=replace(widest, rests_on=words))
+
+    def bounds(self, energy_per_token_j: float, throughput_tokens_per_s: float) -> "Bounds":
+        """Return what is said beside these two numbers."""
+        low_j, high_j = self.energy.around(energy_per_token_j)
+        low, high = self.throughput.around(throughput_tokens_per_s)
+        return Bounds(
+            energy_per_token_low_j=low_j,
+            energy_per_token_high_j=high_j,
+            interval_level=self.energy.level,
+            interval_models=self.energy.models,
+            interval_rests_on=self.energy.rests_on,
+            throughput_low_tokens_per_s=low,
+            throughput_high_tokens_per_s=high,
+            throughput_interval_level=self.throughput.level,
+            throughput_interval_models=self.throughput.models,
+            throughput_interval_rests_on=self.throughput.rests_on,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """An answer's intervals, as every table and JSON object names them.
+
+    Attributes:
+        energy_per_token_low_j: lowest measured J per output token that the answer stands for.
+        energy_per_token_high_j: the highest.
+        interval_level: probability that a measured one lies between.
+        interval_models: on how many models that rests.
+        interval_rests_on: how many cells these are, and which.
+        throughput_low_tokens_per_s: as of energy, and so are the others.
+    """
+
+    energy_per_token_low_j: float
+    energy_per_token_high_j: float
+    interval_level: float
+    interval_models: int
+    interval_rests_on: str
+    throughput_low_tokens_per_s: float
+    throughput_high_tokens_per_s: float
+    throughput_interval_level: float
+    throughput_interval_models: int
+    throughput_interval_rests_on: str
+
+    def beside(self, name: str, value: float) -> str:
+        """Return the interval of one of the answer's numbers, in brackets as a text has it.
+
+        It is empty for numbers without one.
+        """
+        if name == "throughput_tokens_per_s":
+            low, high = self.throughput_low_tokens_per_s, self.throughput_high_tokens_per_s
+            level, models = self.throughput_interval_level, self.throughput_interval_models
+        elif name.endswith(("energy_per_token_j", "tokens_per_j")):
+            low, high = self.energy_per_token_low_j, self.energy_per_token_high_j
+            level, models = self.interval_level, self.interval_models
+        else:
+            return ""
+        factor = sqrt(high / low)
+        often = f"{level:.0%}, {models} model{'s' * (models > 1)}".replace("%", " %")
+        ends = " to ".join(f"{float(f'{end:.3g}'):g}" for end in (value / factor, value * factor))
+        return f" ({ends}, {often})"
+
+
+class ClassIntervals(BaseModel):
+    """A class, and what is known of it; None of a quantity that was never measured."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    of: Class
+    energy: Interval | None = None
+    throughput: Interval | None = None
+
+
+class IntervalsFile(BaseModel):
+    """The intervals as they lie on disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schema_version: Literal[1] = 1
+    classes: list[ClassIntervals]
+
+    def of(self, asked: Class) -> Intervals:
+        """Return the intervals of a class; where nothing is known of it, the next wider one's."""
+        energy, throughput = (self.nearest(asked, quantity) for quantity in QUANTITIES)
+        if energy is None or throughput is None:
+            raise ValueError("the widest class has no interval of energy or none of throughput")
+        return Intervals(asked, energy, throughput)
+
+    def nearest(self, asked: Class, quantity: Quantity) -> Interval | None:
+        """Return the interval of one quantity; None where no wider class has any."""
+        known = {each.of: each for each in self.classes}
+        for wider in asked.wider():
+            found: Interval | None = getattr(known.get(wider), quantity, None)
+            if found is not None:
+                return found if wider == asked else _standing_in(found, wider, asked)
+        return None
+
+
+def _standing_in(found: Interval, of: Class, instead: Class) -> Interval:
+    words = f"{found.rests_on}; of the class ({of.words}), as nothing is known of ({instead.words})"
+    return replace(found, rests_on=words)
+
+
+@lru_cache(maxsize=1)
+def shipped_intervals() -> IntervalsFile:
+    """Return the intervals that ship with the package."""
+    file = resources.files("sweetspot.simulator.constants") / "intervals.json"
+    return parse_as(IntervalsFile, file.read_bytes(), file.name)
