@@ -183,6 +183,19 @@ def test_key_stays_when_only_the_source_of_a_gpus_numbers_changes(keys, monkeypa
     assert keys() == before
 
 
+def test_key_stays_when_only_the_interval_of_a_calibration_changes(keys, monkeypatch):
+    before = keys()
+    known = plan_module.load_calibration
+
+    def less_sure(*given):
+        found = known(*given)
+        energy = replace(found.intervals.energy, factor=2.0, rests_on="doubts")
+        return replace(found, intervals=replace(found.intervals, energy=energy))
+
+    monkeypatch.setattr(plan_module, "load_calibration", less_sure)
+    assert keys() == before
+
+
 def test_links_decide_values_of_several_gpus_only(small_experiment, monkeypatch):
     def settings_json(gpus):
         return plan(small_experiment(limits={"tensor_parallel": gpus})).blocks[0].settings.json

@@ -138,9 +138,7 @@ def test_energy_that_nobody_measured_has_the_widest_interval(changes, words):
 def test_an_answers_number_stands_in_its_interval():
     bounds = Intervals(PUBLISHED, NARROW, WIDE).bounds(0.11, 300.0)
     assert bounds.beside("energy_per_token_j", 0.11) == " (0.1 to 0.121, 90 %, 13 models)"
-    assert (
-        bounds.beside("throughput_tokens_per_s", 3000.0) == " (2e+03 to 4.5e+03, 90 %, 13 models)"
-    )
+    assert bounds.beside("throughput_tokens_per_s", 3000.0) == " (2000 to 4500, 90 %, 13 models)"
     assert bounds.beside("tokens_per_j", 11.0) == " (10 to 12.1, 90 %, 13 models)"
     assert bounds.beside("duration_s", 1.0) == ""
     assert asdict(bounds)["interval_rests_on"] == "table"
