@@ -145,9 +145,9 @@ def test_evidence_depends_on_where_the_cells_come_from(noisy, changes, seen, evi
 
 
 def test_what_was_not_the_paper_s_deployment_is_said(noisy, fits_of_grid):
-    cells = noisy.assign(calibration="h100-sxm-published; 2 GPUs, FP8 weights")
+    cells = noisy.assign(calibration="h100-sxm, published numbers; 2 GPUs, FP8 weights")
     found = compare(cells, fits_of_grid)
-    assert set(found["calibration"]) == {"h100-sxm-published; 2 GPUs, FP8 weights"}
+    assert set(found["calibration"]) == {"h100-sxm, published numbers; 2 GPUs, FP8 weights"}
     assert set(compare(noisy, fits_of_grid)["calibration"]) == {""}
 
 

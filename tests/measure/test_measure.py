@@ -6,6 +6,7 @@ import logging
 import numpy as np
 import pytest
 
+from sweetspot.catalog import gpu
 from sweetspot.engines.base import Run
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError, MeterError
@@ -16,6 +17,7 @@ from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, window_energy_j
 from sweetspot.plan.plan import plan
+from sweetspot.simulator.constants.calibration_file import load_calibration
 
 WATTS = 300.0
 SECONDS = 2.0
@@ -103,7 +105,7 @@ def test_simulated_block_is_one_record_a_cell_with_its_trace(block, measured, tm
         assert record.key == block.key(cell)
         assert record.energy_per_token_j * record.tokens_per_j == pytest.approx(1)
         assert record.energy_j == pytest.approx(record.mean_power_w * record.duration_s)
-        assert record.calibration == "h100-sxm-published"
+        assert record.calibration.startswith("h100-sxm, published numbers + tensorrt-llm")
         assert "published-table5" in record.calibration_seen.split(";")
         path = trace_path(tmp_path / "records", cell, record.key)
         trace = PowerTrace(*np.loadtxt(path, delimiter=",", skiprows=1, unpack=True))
@@ -404,4 +406,5 @@ def test_row_says_several_gpus_and_fp8(small_experiment, tmp_path):
     out = tmp_path / "block.jsonl"
     measure_block(block, SimulatorEngine(), tmp_path / "records", out)
     said = {record.calibration for record in read_block(out)}
-    assert said == {"h100-sxm-published; 2 GPUs, FP8 weights"}
+    name = load_calibration(gpu("h100-sxm")).name
+    assert said == {f"{name}; 2 GPUs, FP8 weights"}
