@@ -12,7 +12,7 @@ from sweetspot.catalog import catalog_entry
 from sweetspot.reference.accuracy import _BY_MODEL, _FITS, accuracy_page
 from sweetspot.simulator.accuracy import checks
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
-from sweetspot.simulator.accuracy.measured import measured_tests
+from sweetspot.simulator.accuracy.measured import measured_tests, read_measured
 from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.fit import Identifiability, fit_constants, misfit
 from sweetspot.simulator.constants.constants import FITTED
@@ -22,7 +22,7 @@ PAGE = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
 NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e\d+)?")
 
 PUBLISHED = {checks.name_of(test): test for test in checks.TESTS}
-MEASURED = dict(measured_tests(ROOT / "data" / "h200-vllm"))
+MEASURED = dict(measured_tests(read_measured(ROOT / "data" / "h200-vllm")))
 # Many fits: `make accuracy` makes these rows, and tests here what they are made of.
 MANY_FITS = (
     *("leave-one-model-out", "from-each-model", "from-every-three"),

@@ -34,21 +34,21 @@ def test_cells_that_say_nothing_are_left_out_and_those_fitted_to_are_marked(erro
     assert len(errors) > 230
 
 
-def test_fp8_is_within_seven_percent_in_every_release():
+def test_fp8_is_within_nine_percent_in_every_release():
     row = fp8_throughput(Evaluation())
     assert row.predicted
     assert row.level == "data sheet"
     assert row.seen == ()
-    assert row.figures[0].value < 5.5
-    assert all(figure.value < 8 for figure in row.figures), row.figures
+    assert row.figures[0].value < 5
+    assert all(figure.value < 9 for figure in row.figures), row.figures
     assert {"h100-sxm x 0.15.0", "h200-sxm x 1.0.0"} <= {figure.name for figure in row.figures}
 
 
-def test_shared_models_are_within_ten_percent_but_on_a100():
+def test_shared_models_are_within_twelve_percent_but_on_a100():
     figures = {figure.name: figure.value for figure in shared_throughput(Evaluation()).figures}
-    assert figures.pop("mean") < 8.5
+    assert figures.pop("mean") < 8
     assert "l40s x 4" not in figures  # a constant was fitted to these
-    assert all(value < (20 if "a100" in name else 11) for name, value in figures.items()), figures
+    assert all(value < (16 if "a100" in name else 12) for name, value in figures.items()), figures
 
 
 def test_throughput_grows_with_gpus_as_published(errors):
