@@ -252,6 +252,17 @@ def test_figure_says_level_of_calibration(cells: pd.DataFrame) -> None:
     assert "calibration h100-sxm (data sheet)" in said
 
 
+ENDS = {"low": 0.8, "high": 1.25}
+
+
+@pytest.mark.usefixtures("no_layout")
+def test_figure_says_how_sure_simulated_energies_are(cells: pd.DataFrame) -> None:
+    ends = {f"energy_per_token_{end}_j": by / cells["tokens_per_j"] for end, by in ENDS.items()}
+    sure = cells.assign(**ends, interval_level=0.9, interval_models=13)
+    said = small_print(figure2(sure, STYLE, LABELS))
+    assert "energy within a factor of 1.25 (90 %, 13 models)" in said
+
+
 @pytest.mark.usefixtures("no_layout")
 def test_figure_says_measured_and_by_what_sensor(cells: pd.DataFrame) -> None:
     measured = cells.assign(

@@ -38,6 +38,11 @@ def test_answer_has_figure_target_level_and_what_was_seen(capsys):
     assert last == "targets: all met"
 
 
+def test_intervals_without_measured_cells_are_refused(capsys, tmp_path):
+    said = refused(capsys, "--intervals", str(tmp_path / "intervals.json"))
+    assert "name a folder with --measured" in said
+
+
 def test_error_of_a_fit_is_never_shown_as_a_prediction(capsys, monkeypatch):
     """What the row of a real fit holds: tests/simulator/accuracy/test_checks.py."""
     row = Row(

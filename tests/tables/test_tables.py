@@ -159,6 +159,20 @@ def test_table3_ends_with_average_and_population_deviation(tables, fits):
     assert last.at["Standard deviation", "baseline4"] == pytest.approx(np.std(mape))
 
 
+def test_caption_says_how_sure_simulated_energies_are(cells):
+    energies = cells["energy_per_token_j"]
+    sure = cells.assign(
+        energy_per_token_low_j=energies / 1.2,
+        energy_per_token_high_j=energies * 1.2,
+        interval_level=0.75,
+        interval_models=3,
+    )
+    words = "energy within a factor of 1.20 (75 %, 3 models)"
+    fits = fit_forms(sure)
+    assert words in table3(fits, MODELS).caption
+    assert words in comparison_table(compare(sure, fits)).caption
+
+
 def test_table3_says_what_was_left_out_or_not_fitted(cells):
     few = (cells["model"] == "opt-1.3b") & (cells["input_tokens"] > 64)
     broken = cells.assign(status=np.where(few, "failed", "ok"))

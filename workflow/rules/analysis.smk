@@ -18,7 +18,7 @@ rule fit:
     log:
         f"{RUN}/logs/fit.log",
     params:
-        protocol=1,  # raised when the analysis code changes what it gives
+        protocol=2,  # raised when the analysis code changes what it gives
     shell:
         "{SWEETSPOT} fit {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
 
@@ -33,6 +33,6 @@ rule compare:
     log:
         f"{RUN}/logs/compare.log",
     params:
-        protocol=2,
+        protocol=3,
     shell:
         "{SWEETSPOT} compare {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"

@@ -39,7 +39,7 @@ rule table:
     log:
         f"{RUN}/logs/tables/{{table}}.log",
     params:
-        protocol=1,
+        protocol=2,
         stem=f"{RUN}/tables/{{table}}",
         models=MODELS,
         entries=described_models,
@@ -63,7 +63,7 @@ rule figure:
     log:
         f"{RUN}/logs/figures/{{figure}}.log",
     params:
-        protocol=2,
+        protocol=3,
         stem=f"{RUN}/figures/{{figure}}",
         style=EXPERIMENT.figures.model_dump_json(),
     shell:

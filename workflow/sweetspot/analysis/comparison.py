@@ -20,6 +20,7 @@ from sweetspot.analysis.comparison_rows import (
 )
 from sweetspot.analysis.fits import Fits
 from sweetspot.analysis.headline_rows import headline_pairs, surface_pairs
+from sweetspot.cells.intervals import interval_in_words
 
 INDEPENDENT = "independent"
 NOT_INDEPENDENT = {
@@ -31,7 +32,7 @@ IS_TABLE5 = "not independent: these cells are Table 5's surface, not data"
 COLUMNS = (
     *("where", "quantity", "model", "condition", "unit", "published", "ours"),
     *("difference", "relative_difference_percent", "cells", "simulated", "engine", "gpu"),
-    *("calibration", "evidence"),
+    *("calibration", "interval", "evidence"),
 )
 
 
@@ -44,8 +45,9 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     for simulated cells whose constants were fitted to Table 5; other loads stay independent.
     `cells` counts our cells behind a number, `engine` and `gpu` name what they ran on,
     `calibration` the constants of simulated ones and what is other than the paper's one GPU in 16
-    bits. What this run has no cells or fits for has no row; an average over the 13 models needs all
-    of them. Rows without a published number (errors against the surfaces) have NaN in `published`.
+    bits, `interval` how sure their energies are. What this run has no cells or fits for has no row;
+    an average over the 13 models needs all of them. Rows without a published number (errors against
+    the surfaces) have NaN in `published`.
 
     Raises:
         InputError: a row of the cells cannot be used (`ok_cells`).
@@ -71,6 +73,7 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     for column in ("engine", "gpu", "calibration"):
         named = ok.get(column, pd.Series(dtype=str)).fillna("").astype(str).unique()
         table[column] = " and ".join(filter(None, named))
+    table["interval"] = interval_in_words(ok)
     return table[list(COLUMNS)]
 
 

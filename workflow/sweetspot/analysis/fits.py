@@ -11,6 +11,7 @@ import pandas as pd
 from sweetspot.analysis.cells import GROUP, group_title, groups, ok_cells
 from sweetspot.analysis.least_squares import FormFit, fit_form, obstacle
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.cells.intervals import interval_in_words
 from sweetspot.cells.read import read_cells
 from sweetspot.energy_models import FORMS, Form
 from sweetspot.errors import InputError, TooFewCellsError
@@ -31,11 +32,11 @@ _COEFFICIENTS = [*GROUP, "form", "term", "value", "std_error", "p_value", "stars
 _QUALITY = [
     *GROUP,
     *["form", "cells", "cells_left_out", "mape_percent", "r_squared"],
-    *["simulated", "status", "reason"],
+    *["simulated", "interval", "status", "reason"],
 ]
 # Columns of texts, of all tables that the analysis writes
 _TEXTS = (
-    *("model", "form", "term", "stars", "status", "reason"),
+    *("model", "form", "term", "stars", "interval", "status", "reason"),
     *("where", "quantity", "condition", "unit", "evidence", "engine", "gpu", "calibration"),
 )
 
@@ -48,7 +49,8 @@ class Fits:
         coefficients: one row per group, form and term: value, std_error (both in the term's
             unit), p_value, stars. Forms that were not fitted have no rows.
         quality: one row per group and form: cells used and left out (failed or invalid),
-            mape_percent, r_squared, simulated, status "ok" or "not fitted", and the reason.
+            mape_percent, r_squared, simulated, the interval of their energies in words (empty for
+            measured ones), status "ok" or "not fitted", and the reason.
     """
 
     coefficients: pd.DataFrame
@@ -97,6 +99,7 @@ def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
                     "mape_percent": fit.mape_percent if fit else np.nan,
                     "r_squared": fit.r_squared if fit else np.nan,
                     "simulated": bool(rows["simulated"].iloc[0]),
+                    "interval": interval_in_words(rows),
                     "status": "ok" if fit else "not fitted",
                     "reason": reason,
                 }

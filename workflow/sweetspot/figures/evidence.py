@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from sweetspot.cells.intervals import interval_in_words
 from sweetspot.errors import InputError
 
 _ENGINE_NAMES = {
@@ -84,7 +85,7 @@ def provenance(cells: pd.DataFrame) -> str:
         InputError: no cell is valid, or cells of different origin are mixed.
     """
     valid = valid_cells(cells)
-    words = evidence_of(cells).words
+    words = [*evidence_of(cells).words, *filter(None, [interval_in_words(valid)])]
     words.append(f"N = {_numbers(valid['requests'])}")
     words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
     setting = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]

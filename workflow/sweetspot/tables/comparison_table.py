@@ -73,10 +73,12 @@ def _summed(rows: pd.DataFrame) -> dict[Any, Any]:
 
 def _machines(frame: pd.DataFrame) -> list[str]:
     """Return what our numbers ran on, with the constants of those that are simulated."""
-    named = frame[["engine", "gpu", "calibration"]].fillna("").drop_duplicates()
+    named = frame[["engine", "gpu", "calibration", "interval"]].fillna("").drop_duplicates()
     return [
-        f"{engine} on {gpu}" + (f" (calibration {calibration})" if calibration else "")
-        for engine, gpu, calibration in named.itertuples(index=False, name=None)
+        f"{engine} on {gpu}"
+        + (f" (calibration {calibration})" if calibration else "")
+        + (f", {interval}" if interval else "")
+        for engine, gpu, calibration, interval in named.itertuples(index=False, name=None)
     ]
 
 

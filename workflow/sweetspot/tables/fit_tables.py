@@ -148,9 +148,10 @@ def _origin(quality: pd.DataFrame) -> str:
     per_model = quality.groupby("model", sort=False)["cells"].first()
     load = quality.iloc[0]
     kind = "Simulated cells" if quality["simulated"].any() else "Cells"
+    sure = sorted({text for text in quality["interval"].fillna("") if text})
     return (
         f"{kind}: {per_model.sum()} over {len(per_model)} LLMs, N = {load['requests']}, "
-        f"max_batch_size {load['max_batch_size']}."
+        f"max_batch_size {load['max_batch_size']}{'; '.join(['', *sure])}."
     )
 
 
