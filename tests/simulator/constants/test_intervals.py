@@ -14,6 +14,7 @@ from sweetspot.simulator.constants.calibration_file import (
 )
 from sweetspot.simulator.constants.intervals import (
     LEVELS,
+    QUANTITIES,
     WIDEST,
     Class,
     ClassIntervals,
@@ -124,7 +125,6 @@ def test_held_out_error_travels_with_a_calibration_of_both_parts(tmp_path):
     [
         ({"precision": Precision(weights="fp8", kv_cache="fp8")}, "quantized models"),
         ({"limits": Limits(tensor_parallel=2)}, "several GPUs"),
-        ({"gpu_settings": GpuSettings(power_limit_w=500)}, "other power limits and clocks"),
     ],
 )
 def test_energy_that_nobody_measured_has_the_widest_interval(changes, words):
@@ -132,7 +132,19 @@ def test_energy_that_nobody_measured_has_the_widest_interval(changes, words):
     found = deploy("llama-3.1-8b", "h100-sxm", **changes).intervals
     assert found.energy.factor == shipped_intervals().of(WIDEST).energy.factor > plain.energy.factor
     assert found.energy.rests_on.endswith(f"no energy of {words} was measured")
-    assert found.throughput == plain.throughput
+    assert found.throughput == plain.throughput  # which was measured
+
+
+def test_of_other_power_limits_nothing_was_measured():
+    found = deploy(
+        "llama-3.1-8b", "h100-sxm", gpu_settings=GpuSettings(power_limit_w=500)
+    ).intervals
+    widest = shipped_intervals().of(WIDEST)
+    for quantity in QUANTITIES:
+        interval = getattr(found, quantity)
+        assert interval.factor == getattr(widest, quantity).factor
+        said = f"no {quantity} of other power limits and clocks was measured"
+        assert interval.rests_on.endswith(said)
 
 
 def test_an_answers_number_stands_in_its_interval():

@@ -158,6 +158,8 @@ def _require_trust(found: "CalibrationFile", cells: Path) -> None:
 
 
 def _print(found: "CalibrationFile", out: Path) -> None:
+    from sweetspot.simulator.constants.intervals import QUANTITIES
+
     print(f"{found.name} ({found.level}), fitted to {', '.join(found.seen)}")
     for name, error in found.held_out_errors_percent.items():
         print(f"mean error on cells held out, {name}: {error:.2f} %")
@@ -170,6 +172,10 @@ def _print(found: "CalibrationFile", out: Path) -> None:
             f"from {found.starts.count} starts: simulated numbers differ by"
             f" {found.starts.prediction_percent:.2f} % at most"
         )
+    if found.held_out_intervals is not None:
+        for name in QUANTITIES:
+            known = getattr(found.held_out_intervals, name)
+            print(f"answers say: {name} {known.words}")
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
     print(f"use it: sweetspot {shlex.join(['predict', '--calibration', str(out)])} ...")

@@ -20,7 +20,10 @@ measured. All of it takes a minute.
 
 Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
 and evidence for nothing; the others are predictions. The laws of the simulator were chosen with all
-of these numbers in sight: only constants are held out, here as everywhere."""
+of these numbers in sight: only constants are held out, here as everywhere.
+
+--intervals makes of what was held out, by class of calibration, the intervals that answers carry;
+the page has what they cover of numbers that they do not rest on."""
 
 _EXAMPLES = """\
 examples:

@@ -45,10 +45,10 @@ def intervals_section(held_out: pd.DataFrame) -> str:
             " they were not.".replace("%", " %"),
             "",
             "A class of which nothing is known has the interval of the next one that asks less, and"
-            " says so; so has energy of several GPUs, of quantized models, of experts, and under"
-            " other power limits and clocks than a board's own. Where a data sheet is all there is,"
-            f" no factor is below {DATA_SHEET_FACTOR:g}. A calibration to cells of one's own has"
-            " the interval of its own held-out cells.",
+            " says so. Models of experts, and other power limits and clocks than a board's own,"
+            " have the widest; so has energy of several GPUs and of quantized models. Where a data"
+            f" sheet is all there is, no factor is below {DATA_SHEET_FACTOR:g}. A calibration to"
+            " cells of one's own has the interval of its own held-out cells.",
             "",
             table(
                 ("level", "engine", "GPU", "of", "factor", "holds in", "models", "rests on"),

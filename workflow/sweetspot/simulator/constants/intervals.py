@@ -24,6 +24,11 @@ Quantity = Literal["energy", "throughput"]
 QUANTITIES: tuple[Quantity, ...] = ("energy", "throughput")
 
 
+def often(level: float, models: int) -> str:
+    """Return how often an interval holds and on how much it rests, as in `90 %, 13 models`."""
+    return f"{100 * level:.0f} %, {models} model{'s' * (models > 1)}"
+
+
 @dataclass(frozen=True, slots=True)
 class Interval:
     """How far from a simulated number the measured one is, at most, with some probability.
@@ -45,6 +50,11 @@ class Interval:
     def around(self, value: float) -> tuple[float, float]:
         """Return the lowest and the highest measured number that a simulated one stands for."""
         return value / self.factor, value * self.factor
+
+    @property
+    def words(self) -> str:
+        """How wide, how often, and on how much it rests."""
+        return f"within a factor of {self.factor:.2f} ({often(self.level, self.models)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +91,20 @@ class Intervals:
     energy: Interval
     throughput: Interval
 
-    def without_energy_of(self, kinds: Sequence[str]) -> "Intervals":
-        """Return these, with the widest class's of energy where some kinds were not measured.
+    def without(self, energy_of: Sequence[str], throughput_of: Sequence[str]) -> "Intervals":
+        """Return these, but the widest class's of what was never measured of some kinds.
 
         Own measurements stay: they were of what their owner runs.
         """
-        if not kinds or self.of.level == LEVELS[-1]:
+        if self.of.level == LEVELS[-1]:
             return self
-        widest = shipped_intervals().of(WIDEST).energy
-        words = f"{widest.rests_on}; no energy of {' or '.join(kinds)} was measured"
-        return replace(self, energy=replace(widest, rests_on=words))
+        widest = shipped_intervals().of(WIDEST)
+        energy, throughput = self.energy, self.throughput
+        if energy_of:
+            energy = _unmeasured(widest.energy, "energy", energy_of)
+        if throughput_of:
+            throughput = _unmeasured(widest.throughput, "throughput", throughput_of)
+        return Intervals(self.of, energy, throughput)
 
     def bounds(self, energy_per_token_j: float, throughput_tokens_per_s: float) -> "Bounds":
         """Return what is said beside these two numbers."""
@@ -148,9 +162,8 @@ class Bounds:
         else:
             return ""
         factor = sqrt(high / low)
-        often = f"{level:.0%}, {models} model{'s' * (models > 1)}".replace("%", " %")
         ends = " to ".join(f"{float(f'{end:.3g}'):g}" for end in (value / factor, value * factor))
-        return f" ({ends}, {often})"
+        return f" ({ends}, {often(level, models)})"
 
 
 class ClassIntervals(BaseModel):
@@ -186,6 +199,11 @@ class IntervalsFile(BaseModel):
             if found is not None:
                 return found if wider == asked else _standing_in(found, wider, asked)
         return None
+
+
+def _unmeasured(widest: Interval, what: str, kinds: Sequence[str]) -> Interval:
+    words = f"{widest.rests_on}; no {what} of {' or '.join(kinds)} was measured"
+    return replace(widest, rests_on=words)
 
 
 def _standing_in(found: Interval, of: Class, instead: Class) -> Interval:

@@ -110,17 +110,22 @@ class Deployment:
     def intervals(self) -> Intervals:
         """How far measured numbers may be from simulated ones.
 
-        Energies were held out of dense models in 16 bits on one GPU as it comes. Of all else only
-        somebody's own measurements say more than a data sheet.
+        What was held out are dense models on boards as they come; their energies in 16 bits on one
+        GPU, throughput also in FP8 and on several. Of all else only somebody's own measurements
+        say more than a data sheet.
         """
-        other = {
-            "several GPUs": self.limits.tensor_parallel > 1,
-            "quantized models": bool(self.quantization),
+        never = {
             "models of experts": self.model.experts is not None,
             "other power limits and clocks": bool(self.gpu.settings),
         }
-        unmeasured = [words for words, there in other.items() if there]
-        return self.calibration.intervals.without_energy_of(unmeasured)
+        no_energy = {
+            "several GPUs": self.limits.tensor_parallel > 1,
+            "quantized models": bool(self.quantization),
+        }
+        return self.calibration.intervals.without(
+            energy_of=[words for words, there in (no_energy | never).items() if there],
+            throughput_of=[words for words, there in never.items() if there],
+        )
 
     @property
     def longest_sequence(self) -> int:
