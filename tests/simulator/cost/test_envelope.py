@@ -1,11 +1,11 @@
-"""Sums of lines, of their positive parts and products, and of the largest of several: added up."""
+"""Sums of lines, of their positive parts and products, and where they are positive: added up."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.simulator.cost.envelope import Line, ranges
+from sweetspot.simulator.cost.envelope import Line, edges
 
 # Quarters, so that sums are exact and ties are ties; any numbers beside.
 quarters = st.integers(-400, 400).map(lambda n: n / 4)
@@ -45,34 +45,16 @@ def test_positive_part_is_exact_where_the_root_is_an_iteration(found, count):
     assert summed == np.maximum(values(line(*found), 0, count), 0).sum()
 
 
-@given(st.lists(whole_lines, min_size=1, max_size=8), counts)
-def test_ranges_are_where_each_line_is_the_largest(lines, count):
-    """Also of lines that are equal, equally steep, flat, or meet at an iteration."""
-    found = ranges([line(*each) for each in lines], np.array([float(count)]))
-    largest = [max(first + growth * j for first, growth in lines) for j in range(count)]
-    covered = {}
-    for (first, growth), (begin, end) in zip(lines, found, strict=True):
-        for j in range(int(begin.item()), int(end.item())):
-            assert j not in covered
-            covered[j] = first + growth * j
-    assert [covered[j] for j in range(count)] == largest
-    assert len(covered) == count
+@given(st.one_of(whole_lines, any_lines), counts)
+def test_edge_is_where_a_line_becomes_positive_or_ceases_to_be(found, count):
+    edge = int(edges(line(*found), np.array([float(count)])).item())
+    positive = (values(line(*found), 0, count) > 0).tolist()
+    first, last = [True] * edge, [False] * (count - edge)
+    assert positive == (first + last if found[1] < 0 else [not x for x in first + last])
 
 
-@given(st.lists(any_lines, min_size=1, max_size=8), counts)
-def test_ranges_leave_no_gap_whatever_the_rounding(lines, count):
-    found = ranges([line(*each) for each in lines], np.array([float(count)]))
-    edges = sorted((begin.item(), end.item()) for begin, end in found if end > begin)
-    assert [0.0, *(end for _, end in edges)] == [*(begin for begin, _ in edges), float(count)]
-    summed = sum(line(*each).sum(*part).item() for each, part in zip(lines, found, strict=True))
-    largest = [max(first + growth * j for first, growth in lines) for j in range(count)]
-    assert summed == pytest.approx(sum(largest), abs=1e-7)
-
-
-def test_segments_have_ranges_of_their_own():
-    """A line that is one for all segments, and one of each."""
-    flat, steep = Line(np.array([5.0, 0.0, 9.0]), np.array([0.0, 0.0, 0.0])), Line(0.0, 1.0)
-    (begin, end), (then, last) = ranges([flat, steep], np.array([10.0, 10.0, 4.0]))
-    assert begin.tolist() == [0, 0, 0]
-    assert end.tolist() == then.tolist() == [6, 1, 4]  # equal at 5 and at 0: the flatter one's
-    assert last.tolist() == [10, 10, 4]
+def test_segments_have_edges_of_their_own():
+    """A line of each segment, and one for all; at 5 and at 0 they are not positive yet."""
+    first = np.array([-5.0, 0.0, -9.0])
+    assert edges(Line(first, 1.0), np.array([10.0, 10.0, 4.0])).tolist() == [6, 1, 4]
+    assert edges(Line(-first, -1.0), np.array([10.0, 10.0, 4.0])).tolist() == [5, 0, 4]

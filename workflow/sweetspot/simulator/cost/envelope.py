@@ -1,7 +1,7 @@
-"""Sums over consecutive iterations of straight lines, and of the largest of several, exactly.
+"""Sums over consecutive iterations of straight lines, and of where they are positive, exactly.
 
 A line is its value at j = 0 and its growth per j; sums go over j = begin .. end - 1. Lines may be
-`dual.Dual`s: where each is the largest is a matter of their values, and the sums have derivatives.
+`dual.Dual`s: where they are positive is a matter of their values, and the sums have derivatives.
 """
 
 from typing import NamedTuple
@@ -30,13 +30,8 @@ class Line(NamedTuple):
     def sum_of_positive_part(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Return the sum of max(0, line) over j = begin .. end-1."""
         first, growth = value_of(self.first), value_of(self.growth)
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            root = -first / growth
-        falling = np.clip(np.ceil(root), begin, end)  # positive for j < root
-        rising = np.clip(np.floor(root) + 1, begin, end)  # positive for j > root
-        never = (growth == 0) & (first <= 0)
-        start = np.where(growth > 0, rising, np.where(never, end, begin))
-        stop = np.where(growth < 0, falling, end)
+        edge = np.maximum(edges(Line(first, growth), end), begin)
+        start, stop = np.where(growth < 0, begin, edge), np.where(growth < 0, edge, end)
         total = np.maximum(Line(first, growth).sum(start, stop), 0.0)
         places = _sum_of_j(stop) - _sum_of_j(start)
         summed: FloatArray = with_slopes(total, (self.first, stop - start), (self.growth, places))
@@ -53,30 +48,14 @@ class Line(NamedTuple):
         return total
 
 
-def ranges(lines: list[Line], count: FloatArray) -> list[tuple[FloatArray, FloatArray]]:
-    """Return for each line from which j, and before which, it is the largest of all.
-
-    Together the ranges are 0 .. count-1, without gap or overlap whatever the rounding: from the
-    flattest line to the steepest, each is left where the first steeper one has passed it.
-    """
-    first = np.stack([np.broadcast_to(value_of(line.first), count.shape) for line in lines])
-    growth = np.stack([np.broadcast_to(value_of(line.growth), count.shape) for line in lines])
-    order = np.lexsort((first, growth), axis=0)
-    first, growth = (np.take_along_axis(each, order, axis=0) for each in (first, growth))
-    begin, end = np.empty_like(first), np.empty_like(first)
-    place = np.zeros(count.shape)
-    for i in range(len(lines)):
-        left = count
-        for k in range(i + 1, len(lines)):
-            steeper = growth[k] - growth[i]
-            with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-                passed = np.floor((first[i] - first[k]) / steeper) + 1
-            left = np.minimum(left, np.where(steeper > 0, passed, 0.0))
-        begin[i] = place
-        place = end[i] = np.maximum(place, left)
-    unsorted = np.argsort(order, axis=0)
-    begin, end = (np.take_along_axis(each, unsorted, axis=0) for each in (begin, end))
-    return list(zip(begin, end, strict=True))
+def edges(line: Line, count: FloatArray) -> FloatArray:
+    """Return where, from 0 to `count`, a line becomes positive, or if it falls ceases to be."""
+    first, growth = value_of(line.first), value_of(line.growth)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        root = -first / growth
+    rising = np.where(growth > 0, np.floor(root) + 1, np.where(first > 0, 0.0, count))
+    found: FloatArray = np.clip(np.where(growth < 0, np.ceil(root), rising), 0.0, count)
+    return found
 
 
 def _sum_of_j(end: Values) -> Values:

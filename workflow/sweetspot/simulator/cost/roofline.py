@@ -1,7 +1,6 @@
 """How long an iteration takes and how many joules it costs, solved together at the power limit."""
 
 from dataclasses import dataclass, fields, replace
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,8 +17,8 @@ from sweetspot.simulator.cost.clocks import (
     voltage_squared,
     waiting_power_w,
 )
-from sweetspot.simulator.cost.dual import placed, value_of
-from sweetspot.simulator.cost.envelope import Line, ranges
+from sweetspot.simulator.cost.dual import mapped, placed, value_of
+from sweetspot.simulator.cost.envelope import Line, edges
 from sweetspot.simulator.cost.fp8 import saved_share
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
 from sweetspot.simulator.cost.work import FloatArray, Work
@@ -47,15 +46,16 @@ class Cost:
 
 
 class AtClock(NamedTuple):
-    """What a segment's iterations take at one clock, whatever the board draws; (segments,) each.
+    """What a segment's iterations take at a clock, whatever the board draws; (segments,) each.
 
     Attributes:
-        share: the clock, as a share of the highest.
+        share: the clock, as a share of the highest; (clocks, 1) of several, and what differs
+            between these is (clocks, segments).
         time_s: of the j-th iteration.
         dynamic_j: its energy beyond what the board draws waiting at the highest allowed clock.
     """
 
-    share: float
+    share: Any
     time_s: Line
     dynamic_j: Line
 
@@ -97,7 +97,7 @@ def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """
     limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
     waiting_w = waiting_power_w(constants.board, gpu.clock_share)
-    (top,) = at_clocks(work, gpu, constants, (gpu.clock_share,))
+    top = at_clocks(work, gpu, constants, gpu.clock_share)
     host = host_s(work, constants)
     ahead = bool(constants.engine.host_ahead)
     count = work.iterations
@@ -124,45 +124,101 @@ def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     )
 
 
+class _Sums(NamedTuple):
+    """What iterations take together that the host sets the pace of."""
+
+    duration_s: Any = 0.0
+    dynamic_j: Any = 0.0
+    full_clock_s: Any = 0.0
+
+
+class _Part(NamedTuple):
+    """Iterations begin .. end-1: their time and mean clock; a row for each of several clocks."""
+
+    time_s: Line
+    share: Line
+    begin: FloatArray
+    end: FloatArray
+
+    def below(self, seconds: FloatArray) -> Any:
+        """Return how many of them take no more time than this; later ones take no less."""
+        growth_s = np.maximum(value_of(self.time_s.growth), 0.0)
+        line = Line(value_of(self.time_s.first) - seconds, growth_s)
+        return _over_clocks(np.maximum(edges(line, self.end) - self.begin, 0.0))
+
+    def after(self, place: FloatArray) -> "_Part":
+        """Return those from this place on."""
+        return self._replace(begin=np.maximum(self.begin, place), end=np.maximum(self.end, place))
+
+    def duration_s(self) -> Any:
+        """Return what they take together."""
+        return _over_clocks(self.time_s.sum(self.begin, self.end))
+
+    def full_clock_s(self) -> Any:
+        """Return what their clock cycles would take at the highest clock."""
+        return _over_clocks(self.share.sum_of_product(self.time_s, self.begin, self.end))
+
+
+def _over_clocks(values: Any) -> Any:
+    return mapped(lambda each: each.sum(axis=0) if each.ndim > 1 else each, values)
+
+
 def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
-    """Return what `cost` does, where one clock is not all there is to it."""
-    limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
-    waiting_w = waiting_power_w(constants.board, gpu.clock_share)
-    rungs = at_clocks(work, gpu, constants, clocks(gpu))
-    top, bottom = rungs[0], rungs[-1]
-    count = work.iterations
-    times, shares = [top.time_s], [Line(top.share, 0.0)]
-    for upper, lower in pairwise(rungs):
-        over = upper.excess_j(limit_w)
-        slower_s = lower.time_s.first - upper.time_s.first
-        saved_j = np.maximum(over.first - lower.excess_j(limit_w).first, _TINY)
-        of_lower = Line(over.first / saved_j, over.growth / saved_j)
-        times.append(_along(upper.time_s, slower_s, of_lower))
-        shares.append(_along(Line(upper.share, 0.0), lower.share - upper.share, of_lower))
-    stretched = bottom.excess_j(limit_w)
-    lowest_w = headroom_w(gpu, constants.board, bottom.share)
-    times.append(_along(bottom.time_s, 1 / lowest_w, stretched))
-    shares.append(Line(bottom.share, 0.0))
-    if constants.engine.host_ahead:
-        times.append(Line(host_s(work, constants), 0.0))
-        shares.append(shares[0])
-    duration_s = full_clock_s = less_j = waited_s = 0.0 * count
-    parts = ranges(times, count)
-    for time_s, share, (begin, end) in zip(times, shares, parts, strict=True):
-        duration_s = duration_s + time_s.sum(begin, end)
-        full_clock_s = full_clock_s + share.sum_of_product(time_s, begin, end)
-        over = Line(*(e - limit_w * t for e, t in zip(top.dynamic_j, time_s, strict=True)))
-        less_j = less_j + over.sum_of_positive_part(begin, end)
-    if constants.engine.host_ahead:
-        waited_s = times[-1].sum(*parts[-1]) - top.time_s.sum(*parts[-1])
-    else:
-        waited_s = host_s(work, constants) * count
-    dynamic_j = top.dynamic_j.sum(0.0, count) - less_j
-    return Cost(duration_s, waiting_w * duration_s + dynamic_j, full_clock_s, waited_s)
+    """Return what `cost` does, where one clock is not all there is to it.
 
+    What an iteration draws beyond the limit grows with j alike at every clock, and is less at a
+    lower one: so, as j grows or falls, the board goes down the clocks one after the other.
+    """
+    shares = clocks(gpu)
+    limit_w, lowest_w = (headroom_w(gpu, constants.board, shares[k]) for k in (0, -1))
+    rungs = at_clocks(work, gpu, constants, np.array(shares)[:, np.newaxis])
+    over, count = rungs.excess_j(limit_w), work.iterations
+    edge, falls = edges(over, count), value_of(over.growth) < 0
 
-def _along(line: Line, by: Any, how_far: Line) -> Line:
-    return Line(line.first + by * how_far.first, line.growth + by * how_far.growth)
+    def of_clock(values: Any, which: int | slice) -> Any:
+        return mapped(lambda each: each[which] if np.ndim(each) > 1 else each, values)
+
+    def part(which: int | slice, slower: Any, lower: Any, begin: Any, end: Any) -> _Part:
+        """Return iterations that are slower, and their clock lower, by so much per joule over."""
+        first_j = of_clock(over.first, which)
+        time_s = of_clock(rungs.time_s.first, which) + slower * first_j
+        share = of_clock(rungs.share, which) + lower * first_j
+        return _Part(
+            Line(time_s, rungs.time_s.growth + slower * over.growth),
+            Line(share, lower * over.growth),
+            np.where(falls, end, begin),
+            np.where(falls, begin, end),
+        )
+
+    upper, next_lower = slice(None, -1), slice(1, None)
+    saved_j = np.maximum(of_clock(over.first, upper) - of_clock(over.first, next_lower), _TINY)
+    slower_s = of_clock(rungs.time_s.first, next_lower) - of_clock(rungs.time_s.first, upper)
+    start, stop = np.where(falls, count, 0.0), np.where(falls, 0.0, count)
+    free = part(0, 0.0, 0.0, start, edge[0])
+    alternating = part(
+        upper, slower_s / saved_j, np.diff(rungs.share, axis=0) / saved_j, edge[:-1], edge[1:]
+    )
+    stretched = part(-1, 1 / lowest_w, 0.0, edge[-1], stop)
+    top_j = Line(of_clock(rungs.dynamic_j.first, 0), rungs.dynamic_j.growth)
+    parts = [free, alternating, stretched]
+    host, waited_s, paced = host_s(work, constants), host_s(work, constants) * count, _Sums()
+    if constants.engine.host_ahead:
+        begin, end = 0.0 * count, np.sum([each.below(value_of(host)) for each in parts], axis=0)
+        parts = [each.after(end) for each in parts]
+        over_j = Line(top_j.first - limit_w * host, top_j.growth)
+        paced_j = top_j.sum(begin, end) - over_j.sum_of_positive_part(begin, end)
+        paced = _Sums(host * end, paced_j, shares[0] * host * end)
+        waited_s = paced.duration_s - free.time_s.sum(begin, end)
+    free_s, *limited_s = (each.duration_s() for each in parts)
+    free_j = top_j.sum(parts[0].begin, parts[0].end)
+    duration_s = paced.duration_s + free_s + sum(limited_s)
+    dynamic_j = paced.dynamic_j + free_j + limit_w * sum(limited_s)
+    return Cost(
+        duration_s,
+        waiting_power_w(constants.board, shares[0]) * duration_s + dynamic_j,
+        paced.full_clock_s + sum(each.full_clock_s() for each in parts),
+        waited_s,
+    )
 
 
 def host_s(work: Work, constants: Constants) -> FloatArray:
@@ -172,10 +228,8 @@ def host_s(work: Work, constants: Constants) -> FloatArray:
     return seconds
 
 
-def at_clocks(
-    work: Work, gpu: Gpu, constants: Constants, shares: tuple[float, ...]
-) -> list[AtClock]:
-    """Return what iterations take at each of these clocks.
+def at_clocks(work: Work, gpu: Gpu, constants: Constants, share: Any) -> AtClock:
+    """Return what iterations take at a clock, or at several: shares of the highest, (clocks, 1).
 
     What decode attention takes, all that grows with j, is the same at each of them, waiting power
     included, and hangs on the highest allowed one only: it waits for memory. Did it fall with the
@@ -230,22 +284,19 @@ def at_clocks(
     growth_j = kv_byte_j * work.kv_bytes_growth + decode_flop_j * work.decode_flops_growth
     highest_w = waiting_power_w(b, gpu.clock_share)
 
-    def at(share: float) -> AtClock:
-        computing_s = (
-            _overlap(linear_s / share, linear_memory_s, k.overlap_norm)
-            + _overlap(head_s / share, head_memory_s, k.overlap_norm)
-            + prompt_s / share
-        )
-        other_s = computing_s + rest_s
-        dynamic_j = (
-            voltage_squared(b, share) * flops_j
-            + on_die(b, share) * bytes_j
-            + rest_j
-            - (highest_w - waiting_power_w(b, share)) * other_s
-        )
-        return AtClock(share, Line(other_s + kv_s, growth_s), Line(dynamic_j, growth_j))
-
-    return [at(share) for share in shares]
+    computing_s = (
+        _overlap(linear_s / share, linear_memory_s, k.overlap_norm)
+        + _overlap(head_s / share, head_memory_s, k.overlap_norm)
+        + prompt_s / share
+    )
+    other_s = computing_s + rest_s
+    dynamic_j = (
+        voltage_squared(b, share) * flops_j
+        + on_die(b, share) * bytes_j
+        + rest_j
+        - (highest_w - waiting_power_w(b, share)) * other_s
+    )
+    return AtClock(share, Line(other_s + kv_s, growth_s), Line(dynamic_j, growth_j))
 
 
 def _overlap(compute_s: FloatArray, memory_s: FloatArray, norm: float) -> FloatArray:

@@ -222,8 +222,8 @@ def _probed(
     def probe(size: int = 1, **columns: int | IntArray) -> FloatArray:
         """Return time and energy, (clocks, 2, size), of iterations of these counts and no other."""
         done = work(architecture, _iterations(size, columns), limits.graphs)
-        found = at_clocks(done, gpu, constants, shares)
-        return np.stack([np.stack([each.time_s.first, each.dynamic_j.first]) for each in found])
+        found = at_clocks(done, gpu, constants, np.array(shares)[:, np.newaxis])
+        return np.stack([found.time_s.first, found.dynamic_j.first], axis=1)
 
     batch = limits.max_batch_size
     by_batch, by_tokens = np.arange(batch + 1), np.arange(max(limits.max_num_tokens, batch + 1) + 1)
