@@ -28,6 +28,14 @@ def test_answer_names_calibration_and_what_ran():
     assert found.served.power is None
 
 
+def test_answer_says_how_sure_it_is():
+    found = simulate_load(*LLAMA, load())
+    assert found.energy_per_token_low_j < found.served.energy_per_token_j
+    assert found.served.energy_per_token_j < found.energy_per_token_high_j
+    assert (found.interval_level, found.interval_models) == (0.9, 13)
+    assert "Table 5" in found.interval_rests_on
+
+
 def test_windows_that_an_engine_ignores_are_counted_in_its_cache():
     """A layer of Gemma 2 of every two looks back 4096 tokens; the mean request has 6144."""
     requests = [Request(0.0, 4000, 96), Request(0.0, 8000, 192)]

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -110,6 +111,37 @@ def test_simulated_block_is_one_record_a_cell_with_its_trace(block, measured, tm
         path = trace_path(tmp_path / "records", cell, record.key)
         trace = PowerTrace(*np.loadtxt(path, delimiter=",", skiprows=1, unpack=True))
         assert window_energy_j(trace, 0, record.duration_s) == pytest.approx(record.energy_j)
+
+
+def test_simulated_records_say_how_sure_they_are_and_measured_ones_nothing(block, measured):
+    for record in measured(SimulatorEngine()):
+        low_j, high_j = record.energy_per_token_low_j, record.energy_per_token_high_j
+        assert low_j < record.energy_per_token_j < high_j
+        low, high = record.throughput_low_tokens_per_s, record.throughput_high_tokens_per_s
+        assert low < record.throughput_tokens_per_s < high
+        assert (record.interval_level, record.interval_models) == (0.9, 13)
+    for record in measured(FakeEngine(), remeasure="all"):
+        assert record.energy_per_token_low_j is None
+        assert record.interval_rests_on == ""
+
+
+def test_reused_simulated_record_has_the_interval_that_is_known_today(block, measured, tmp_path):
+    first = measured(SimulatorEngine())
+    known = block.settings.calibration.intervals
+    surer = replace(known, energy=replace(known.energy, factor=1.01))
+    today = replace(
+        block,
+        settings=replace(
+            block.settings, calibration=replace(block.settings.calibration, intervals=surer)
+        ),
+    )
+    out, engine = tmp_path / "again.jsonl", FakeEngine()
+    measure_block(today, engine, tmp_path / "records", out)
+    assert engine.loads == 0
+    for before, record in zip(first, read_block(out), strict=True):
+        assert record.key == before.key
+        assert record.energy_per_token_j == before.energy_per_token_j
+        assert record.energy_per_token_high_j == pytest.approx(1.01 * record.energy_per_token_j)
 
 
 def test_engine_is_loaded_once_and_closed(block, measured):

@@ -16,7 +16,7 @@ from sweetspot.simulator.accuracy.intervals import (
 )
 from sweetspot.simulator.accuracy.throughput import serving_errors
 from sweetspot.simulator.calibration.to_published import surface_target
-from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_boards
 from sweetspot.simulator.constants.constants import stated_on
 from sweetspot.simulator.constants.intervals import QUANTITIES, WIDEST, shipped_intervals
 
@@ -60,6 +60,15 @@ def test_recorded_errors_are_those_of_the_constants_that_ship(recorded):
             (recorded["domain"] == f"NVIDIA's throughput on {name}") & recorded["same_engine"]
         ]
         np.testing.assert_allclose(noted["log_ratio"], np.log(own["ratio"]), atol=2e-3)
+
+
+def test_the_measured_board_ships_with_the_error_of_its_own_cells(recorded):
+    (own,) = [e for e in class_intervals(recorded).classes if e.of.level == "own measurements"]
+    ships = shipped_boards()["h200-sxm"].held_out_intervals
+    for quantity in QUANTITIES:
+        assert getattr(ships, quantity).factor == pytest.approx(
+            getattr(own, quantity).factor, rel=0.01
+        )
 
 
 def test_nothing_that_was_fitted_is_evidence(recorded):
