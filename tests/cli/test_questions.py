@@ -71,6 +71,8 @@ def test_sweet_spot_is_looked_for_where_it_is_asked_for(capsys):
     found = json.loads(capsys.readouterr().out)
     assert 1 <= found["sweet_spot_output_tokens"] <= 2048 - 512
     assert found["sweet_spot_tokens_per_j"] >= found["tokens_per_j"]
+    low, high = found["sweet_spot_low_tokens_per_j"], found["sweet_spot_high_tokens_per_j"]
+    assert low < found["sweet_spot_tokens_per_j"] < high
 
 
 def test_engine_and_settings_of_the_board_are_asked_and_said(capsys):

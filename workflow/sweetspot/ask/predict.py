@@ -102,6 +102,16 @@ class Prediction(Bounds):
         """Efficiency there."""
         return self._sweet_spot[1]
 
+    @property
+    def sweet_spot_low_tokens_per_j(self) -> float:
+        """The lowest efficiency that a measurement there is expected to have."""
+        return self.sweet_spot_tokens_per_j * self.energy_per_token_j / self.energy_per_token_high_j
+
+    @property
+    def sweet_spot_high_tokens_per_j(self) -> float:
+        """The highest one; of the length itself no interval is known."""
+        return self.sweet_spot_tokens_per_j * self.energy_per_token_j / self.energy_per_token_low_j
+
     @cached_property
     def _sweet_spot(self) -> tuple[int, float]:
         best = _best_length(self.workload, self.max_seq_len - self.input_tokens)

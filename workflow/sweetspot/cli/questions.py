@@ -112,6 +112,9 @@ def _predict(arguments: argparse.Namespace) -> None:
     lines = (*_LINES, *(_SWEET_SPOT if arguments.sweet_spot else ()))
     values = answer.values() | {name: getattr(answer, name) for name, _, _ in lines}
     if arguments.json:
+        if arguments.sweet_spot:
+            ends = ("sweet_spot_low_tokens_per_j", "sweet_spot_high_tokens_per_j")
+            values |= {name: getattr(answer, name) for name in ends}
         print(json.dumps(values))
         return
     print(
