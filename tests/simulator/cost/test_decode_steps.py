@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, largest
+from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Pace, largest
 
 # Binary fractions: every sum is exact, so that ties of several lines are ties.
 values = st.integers(1, 4000).map(lambda n: n / 16)
@@ -23,7 +23,8 @@ steps_of = st.sampled_from([0, 1, 7, 64])  # by how much the context grows with 
 
 def laid_out(found, context, growth, most):
     """Return the steps of these lines; of each, the clock's share is its place among them."""
-    pieces = largest([(line, Line(float(k), 0.0), k == 0) for k, line in enumerate(found)])
+    paces = list(Pace)
+    pieces = largest([(line, Line(float(k), 0.0), paces[k % 3]) for k, line in enumerate(found)])
     return DecodeSteps(pieces, context, growth, most)
 
 
@@ -44,9 +45,9 @@ def test_fewer_steps_are_the_first_of_them(found, context, growth, most, data):
     count = data.draw(st.integers(1, most))
     steps = laid_out(found, context, growth, most)
     assert steps.duration_s(count) == sum(durations(found, context, growth, count))
-    for begin, end, time_s, share, by_host in steps.within(count):
+    for begin, end, time_s, share, pace in steps.within(count):
         line = found[int(share.first)]
-        assert (share.growth, by_host) == (0, share.first == 0)
+        assert (share.growth, pace) == (0, list(Pace)[int(share.first) % 3])
         for j in range(begin, end):
             assert time_s.at(j) == line.at(context + growth * j)
 

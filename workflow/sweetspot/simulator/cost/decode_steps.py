@@ -1,6 +1,7 @@
 """Steps of decode in closed form: how long some of them take, and how many a wait is long."""
 
 from collections.abc import Sequence
+from enum import Enum
 from math import ceil, inf, sqrt
 from typing import NamedTuple
 
@@ -31,11 +32,21 @@ class Line(NamedTuple):
 
     def sum_of_product(self, other: "Line", begin: int, end: int) -> float:
         """Return the sum of both lines' product over begin .. end-1."""
+        if not self.growth:
+            return self.first * other.sum(begin, end)
         squares = (_squares(end) - _squares(begin)) * self.growth * other.growth
         mixed = Line(
             self.first * other.first, self.first * other.growth + self.growth * other.first
         )
         return mixed.sum(begin, end) + squares
+
+
+class Pace(Enum):
+    """What sets the pace of a step."""
+
+    CLOCK = "the highest clock"
+    LIMIT = "the power limit"
+    HOST = "the host"
 
 
 class Piece(NamedTuple):
@@ -45,13 +56,13 @@ class Piece(NamedTuple):
         begin: the context.
         time_s: what a step takes.
         share: the mean clock, as a share of the highest.
-        by_host: whether the host sets the pace.
+        pace: what sets it.
     """
 
     begin: float
     time_s: Line
     share: Line
-    by_host: bool
+    pace: Pace
 
 
 class Part(NamedTuple):
@@ -61,14 +72,14 @@ class Part(NamedTuple):
     end: int
     time_s: Line
     share: Line
-    by_host: bool
+    pace: Pace
 
 
-def largest(lines: Sequence[tuple[Line, Line, bool]]) -> list[Piece]:
+def largest(lines: Sequence[tuple[Line, Line, Pace]]) -> list[Piece]:
     """Return where each line of time is the largest of all, from a context of 0 on.
 
     Args:
-        lines: time, clock's share, and whether it is the host's; none of them falls.
+        lines: time, clock's share, and what sets the pace where it is the largest; none falls.
     """
     lines = sorted(lines, key=lambda line: line[0])
     # the largest at 0; of those that start alike the steepest
@@ -110,20 +121,27 @@ class DecodeSteps:
                     Line(line.at(context), line.growth * growth)
                     for line in (piece.time_s, piece.share)
                 )
-                self.parts.append(Part(done, end, time_s, share, piece.by_host))
+                self.parts.append(Part(done, end, time_s, share, piece.pace))
                 done = end
             if done == most:
                 break
 
     def within(self, count: int) -> list[Part]:
         """Return the parts that the first `count` steps have."""
+        if count == self.parts[-1].end:
+            return self.parts
         return [
             part._replace(end=min(part.end, count)) for part in self.parts if part.begin < count
         ]
 
     def duration_s(self, count: int) -> float:
         """Return how long the first `count` steps take."""
-        return sum(part.time_s.sum(part.begin, part.end) for part in self.within(count))
+        total_s = 0.0
+        for begin, end, time_s, _, _ in self.parts:
+            if begin >= count:
+                break
+            total_s += time_s.sum(begin, min(count, end))
+        return total_s
 
     def until(self, wait_s: float, most: int) -> int:
         """Return the fewest steps that take at least `wait_s`.

@@ -17,7 +17,7 @@ from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.clocks import clocks, headroom_w, waiting_power_w
-from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Piece, largest
+from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Pace, Piece, largest
 from sweetspot.simulator.cost.roofline import at_clocks
 from sweetspot.simulator.cost.work import FloatArray, work
 from sweetspot.simulator.deployment.deployment import Deployment
@@ -156,18 +156,18 @@ class StepCosts:
             Line(terms.decode[decodes] + terms.per_context * context, terms.per_context * growth)
             for terms in self._clocks[0]
         )
-        duration_s = full_clock_s = waited_s = 0.0
-        dynamic_j = top_j.sum(0, count)
-        for begin, end, time_s, share, by_host in steps.within(count):
+        duration_s = full_clock_s = dynamic_j = waited_s = 0.0
+        for begin, end, time_s, share, pace in steps.within(count):
             taken_s = time_s.sum(begin, end)
             duration_s += taken_s
             full_clock_s += share.sum_of_product(time_s, begin, end)
-            over_j = Line(
-                top_j.first - self._limit_w * time_s.first,
-                top_j.growth - self._limit_w * time_s.growth,
-            )
-            dynamic_j -= over_j.sum_of_positive_part(begin, end)
-            if by_host:
+            if pace is Pace.LIMIT:
+                dynamic_j += self._limit_w * taken_s
+                continue
+            dynamic_j += top_j.sum(begin, end)
+            if pace is Pace.HOST:
+                over_j = Line(top_j.first - self._limit_w * time_s.first, top_j.growth)
+                dynamic_j -= over_j.sum_of_positive_part(begin, end)
                 waited_s += taken_s - top_s.sum(begin, end)
         if not self._ahead:
             waited_s = count * self._host_s(decodes)
@@ -187,7 +187,7 @@ class StepCosts:
         over = [
             Line(j.first - limit_w * s.first, j.growth - limit_w * s.growth) for s, j in by_clock
         ]
-        lines = [(by_clock[0][0], Line(self._shares[0], 0.0), False)]
+        lines = [(by_clock[0][0], Line(self._shares[0], 0.0), Pace.CLOCK)]
         for k in range(len(by_clock) - 1):
             (upper, _), (lower, _) = by_clock[k], by_clock[k + 1]
             saved_j = max(over[k].first - over[k + 1].first, np.finfo(np.float64).tiny)
@@ -196,13 +196,13 @@ class StepCosts:
                 (
                     _along(upper, slower / saved_j, over[k]),
                     _along(Line(self._shares[k], 0.0), lower_share / saved_j, over[k]),
-                    False,
+                    Pace.LIMIT,
                 )
             )
         lowest = Line(self._shares[-1], 0.0)
-        lines.append((_along(by_clock[-1][0], 1 / self._lowest_w, over[-1]), lowest, False))
+        lines.append((_along(by_clock[-1][0], 1 / self._lowest_w, over[-1]), lowest, Pace.LIMIT))
         if self._ahead:
-            lines.append((Line(self._host_s(decodes), 0.0), Line(self._shares[0], 0.0), True))
+            lines.append((Line(self._host_s(decodes), 0.0), Line(self._shares[0], 0.0), Pace.HOST))
         return largest(lines)
 
 
