@@ -1,5 +1,7 @@
 """How fast attention's kernels are, by the shape of a model's heads."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
@@ -7,44 +9,44 @@ from sweetspot.simulator.constants.kernels import KernelConstants
 from sweetspot.simulator.cost.work import FloatArray, Work
 
 
-def prompt_efficiency(work: Work, kernels: KernelConstants) -> FloatArray:
+def prompt_efficiency(work: Work, kernels: KernelConstants) -> FloatArray | float:
     """Return the share of peak 16-bit FLOP/s that attention of long prompts reaches."""
-    dims, place = np.unique(work.head_dim, return_inverse=True)
-    by_dim = np.array(
-        [
-            [kernels.prompt_efficiency_of(int(dim), fp8=fp8) for dim in dims]
-            for fp8 in (False, bool(kernels.fp8_prompt_efficiency))
-        ]
+    has_fp8 = bool(kernels.fp8_prompt_efficiency)
+    return _by_kind(
+        lambda dim, fp8: kernels.prompt_efficiency_of(int(dim), fp8=has_fp8 and fp8 > 0),
+        work.head_dim,
+        work.fp8_attention,
     )
-    found: FloatArray = np.where(work.fp8_attention > 0, by_dim[1][place], by_dim[0][place])
-    return found
 
 
-def decode_head_s(work: Work, kernels: KernelConstants) -> FloatArray:
+def decode_head_s(work: Work, kernels: KernelConstants) -> FloatArray | float:
     """Return what decode attention takes for each KV head of a request, whatever its cache."""
-    shared, fp8 = work.queries_per_kv_head > 1, work.fp8_kv > 0
-    found = np.zeros(shared.shape)
-    for is_shared in (False, True):
-        for is_fp8 in (False, True):
-            each_s = kernels.decode_pair_of(shared=is_shared, fp8=is_fp8)
-            found = np.where((shared == is_shared) & (fp8 == is_fp8), each_s, found)
-    return found
+    return _by_kind(
+        lambda queries, fp8: kernels.decode_pair_of(shared=queries > 1, fp8=fp8 > 0),
+        work.queries_per_kv_head,
+        work.fp8_kv,
+    )
 
 
-def kv_seconds_per_byte(work: Work, gpu: Gpu, kernels: KernelConstants) -> FloatArray:
+def kv_seconds_per_byte(work: Work, gpu: Gpu, kernels: KernelConstants) -> FloatArray | float:
     """Return what a byte of KV cache takes in decode attention, in s.
 
     A cache in FP8, of one byte an element, is also limited in elements per second.
     """
     reached = gpu.bandwidth_bytes_per_s * kernels.kv_bandwidth_efficiency
-    from_memory = (1 + (kernels.wide_head_penalty - 1) * work.wide_heads) / reached
-    if not work.fp8_kv.any():
-        return from_memory
-    shared, wide = work.queries_per_kv_head > 1, work.wide_heads > 0
-    slowest = np.zeros(shared.shape)
-    for is_shared in (False, True):
-        for is_wide in (False, True):
-            ceiling = kernels.fp8_kv_ceiling_of(shared=is_shared, wide=is_wide)
-            slowest = np.where((shared == is_shared) & (wide == is_wide), 1 / ceiling, slowest)
-    seconds: FloatArray = np.where(work.fp8_kv > 0, np.maximum(from_memory, slowest), from_memory)
-    return seconds
+
+    def seconds(queries: float, wide: float, fp8: float) -> float:
+        from_memory = (1 + (kernels.wide_head_penalty - 1) * wide) / reached
+        ceiling = kernels.fp8_kv_ceiling_of(shared=queries > 1, wide=wide > 0)
+        return max(from_memory, 1 / ceiling) if fp8 > 0 else from_memory
+
+    return _by_kind(seconds, work.queries_per_kv_head, work.wide_heads, work.fp8_kv)
+
+
+def _by_kind(law: Callable[..., float], *columns: FloatArray) -> FloatArray | float:
+    """Return what a law says of each segment; one number where all have the same kind of heads."""
+    if all((column == column[0]).all() for column in columns):
+        return law(*(column[0] for column in columns))
+    kinds, place = np.unique(np.stack(columns), axis=1, return_inverse=True)
+    found: FloatArray = np.array([law(*kind) for kind in kinds.T])[place.ravel()]
+    return found

@@ -1,5 +1,6 @@
 """How long an iteration takes and how many joules it costs, solved together at the power limit."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -97,7 +98,8 @@ def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """
     limit_w = headroom_w(gpu, constants.board, gpu.clock_share)
     waiting_w = waiting_power_w(constants.board, gpu.clock_share)
-    top = at_clocks(work, gpu, constants, gpu.clock_share)
+    at = at_clocks(work, gpu, constants)
+    top = at(gpu.clock_share)
     host = host_s(work, constants)
     ahead = bool(constants.engine.host_ahead)
     count = work.iterations
@@ -118,7 +120,10 @@ def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     places = np.flatnonzero(bent)
     if not places.size:
         return found
-    exact = _bent(work.only(places), gpu, constants)
+    if 2 * places.size > count.size:
+        return _bent(work, at, gpu, constants)
+    bent_work = work.only(places)
+    exact = _bent(bent_work, at_clocks(bent_work, gpu, constants), gpu, constants)
     return Cost(
         *(placed(getattr(exact, f.name), places, getattr(found, f.name)) for f in fields(Cost))
     )
@@ -163,7 +168,7 @@ def _over_clocks(values: Any) -> Any:
     return mapped(lambda each: each.sum(axis=0) if each.ndim > 1 else each, values)
 
 
-def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
+def _bent(work: Work, at: Callable[[Any], AtClock], gpu: Gpu, constants: Constants) -> Cost:
     """Return what `cost` does, where one clock is not all there is to it.
 
     What an iteration draws beyond the limit grows with j alike at every clock, and is less at a
@@ -171,7 +176,7 @@ def _bent(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     """
     shares = clocks(gpu)
     limit_w, lowest_w = (headroom_w(gpu, constants.board, shares[k]) for k in (0, -1))
-    rungs = at_clocks(work, gpu, constants, np.array(shares)[:, np.newaxis])
+    rungs = at(np.array(shares)[:, np.newaxis])
     over, count = rungs.excess_j(limit_w), work.iterations
     edge, falls = edges(over, count), value_of(over.growth) < 0
 
@@ -228,8 +233,8 @@ def host_s(work: Work, constants: Constants) -> FloatArray:
     return seconds
 
 
-def at_clocks(work: Work, gpu: Gpu, constants: Constants, share: Any) -> AtClock:
-    """Return what iterations take at a clock, or at several: shares of the highest, (clocks, 1).
+def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtClock]:
+    """Return what says what iterations take at a clock, or at several, a share or (clocks, 1).
 
     What decode attention takes, all that grows with j, is the same at each of them, waiting power
     included, and hangs on the highest allowed one only: it waits for memory. Did it fall with the
@@ -284,19 +289,22 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants, share: Any) -> AtClock
     growth_j = kv_byte_j * work.kv_bytes_growth + decode_flop_j * work.decode_flops_growth
     highest_w = waiting_power_w(b, gpu.clock_share)
 
-    computing_s = (
-        _overlap(linear_s / share, linear_memory_s, k.overlap_norm)
-        + _overlap(head_s / share, head_memory_s, k.overlap_norm)
-        + prompt_s / share
-    )
-    other_s = computing_s + rest_s
-    dynamic_j = (
-        voltage_squared(b, share) * flops_j
-        + on_die(b, share) * bytes_j
-        + rest_j
-        - (highest_w - waiting_power_w(b, share)) * other_s
-    )
-    return AtClock(share, Line(other_s + kv_s, growth_s), Line(dynamic_j, growth_j))
+    def at(share: Any) -> AtClock:
+        computing_s = (
+            _overlap(linear_s / share, linear_memory_s, k.overlap_norm)
+            + _overlap(head_s / share, head_memory_s, k.overlap_norm)
+            + prompt_s / share
+        )
+        other_s = computing_s + rest_s
+        dynamic_j = (
+            voltage_squared(b, share) * flops_j
+            + on_die(b, share) * bytes_j
+            + rest_j
+            - (highest_w - waiting_power_w(b, share)) * other_s
+        )
+        return AtClock(share, Line(other_s + kv_s, growth_s), Line(dynamic_j, growth_j))
+
+    return at
 
 
 def _overlap(compute_s: FloatArray, memory_s: FloatArray, norm: float) -> FloatArray:
