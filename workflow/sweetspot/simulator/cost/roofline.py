@@ -281,6 +281,7 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtC
     bytes_j = b.byte_energy_j * (linear_bytes + work.logit_weight_bytes + moved_bytes)
     rest_j = (
         kv_byte_j * work.kv_bytes
+        + e.weight_byte_energy_j * work.weight_bytes
         + decode_flop_j * work.decode_flops
         + e.request_energy_j * work.prompts_finished
         + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
