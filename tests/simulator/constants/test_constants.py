@@ -11,6 +11,7 @@ from sweetspot.simulator.constants.constants import (
     ENGINE,
     FITTED,
     METADATA,
+    OTHER_BYTE_ENERGY_J,
     scales,
     stated_on,
     transfer,
@@ -92,7 +93,7 @@ def test_transfer_keeps_the_share_of_the_limit_that_each_load_draws(gpu_id, boar
         lambda c, g: c.flop_energy_j * g.fp16_flops / g.power_limit_w,
     ):
         assert loads(found, target) == pytest.approx(loads(before, board), rel=1e-12)
-    assert found.byte_energy_j == METADATA["byte_energy_j"]["stated"]
+    assert found.byte_energy_j == OTHER_BYTE_ENERGY_J
     moved = {"idle_power_w", "active_power_w", "flop_energy_j", "byte_energy_j"}
     kept = {name: getattr(before, name) for name in BOARD if name not in moved}
     assert {name: getattr(found, name) for name in kept} == kept

@@ -447,6 +447,7 @@ def test_decode_step_by_hand(board, constants):
         plain.board.active_power_w * duration_s
         + plain.board.flop_energy_j * flops
         + plain.board.byte_energy_j * streamed
+        + plain.engine.weight_byte_energy_j * 2 * LLAMA.linear_weights
         + plain.board.kv_byte_energy_j * kv_bytes
     )
     assert energy_j == pytest.approx(expected_j, rel=1e-9)
@@ -468,6 +469,7 @@ def test_gemm_at_a_clock_by_hand(board, constants):
         waiting_power_w(b, 0.5) * found.duration_s[0]
         + voltage_squared(b, 0.5) * b.flop_energy_j * flops
         + on_die(b, 0.5) * b.byte_energy_j * weight_bytes
+        + constants.engine.weight_byte_energy_j * weight_bytes
     )
     assert found.energy_j[0] == pytest.approx(expected_j)
     assert found.full_clock_s[0] == pytest.approx(0.5 * found.duration_s[0])
