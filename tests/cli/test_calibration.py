@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-from dataclasses import asdict
 from itertools import product
 from pathlib import Path
 
@@ -13,8 +12,7 @@ import pytest
 
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
-from sweetspot.config import Experiment, Limits
-from sweetspot.plan.plan import plan
+from sweetspot.config import Limits
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import (
     engine_traits,
@@ -180,19 +178,19 @@ def test_simulated_cells_are_refused_unless_asked_for(capsys, cells, tmp_path):
 
 
 def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, monkeypatch):
-    """Its cells are those of `make paper`."""
+    """Its cells are of three models, nine pairs of lengths and two batch limits."""
     monkeypatch.chdir(tmp_path)
     board = gpu("h100-sxm")
-    planned = [cell for block in plan(Experiment()).blocks for cell in block.cells]
-    table = pd.DataFrame([asdict(cell) for cell in planned]).assign(
-        engine="simulator", gpu=board.id, status="ok", simulated=True
-    )
+    table = pd.DataFrame(
+        product(("llama-3.2-1b", "opt-2.7b", "gemma-2-2b"), (64, 1024), LENGTHS, LENGTHS),
+        columns=["model", "max_batch_size", "input_tokens", "output_tokens"],
+    ).assign(requests=1000, engine="simulator", gpu=board.id, status="ok", simulated=True)
     runs = lay_out(table, deployments_of(table, board, Limits()))
     energy_j, duration_s, _ = runs.taken(board, load_calibration(board).constants)
-    run = tmp_path / "results" / "paper-simulated"
+    run = tmp_path / "results" / "small"
     run.mkdir(parents=True)
     table.assign(energy_j=energy_j, duration_s=duration_s).to_csv(run / "cells.csv", index=False)
-    block = PAGE.partition("$ sweetspot calibrate --cells results/paper-simulated")
+    block = PAGE.partition("$ sweetspot calibrate --cells results/small")
     command, shown = "".join(block[1:]).removeprefix("$ ").partition("```")[0].split("\n", 1)
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out == shown
