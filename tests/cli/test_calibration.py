@@ -13,6 +13,7 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Limits
+from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import (
     engine_traits,
@@ -24,6 +25,13 @@ from sweetspot.simulator.constants.constants import stated_on
 LENGTHS = (64, 512, 2048)
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(autouse=True)
+def _one_start(request, monkeypatch):
+    """Searches from one start, where nothing is said of what they find."""
+    if "simulators_page" not in request.node.name:
+        monkeypatch.setattr(fit, "OTHER_STARTS", 0)
 
 
 @pytest.fixture
@@ -146,8 +154,8 @@ def test_fit_with_more_than_a_third_of_its_constants_at_bounds_is_not_written(
 ):
     vllm = shipped_engine("vllm")
     found = vllm.model_copy(update={"at_bound": vllm.fitted[:at_bound]})
-    fit = "sweetspot.simulator.calibration.to_cells.calibrate_to_cells"
-    monkeypatch.setattr(fit, lambda *_, **__: found)
+    function = "sweetspot.simulator.calibration.to_cells.calibrate_to_cells"
+    monkeypatch.setattr(function, lambda *_, **__: found)
     out = tmp_path / "mine.json"
     options = ["--cells", str(cells), "--gpu", "h100-sxm", "--engine-out", str(out)]
     if written:
@@ -221,7 +229,7 @@ def test_bad_question_is_answered_in_one_line(
 
 
 def test_place_that_cannot_be_written_is_refused_before_the_fit(capsys, monkeypatch, tmp_path):
-    fit = "sweetspot.simulator.calibration.to_published.calibrate_to_published"
-    monkeypatch.setattr(fit, lambda: pytest.fail("fitted first"))
+    function = "sweetspot.simulator.calibration.to_published.calibrate_to_published"
+    monkeypatch.setattr(function, lambda: pytest.fail("fitted first"))
     (tmp_path / "file").touch()
     assert "cannot write" in refused(capsys, "--out", tmp_path / "file" / "x")

@@ -25,7 +25,7 @@ PUBLISHED = {checks.name_of(test): test for test in checks.TESTS}
 MEASURED = dict(measured_tests(read_measured(ROOT / "data" / "h200-vllm")))
 # Many fits: `make accuracy` makes these rows, and tests here what they are made of.
 MANY_FITS = (
-    *("leave-one-model-out", "from-each-model", "from-every-three"),
+    *("leave-one-model-out", "from-three-models", "from-each-model", "from-every-three"),
     *("measured-h200-vllm-other-cells", "measured-h200-vllm-other-models"),
 )
 FEW = ("llama-3.1-8b", "opt-2.7b", "gemma-2-2b", "llama-3.2-1b")

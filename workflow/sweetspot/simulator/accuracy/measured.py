@@ -21,12 +21,12 @@ from sweetspot.simulator.calibration.to_cells import (
 )
 from sweetspot.simulator.constants.calibration_file import shipped_boards
 from sweetspot.simulator.constants.constants import (
+    LIMIT_SHARE,
     REFERENCE_GPU,
     Constants,
     stated_on,
     transfer,
 )
-from sweetspot.simulator.cost.clocks import LIMIT_SHARE
 from sweetspot.simulator.cost.work import FloatArray
 
 RECORDS = "records.jsonl"

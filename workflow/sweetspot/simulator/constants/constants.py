@@ -256,6 +256,9 @@ class Constants:
         )
 
 
+# Boards at their limit of 700 W read 690 to 693 W (H200 kernel power tables of AIConfigurator's
+# repository; H100 of ML.ENERGY v3).
+LIMIT_SHARE = 0.988
 REFERENCE_GPU = "h100-sxm"
 """The GPU of the bounds and stated values."""
 

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import ceil
 from pathlib import Path
 from typing import Any, Self
 
@@ -23,7 +24,7 @@ from sweetspot.simulator.constants.calibration_file import (
     engine_traits,
     load_calibration,
 )
-from sweetspot.simulator.constants.constants import Constants
+from sweetspot.simulator.constants.constants import LIMIT_SHARE, Constants
 from sweetspot.simulator.constants.intervals import Intervals
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
 from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
@@ -61,10 +62,11 @@ class Deployment:
         """Refuse what cannot be served."""
         object.__setattr__(self, "traits", honoured(self.traits, self.model))
         waiting_w = self.constants.board.active_power_w
-        if self.gpu.power_limit_w <= waiting_w:
+        if LIMIT_SHARE * self.gpu.power_limit_w <= waiting_w:
             raise InputError(
-                f"power_limit_w must be above the {waiting_w:g} W that {self.gpu.id} draws with"
-                f" clocks up and nothing to do, not {self.gpu.power_limit_w:g}; raise it"
+                f"power_limit_w must be above {ceil(waiting_w / LIMIT_SHARE)}, not"
+                f" {self.gpu.power_limit_w:g}: {self.gpu.id} draws {waiting_w:g} W with clocks up"
+                " and nothing to do; raise it"
             )
         require_fit(self.part, self.gpu, self.limits.max_num_tokens, self.limits.max_batch_size)
 
