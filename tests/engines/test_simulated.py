@@ -165,7 +165,7 @@ def test_engine_and_settings_of_the_experiment_reach_the_session(small_experimen
     [
         ({"simulator": {"engine": "vlm"}}, "unknown engine 'vlm'; did you mean 'vllm'?"),
         ({"gpu_settings": {"power_limit_w": 800}}, "power_limit_w must be at most the 700 W"),
-        ({"gpu_settings": {"power_limit_w": 120}}, "power_limit_w must be above the 126 W that"),
+        ({"gpu_settings": {"power_limit_w": 120}}, "power_limit_w must be above 128, not 120"),
         ({"gpu_settings": {"clock_mhz": 100}}, "clock_mhz must be from 198 to 1980 MHz"),
     ],
 )
