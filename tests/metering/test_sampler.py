@@ -167,7 +167,8 @@ def test_slow_looks_leave_gaps_and_no_pile(meter_run):
 @pytest.mark.parametrize(
     ("board", "message"),
     [
-        (VirtualBoard(250.0, lost_at_s=105), "broke off: NVML cannot read .*GPU is lost"),
+        # by the sampler, or on a busy machine by the last look
+        (VirtualBoard(250.0, lost_at_s=105), "NVML cannot read .*GPU is lost"),
         (VirtualBoard(250.0, lost_at_s=99), "NVML cannot read .*GPU is lost"),
         (VirtualBoard(250.0, lost_at_s=112), "NVML cannot read .*GPU is lost"),
         (VirtualBoard(math.nan), "reports no power"),
