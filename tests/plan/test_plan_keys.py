@@ -215,6 +215,7 @@ def test_records_from_before_precision_and_traits_could_be_chosen_keep_their_key
     said = plan(small_experiment()).blocks[0].settings.json
     assert "precision" not in said
     assert "traits" not in said
+    assert "noise" not in said
     assert "sliding_windows" not in said
     assert "nvlink" not in said
     assert "pcie" not in said

@@ -3,6 +3,7 @@
 from sweetspot.config.engines import (
     Container,
     NodeSettings,
+    Noise,
     Simulator,
     TensorRtLlm,
     Transformers,
@@ -55,6 +56,7 @@ __all__ = [
     "Measure",
     "Metering",
     "NodeSettings",
+    "Noise",
     "Precision",
     "Section",
     "Simulator",

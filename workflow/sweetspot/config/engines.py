@@ -6,9 +6,21 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from sweetspot.config.sections import ChosenTraits, Natural, Section
+from sweetspot.config.sections import ChosenTraits, Natural, Section, Seed
 
 Weights = Literal["checkpoint", "random"]
+
+
+class Noise(Section):
+    """What simulated measurements scatter by.
+
+    Attributes:
+        deviation: relative standard deviation of a cell's energy.
+        seed: another one draws other numbers.
+    """
+
+    deviation: float
+    seed: int = 0
 
 
 class Simulator(ChosenTraits):
@@ -25,6 +37,20 @@ class Simulator(ChosenTraits):
         description="Calibration file of the GPU, of the engine, or of both. Left out: those that "
         "ship; for a GPU without one, the constants of `h100-sxm`, scaled by data sheet.",
     )
+    noise: float | None = Field(
+        default=None,
+        gt=0,
+        le=0.5,
+        description="Relative standard deviation of noise on the energy of simulated cells: the "
+        "power trace of each cell and repeat is multiplied by a number drawn for it (log-normal, "
+        "median 1). For studies of fits and of `measure.repeats`. Left out: none.",
+    )
+    noise_seed: Seed = Field(default=0, description="Another seed draws other noise.")
+
+    @property
+    def drawn(self) -> Noise | None:
+        """The noise in force."""
+        return None if self.noise is None else Noise(deviation=self.noise, seed=self.noise_seed)
 
 
 class TensorRtLlm(Section):

@@ -1,15 +1,20 @@
 """The simulated engine: same sessions, same meter, on a virtual clock."""
 
+import hashlib
 from pathlib import Path
+
+import numpy as np
 
 from sweetspot import __version__
 from sweetspot.cells.cell import Cell
+from sweetspot.config import Noise
 from sweetspot.engines.base import Run
 from sweetspot.engines.weights.weights import quantized_remarks
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.meter import Readings
+from sweetspot.metering.trace import PowerTrace
 from sweetspot.plan.block import Settings
-from sweetspot.simulator.run import Simulation, simulate
+from sweetspot.simulator.run import simulate
 
 
 class VirtualMeter:
@@ -17,15 +22,15 @@ class VirtualMeter:
 
     def __init__(self) -> None:
         """Begin with nothing seen."""
-        self._last: Simulation | None = None
+        self._last: PowerTrace | None = None
 
     def start(self, spool: Path | None = None) -> None:
         """Forget the last run; a simulated trace needs no spool."""
         self._last = None
 
-    def record(self, simulation: Simulation) -> None:
+    def record(self, trace: PowerTrace) -> None:
         """Take over the trace of a run; called by the session."""
-        self._last = simulation
+        self._last = trace
 
     def stop(self) -> Readings:
         """Return the trace of the run since start.
@@ -35,7 +40,7 @@ class VirtualMeter:
         """
         if self._last is None:
             raise MeterError("nothing was simulated between start and stop of the meter")
-        return Readings(trace=self._last.trace)
+        return Readings(trace=self._last)
 
 
 class SimulatorSession:
@@ -51,6 +56,7 @@ class SimulatorSession:
             raise EngineError("the simulator needs a calibration; plan the block with one")
         self.meter = VirtualMeter()
         self._deployment = settings.deployment
+        self._noise = settings.noise
         self._remarks = quantized_remarks(settings.model)
 
     def run(self, cell: Cell) -> Run:
@@ -61,7 +67,11 @@ class SimulatorSession:
             input_tokens=cell.input_tokens,
             output_tokens=cell.output_tokens,
         )
-        self.meter.record(simulation)
+        trace = simulation.trace
+        if self._noise:
+            power_w = trace.power_w * noise_factor(self._noise, cell)
+            trace = PowerTrace(t_s=trace.t_s, power_w=power_w)
+        self.meter.record(trace)
         return Run(
             start_s=0.0,
             end_s=simulation.duration_s,
@@ -86,3 +96,14 @@ class SimulatorEngine:
     def load(self, settings: Settings) -> SimulatorSession:
         """Return a session for a model on a GPU."""
         return SimulatorSession(settings)
+
+
+def noise_factor(noise: Noise, cell: Cell) -> float:
+    """Return what a cell's power is multiplied by: the same whenever, and with whatever, it runs.
+
+    Log-normal with median 1, so that noise moves no energy below zero and the relative errors, by
+    their logarithm, are those that a fit with relative weights supposes.
+    """
+    drawn = hashlib.sha256(f"{noise.seed} {cell.id}".encode()).digest()
+    normal = np.random.default_rng(int.from_bytes(drawn)).standard_normal()
+    return float(np.exp(np.sqrt(np.log1p(noise.deviation**2)) * normal))

@@ -121,6 +121,7 @@ def _measure_cell(
         "max_batch_size": cell.max_batch_size,
         "repeat": cell.repeat,
         "simulated": engine.simulated,
+        "noise": settings.noise.deviation if settings.noise else None,
         "beyond_native_context": (
             cell.input_tokens + cell.output_tokens > settings.model.max_positions
         ),

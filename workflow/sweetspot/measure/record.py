@@ -39,6 +39,11 @@ class CellRecord(BaseModel):
     )
     reason: str = Field(default="", description="Why the cell is not ok, in one line.")
     simulated: bool = Field(description="Whether a simulator gave the numbers.")
+    noise: FiniteFloat | None = Field(
+        default=None,
+        description="Of simulated cells with noise (`simulator.noise`): its relative standard"
+        " deviation.",
+    )
     remarks: str = Field(
         default="", description="What a reader of the numbers should know, joined by `; `."
     )

@@ -11,7 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Dataset, Limits, Metering, Precision, Traits
+from sweetspot.config import Dataset, Limits, Metering, Noise, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
 from sweetspot.simulator.constants.calibration_file import (
@@ -40,7 +40,7 @@ class Settings:
     `limits` are those of this block: its max_batch_size is that of its cells. `calibration` holds
     the simulator's constants; None for engines that measure. Theirs alone are `engine_version`,
     `options` (the rest of their section of the experiment) and `metering`; `precision` other than
-    the model's, and `traits` other than the paper's, are the simulator's.
+    the model's, `traits` other than the paper's, and `noise` are the simulator's.
     """
 
     engine: str
@@ -54,6 +54,7 @@ class Settings:
     metering: Metering | None = None
     precision: Precision = MODEL_PRECISION
     traits: Traits = PAPER_TRAITS
+    noise: Noise | None = None
     protocol: int = PROTOCOL
 
     @property
@@ -86,8 +87,9 @@ class Settings:
 
         That is where a GPU's numbers were read, its links where it runs alone, its highest clock,
         settings where there are none, in what a model is as any dense one in 16 bits, the version
-        of the engine whose constants were taken, and precision and traits where they are the
-        model's and the paper's: records from before these could be chosen keep their keys.
+        of the engine whose constants were taken, precision and traits where they are the model's
+        and the paper's, and noise where there is none: records from before these could be chosen
+        keep their keys.
         """
         return self._json({"engine_version"})
 
@@ -110,6 +112,8 @@ class Settings:
             left_out["precision"] = True
         if self.traits == PAPER_TRAITS:
             left_out["traits"] = True
+        if self.noise is None:
+            left_out["noise"] = True
         return _adapter().dump_json(self, exclude=left_out).decode()
 
 

@@ -88,6 +88,7 @@ def plan(experiment: Experiment) -> Plan:
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
             traits=honoured(traits, architecture),
+            noise=None if section else experiment.simulator.drawn,
         )
         _ = settings.deployment  # what cannot be served is refused before any job
         blocks.append(
