@@ -11,7 +11,13 @@ from sweetspot.config import Experiment
 from sweetspot.figures import FIGURES
 
 REPORT = Path(__file__).parents[1] / "workflow" / "report"
-TABLES = ("table2_models", "table3_mape", "table4_significance", "table5_coefficients")
+TABLES = (
+    "table1_forms",
+    "table2_models",
+    "table3_mape",
+    "table4_significance",
+    "table5_coefficients",
+)
 CAPTIONS = [
     ("workflow", {}),
     ("cells", {}),
@@ -45,7 +51,7 @@ def test_caption_says_simulated_or_measured(
     stem: str, wildcards: dict[str, str], engine: str
 ) -> None:
     html = rendered(stem, wildcards, engine).lower()
-    if wildcards.get("table") == "table2_models":
+    if wildcards.get("table") in ("table1_forms", "table2_models"):
         assert "nothing here is measured or simulated" in html
     else:
         said = {word for word in ("simulated", "measured") if f"{word}</strong>" in html}

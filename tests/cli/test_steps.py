@@ -47,7 +47,7 @@ def run(experiment, tmp_path_factory):
     for step in (
         ["cells", "--experiment", text, "--out", cells, *files],
         ["fit", cells, "--out", fits],
-        ["compare", cells, "--fits", fits, "--out", comparison],
+        ["compare-paper", cells, "--fits", fits, "--out", comparison],
         ["figure", "figure2_output_length", cells, "--out", folder / "figures/figure2"],
         ["manifest", "--experiment", text, "--out", folder / "manifest.json", cells, comparison],
     ):
@@ -81,7 +81,14 @@ def test_cells_are_the_experiments(run, experiment):
 
 @pytest.mark.parametrize(
     "name",
-    ["table2_models", "table3_mape", "table4_significance", "table5_coefficients", "comparison"],
+    [
+        "table1_forms",
+        "table2_models",
+        "table3_mape",
+        "table4_significance",
+        "table5_coefficients",
+        "comparison",
+    ],
 )
 def test_table_is_written_in_every_format(run, name):
     code, out = table_of(run, name)
@@ -183,7 +190,7 @@ def test_unknown_table_figure_and_style_are_refused_in_one_line(capsys, run):
     "step",
     [
         ["fit", "nowhere.csv", "--out", "fits"],
-        ["compare", "nowhere.csv", "--fits", "fits", "--out", "comparison.csv"],
+        ["compare-paper", "nowhere.csv", "--fits", "fits", "--out", "comparison.csv"],
         ["figure", "figure2_output_length", "nowhere.csv", "--out", "figure"],
         ["table", "table3_mape", "--models", "opt-1.3b", "--fits", "nowhere", "--out", "table"],
         ["table", "table3_mape", "--models", "opt-1.3b", "--out", "table"],

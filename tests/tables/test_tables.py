@@ -19,6 +19,7 @@ from sweetspot.tables import (
     Table,
     comparison_table,
     make_table,
+    table1,
     table2,
     table3,
     table4,
@@ -30,7 +31,7 @@ from sweetspot.tables.table import latex, latex_escape, markdown
 
 ARCHITECTURES = [catalog_entry(model).architecture for model in model_ids()]
 MODELS = table_models(ARCHITECTURES)
-NAMES = ["table2", "table3", "table4", "table5", "comparison"]
+NAMES = ["table1", "table2", "table3", "table4", "table5", "comparison"]
 
 
 @pytest.fixture(scope="module")
@@ -54,10 +55,11 @@ def fits(cells):
 def tables(cells, fits):
     comparison = compare(cells, fits, seen=["published-table5"])
     return {
+        "table1": table1(),
         "table2": table2(MODELS),
-        "table3": table3(fits, MODELS),
+        "table3": table3(fits),
         "table4": table4(fits),
-        "table5": table5(fits, sweet_spots(cells, fits.coefficients), extremes(cells), MODELS),
+        "table5": table5(fits, sweet_spots(cells, fits.coefficients), extremes(cells)),
         "comparison": comparison_table(comparison),
     }
 
@@ -100,7 +102,7 @@ def test_latex_is_balanced_and_escaped(tables, name):
     assert len(re.findall(r"\\\\\n", body)) >= len(table.frame)
 
 
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", NAMES[2:])
 def test_simulated_is_said_in_the_caption(tables, name):
     assert "imulated" in tables[name].caption
 
@@ -112,7 +114,7 @@ def test_caption_counts_the_cells_and_names_the_load(tables, name):
 
 def test_measured_cells_are_not_called_simulated(cells):
     fits = fit_forms(cells.assign(simulated=False, engine="tensorrt-llm"))
-    assert "imulated" not in table3(fits, MODELS).caption
+    assert "imulated" not in table3(fits).caption
 
 
 def test_special_characters_are_escaped():
@@ -169,16 +171,18 @@ def test_caption_says_how_sure_simulated_energies_are(cells):
     )
     words = "energy within a factor of 1.20 (75 %, 3 models)"
     fits = fit_forms(sure)
-    assert words in table3(fits, MODELS).caption
+    assert words in table3(fits).caption
     assert words in comparison_table(compare(sure, fits)).caption
 
 
 def test_table3_says_what_was_left_out_or_not_fitted(cells):
     few = (cells["model"] == "opt-1.3b") & (cells["input_tokens"] > 64)
     broken = cells.assign(status=np.where(few, "failed", "ok"))
-    table = table3(fit_forms(broken), MODELS)
+    table = table3(fit_forms(broken))
     assert "42 failed or invalid cells are left out." in table.notes
-    assert any(note.startswith("opt-1.3b, memory_flops: not fitted, needs") for note in table.notes)
+    assert any(
+        note.startswith("OPT (1.3B), Memory and FLOPs: not fitted, needs") for note in table.notes
+    )
     row = markdown(table).splitlines()[7]
     assert row.startswith("| OPT (1.3B)")
     assert row.endswith("– |")
@@ -224,13 +228,43 @@ def test_table_from_files_has_a_model_whatever_it_is_called(cells, tmp_path, nam
     one = cells[cells["model"] == "opt-1.3b"].assign(model=name)
     one.to_csv(tmp_path / "cells.csv", index=False)
     write_fits(tmp_path / "cells.csv", tmp_path)
-    models = table_models([replace(catalog_entry("opt-1.3b").architecture, id=name)])
     for table in ("table3_mape", "table5_coefficients"):
-        assert name in set(make_table(table, models, tmp_path, None).frame["name"])
+        assert set(make_table(table, fits=tmp_path).frame["name"]) == {name}
 
 
 @pytest.mark.parametrize("content", ["", "x\n1\n"])
 def test_broken_comparison_is_refused_by_name(tmp_path, content):
     (tmp_path / "comparison.csv").write_text(content)
     with pytest.raises(InputError, match=r"comparison\.csv.*delete it"):
-        make_table("comparison", [], None, tmp_path / "comparison.csv")
+        make_table("comparison", comparison=tmp_path / "comparison.csv")
+
+
+def test_table1_has_the_forms_in_the_paper_s_order(tables):
+    rows = [line for line in markdown(tables["table1"]).splitlines() if line.startswith("| ")][1:]
+    assert [row.split(" | ")[0].strip("| ") for row in rows[-2:]] == ["FLOPs", "Memory and FLOPs"]
+    assert "b0·I/O + b1 + b2·I" in rows[3]
+    assert r"$\alpha_1$·I\textsuperscript{2}/O".replace("·", r"$\cdot$") in latex(tables["table1"])
+
+
+def test_tables_of_one_model_speak_of_that_model(cells, tmp_path):
+    cells.to_csv(tmp_path / "cells.csv", index=False)
+    write_fits(tmp_path / "cells.csv", tmp_path)
+    for name in ("table3_mape", "table4_significance", "table5_coefficients"):
+        table = make_table(name, models=["opt-2.7b"], fits=tmp_path)
+        assert "49 of OPT (2.7B), N = 1000" in table.caption
+        assert "LLM" not in table.caption
+    table = make_table("table3_mape", models=["opt-2.7b"], fits=tmp_path)
+    assert list(table.frame["name"]) == ["OPT (2.7B)"]  # no average over one
+    with pytest.raises(InputError, match=r"unknown model of the fits 'opt-2\.8b'; did you mean"):
+        make_table("table3_mape", models=["opt-2.8b"], fits=tmp_path)
+
+
+def test_tables_of_eq5_where_it_was_not_fitted_are_refused_with_the_reason(fits):
+    quality = fits.quality.assign(
+        status=np.where(fits.quality["form"] == "memory_flops", "not fitted", "ok"),
+        reason="needs at least 7 cells",
+    )
+    lacking = replace(fits, quality=quality)
+    assert table3(lacking).frame["flops"].notna().all()
+    with pytest.raises(InputError, match=r"of Eq\. 5, which needs at least 7 cells; see Table 3"):
+        table4(lacking)

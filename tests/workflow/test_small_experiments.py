@@ -39,12 +39,13 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     assert outcome.jobs == {
         "measure": 2,
         "cells": 1,
-        "table": 1,
+        "table": 2,
         "figure": 2,
         "manifest": 1,
         "all": 1,
     }
     assert set(re.findall(r"wildcards: (?:table|figure)=(\S+)", outcome.text)) == {
+        "table1_forms",
         "table2_models",
         "figure2_output_length",
         "figure4_batch",

@@ -23,7 +23,7 @@ rule fit:
         "{SWEETSPOT} fit {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
 
 
-rule compare:
+rule compare_paper:
     """Put the paper's numbers beside this run's."""
     input:
         cells=rules.cells.output,
@@ -31,8 +31,8 @@ rule compare:
     output:
         ensure(f"{RUN}/comparison.csv", non_empty=True),
     log:
-        f"{RUN}/logs/compare.log",
+        f"{RUN}/logs/compare_paper.log",
     params:
         protocol=3,
     shell:
-        "{SWEETSPOT} compare {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"
+        "{SWEETSPOT} compare-paper {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"

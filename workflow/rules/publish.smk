@@ -9,10 +9,10 @@ Config:  models, figures
 
 
 def table_input(wildcards):
-    """Return the files that a table is made of: none for the table of models."""
-    if wildcards.table == "table2_models":
+    """Return the files that a table is made of: none for those of forms and of models."""
+    if wildcards.table in ("table1_forms", "table2_models"):
         return []
-    return rules.compare.output if wildcards.table == "comparison" else FITS
+    return rules.compare_paper.output if wildcards.table == "comparison" else FITS
 
 
 def described_models(wildcards):
@@ -39,9 +39,9 @@ rule table:
     log:
         f"{RUN}/logs/tables/{{table}}.log",
     params:
-        protocol=2,
+        protocol=3,
         stem=f"{RUN}/tables/{{table}}",
-        models=MODELS,
+        models=lambda wildcards: MODELS if wildcards.table == "table2_models" else [],
         entries=described_models,
     shell:
         "{SWEETSPOT} table {wildcards.table} --models {params.models:q} --fits {RUN}/fits"
@@ -76,7 +76,7 @@ rule manifest:
     input:
         rules.cells.output,
         FITS if can_fit(CELLS) else [],
-        rules.compare.output if can_fit(CELLS) else [],
+        rules.compare_paper.output if can_fit(CELLS) else [],
         expand(
             f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
         ),

@@ -11,6 +11,7 @@ TABLES_OF_FITS = (
     "table5_coefficients",
     "comparison",
 )
+TABLE_OF_FORMS = "table1_forms"
 TABLE_OF_MODELS = "table2_models"
 
 # What Eq. 5, the form with the most terms, needs of one model at one load. It says so itself, in
@@ -25,7 +26,7 @@ def can_fit(cells: Iterable[Cell]) -> bool:
 
 def tables_of(cells: Iterable[Cell]) -> list[str]:
     """Return the names of the tables, as their files are called."""
-    return [TABLE_OF_MODELS, *(TABLES_OF_FITS if can_fit(cells) else ())]
+    return [TABLE_OF_FORMS, TABLE_OF_MODELS, *(TABLES_OF_FITS if can_fit(cells) else ())]
 
 
 def figures_of(cells: Iterable[Cell]) -> list[str]:

@@ -44,16 +44,23 @@ def add_commands(commands: Commands) -> None:
     fit.set_defaults(run=_fit)
 
     compare = commands.add_parser(
-        "compare", help="put the paper's numbers beside ours", description=_compare.__doc__
+        "compare-paper",
+        help="put the paper's numbers beside ours",
+        description=_compare_paper.__doc__,
     )
     compare.add_argument("cells", type=Path, help="cells.csv")
     compare.add_argument("--fits", type=Path, required=True, help="folder of the fits")
     compare.add_argument("--out", type=Path, required=True, help="comparison.csv")
-    compare.set_defaults(run=_compare)
+    compare.set_defaults(run=_compare_paper)
 
     table = commands.add_parser("table", help="make one of the paper's tables")
     table.add_argument("name", help="such as table3_mape")
-    table.add_argument("--models", nargs="+", required=True, help="catalog ids or config.json")
+    table.add_argument(
+        "--models",
+        nargs="*",
+        default=[],
+        help="of table2_models: catalog ids or config.json; of the fits: only these; default: all",
+    )
     table.add_argument("--fits", type=Path, help="folder of the fits")
     table.add_argument("--comparison", type=Path, help="comparison.csv")
     table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
@@ -116,7 +123,7 @@ def _fit(arguments: argparse.Namespace) -> None:
     write_fits(arguments.cells, arguments.out)
 
 
-def _compare(arguments: argparse.Namespace) -> None:
+def _compare_paper(arguments: argparse.Namespace) -> None:
     """Write one row per published number that the cells can answer."""
     from sweetspot.analysis.comparison import compare, seen_by
     from sweetspot.analysis.fits import read_fits
@@ -129,11 +136,14 @@ def _compare(arguments: argparse.Namespace) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> None:
-    from sweetspot.catalog import load_model
-    from sweetspot.tables import make_table, table_models, write_table
+    from sweetspot.tables import make_table, write_table
 
-    models = table_models([load_model(model) for model in arguments.models])
-    table = make_table(arguments.name, models, arguments.fits, arguments.comparison)
+    table = make_table(
+        arguments.name,
+        models=arguments.models,
+        fits=arguments.fits,
+        comparison=arguments.comparison,
+    )
     write_table(table, arguments.out)
 
 

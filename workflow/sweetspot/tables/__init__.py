@@ -9,12 +9,14 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.analysis.comparison import COLUMNS
-from sweetspot.analysis.fits import read_fits, read_written
+from sweetspot.analysis.fits import Fits, read_fits, read_written
 from sweetspot.analysis.sweet_spots import EXTREMES, SWEET_SPOTS
+from sweetspot.catalog import load_model
 from sweetspot.errors import InputError, unknown_name
-from sweetspot.outputs import TABLE_OF_MODELS, TABLES_OF_FITS
+from sweetspot.outputs import TABLE_OF_FORMS, TABLE_OF_MODELS, TABLES_OF_FITS
 from sweetspot.tables.comparison_table import comparison_table
 from sweetspot.tables.fit_tables import table3, table4, table5
+from sweetspot.tables.form_table import table1
 from sweetspot.tables.model_table import TableModel, table2, table_models
 from sweetspot.tables.table import Column, Table, write_table
 
@@ -23,7 +25,9 @@ __all__ = [
     "Table",
     "TableModel",
     "comparison_table",
+    "fit_table",
     "make_table",
+    "table1",
     "table2",
     "table3",
     "table4",
@@ -34,17 +38,29 @@ __all__ = [
 
 
 def make_table(
-    name: str, models: Sequence[TableModel], fits: Path | None, comparison: Path | None
+    name: str,
+    *,
+    models: Sequence[str] = (),
+    fits: Path | None = None,
+    comparison: Path | None = None,
 ) -> Table:
     """Return a table; `fits` is the folder that `sweetspot fit` wrote, `comparison` its csv.
 
+    `models` are those of Table 2, as `load_model` takes them. The tables of fits are of these
+    models only, called as their cells call them; of all where none is named.
+
     Raises:
-        InputError: there is no such table, or it needs a file that was not given or is unreadable.
+        InputError: there is no such table or model, or the table needs what was not given or is
+            unreadable.
     """
+    if name == TABLE_OF_FORMS:
+        return table1()
     if name == TABLE_OF_MODELS:
-        return table2(models)
+        if not models:
+            raise InputError(f"table {name} needs --models, such as llama-3.1-8b or a config.json")
+        return table2(table_models([load_model(model) for model in models]))
     if name not in TABLES_OF_FITS:
-        raise unknown_name("table", name, (TABLE_OF_MODELS, *TABLES_OF_FITS))
+        raise unknown_name("table", name, (TABLE_OF_FORMS, TABLE_OF_MODELS, *TABLES_OF_FITS))
     if name == "comparison":
         if comparison is None:
             raise InputError("table comparison needs --comparison comparison.csv")
@@ -52,12 +68,37 @@ def make_table(
     if fits is None:
         raise InputError(f"table {name} needs --fits, the folder that `sweetspot fit` wrote")
     found = read_fits(fits)
-    if name == "table3_mape":
-        return table3(found, models)
-    if name == "table4_significance":
-        return table4(found)
     spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
-    return table5(found, spots, _read(fits / "extremes.csv", EXTREMES), models)
+    return fit_table(name, found, spots, _read(fits / "extremes.csv", EXTREMES), models=models)
+
+
+def fit_table(
+    name: str,
+    fits: Fits,
+    sweet_spots: pd.DataFrame,
+    extremes: pd.DataFrame,
+    *,
+    models: Sequence[str] = (),
+) -> Table:
+    """Return one of Tables 3 to 5, of these models or of all.
+
+    Raises:
+        InputError: a model was not fitted.
+    """
+    for model in models:
+        if model not in set(fits.quality["model"]):
+            raise unknown_name("model of the fits", model, fits.quality["model"].unique())
+    if models:
+        fits = Fits(_of(fits.coefficients, models), _of(fits.quality, models))
+    if name == "table3_mape":
+        return table3(fits)
+    if name == "table4_significance":
+        return table4(fits)
+    return table5(fits, sweet_spots, extremes)
+
+
+def _of(frame: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
+    return frame[frame["model"].isin(list(models))]
 
 
 def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from sweetspot.catalog import Architecture, PaperRow, catalog_entry, model_ids
+from sweetspot.tables.names import in_order, printed_name, size_family
 from sweetspot.tables.table import MISSING, Column, Table, number
 
 
@@ -27,20 +28,17 @@ class TableModel:
 
 def table_models(architectures: Iterable[Architecture]) -> list[TableModel]:
     """Return the models with their printed names: the paper's in its order, then all others."""
-    models = []
-    for architecture in architectures:
-        entry = catalog_entry(architecture.id) if architecture.id in model_ids() else None
-        models.append(
-            TableModel(
-                id=architecture.id,
-                name=entry.name if entry else architecture.id,
-                family=entry.size_family if entry else "",
-                architecture=architecture,
-                paper=entry.paper if entry else None,
-            )
+    by_id = {architecture.id: architecture for architecture in architectures}
+    return [
+        TableModel(
+            id=model,
+            name=printed_name(model),
+            family=size_family(model),
+            architecture=by_id[model],
+            paper=catalog_entry(model).paper if model in model_ids() else None,
         )
-    rank = {model_id: place for place, model_id in enumerate(model_ids())}
-    return sorted(models, key=lambda model: rank.get(model.id, len(rank)))
+        for model in in_order(by_id)
+    ]
 
 
 def table2(models: Sequence[TableModel]) -> Table:

@@ -1,5 +1,6 @@
 """One table in four formats: .csv for machines, .md and .html to read, .tex for papers."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -41,6 +42,7 @@ _LATEX = str.maketrans(
         "²": r"\textsuperscript{2}",
         "⁹": r"\textsuperscript{9}",
         "·": r"$\cdot$",
+        "±": r"$\pm$",
         "×": r"$\times$",
         "–": "--",
     }
@@ -53,13 +55,11 @@ class Column:
 
     Attributes:
         text: the cell's text from its row, whose fields are attributes; MISSING where it has none.
-        latex: the title in LaTeX where escaping `title` is not enough.
         number: aligned right.
     """
 
     title: str
     text: Callable[[Any], str]
-    latex: str = ""
     number: bool = True
 
 
@@ -158,7 +158,7 @@ def latex(table: Table) -> str:
     longtable.
     """
     texts = table.texts().map(latex_escape)
-    texts.columns = pd.Index([c.latex or latex_escape(c.title) for c in table.columns])
+    texts.columns = pd.Index([latex_escape(column.title) for column in table.columns])
     body = texts.to_latex(
         index=False,
         escape=False,
@@ -179,8 +179,8 @@ def latex(table: Table) -> str:
 
 
 def latex_escape(text: str) -> str:
-    """Return text that LaTeX prints as it stands."""
-    return text.translate(_LATEX)
+    """Return text that LaTeX prints as it stands, but for alpha0 to alpha5, which get Greek."""
+    return re.sub(r"\balpha([0-5])\b", r"$\\alpha_\1$", text.translate(_LATEX))
 
 
 def _starless(text: str) -> str:

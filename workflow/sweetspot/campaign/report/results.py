@@ -20,7 +20,7 @@ from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.record import CellRecord
 from sweetspot.outputs import TABLE_OF_MODELS, figures_of, tables_of
-from sweetspot.tables import make_table, table_models
+from sweetspot.tables import make_table
 from sweetspot.tables import write_table as write_paper_table
 
 SURFACE = "figure3_surface"
@@ -39,7 +39,7 @@ def write_load(
     cells_csv, fits, comparison = out / "cells.csv", out / "fits", out / "comparison.csv"
     write_table(((record, [sweep]) for record in records), cells_csv)
     ok = [_cell(record) for record in records if record.status == "ok"]
-    tables, missing = [TABLE_OF_MODELS], ""
+    tables, missing = tables_of([]), ""
     try:
         write_fits(cells_csv, fits)
     except InputError as error:
@@ -51,9 +51,11 @@ def write_load(
         rows = compare(cells, read_fits(fits), seen=seen_by(cells))
         write_text_atomic(comparison, rows.to_csv(index=False))
     present = {record.model for record in records}
-    described = table_models(each for each in map(load_model, models) if each.id in present)
+    described = [model for model in models if load_model(model).id in present]
     for name in tables:
-        write_paper_table(make_table(name, described, fits, comparison), out / "tables" / name)
+        of = described if name == TABLE_OF_MODELS else ()
+        table = make_table(name, models=of, fits=fits, comparison=comparison)
+        write_paper_table(table, out / "tables" / name)
     figures = [name for name in figures_of(ok) if name != SURFACE or _is_whole(ok)]
     _write_figures(read_cells(cells_csv), figures, style, out / "figures")
     return missing
