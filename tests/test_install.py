@@ -102,7 +102,7 @@ def test_core_answers(core, command, said):
 
 @pytest.mark.slow
 def test_command_of_an_extra_names_it_in_one_line(core, tmp_path):
-    done = core("fit", tmp_path / "cells.csv", "--out", tmp_path / "fits")
+    done = core("fit", tmp_path / "cells.csv")
     assert (done.returncode, done.stdout) == (2, "")
     [line] = done.stderr.splitlines()
     assert line == (

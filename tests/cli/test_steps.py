@@ -46,7 +46,7 @@ def run(experiment, tmp_path_factory):
     text = experiment.model_dump_json()
     for step in (
         ["cells", "--experiment", text, "--out", cells, *files],
-        ["fit", cells, "--out", fits],
+        ["analyse", cells, "--out", fits],
         ["compare-paper", cells, "--fits", fits, "--out", comparison],
         ["figure", "figure2_output_length", cells, "--out", folder / "figures/figure2"],
         ["manifest", "--experiment", text, "--out", folder / "manifest.json", cells, comparison],
@@ -167,7 +167,7 @@ def test_too_few_cells_say_how_many_a_fit_needs(capsys, run, tmp_path):
     lines = (run / "cells.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     few = tmp_path / "cells.csv"
     few.write_text("".join(lines[:4]), encoding="utf-8")
-    message = refused(capsys, "fit", few, "--out", tmp_path / "fits")
+    message = refused(capsys, "analyse", few, "--out", tmp_path / "fits")
     assert "too few cells to fit" in message
     assert not (tmp_path / "fits").exists()
 
@@ -189,7 +189,7 @@ def test_unknown_table_figure_and_style_are_refused_in_one_line(capsys, run):
 @pytest.mark.parametrize(
     "step",
     [
-        ["fit", "nowhere.csv", "--out", "fits"],
+        ["analyse", "nowhere.csv", "--out", "fits"],
         ["compare-paper", "nowhere.csv", "--fits", "fits", "--out", "comparison.csv"],
         ["figure", "figure2_output_length", "nowhere.csv", "--out", "figure"],
         ["table", "table3_mape", "--models", "opt-1.3b", "--fits", "nowhere", "--out", "table"],
@@ -214,7 +214,7 @@ def test_folder_that_cannot_be_written_is_refused_in_one_line(capsys, run, exper
     assert measure(block, blocked) == 2
     assert str(blocked) in capsys.readouterr().err
     cells = run / "cells.csv"
-    assert "cannot write" in refused(capsys, "fit", cells, "--out", blocked)
+    assert "cannot write" in refused(capsys, "analyse", cells, "--out", blocked)
     assert "cannot write" in refused(
         capsys,
         *("manifest", "--experiment", "{}", "--out", run / "cells.csv" / "manifest.json"),

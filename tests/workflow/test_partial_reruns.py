@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-ANALYSIS = {"cells": 1, "fit": 1, "compare_paper": 1, "manifest": 1, "all": 1}
+ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "manifest": 1, "all": 1}
 LENGTHS = [64, 256, 1024]
 
 

@@ -9,7 +9,7 @@ import pytest
 PAPER = {
     "measure": 17,
     "cells": 1,
-    "fit": 1,
+    "analyse": 1,
     "compare_paper": 1,
     "table": 6,
     "figure": 5,

@@ -40,7 +40,7 @@ def test_independent_run_gives_the_same_rows_whatever_its_blocks(finished, proje
 def test_each_job_has_a_log(finished):
     folder = finished.results / "logs"
     logs = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.log")}
-    made = {"measure/llama-3.2-1b/b1024", "measure/mine/b1024", "cells", "fit", "compare_paper"}
+    made = {"measure/llama-3.2-1b/b1024", "measure/mine/b1024", "cells", "analyse", "compare_paper"}
     for kind in ("tables", "figures"):
         files = list((finished.results / kind).iterdir())
         assert files

@@ -23,7 +23,7 @@ def test_too_few_cells_for_a_fit_says_how_many_it_needs(project):
     outcome = project.snakemake("results/small/comparison.csv")
     assert outcome.code != 0
     assert len(project.cells()) == 4
-    line = (project.results / "logs/fit.log").read_text().strip()
+    line = (project.results / "logs/analyse.log").read_text().strip()
     assert line.startswith("sweetspot: error: too few cells to fit")
     assert "needs at least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2" in line
     assert line in outcome.err

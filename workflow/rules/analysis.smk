@@ -9,18 +9,18 @@ Config:  none
 FITS = [f"{RUN}/fits/{name}.csv" for name in ("coefficients", "quality", "sweet_spots", "extremes")]
 
 
-rule fit:
+rule analyse:
     """Fit the six forms to every model's grid."""
     input:
         rules.cells.output,
     output:
         FITS,
     log:
-        f"{RUN}/logs/fit.log",
+        f"{RUN}/logs/analyse.log",
     params:
         protocol=2,  # raised when the analysis code changes what it gives
     shell:
-        "{SWEETSPOT} fit {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
+        "{SWEETSPOT} analyse {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
 
 
 rule compare_paper:

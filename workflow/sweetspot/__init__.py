@@ -6,12 +6,14 @@ is first used, so that planning a workflow imports this package without numpy or
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
-- `read_cells`, `fit_forms`, `sweet_spot`: from a run's cells.csv to fits and sweet spots
+- `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots
+- `read_cells`, `fit_forms`, `sweet_spot`: the same step by step, from a run's cells.csv
 """
 
 TYPE_CHECKING = False  # to type checkers it is true; importing it from typing takes 20 ms
 
 if TYPE_CHECKING:
+    from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
     from sweetspot.ask.load import Simulated, simulate_load
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Fit",
     "Fits",
     "GpuSettings",
     "Limits",
@@ -34,6 +37,7 @@ __all__ = [
     "Simulated",
     "Traits",
     "__version__",
+    "fit",
     "fit_forms",
     "gpus",
     "load_model",
@@ -45,6 +49,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Fit": "analysis.fit",
     "Fits": "analysis.fits",
     "GpuSettings": "config",
     "Limits": "config",
@@ -53,6 +58,7 @@ _HOMES = {
     "Request": "simulator.schedule.requests",
     "Simulated": "ask.load",
     "Traits": "config",
+    "fit": "analysis.fit",
     "fit_forms": "analysis.fits",
     "gpus": "catalog.gpus:gpu_ids",
     "load_model": "catalog.loading",

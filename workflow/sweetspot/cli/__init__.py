@@ -13,6 +13,7 @@ from sweetspot.cli import (
     calibration,
     campaigns,
     evaluation,
+    fitting,
     kernels,
     questions,
     sensor,
@@ -43,7 +44,7 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
     commands = Commands(top, only)
     for module in (
-        *(questions, simulate, settings, sensor, calibration, kernels, evaluation),
+        *(questions, simulate, settings, sensor, fitting, calibration, kernels, evaluation),
         *(campaigns, steps),
     ):
         module.add_commands(commands)

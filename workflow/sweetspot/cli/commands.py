@@ -13,7 +13,7 @@ GROUPS = {
     "data and fits": ("fit", "calibrate", "kernels", "evaluate"),
     "campaigns": ("campaign", "campaign-report"),
     "steps of the workflow": (
-        *("dataset", "measure", "cells", "compare-paper", "table", "figure", "manifest"),
+        *("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure", "manifest"),
     ),
     "documentation": ("reference",),
 }

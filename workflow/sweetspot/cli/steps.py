@@ -36,12 +36,12 @@ def add_commands(commands: Commands) -> None:
     cells.add_argument("blocks", nargs="+", type=Path, help="the blocks' files")
     cells.set_defaults(run=_cells)
 
-    fit = commands.add_parser(
-        "fit", help="fit the energy models to a cells.csv", description=_fit.__doc__
+    analyse = commands.add_parser(
+        "analyse", help="write the fits of a run's cells", description=_analyse.__doc__
     )
-    fit.add_argument("cells", type=Path, help="cells.csv")
-    fit.add_argument("--out", type=Path, required=True, help="folder of the fits")
-    fit.set_defaults(run=_fit)
+    analyse.add_argument("cells", type=Path, help="cells.csv")
+    analyse.add_argument("--out", type=Path, required=True, help="folder of the fits")
+    analyse.set_defaults(run=_analyse)
 
     compare = commands.add_parser(
         "compare-paper",
@@ -116,7 +116,7 @@ def _cells(arguments: argparse.Namespace) -> None:
     write_cells(_experiment(arguments.experiment), arguments.blocks, arguments.out)
 
 
-def _fit(arguments: argparse.Namespace) -> None:
+def _analyse(arguments: argparse.Namespace) -> None:
     """Fit Baselines 1-4, the FLOPs form (Eq. 4) and the Memory and FLOPs form (Eq. 5)."""
     from sweetspot.analysis.fits import write_fits
 

@@ -44,7 +44,7 @@ def make_table(
     fits: Path | None = None,
     comparison: Path | None = None,
 ) -> Table:
-    """Return a table; `fits` is the folder that `sweetspot fit` wrote, `comparison` its csv.
+    """Return a table; `fits` is the folder that `sweetspot analyse` wrote, `comparison` its csv.
 
     `models` are those of Table 2, as `load_model` takes them. The tables of fits are of these
     models only, called as their cells call them; of all where none is named.
@@ -66,7 +66,7 @@ def make_table(
             raise InputError("table comparison needs --comparison comparison.csv")
         return comparison_table(_read(comparison, COLUMNS))
     if fits is None:
-        raise InputError(f"table {name} needs --fits, the folder that `sweetspot fit` wrote")
+        raise InputError(f"table {name} needs --fits, the folder that `sweetspot analyse` wrote")
     found = read_fits(fits)
     spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
     return fit_table(name, found, spots, _read(fits / "extremes.csv", EXTREMES), models=models)

@@ -1,0 +1,200 @@
+"""Anybody's measurements as cells: columns found by name, units converted, rows checked."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.cells.assignment import Assignment, Taken
+from sweetspot.cells.cleaning import clean
+from sweetspot.cells.columns import ACCEPTED, TEXTS, recognise
+from sweetspot.cells.formats import read_table
+from sweetspot.cells.read import OPTIONAL_TEXTS
+from sweetspot.errors import InputError
+
+COLUMNS = (
+    *("cell", "model", "engine", "gpu", "status", "reason", "simulated"),
+    *("requests", "max_batch_size", "input_tokens", "output_tokens", "repeat"),
+    *("energy_per_token_j", "tokens_per_j", "energy_source", "noise"),
+    *("beyond_native_context", "calibration"),
+)
+"""Columns that every table of observations has; those of its file follow."""
+
+_COUNTS = ("requests", "max_batch_size", "input_tokens", "output_tokens")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Observations:
+    """Somebody's measurements, as fits, tables and figures take them.
+
+    Attributes:
+        cells: one row per measurement, columns of `COLUMNS` as docs/cells.md says, and others that
+            the file has. Rows without usable lengths are not among them; those without a usable
+            energy have the status "invalid" and a reason.
+        notes: how the file was understood, one sentence each; those that begin with "Warning" are
+            reasons to doubt a number.
+    """
+
+    cells: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def read_observations(
+    source: str | os.PathLike[str] | pd.DataFrame, *, columns: Mapping[str, str] | None = None
+) -> Observations:
+    """Read measurements of energy over input and output lengths.
+
+    Needed are input_tokens, output_tokens and an energy: per token, per request, of a run of so
+    many requests, or power with throughput or with duration. Columns are found by name, units by
+    what stands in the name; what is missing gets a default, and all that is said in `notes`.
+
+    Args:
+        source: a DataFrame, a .csv or .jsonl file, or the folder of a run or of a campaign.
+        columns: the column of a quantity where its name does not say it, or a number that holds
+            for all rows: {"energy_per_token_j": "E", "requests": "100"}.
+
+    Raises:
+        InputError: the source is no table, a needed quantity is missing or ambiguous, or no row
+            at all can be used.
+    """
+    notes: list[str] = []
+    if isinstance(source, pd.DataFrame):
+        where, stem = "the DataFrame", "model"
+        table = source.rename(columns=str).reset_index(drop=True)
+        if table.empty:
+            raise InputError("the DataFrame has no rows")
+    else:
+        path = Path(source)
+        where, stem = str(path), path.stem
+        named = {column for name, column in (columns or {}).items() if name in TEXTS}
+        table, notes = read_table(path, lambda name: name in named or _is_text(name))
+        table = table.reset_index(drop=True)
+    assignment = Assignment(table, columns or {}, where)
+    found = _lengths(assignment)
+    energy = _energy(assignment, found)
+    notes += [each.note for each in (*found.values(), *energy.sources) if each.note]
+    cells, defaults = _cells(table, found, energy.per_token_j, stem)
+    cells, said = clean(cells, where)
+    return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
+
+
+def _is_text(column: str) -> bool:
+    match = recognise(column)
+    return match is not None and (match.quantity in TEXTS or match.quantity == "cell")
+
+
+def _others(cells: pd.DataFrame) -> list[str]:
+    return [name for name in cells.columns if name not in COLUMNS]
+
+
+def _lengths(assignment: Assignment) -> dict[str, Taken]:
+    """Return what identifies a row: model, engine, GPU, load and lengths, as far as it is there.
+
+    Raises:
+        InputError: a length is missing or ambiguous.
+    """
+    names = ("model", "engine", "gpu", "status", "simulated", *_COUNTS, "repeat")
+    found = {name: taken for name in names if (taken := assignment.take(name)) is not None}
+    for length in ("input_tokens", "output_tokens"):
+        total = assignment.take(f"total_{length}")
+        if length not in found and total and "requests" in found:
+            mean = (total.values / found["requests"].values).round()
+            note = f"{length} is column {total.column!r} divided by the requests, in whole tokens"
+            found[length] = Taken(length, total.column, mean, note)
+        if length not in found:
+            raise assignment.lacks(length, length)
+    return found
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Energy:
+    per_token_j: "pd.Series"
+    sources: tuple[Taken, ...]
+
+
+def _energy(assignment: Assignment, found: Mapping[str, Taken]) -> _Energy:
+    """Return the energy per output token by the first way that the columns allow.
+
+    Raises:
+        InputError: there is none, it is ambiguous, or the requests that it is of are missing.
+    """
+    ways = (
+        ("energy_per_token_j",),
+        ("tokens_per_j",),
+        ("energy_per_request_j",),
+        ("energy_j",),
+        ("mean_power_w", "throughput_tokens_per_s"),
+        ("mean_power_w", "duration_s"),
+    )
+    possible = [way for way in ways if all(map(assignment.has, way))]
+    if not possible:
+        raise assignment.lacks("energy", "energy_per_token_j")
+    # what its owner named goes before what was recognised
+    way = min(possible, key=lambda names: not any(name in assignment.given for name in names))
+    taken = [each for name in way if (each := assignment.take(name)) is not None]
+    first = taken[0].values
+    outputs = found["output_tokens"].values
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if way == ("energy_per_token_j",):
+            return _Energy(first, tuple(taken))
+        if way == ("tokens_per_j",):
+            return _Energy(1 / first, tuple(taken))
+        if way == ("energy_per_request_j",):
+            return _Energy(first / outputs, tuple(taken))
+        if way == ("mean_power_w", "throughput_tokens_per_s"):
+            return _Energy(first / taken[1].values, tuple(taken))
+        load = found.get("requests") or found.get("max_batch_size")
+        if load is None:
+            raise InputError(
+                f"{assignment.where}: {' and '.join(way)} are of a whole run, so its number of "
+                f"requests is needed: a column such as {ACCEPTED['requests']}, or one number for "
+                "all rows: --columns requests=1 where each row is of one request"
+            )
+        energy_j = first if way == ("energy_j",) else first * taken[1].values
+        return _Energy(energy_j / (load.values * outputs), tuple(taken))
+
+
+def _cells(
+    table: pd.DataFrame,
+    found: Mapping[str, Taken],
+    energy_per_token_j: "pd.Series",
+    model: str,
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the table under our names, and what was assumed where it says nothing."""
+    cells = pd.DataFrame({name: taken.values for name, taken in found.items()}, index=table.index)
+    cells["energy_per_token_j"] = energy_per_token_j
+    notes = []
+    if "model" not in found:
+        cells["model"] = model
+        notes.append(f"no column names a model: all rows are taken as of one, {model!r}")
+    if "requests" not in found and "max_batch_size" in found:
+        cells["requests"] = cells["max_batch_size"]
+        notes.append("no column has the number of requests: taken as one batch each")
+    elif "requests" not in found:
+        cells["requests"] = 1
+        notes.append("no column has the number of requests: 1 stands for it, as a label only")
+    if "max_batch_size" not in found:
+        cells["max_batch_size"] = cells["requests"]
+        notes.append("no column has a batch limit: taken as no limit, all requests at once")
+    if "simulated" not in found:
+        cells["simulated"] = False
+        notes.append("no column says whether it is simulated: taken as measured")
+    for name in ("engine", "gpu"):
+        if name not in found:
+            cells[name] = ""
+    unnamed = [name for name in ("engine", "gpu") if name not in found]
+    if unnamed:
+        notes.append(f"no column names the {' and the '.join(unnamed)}: left open")
+    taken = {each.column for each in found.values()} | set(cells.columns)
+    others = table[[column for column in table.columns if column not in taken]]
+    cells = pd.concat([cells, others], axis="columns")
+    for name in ("reason", "energy_source", "calibration", *OPTIONAL_TEXTS):
+        if name in cells:
+            cells[name] = cells[name].astype(object).fillna("").astype(str)
+        elif name not in OPTIONAL_TEXTS or name in COLUMNS:
+            cells[name] = ""
+    noise = pd.to_numeric(cells.get("noise", np.nan), errors="coerce")
+    return cells.assign(noise=noise), notes

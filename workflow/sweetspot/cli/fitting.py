@@ -1,0 +1,53 @@
+"""Fitting one's own measurements from the command line."""
+
+import argparse
+from collections.abc import Iterable
+
+from sweetspot.cli.commands import Commands
+from sweetspot.errors import InputError
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the command that fits anybody's cells."""
+    fit = commands.add_parser(
+        "fit", help="fit the energy models to your own measurements", description=_fit.__doc__
+    )
+    add_table_of_cells(fit)
+    fit.set_defaults(run=_fit)
+
+
+def add_table_of_cells(parser: argparse.ArgumentParser) -> None:
+    """Add what names a table of measurements, and its columns where their names do not."""
+    parser.add_argument("cells", metavar="FILE", help="table of measurements: .csv or .jsonl")
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="which column a quantity is in, or a number for all rows: requests=100",
+    )
+
+
+def columns_of(words: Iterable[str]) -> dict[str, str]:
+    """Return the columns that `--columns` names.
+
+    Raises:
+        InputError: a word is not NAME=COLUMN, or names a quantity twice.
+    """
+    columns: dict[str, str] = {}
+    for word in words:
+        name, equals, column = word.partition("=")
+        if not (name and equals and column):
+            raise InputError(f"--columns takes NAME=COLUMN, not {word!r}: output_tokens='out len'")
+        if name in columns:
+            raise InputError(f"--columns names {name} twice: {columns[name]!r} and {column!r}")
+        columns[name] = column
+    return columns
+
+
+def _fit(arguments: argparse.Namespace) -> None:
+    """Fit the six energy models to measurements of one's own, and say where the sweet spot is."""
+    from sweetspot.analysis.fit import fit
+
+    print(fit(arguments.cells, columns=columns_of(arguments.columns)).summary())
