@@ -61,7 +61,7 @@ def test_help_fits_into_100_columns(monkeypatch, name):
         (("predict",), "the following arguments are required: --model"),
         (("predict", "--modle", "x"), "unknown option '--modle' (did you mean '--model'?)"),
         (("predict", "-gpu", "x"), "unknown option '-gpu' (did you mean '--gpu'?)"),
-        (("fit", "cells.csv", "--otu=x"), "unknown option '--otu' (did you mean '--out'?)"),
+        (("analyse", "cells.csv", "--otu=x"), "unknown option '--otu' (did you mean '--out'?)"),
         (("models", "--json"), "unknown option '--json'; see sweetspot models --help"),
         ((*QUESTION, "--requests", "many"), "argument --requests: invalid int value: 'many'"),
         (("campaign-report", "a", "b", "--out", "c"), "unrecognized arguments: b"),
