@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
 from sweetspot.analysis.cells import GROUP, groups, ok_cells
@@ -206,7 +206,7 @@ def fit_model(
     return not_carried[BATCH_FORMS[-1].id]
 
 
-def least_squares(design: Array, energies: Array, load: Array) -> LeastSquares:
+def least_squares(design: Array, energies: Array, load: NDArray[np.integer[Any]]) -> LeastSquares:
     """Fit with every cell's error relative to its energy; the cells must carry the form."""
     weighted = design / energies[:, None]
     scale = np.linalg.norm(weighted, axis=0)
@@ -232,7 +232,7 @@ def least_squares(design: Array, energies: Array, load: Array) -> LeastSquares:
     )
 
 
-def _left_out(basis: Array, residuals: Array, axis: Array) -> Array:
+def _left_out(basis: Array, residuals: Array, axis: NDArray[np.integer[Any]]) -> Array:
     """Return each cell's residual from the fit to the cells of all other groups of the axis.
 
     Source: of a group g with rows Q_g of the basis it is (1 - Q_g Q_g')⁻¹ e_g, which by Woodbury's

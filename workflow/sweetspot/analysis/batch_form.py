@@ -61,11 +61,10 @@ def loads(
     kv_cache_tokens: ArrayLike = np.inf,
     max_num_tokens: ArrayLike = MAX_NUM_TOKENS,
 ) -> Loads:
-    """Return loads whose arguments go together as numpy's arrays do.
+    """Return the loads of these numbers, which go together as numpy's arrays do.
 
-    Args:
-        kv_cache_tokens: K, tokens that the KV cache holds; infinite where it bounds nothing. Then
-            k = min(N, max_batch_size, ⌊K/(I + O)⌋), and at least 1.
+    Then k = min(N, max_batch_size, ⌊K/(I + O)⌋), and at least 1; K = `kv_cache_tokens` is what the
+    KV cache holds, infinite where it bounds nothing.
     """
     n, limit, inputs, outputs, cache, per_iteration = np.broadcast_arrays(
         *(
@@ -181,10 +180,8 @@ def one_wave_alphas(
 ) -> tuple[float, ...]:
     """Return alpha0 to alpha5 of Eq. 5 that the form is at one N whose requests all run at once.
 
-    So Eq. 5 holds for each such load with alpha2 = 2·alpha4, and Eq. 6 is its sweet spot.
-
-    Args:
-        values: the coefficients by name; those that are missing are 0.
+    So Eq. 5 holds for each such load with alpha2 = 2·alpha4, and Eq. 6 is its sweet spot. Values go
+    by name; those that are missing are 0.
     """
     a0, a1, a2, a3, a5, w, r = (values.get(name, 0.0) for name in _TERMS)
     return (

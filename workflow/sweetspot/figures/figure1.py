@@ -10,6 +10,7 @@ from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
+from sweetspot.figures.batch_form import RIDGE_NOTE, BatchEnergy, draw_ridge
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import EFFICIENCY_LABEL
 from sweetspot.figures.evidence import evidence_of, is_true, provenance, valid_cells
@@ -35,12 +36,16 @@ _ABOVE_AND_BELOW_IN = 0.62
 
 
 def figure1(
-    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+    cells: pd.DataFrame,
+    style: FigureStyle,
+    labels: Mapping[str, ModelLabel] | None = None,
+    batch: BatchEnergy | None = None,
 ) -> Figure:
     """Draw tokens/J over the grid for each request count N, all on one logarithmic colour scale.
 
     One scale for all panels, because the effect of N is the subject; logarithmic, because
-    efficiency spans a factor of 40 over the grid, and the low end would else be one colour.
+    efficiency spans a factor of 40 over the grid, and the low end would else be one colour. With
+    `batch`, a line shows where the fitted form has its sweet spots.
 
     Raises:
         InputError: no model has its grid at several request counts, or origins are mixed.
@@ -63,11 +68,13 @@ def figure1(
     with journal_look(style):
         figure = empty_figure(width_in, height_in)
         axes = panels(figure, len(subjects), per_row)
+        ridge = False
         for place, (ax, subject) in enumerate(zip(axes, subjects, strict=True)):
             grid = efficiency_grid(subject)
             annotations = grid.map(three_digits) if cell_in >= 0.9 * CELL_WIDTH_IN else None
             heat_map(ax, grid, norm=norm, colormap=style.colormap, annotations=annotations)
             mark_corners(ax, beyond_context_grid(subject))
+            ridge = bool(batch and draw_ridge(ax, batch, subject)) or ridge
             name = label_of(str(subject["model"].iloc[0]), labels or {}).name
             ax.set_title(f"{name}, N = {subject['requests'].iloc[0]} requests")
             ax.set_xlabel(OUTPUT_LABEL)
@@ -80,7 +87,12 @@ def figure1(
         bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         bar.ax.xaxis.set_minor_locator(NullLocator())
         beyond = is_true(drawn["beyond_native_context"]).any()
-        notes = [PEAK_NOTE, CONTEXT_NOTE if beyond else "", gaps_note(drawn, GAP_MARK)]
+        notes = [
+            PEAK_NOTE,
+            RIDGE_NOTE if ridge else "",
+            CONTEXT_NOTE if beyond else "",
+            gaps_note(drawn, GAP_MARK),
+        ]
         return finish(figure, [" ".join(filter(None, notes)), source])
 
 

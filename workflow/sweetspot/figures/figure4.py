@@ -1,6 +1,7 @@
 """Figure 4: how the batch limit changes energy efficiency against output length."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import matplotlib as mpl
 import numpy as np
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
+from sweetspot.figures.batch_form import CURVES_NOTE, BatchEnergy, draw_form
 from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
 from sweetspot.figures.curves import (
     MARKERS,
@@ -24,9 +26,14 @@ from sweetspot.figures.selection import efficiency_curve, shortest_input
 
 
 def figure4(
-    cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+    cells: pd.DataFrame,
+    style: FigureStyle,
+    labels: Mapping[str, ModelLabel] | None = None,
+    batch: BatchEnergy | None = None,
 ) -> Figure:
     """Draw tokens/J against output length, a line per max_batch_size and a panel per N.
+
+    With `batch` the lines are the fitted form's, and cells stand as markers on them.
 
     Raises:
         InputError: no model has several batch limits, or origins are mixed.
@@ -48,11 +55,16 @@ def figure4(
         height_in = room.panel_height_in * -(-len(subjects) // per_row)
         figure = empty_figure(style.panels_width_in, height_in)
         axes = panels(figure, len(subjects), per_row)
+        notes = set[str]()
         for place, (ax, subject) in enumerate(zip(axes, subjects, strict=True)):
             looks = _ordered_looks(style, len(limits))
             for limit, look in zip(limits, looks, strict=True):
-                curve = efficiency_curve(subject[subject["max_batch_size"] == limit])
-                draw_curve(ax, curve, look, str(limit))
+                of_limit = subject[subject["max_batch_size"] == limit]
+                cell_look = look
+                if batch and draw_form(ax, batch, of_limit, look):
+                    notes.add(CURVES_NOTE)
+                    cell_look = replace(look, dashes="none")
+                draw_curve(ax, efficiency_curve(of_limit), cell_look, str(limit))
             name = label_of(str(subject["model"].iloc[0]), labels or {}).name
             requests, input_tokens = subject[["requests", "input_tokens"]].iloc[0]
             dress(
@@ -65,7 +77,7 @@ def figure4(
             )
             if place % per_row:
                 ax.set_ylabel("")
-        return finish(figure, [curve_notes(drawn), source])
+        return finish(figure, [" ".join([curve_notes(drawn), *notes]), source])
 
 
 def _ordered_looks(style: FigureStyle, count: int) -> list[LineLook]:
