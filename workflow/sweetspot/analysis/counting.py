@@ -60,7 +60,7 @@ class _Product(NamedTuple):
     of_weights: bool = True
 
     @property
-    def count(self) -> Count:
+    def work(self) -> Count:
         right = self.inner * self.columns * self.times
         others = (self.rows * self.inner + self.rows * self.columns) * self.times
         if not self.of_weights:
@@ -72,7 +72,7 @@ def count(shape: Shape, input_tokens: int, output_tokens: int) -> Count:
     """Return the work of one request, summed over prompt and steps one by one."""
     steps = [(1, input_tokens + t) for t in range(1, output_tokens + 1)]
     return _sum(
-        product.count
+        product.work
         for rows, context in [(input_tokens, input_tokens), *steps]
         for product in _layer(shape, rows, context)
     )
