@@ -24,6 +24,7 @@ def noisy(surfaces: pd.DataFrame) -> pd.DataFrame:
         simulated=True,
         engine="simulator",
         energy_source="simulation",
+        noise=0.02,
     )
 
 

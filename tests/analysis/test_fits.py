@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 
 from sweetspot import published
-from sweetspot.analysis.fits import fit_forms, read_fits, stars, write_fits
+from sweetspot.analysis.fit_files import fit_file, read_fits
+from sweetspot.analysis.fits import fit_forms
+from sweetspot.analysis.significance import stars
 from sweetspot.energy_models import FORMS, form
 from sweetspot.errors import InputError, TooFewCellsError
 
@@ -53,11 +55,23 @@ def test_r_squared_is_the_share_of_variance_and_undefined_where_there_is_none(pl
     assert np.isnan(flat.quality["r_squared"].item())
 
 
-def test_exact_fit_has_no_p_values(plant):
-    cells = plant("m", LENGTHS, EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS))
-    coefficients = fit_forms(cells, [EQ5]).coefficients
-    assert coefficients["p_value"].isna().all()
-    assert set(coefficients["stars"]) == {"undefined"}
+@pytest.mark.parametrize("weights", ["equal", "relative"])
+def test_exact_fit_has_no_p_values(plant, weights):
+    cells = plant("m", LENGTHS, EQ5.energy_per_token_j(TRUTH, INPUTS, OUTPUTS), simulated=False)
+    fits = fit_forms(cells, [EQ5], weights=weights)
+    assert fits.coefficients[["p_value", "hc3_p_value"]].isna().all(axis=None)
+    assert set(fits.coefficients["stars"]) == {"undefined"}
+    assert fits.quality[["aic", "bic", "f_over_eq4", "f_p_value_holm"]].isna().all(axis=None)
+    assert fits.coefficients["value"].to_numpy() == pytest.approx(TRUTH, rel=1e-9)
+
+
+def test_simulated_cells_without_noise_have_p_values_and_no_stars(noisy):
+    one = noisy[noisy["model"] == "opt-2.7b"]
+    stated = fit_forms(one).coefficients
+    assert "***" in set(stated["stars"])
+    bare = fit_forms(one.drop(columns="noise")).coefficients
+    assert set(bare["stars"]) | set(bare["hc3_stars"]) == {"no noise"}
+    pd.testing.assert_series_equal(bare["p_value"], stated["p_value"])
 
 
 def test_zero_coefficient_is_significant_as_often_as_its_level_says(plant):
@@ -124,25 +138,34 @@ def test_loads_are_fitted_apart_and_a_single_input_length_carries_no_grid_form(n
     assert both == pytest.approx(alone)
 
 
-def test_too_few_cells_say_who_has_how_many_and_needs_how_many(noisy):
+def test_forms_that_cells_cannot_carry_are_rows_with_the_reason(noisy):
     few = noisy[(noisy["input_tokens"] <= 128) & (noisy["output_tokens"] <= 128)]
+    fits = fit_forms(few[few["model"] == "llama-3.2-1b"])
+    quality = fits.quality.set_index("form")
+    assert quality.loc["memory_flops", "reason"] == (
+        "needs at least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2"
+    )
+    fitted = ["baseline1", "baseline2", "baseline3", "baseline4"]
+    assert quality.index[quality["status"] == "ok"].to_list() == fitted
+    assert fits.coefficients["form"].unique().tolist() == fitted
+    assert np.isnan(quality.loc["flops", "mape_percent"])
+    with pytest.raises(InputError, match=r"llama-3\.2-1b .* has no fit of memory_flops"):
+        fits.fit_of("llama-3.2-1b", 1000, 1024, "memory_flops")
+
+
+def test_cells_that_carry_no_form_are_refused_with_the_nearest(noisy):
+    one = noisy[(noisy["input_tokens"] == 64) & (noisy["output_tokens"] == 64)]
     message = (
-        r"Memory and FLOPs \(Eq\. 5\): llama-3\.2-1b \(N=1000, max_batch_size 1024\) needs at "
-        r"least 7 cells over 3 input and 3 output lengths, has 4 over 2 and 2; add lengths"
+        r"too few cells to fit Baseline 1 \(Niu et al\. 2025\): llama-3\.2-1b \(N=1000, "
+        r"max_batch_size 1024\) needs at least 2 cells over 1 input and 2 output lengths, has 1"
     )
     with pytest.raises(TooFewCellsError, match=message):
-        fit_forms(few[few["model"] == "llama-3.2-1b"])
-
-
-def test_repeats_do_not_stand_in_for_lengths(noisy):
-    few = noisy[(noisy["input_tokens"] <= 128) & (noisy["output_tokens"] <= 128)]
-    with pytest.raises(TooFewCellsError, match="has 4 over 2 and 2"):
-        fit_forms(pd.concat([few, few.assign(repeat=1)]))
+        fit_forms(pd.concat([one, one.assign(repeat=1)]))
 
 
 def test_no_valid_cell_at_all_is_refused(noisy):
     with pytest.raises(
-        TooFewCellsError, match="none of the 637 cells has status ok, and a fit needs at least 7"
+        TooFewCellsError, match="none of the 637 cells has status ok, and a fit needs at least 2"
     ):
         fit_forms(noisy.assign(status="failed"))
 
@@ -173,7 +196,7 @@ def test_missing_columns_are_named(noisy):
 
 def test_files_read_back_as_they_were_fitted(noisy, tmp_path):
     noisy.to_csv(tmp_path / "cells.csv", index=False)
-    write_fits(tmp_path / "cells.csv", tmp_path / "fits")
+    fit_file(tmp_path / "cells.csv", tmp_path / "fits")
     written = {path.name for path in (tmp_path / "fits").iterdir()}
     assert written == {"coefficients.csv", "quality.csv", "sweet_spots.csv", "extremes.csv"}
     fits, back = fit_forms(noisy), read_fits(tmp_path / "fits")
@@ -183,7 +206,7 @@ def test_files_read_back_as_they_were_fitted(noisy, tmp_path):
 
 def test_exact_fits_survive_the_files(surfaces, tmp_path):
     surfaces.to_csv(tmp_path / "cells.csv", index=False)
-    write_fits(tmp_path / "cells.csv", tmp_path)
+    fit_file(tmp_path / "cells.csv", tmp_path)
     eq5 = read_fits(tmp_path).coefficients.query("form == 'memory_flops'")
     assert eq5["p_value"].isna().all()
     assert set(eq5["stars"]) == {"undefined"}
@@ -195,14 +218,14 @@ def test_broken_cells_file_is_refused_by_name(tmp_path, content):
     if content is not None:
         path.write_text(content)
     with pytest.raises(InputError, match=r"cells\.csv"):
-        write_fits(path, tmp_path / "fits")
+        fit_file(path, tmp_path / "fits")
 
 
 def test_unwritable_folder_is_refused(noisy, tmp_path):
     noisy.to_csv(tmp_path / "cells.csv", index=False)
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(InputError, match="cannot write"):
-        write_fits(tmp_path / "cells.csv", tmp_path / "file" / "fits")
+        fit_file(tmp_path / "cells.csv", tmp_path / "file" / "fits")
 
 
 def test_fits_that_are_not_there_are_refused(tmp_path):
@@ -213,7 +236,7 @@ def test_fits_that_are_not_there_are_refused(tmp_path):
 @pytest.mark.parametrize("name", ["coefficients.csv", "quality.csv"])
 def test_fits_of_other_columns_are_refused_by_name(noisy, tmp_path, name):
     noisy.to_csv(tmp_path / "cells.csv", index=False)
-    write_fits(tmp_path / "cells.csv", tmp_path)
+    fit_file(tmp_path / "cells.csv", tmp_path)
     (tmp_path / name).write_text("x\n")
     with pytest.raises(InputError, match=f"{name}.*delete the folder and fit again"):
         read_fits(tmp_path)

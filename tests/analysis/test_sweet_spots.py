@@ -13,7 +13,7 @@ LENGTHS = [(i, o) for i in published.GRID for o in published.GRID]
 
 
 def test_surfaces_give_back_the_printed_estimates(surfaces):
-    spots = sweet_spots(surfaces, fit_forms(surfaces).coefficients)
+    spots = sweet_spots(surfaces, fit_forms(surfaces))
     at_64 = spots[spots["input_tokens"] == 64].set_index("model")["estimated_output_tokens"]
     printed = published.table5().set_index("model")["estimated_output_tokens"]
     # Coefficients fitted anew carry rounding; it can move no printed token.
@@ -22,26 +22,26 @@ def test_surfaces_give_back_the_printed_estimates(surfaces):
 
 def test_estimate_at_any_length_is_the_least_energy_of_the_fit(surfaces):
     fits = fit_forms(surfaces)
-    spots = sweet_spots(surfaces, fits.coefficients)
-    of_64 = sweet_spot(fits.coefficients, 64)
+    spots = sweet_spots(surfaces, fits)
+    of_64 = sweet_spot(fits, 64)
     assert of_64.equals(
         spots.loc[spots["input_tokens"] == 64, of_64.columns].reset_index(drop=True)
     )
-    between = sweet_spot(fits.coefficients, 100.5)
-    limits = sweet_spot(fits.coefficients, 128)["estimated_output_tokens"]
+    between = sweet_spot(fits, 100.5)
+    limits = sweet_spot(fits, 128)["estimated_output_tokens"]
     assert (of_64["estimated_output_tokens"] < between["estimated_output_tokens"]).all()
     assert (between["estimated_output_tokens"] < limits).all()
 
 
 @pytest.mark.parametrize("input_tokens", [0, -64, float("nan"), float("inf")])
 def test_length_that_is_not_positive_is_refused(surfaces, input_tokens):
-    coefficients = fit_forms(surfaces[surfaces["model"] == "opt-1.3b"]).coefficients
+    fits = fit_forms(surfaces[surfaces["model"] == "opt-1.3b"])
     with pytest.raises(InputError, match="input_tokens must be a positive number, not"):
-        sweet_spot(coefficients, input_tokens)
+        sweet_spot(fits, input_tokens)
 
 
 def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
-    spots = sweet_spots(surfaces, fit_forms(surfaces).coefficients)
+    spots = sweet_spots(surfaces, fit_forms(surfaces))
     inside = spots[spots["estimate_inside_range"]]
     ratio = inside["observed_output_tokens"] / inside["estimated_output_tokens"]
     assert ratio.between(0.5, 2).all()  # lengths double, so the minimum lies within one step
@@ -50,7 +50,7 @@ def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
 
 def test_estimate_outside_the_measured_outputs_is_marked(surfaces):
     short = surfaces[(surfaces["output_tokens"] <= 256) & (surfaces["model"] == "llama-3.2-1b")]
-    spots = sweet_spots(short, fit_forms(short).coefficients)
+    spots = sweet_spots(short, fit_forms(short))
     assert not spots["estimate_inside_range"].any()
     assert set(spots["observed_output_tokens"]) == {256}
     assert set(spots["output_lengths"]) == {3}
@@ -59,14 +59,14 @@ def test_estimate_outside_the_measured_outputs_is_marked(surfaces):
 def test_equal_efficiencies_count_for_the_shorter_output(plant):
     energies = [1.0 + (o > 256) + (o < 128) + 0.001 * (i > 64) for i, o in LENGTHS]
     cells = plant("m", LENGTHS, energies)
-    spots = sweet_spots(cells, fit_forms(cells).coefficients)
+    spots = sweet_spots(cells, fit_forms(cells))
     assert set(spots["observed_output_tokens"]) == {128}
 
 
 def test_fit_without_a_minimum_estimates_nothing(plant):
     energies = [1.0 + i / 4096 + 100 / o - o / 1e5 for i, o in LENGTHS]
     cells = plant("m", LENGTHS, energies)
-    spots = sweet_spots(cells, fit_forms(cells).coefficients)
+    spots = sweet_spots(cells, fit_forms(cells))
     assert spots["estimated_output_tokens"].isna().all()
     assert spots["estimated_tokens_per_j"].isna().all()
     assert not spots["estimate_inside_range"].any()

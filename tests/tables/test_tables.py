@@ -10,7 +10,8 @@ import pytest
 
 from sweetspot import published
 from sweetspot.analysis.comparison import compare
-from sweetspot.analysis.fits import fit_forms, write_fits
+from sweetspot.analysis.fit_files import fit_file
+from sweetspot.analysis.fits import fit_forms
 from sweetspot.analysis.sweet_spots import extremes, sweet_spots
 from sweetspot.catalog import catalog_entry, model_ids
 from sweetspot.errors import InputError
@@ -43,6 +44,7 @@ def cells():
         simulated=True,
         engine="simulator",
         energy_source="simulation",
+        noise=0.02,
     )
 
 
@@ -59,7 +61,7 @@ def tables(cells, fits):
         "table2": table2(MODELS),
         "table3": table3(fits),
         "table4": table4(fits),
-        "table5": table5(fits, sweet_spots(cells, fits.coefficients), extremes(cells)),
+        "table5": table5(fits, sweet_spots(cells, fits), extremes(cells)),
         "comparison": comparison_table(comparison),
     }
 
@@ -227,7 +229,7 @@ def test_comparison_is_short_and_says_what_is_not_evidence(tables):
 def test_table_from_files_has_a_model_whatever_it_is_called(cells, tmp_path, name):
     one = cells[cells["model"] == "opt-1.3b"].assign(model=name)
     one.to_csv(tmp_path / "cells.csv", index=False)
-    write_fits(tmp_path / "cells.csv", tmp_path)
+    fit_file(tmp_path / "cells.csv", tmp_path)
     for table in ("table3_mape", "table5_coefficients"):
         assert set(make_table(table, fits=tmp_path).frame["name"]) == {name}
 
@@ -248,7 +250,7 @@ def test_table1_has_the_forms_in_the_paper_s_order(tables):
 
 def test_tables_of_one_model_speak_of_that_model(cells, tmp_path):
     cells.to_csv(tmp_path / "cells.csv", index=False)
-    write_fits(tmp_path / "cells.csv", tmp_path)
+    fit_file(tmp_path / "cells.csv", tmp_path)
     for name in ("table3_mape", "table4_significance", "table5_coefficients"):
         table = make_table(name, models=["opt-2.7b"], fits=tmp_path)
         assert "49 of OPT (2.7B), N = 1000" in table.caption

@@ -3,7 +3,7 @@
 Needs:   results/<run>/cells.csv
 Makes:   results/<run>/fits/{coefficients,quality,sweet_spots,extremes}.csv
          results/<run>/comparison.csv
-Config:  none
+Config:  analysis
 """
 
 FITS = [f"{RUN}/fits/{name}.csv" for name in ("coefficients", "quality", "sweet_spots", "extremes")]
@@ -18,9 +18,11 @@ rule analyse:
     log:
         f"{RUN}/logs/analyse.log",
     params:
-        protocol=2,  # raised when the analysis code changes what it gives
+        protocol=3,  # raised when the analysis code changes what it gives
+        weights=EXPERIMENT.analysis.weights,
     shell:
-        "{SWEETSPOT} analyse {input:q} --out {RUN}/fits 2>&1 | tee {log:q}"
+        "{SWEETSPOT} analyse {input:q} --out {RUN}/fits"
+        " --weights {params.weights} 2>&1 | tee {log:q}"
 
 
 rule compare_paper:

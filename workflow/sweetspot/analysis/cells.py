@@ -57,3 +57,9 @@ def mean_over_repeats(ok: pd.DataFrame) -> pd.DataFrame:
     return ok.groupby(keys, sort=False, as_index=False).agg(
         energy_per_token_j=("energy_per_token_j", "mean"), simulated=("simulated", "first")
     )
+
+
+def has_noise(rows: pd.DataFrame) -> bool:
+    """Return whether chance had a part in these cells of one group: all but plainly simulated."""
+    noise = rows["noise"].notna().any() if "noise" in rows else False
+    return bool(noise) or not rows["simulated"].any()

@@ -6,9 +6,10 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from sweetspot import published
-from sweetspot.analysis.fits import LEVELS, Fits, significance_counts
-from sweetspot.analysis.sweet_spots import extremes, sweet_spots
-from sweetspot.energy_models import form
+from sweetspot.analysis.fits import Fits
+from sweetspot.analysis.significance import LEVELS, significance_counts
+from sweetspot.analysis.sweet_spots import extremes
+from sweetspot.energy_models import form, sweet_spot_output_tokens
 
 TABLE5 = "published-table5"
 HEADLINE = "published-headline"
@@ -68,7 +69,8 @@ def table4_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     fitted_over = grid_condition(ok)[ALL_MODELS]
     for row in counts.reset_index().to_dict("records"):
         parameter = row["parameter"]
-        if row["models"] == len(models):
+        # Without noise nothing is significant or not
+        if row["models"] - row["no_noise"] == len(models):
             for level, title in LEVELS.items():
                 yield Pair(
                     "Table 4",
@@ -90,8 +92,8 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     values = coefficients[coefficients["form"] == "memory_flops"].set_index(["model", "term"])
     values_of: dict[Any, float] = values["value"].to_dict()
     best_of = extremes(on_paper_load(on_paper_lengths(ok))).set_index("model").to_dict("index")
-    spots = on_paper_load(sweet_spots(ok, fits.coefficients)).set_index(["model", "input_tokens"])
-    estimate_of: dict[Any, float] = spots["estimated_output_tokens"].to_dict()
+    at_load = on_paper_load(ok)[["model", "input_tokens"]]
+    measured = set(at_load.itertuples(index=False, name=None))
     fitted_over = grid_condition(ok)
     for fit in _eq5_quality(fits.quality, paper).to_dict("records"):
         model, at = fit["model"], paper[fit["model"]]["estimated_input_tokens"]
@@ -103,9 +105,10 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
             title = f"observed sweet spot, {axis} tokens"
             tokens = best_of[model][f"best_{axis}_tokens"]
             ours.append((f"observed_{axis}_tokens", title, "tokens", tokens))
-        if (model, at) in estimate_of:
+        if (model, at) in measured:
             title = f"estimated sweet spot (Eq. 6) at I={at}, output tokens"
-            ours.append(("estimated_output_tokens", title, "tokens", estimate_of[model, at]))
+            length = sweet_spot_output_tokens([value for *_, value in ours[:6]], at)
+            ours.append(("estimated_output_tokens", title, "tokens", length))
         for column, quantity, unit, value in ours:
             yield Pair(
                 "Table 5",

@@ -50,4 +50,4 @@ def fit(
     """
     observations = read_observations(source, columns=columns)
     fits = fit_forms(observations.cells)
-    return Fit(observations, fits, sweet_spots(observations.cells, fits.coefficients))
+    return Fit(observations, fits, sweet_spots(observations.cells, fits))

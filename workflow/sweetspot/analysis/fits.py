@@ -1,44 +1,40 @@
-"""Fits of the six forms to cells: per model and engine load, as tidy tables and files."""
+"""Fits of the six forms to cells: per model and engine load, as tidy tables."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, group_title, groups, ok_cells
-from sweetspot.analysis.least_squares import FormFit, fit_form, obstacle
-from sweetspot.analysis.sweet_spots import extremes, sweet_spots
+from sweetspot.analysis.cell_means import cell_means
+from sweetspot.analysis.cells import GROUP, group_title, groups, has_noise, ok_cells
+from sweetspot.analysis.least_squares import FormFit, fit_means, obstacle
+from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
-from sweetspot.cells.read import read_cells
+from sweetspot.config import FitWeights
 from sweetspot.energy_models import FORMS, Form
 from sweetspot.errors import InputError, TooFewCellsError
-from sweetspot.files import write_text_atomic
 
-UNDEFINED = "undefined"
-"""The stars of a coefficient whose fit has no residuals, and so no p-value."""
-
-LEVELS = {
-    "three_stars": "***",
-    "two_stars": "**",
-    "one_star": "*",
-    "not_significant": "n.s.",
-}
-"""Columns of the paper's Table 4, and the mark that each counts."""
-
-_COEFFICIENTS = [*GROUP, "form", "term", "value", "std_error", "p_value", "stars"]
-_QUALITY = [
+COEFFICIENTS = (
     *GROUP,
-    *["form", "cells", "cells_left_out", "mape_percent", "r_squared"],
-    *["simulated", "interval", "status", "reason"],
-]
-# Columns of texts, of all tables that the analysis writes
-_TEXTS = (
-    *("model", "form", "term", "stars", "interval", "status", "reason"),
-    *("where", "quantity", "condition", "unit", "evidence", "engine", "gpu", "calibration"),
+    *("form", "term", "value", "std_error", "hc3_std_error", "low", "high"),
+    *("p_value", "hc3_p_value", "stars", "hc3_stars", "vif"),
 )
+_HELD_OUT = (
+    *("leave_one_cell_out_percent", "leave_one_input_out_percent", "leave_one_output_out_percent"),
+)
+_TEST = ("f_over_eq4", "f_p_value", "f_p_value_holm")
+QUALITY = (
+    *GROUP,
+    *("form", "weights", "cells", "observations", "cells_left_out", "df", "sigma", "rmse_j"),
+    *("mape_percent", "r_squared", "aic", "bic", "condition_number"),
+    *_HELD_OUT,
+    *("worst_cell", "worst_cell_percent", "max_leverage"),
+    *_TEST,
+    *("lack_of_fit_f", "lack_of_fit_p", "simulated", "noise", "interval", "status", "reason"),
+)
+_Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -46,168 +42,160 @@ class Fits:
     """All fits of one run; a group is (model, requests, max_batch_size).
 
     Attributes:
-        coefficients: one row per group, form and term: value, std_error (both in the term's
-            unit), p_value, stars. Forms that were not fitted have no rows.
-        quality: one row per group and form: cells used and left out (failed or invalid),
-            mape_percent, r_squared, simulated, the interval of their energies in words (empty for
-            measured ones), status "ok" or "not fitted", and the reason.
+        coefficients: one row per group, form and term, with COEFFICIENTS: value, standard errors,
+            the 95 % interval, p-values, and their stars, "no noise" where the cells are simulated
+            without any. Forms that were not fitted have no rows.
+        quality: one row per group and form, with QUALITY: distinct cells, the observations that
+            were averaged to them, those left out (failed or invalid), what `FormFit` says, of
+            Eq. 5 the F-test over Eq. 4 and its p corrected by Holm over the models of a load,
+            whether simulated and with how much noise, the interval of simulated energies in words,
+            status "ok" or "not fitted", and the reason.
     """
 
     coefficients: pd.DataFrame
     quality: pd.DataFrame
+    _found: Mapping[_Key, FormFit] = field(default_factory=dict)
+
+    def fit_of(self, model: str, requests: int, max_batch_size: int, form_id: str) -> FormFit:
+        """Return one fit as a whole.
+
+        Raises:
+            InputError: it was not fitted, or these tables were read from files.
+        """
+        key = (model, requests, max_batch_size)
+        if (*key, form_id) not in self._found:
+            raise InputError(
+                f"{group_title(key)} has no fit of {form_id} here; fit its cells again"
+            )
+        return self._found[*key, form_id]
+
+    def of_form(self, form_id: str) -> dict[_Key, FormFit]:
+        """Return the fits of one form, by group; none where the tables were read from files."""
+        return {key[:-1]: fit for key, fit in self._found.items() if key[-1] == form_id}
 
 
-def stars(p_value: float) -> str:
-    """Return the mark of Table 4: *** below 0.001, ** below 0.01, * below 0.05, else n.s.
-
-    The paper names no limits; these are the usual ones.
-    """
-    if np.isnan(p_value):
-        return UNDEFINED
-    limits = ((0.001, "***"), (0.01, "**"), (0.05, "*"))
-    return next((mark for limit, mark in limits if p_value < limit), "n.s.")
-
-
-def fit_forms(cells: pd.DataFrame, forms: Iterable[Form] = FORMS) -> Fits:
+def fit_forms(
+    cells: pd.DataFrame, forms: Iterable[Form] = FORMS, *, weights: FitWeights = "equal"
+) -> Fits:
     """Fit every form to every group of cells that can carry it.
 
     Raises:
         InputError: a row cannot be used (`ok_cells`).
-        TooFewCellsError: there is a form that no group at all can carry.
+        TooFewCellsError: no group carries any form.
     """
     forms = tuple(forms)
     ok = ok_cells(cells)
     loads = {column: pd.to_numeric(cells[column], errors="coerce") for column in GROUP[1:]}
     attempted = {group: len(rows) for group, rows in groups(cells.assign(**loads), GROUP)}
+    found: dict[_Key, FormFit] = {}
     coefficients: list[dict[str, Any]] = []
     quality: list[dict[str, Any]] = []
     for group, rows in groups(ok, GROUP):
-        inputs = rows["input_tokens"].to_numpy(float)
-        outputs = rows["output_tokens"].to_numpy(float)
-        energy_per_token_j = rows["energy_per_token_j"].to_numpy(float)
+        inputs, outputs, energies = (
+            rows[name].to_numpy(float)
+            for name in ("input_tokens", "output_tokens", "energy_per_token_j")
+        )
+        means = cell_means(inputs, outputs, energies)
+        of_group = {
+            "cells": len(means.repeats),
+            "observations": means.observations,
+            "cells_left_out": attempted[group] - len(rows),
+            "simulated": bool(rows["simulated"].iloc[0]),
+            "noise": rows["noise"].iloc[0] if "noise" in rows else np.nan,
+            "interval": interval_in_words(rows),
+        }
+        noise = has_noise(rows)
         for form in forms:
-            key = {**dict(zip(GROUP, group, strict=True)), "form": form.id}
-            reason = obstacle(form, inputs, outputs)
-            fit = None if reason else fit_form(form, inputs, outputs, energy_per_token_j)
-            if fit:
-                coefficients += _coefficient_rows(key, form, fit)
-            quality.append(
-                {
-                    **key,
-                    "cells": len(rows),
-                    "cells_left_out": attempted[group] - len(rows),
-                    "mape_percent": fit.mape_percent if fit else np.nan,
-                    "r_squared": fit.r_squared if fit else np.nan,
-                    "simulated": bool(rows["simulated"].iloc[0]),
-                    "interval": interval_in_words(rows),
-                    "status": "ok" if fit else "not fitted",
-                    "reason": reason,
-                }
-            )
-    fits = Fits(
-        pd.DataFrame(coefficients, columns=_COEFFICIENTS), pd.DataFrame(quality, columns=_QUALITY)
+            key = {**dict(zip(GROUP, group, strict=True)), "form": form.id, "weights": weights}
+            reason = obstacle(form, means.input_tokens, means.output_tokens)
+            row = key | of_group
+            if reason:
+                quality.append(row | {"worst_cell": "", "status": "not fitted", "reason": reason})
+                continue
+            fit = fit_means(form, means, weights=weights)
+            found[*group, form.id] = fit
+            coefficients += _coefficient_rows(key, fit, noise=noise)
+            quality.append(row | _quality(fit) | {"status": "ok", "reason": ""})
+    if not found:
+        _refuse(quality, forms, len(cells))
+    tested = _over_eq4(pd.DataFrame(quality), found)
+    return Fits(
+        pd.DataFrame(coefficients, columns=list(COEFFICIENTS)),
+        tested.reindex(columns=list(QUALITY)),
+        found,
     )
-    _refuse_unfitted(fits.quality, forms, len(cells))
-    return fits
 
 
-def significance_counts(coefficients: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per coefficient of Eq. 5: models at each level, undefined, and in all.
-
-    The rows must be of one load (requests, max_batch_size), or models would count twice. A
-    coefficient is undefined where its fit has no residuals to test against.
-    """
-    eq5 = coefficients[coefficients["form"] == "memory_flops"]
-    marks = pd.crosstab(eq5["term"], eq5["stars"])
-    counts = marks.reindex(columns=[*LEVELS.values(), UNDEFINED], fill_value=0)
-    counts.columns = pd.Index([*LEVELS, UNDEFINED])
-    counts.index.name = "parameter"
-    return counts.assign(models=counts.sum(axis="columns"))
-
-
-def read_fits(folder: Path) -> Fits:
-    """Read back what `write_fits` wrote.
-
-    Raises:
-        InputError: a file is missing or is not a table.
-    """
-    try:
-        coefficients = _read(folder / "coefficients.csv", _COEFFICIENTS)
-        quality = _read(folder / "quality.csv", _QUALITY)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"cannot read the fits in {folder}: {error}; delete the folder and fit again"
-        ) from error
-    return Fits(coefficients, quality)
-
-
-def read_written(path: Path) -> pd.DataFrame:
-    """Read back a table of the analysis: texts, which may be empty, and numbers, NaN where empty.
-
-    Raises:
-        OSError, ValueError: it cannot be read, or is not a table.
-    """
-    # A model may be called 7, or null: pandas would take these for numbers.
-    table = pd.read_csv(
-        path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(_TEXTS, str)
-    )
-    return table.assign(**{name: table[name].fillna("") for name in _TEXTS if name in table})
-
-
-def write_fits(cells_csv: Path, out_dir: Path) -> None:
-    """Fit a cells.csv: coefficients, quality, sweet_spots and extremes, one .csv each.
-
-    Raises:
-        InputError: the cells cannot be read or fitted, or the folder not written.
-    """
-    cells = read_cells(cells_csv)
-    fits = fit_forms(cells)
-    tables = {
-        "coefficients": fits.coefficients,
-        "quality": fits.quality,
-        "sweet_spots": sweet_spots(cells, fits.coefficients),
-        "extremes": extremes(cells),
-    }
-    for name, table in tables.items():
-        write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
-
-
-def _read(path: Path, columns: Sequence[str]) -> pd.DataFrame:
-    table = read_written(path)
-    if list(table.columns) != list(columns):
-        raise ValueError(f"{path.name} has other columns than a fit writes")
-    return table
-
-
-def _coefficient_rows(key: dict[str, Any], form: Form, fit: FormFit) -> list[dict[str, Any]]:
+def _coefficient_rows(key: dict[str, Any], fit: FormFit, *, noise: bool) -> list[dict[str, Any]]:
     return [
         {
             **key,
             "term": term.name,
             "value": fit.values[i],
             "std_error": fit.std_errors[i],
+            "hc3_std_error": fit.hc3_std_errors[i],
+            "low": fit.low[i],
+            "high": fit.high[i],
             "p_value": fit.p_values[i],
-            "stars": stars(fit.p_values[i]),
+            "hc3_p_value": fit.hc3_p_values[i],
+            "stars": stars(fit.p_values[i], noise=noise),
+            "hc3_stars": stars(fit.hc3_p_values[i], noise=noise),
+            "vif": fit.vif[i],
         }
-        for i, term in enumerate(form.terms)
+        for i, term in enumerate(fit.form.terms)
     ]
 
 
-def _refuse_unfitted(quality: pd.DataFrame, forms: tuple[Form, ...], attempted: int) -> None:
-    """Refuse a run that leaves a form without a single fit: its tables would be empty."""
-    if quality.empty:
-        needed = max(form.min_cells for form in forms)
+def _quality(fit: FormFit) -> dict[str, Any]:
+    same = (
+        *("df", "sigma", "rmse_j", "mape_percent", "r_squared", "aic", "bic", "condition_number"),
+        *_HELD_OUT,
+        *("lack_of_fit_f", "lack_of_fit_p"),
+    )
+    cell, percent = fit.worst
+    return {
+        **{name: getattr(fit, name) for name in same},
+        "worst_cell": cell,
+        "worst_cell_percent": percent,
+        "max_leverage": float(fit.leverage.max()),
+    }
+
+
+def _over_eq4(quality: pd.DataFrame, found: Mapping[_Key, FormFit]) -> pd.DataFrame:
+    """Add to the rows of Eq. 5 the F-test of its one term more than Eq. 4, by load."""
+    from statsmodels.stats.multitest import multipletests
+
+    quality = quality.assign(**dict.fromkeys(_TEST, np.nan))
+    eq5 = quality[(quality["form"] == "memory_flops") & (quality["status"] == "ok")]
+    for _, of_load in groups(eq5, GROUP[1:]):
+        fits = [found[*row, "memory_flops"] for row in of_load[GROUP].itertuples(index=False)]
+        # Of one term, F is the square of t, and its p-value that of t.
+        p_values = np.array([fit.p_values[-1] for fit in fits])
+        tested = ~np.isnan(p_values)
+        corrected = np.full(len(fits), np.nan)
+        if tested.any():
+            corrected[tested] = multipletests(p_values[tested], method="holm")[1]
+        f_values = [(fit.values[-1] / fit.std_errors[-1]) ** 2 for fit in fits]
+        quality.loc[of_load.index, "f_over_eq4"] = np.where(tested, f_values, np.nan)
+        quality.loc[of_load.index, "f_p_value"] = p_values
+        quality.loc[of_load.index, "f_p_value_holm"] = corrected
+    return quality
+
+
+def _refuse(quality: list[dict[str, Any]], forms: tuple[Form, ...], attempted: int) -> None:
+    """Refuse a run that leaves no form with a fit: there would be nothing to show."""
+    if not quality:
+        needed = min(form.min_cells for form in forms)
         raise TooFewCellsError(
             f"none of the {attempted} cells has status ok, and a fit needs at least {needed}; "
             "see the cells' reasons"
         )
-    for form in reversed(forms):
-        tried = quality[quality["form"] == form.id]
-        if (tried["status"] == "ok").any():
-            continue
-        nearest = tried.sort_values("cells", kind="stable").iloc[-1]
-        raise TooFewCellsError(
-            f"too few cells to fit {form.title} ({form.source}): "
-            f"{group_title(tuple(nearest[GROUP]))} {nearest['reason']}; "
-            "add lengths to the sweep or measure the failed cells again"
-        )
+    easiest = min(forms, key=lambda form: form.min_cells)
+    tried = [row for row in quality if row["form"] == easiest.id]
+    nearest = max(tried, key=lambda row: int(row["cells"]))
+    group = tuple(nearest[column] for column in GROUP)
+    raise TooFewCellsError(
+        f"too few cells to fit {easiest.title} ({easiest.source}): "
+        f"{group_title(group)} {nearest['reason']}; "
+        "add lengths to the sweep or measure the failed cells again"
+    )

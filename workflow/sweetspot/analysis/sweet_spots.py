@@ -2,19 +2,29 @@
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
-from sweetspot.energy_models import form, sweet_spot_output_tokens
+from sweetspot.analysis.fits import Fits
+from sweetspot.analysis.least_squares import FormFit
+from sweetspot.analysis.sweet_spot_intervals import (
+    delta_interval,
+    fieller_interval,
+    within_percent,
+)
+from sweetspot.energy_models import sweet_spot_output_tokens
 from sweetspot.errors import InputError
 
-ESTIMATE = ["estimated_output_tokens", "estimated_tokens_per_j"]
+ESTIMATE = [
+    *["estimated_output_tokens", "estimated_low", "estimated_high"],
+    *["fieller_low", "fieller_high", "estimated_tokens_per_j"],
+    *["range2_low", "range2_high", "range5_low", "range5_high"],
+]
 
 SWEET_SPOTS = [
     *GROUP,
     *["input_tokens", "observed_output_tokens", "observed_tokens_per_j"],
-    *[*ESTIMATE, "estimate_inside_range"],
+    *[*ESTIMATE, "lost_at_observed_percent", "estimate_inside_range"],
     *["output_lengths", "simulated"],
 ]
 
@@ -26,16 +36,15 @@ EXTREMES = [
 ]
 
 
-def sweet_spot(coefficients: pd.DataFrame, input_tokens: float) -> pd.DataFrame:
+def sweet_spot(fits: Fits, input_tokens: float) -> pd.DataFrame:
     """Return the output length with the least energy per token at any input length, by Eq. 6.
 
     Args:
-        coefficients: of `Fits`; one row is returned per group that Eq. 5 was fitted to.
+        fits: of `fit_forms`; one row is returned per group that Eq. 5 was fitted to.
         input_tokens: prompt length I.
 
     Returns:
-        The group's columns, input_tokens, and as in `sweet_spots` estimated_output_tokens and
-        estimated_tokens_per_j.
+        The group's columns, input_tokens, and what `sweet_spots` says of the estimate.
 
     Raises:
         InputError: input_tokens is not a positive number.
@@ -44,37 +53,48 @@ def sweet_spot(coefficients: pd.DataFrame, input_tokens: float) -> pd.DataFrame:
         raise InputError(f"input_tokens must be a positive number, not {input_tokens!r}")
     rows = [
         {**dict(zip(GROUP, group, strict=True)), "input_tokens": input_tokens}
-        | _estimate(alphas, input_tokens)
-        for group, alphas in _alphas(coefficients).items()
+        | _estimate(fit, input_tokens)
+        for group, fit in fits.of_form("memory_flops").items()
     ]
     return pd.DataFrame(rows, columns=[*GROUP, "input_tokens", *ESTIMATE])
 
 
-def sweet_spots(cells: pd.DataFrame, coefficients: pd.DataFrame) -> pd.DataFrame:
+def sweet_spots(cells: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     """Return one row per input length of every group that Eq. 5 was fitted to.
 
     Observed is the measured output length with the least energy per token (the shorter one of
     equals); estimated is Eq. 6 with the group's own coefficients, not rounded, NaN where the fit
-    has no minimum. `estimated_tokens_per_j` is the fitted form's efficiency there;
-    `estimate_inside_range` says whether the estimate lies between the shortest and the longest
-    measured output; outside it is an extrapolation. `output_lengths` counts those measured.
+    has no minimum. Of the estimate there are two 95 % intervals, `estimated_low` and
+    `estimated_high` by the delta method, `fieller_low` and `fieller_high` by Fieller's theorem
+    (the high one is inf where the fit does not bound it); the fitted form's efficiency there,
+    `estimated_tokens_per_j`; and the output lengths between which the fitted energy per token is
+    at most 2 % or 5 % above its least. `lost_at_observed_percent` is how far it is above at the
+    observed length. `estimate_inside_range` says whether the estimate lies between the shortest
+    and the longest measured output; outside it is an extrapolation. `output_lengths` counts those
+    measured.
     """
-    alphas_of = _alphas(coefficients)
+    fit_of = fits.of_form("memory_flops")
     rows: list[dict[str, Any]] = []
     means = mean_over_repeats(ok_cells(cells))
     for (*group, input_tokens), curve in groups(means, [*GROUP, "input_tokens"]):
-        if tuple(group) not in alphas_of:
+        fit = fit_of.get(tuple(group))
+        if fit is None:
             continue
         best = _least(curve)
-        estimate = _estimate(alphas_of[tuple(group)], float(input_tokens))
+        observed = int(best["output_tokens"])
+        estimate = _estimate(fit, float(input_tokens))
         outputs = curve["output_tokens"]
+        at_observed = fit.energy_per_token_j([input_tokens], [observed])[0]
         rows.append(
             {
                 **dict(zip(GROUP, group, strict=True)),
                 "input_tokens": input_tokens,
-                "observed_output_tokens": int(best["output_tokens"]),
+                "observed_output_tokens": observed,
                 "observed_tokens_per_j": 1 / best["energy_per_token_j"],
                 **estimate,
+                "lost_at_observed_percent": float(
+                    (at_observed * estimate["estimated_tokens_per_j"] - 1) * 100
+                ),
                 "estimate_inside_range": bool(
                     outputs.min() <= estimate["estimated_output_tokens"] <= outputs.max()
                 ),
@@ -114,21 +134,17 @@ def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
     return curve.sort_values(order).iloc[0]
 
 
-def _alphas(coefficients: pd.DataFrame) -> dict[tuple[Any, ...], np.ndarray]:
-    """Return alpha0 to alpha5 of every group that Eq. 5 was fitted to."""
-    eq5 = form("memory_flops")
-    names = [term.name for term in eq5.terms]
-    return {
-        group: rows.set_index("term").loc[names, "value"].to_numpy(float)
-        for group, rows in groups(coefficients[coefficients["form"] == eq5.id], GROUP)
-    }
-
-
-def _estimate(alphas: np.ndarray, input_tokens: float) -> dict[str, float]:
-    """Return Eq. 6's length and the fitted form's efficiency there, by the names of `ESTIMATE`."""
-    output_tokens = sweet_spot_output_tokens(alphas.tolist(), input_tokens)
-    energy_per_token_j = form("memory_flops").energy_per_token_j(
-        alphas, [input_tokens], [output_tokens]
-    )[0]
+def _estimate(fit: FormFit, input_tokens: float) -> dict[str, float]:
+    """Return Eq. 6's length and what is known of it, by the names of `ESTIMATE`."""
+    output_tokens = sweet_spot_output_tokens(fit.values.tolist(), input_tokens)
+    energy_per_token_j = fit.energy_per_token_j([input_tokens], [output_tokens])[0]
     efficiency = float(1 / energy_per_token_j) if energy_per_token_j > 0 else float("nan")
-    return dict(zip(ESTIMATE, (output_tokens, efficiency), strict=True))
+    values = (
+        output_tokens,
+        *delta_interval(fit, input_tokens),
+        *fieller_interval(fit, input_tokens),
+        efficiency,
+        *within_percent(fit, input_tokens, 2),
+        *within_percent(fit, input_tokens, 5),
+    )
+    return dict(zip(ESTIMATE, values, strict=True))

@@ -41,6 +41,9 @@ def add_commands(commands: Commands) -> None:
     )
     analyse.add_argument("cells", type=Path, help="cells.csv")
     analyse.add_argument("--out", type=Path, required=True, help="folder of the fits")
+    analyse.add_argument(
+        "--weights", choices=("equal", "relative"), default="equal", help="as `analysis.weights`"
+    )
     analyse.set_defaults(run=_analyse)
 
     compare = commands.add_parser(
@@ -118,15 +121,15 @@ def _cells(arguments: argparse.Namespace) -> None:
 
 def _analyse(arguments: argparse.Namespace) -> None:
     """Fit Baselines 1-4, the FLOPs form (Eq. 4) and the Memory and FLOPs form (Eq. 5)."""
-    from sweetspot.analysis.fits import write_fits
+    from sweetspot.analysis.fit_files import fit_file
 
-    write_fits(arguments.cells, arguments.out)
+    fit_file(arguments.cells, arguments.out, weights=arguments.weights)
 
 
 def _compare_paper(arguments: argparse.Namespace) -> None:
     """Write one row per published number that the cells can answer."""
     from sweetspot.analysis.comparison import compare, seen_by
-    from sweetspot.analysis.fits import read_fits
+    from sweetspot.analysis.fit_files import read_fits
     from sweetspot.cells.read import read_cells
     from sweetspot.files import write_text_atomic
 

@@ -1,5 +1,6 @@
 """The configuration: an experiment, its sections, and what is wrong with one, in words."""
 
+from sweetspot.config.analysis import Analysis, FitWeights
 from sweetspot.config.engines import (
     Container,
     NodeSettings,
@@ -44,12 +45,14 @@ __all__ = [
     "PAPER_BATCH_SIZES",
     "PAPER_LENGTHS",
     "PAPER_MODELS",
+    "Analysis",
     "ChosenTraits",
     "Container",
     "Dataset",
     "Engine",
     "Experiment",
     "FigureStyle",
+    "FitWeights",
     "GpuSettings",
     "GraphSizes",
     "Limits",

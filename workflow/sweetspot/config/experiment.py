@@ -13,6 +13,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sweetspot.catalog import catalog_id, gpu
 from sweetspot.catalog.gpus import is_gpu_file
 from sweetspot.cells.cell import MAX_REQUESTS
+from sweetspot.config.analysis import Analysis
 from sweetspot.config.engines import NodeSettings, Simulator, TensorRtLlm, Transformers, Vllm
 from sweetspot.config.figure_style import FigureStyle
 from sweetspot.config.sections import (
@@ -166,6 +167,7 @@ class Experiment(Section):
         default=NodeSettings(),
         description="The machine that measures; a change of it measures nothing again.",
     )
+    analysis: Analysis = Field(default=Analysis(), description="Fits of the energy models.")
     figures: FigureStyle = Field(default=FigureStyle(), description="Look of the figures.")
 
     @property

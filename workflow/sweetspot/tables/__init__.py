@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.analysis.comparison import COLUMNS
-from sweetspot.analysis.fits import Fits, read_fits, read_written
+from sweetspot.analysis.fit_files import read_fits, read_written
+from sweetspot.analysis.fits import Fits
 from sweetspot.analysis.sweet_spots import EXTREMES, SWEET_SPOTS
 from sweetspot.catalog import load_model
 from sweetspot.errors import InputError, unknown_name

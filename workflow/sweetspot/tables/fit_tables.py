@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP
-from sweetspot.analysis.fits import Fits, significance_counts
+from sweetspot.analysis.fits import Fits
+from sweetspot.analysis.significance import significance_counts
 from sweetspot.energy_models import FORMS, form
 from sweetspot.errors import InputError
 from sweetspot.tables.names import printed_name, with_names
@@ -55,7 +56,8 @@ def table4(fits: Fits) -> Table:
     quality = _eq5(fits.quality)
     coefficients = _common_load(fits.coefficients, fits.quality)
     counts = significance_counts(coefficients).reset_index()
-    undefined, many = bool(counts["undefined"].any()), bool((counts["models"] > 1).any())
+    undefined, no_noise = (bool(counts[name].any()) for name in ("undefined", "no_noise"))
+    many = bool((counts["models"] > 1).any())
     return Table(
         frame=counts,
         columns=(
@@ -65,6 +67,7 @@ def table4(fits: Fits) -> Table:
             _share("*", "one_star"),
             _share("n.s.", "not_significant"),
             *((_share("undefined", "undefined"),) if undefined else ()),
+            *((_share("no noise", "no_noise"),) if no_noise else ()),
         ),
         title="Table 4",
         caption=(
@@ -75,6 +78,10 @@ def table4(fits: Fits) -> Table:
             "*** p < 0.001, ** p < 0.01, * p < 0.05, n.s. not significant; two-sided t-tests of "
             "ordinary least squares.",
             *(("Undefined: the fit meets every cell, so nothing can be tested.",) * undefined),
+            *(
+                ("No noise: simulated, so what is left over is no chance to test against.",)
+                * no_noise
+            ),
         ),
         label="tab:significance",
     )

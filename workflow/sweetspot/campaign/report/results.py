@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.analysis.comparison import compare, seen_by
-from sweetspot.analysis.fits import read_fits, write_fits
+from sweetspot.analysis.fit_files import fit_file, read_fits
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import Cell
 from sweetspot.cells.read import read_cells
@@ -41,7 +41,7 @@ def write_load(
     ok = [_cell(record) for record in records if record.status == "ok"]
     tables, missing = tables_of([]), ""
     try:
-        write_fits(cells_csv, fits)
+        fit_file(cells_csv, fits)
     except InputError as error:
         missing = f"no fits: {error}"
         log.warning("%s", missing)

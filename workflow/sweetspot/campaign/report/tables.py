@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sweetspot import published
-from sweetspot.analysis.fits import read_fits, read_written
+from sweetspot.analysis.fit_files import read_fits, read_written
 from sweetspot.campaign.compact import Manifest
 from sweetspot.campaign.design import Design
 from sweetspot.cells.cell import Cell

@@ -1,0 +1,56 @@
+"""Repeats of a cell, averaged before a fit; what they say of the noise stays beside the means."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sweetspot.energy_models import Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class CellMeans:
+    """The cells of one fit, (n,) each: one entry per (I, O), in order of I, then of O.
+
+    Attributes:
+        energy_per_token_j: mean of the cell's repeats.
+        repeats: how many there are.
+        spread_j2: sum of their squared deviations from the mean, in J².
+    """
+
+    input_tokens: Array
+    output_tokens: Array
+    energy_per_token_j: Array
+    repeats: Array
+    spread_j2: Array
+
+    @property
+    def observations(self) -> int:
+        """Rows that were averaged."""
+        return int(self.repeats.sum())
+
+
+def cell_means(input_tokens: Array, output_tokens: Array, energy_per_token_j: Array) -> CellMeans:
+    """Average the rows of equal lengths, at least one row in all.
+
+    Repeats of a cell share whatever a form misses there, so as rows of their own they would count
+    the same evidence several times: three times the same 49 rows nearly halve every standard
+    error. A cell counts once, however many repeats it has.
+    """
+    # Energies are ordered, too: sums, and so all results, are the same for any order of rows.
+    order = np.lexsort((energy_per_token_j, output_tokens, input_tokens))
+    inputs, outputs, energies = (
+        np.asarray(column, dtype=np.float64)[order]
+        for column in (input_tokens, output_tokens, energy_per_token_j)
+    )
+    new = (np.diff(inputs) != 0) | (np.diff(outputs) != 0)
+    starts = np.concatenate([[0], np.flatnonzero(new) + 1])
+    repeats = np.diff(np.append(starts, len(order)))
+    means = np.add.reduceat(energies, starts) / repeats
+    deviations = energies - np.repeat(means, repeats)
+    return CellMeans(
+        inputs[starts],
+        outputs[starts],
+        means,
+        repeats.astype(np.float64),
+        np.add.reduceat(deviations**2, starts),
+    )
