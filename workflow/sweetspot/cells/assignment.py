@@ -48,8 +48,8 @@ class Assignment:
         self.table, self.where = table, where
         self.given = {}
         for name, column in given.items():
-            quantity = self._quantity(name)
-            self.given[quantity] = self._of_given(quantity, column)
+            meant = self._meant(name)
+            self.given[meant.quantity] = self._of_given(meant, column)
         taken = {each.column for each in self.given.values()}
         self._candidates: dict[str, list[tuple[str, Match]]] = {}
         for column in table.columns:
@@ -93,7 +93,7 @@ class Assignment:
             f"--columns {quantity}=COLUMN"
         )
 
-    def _quantity(self, name: str) -> str:
+    def _meant(self, name: str) -> Match:
         match = recognise(name)
         if match is None:
             near = nearest(name, CANONICAL)
@@ -101,21 +101,22 @@ class Assignment:
             raise InputError(
                 f"--columns: {name!r} is no quantity; {hint}known: {', '.join(CANONICAL)}"
             )
-        return match.quantity
+        return match
 
-    def _of_given(self, quantity: str, column: str) -> Taken:
+    def _of_given(self, meant: Match, column: str) -> Taken:
         names = list(self.table.columns)
-        plain = {_plain(name): name for name in names}
-        if column not in names and _plain(column) in plain:
-            column = plain[_plain(column)]
+        quantity, plain = meant.quantity, {_plain(name): name for name in names}
+        column = column if column in names else plain.get(_plain(column), column)
         if column in names:
-            match = recognise(column)
-            if match is None or match.quantity != quantity:
-                # its owner says what it is; what its unit is, its own name may still say
-                name = take_apart(column)
-                factor = name.measure.factor if name.measure else 1.0
-                match = Match(quantity, 0, factor, name.unit)
-            return self._taken(column, match)
+            said = recognise(column)
+            if said is not None and said.quantity == quantity and not said.assumed:
+                return self._taken(column, said)
+            # its owner says what it is; what its unit is, its own name may still say
+            name = take_apart(column)
+            factor, unit = (
+                (name.measure.factor, name.unit) if name.measure else (meant.factor, meant.unit)
+            )
+            return self._taken(column, Match(quantity, 0, factor, unit))
         constant = _constant(quantity, column)
         if constant is None:
             found = ", ".join(map(str, names[:_SHOWN_COLUMNS]))
@@ -223,7 +224,7 @@ def _agree(one: "pd.Series", other: "pd.Series") -> bool:
 
 
 def _renamed(match: Match, column: str) -> str:
-    return "" if column == match.quantity else f"{match.quantity} is column {column!r}"
+    return "" if column == match.quantity else f"{match.quantity} is {column!r}"
 
 
 def _note(match: Match, column: str, factors: "pd.Series") -> str:
@@ -232,14 +233,14 @@ def _note(match: Match, column: str, factors: "pd.Series") -> str:
         return ""
     ours = CANONICAL[match.quantity]
     if factors.notna().any():
-        how = ", in the units that stand behind its numbers"
+        how = " (units stand behind its numbers)"
     elif match.assumed:
-        how = f", taken as {match.assumed} as it names no unit"
+        how = f" (no unit named: {match.assumed})"
     elif ours and match.factor != 1:
-        how = f", in {match.unit or 'another unit'}: × {match.factor:.6g} to {ours}"
+        how = f" × {match.factor:.6g}"
     else:
         how = ""
-    return f"{match.quantity} is column {column!r}{how}"
+    return f"{match.quantity} is {column!r}{how}"
 
 
 def _plain(name: object) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from sweetspot.cells.read import COUNTS
 from sweetspot.errors import InputError
@@ -38,44 +39,77 @@ def clean(cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     Raises:
         InputError: no row can be used.
     """
-    left = pd.Series("", index=cells.index)
-    left[_copies(cells)] = "the same in all columns as an earlier one"
+    status = _status(cells)
+    fates = _Fates(len(cells))
+    fates.add("the same in all columns as an earlier one", _copies(cells))
     cells = cells.assign(
-        **{name: _texts(cells[name]) for name in ("model", "engine", "gpu")},
-        simulated=_texts(cells["simulated"]).str.lower().isin(_TRUE),
+        **{name: texts(cells[name]) for name in ("model", "engine", "gpu")},
+        simulated=_flags(cells, "simulated"),
     )
-    left = left.mask((left == "") & (cells["model"] == ""), "without a model")
+    fates.add("without a model", cells["model"] == "")
     for name in COUNTS:
         for kind, bad in _wrong(cells[name], whole=True):
-            left = left.mask((left == "") & bad, f"with {name} {kind}")
-    total, cells = len(cells), cells[left == ""]
-    cells = cells.assign(**{name: cells[name].astype("int64") for name in COUNTS})
-
-    status = _status(cells)
-    worse = ("with status " + status).mask(status == "ok", "")
+            fates.add(f"with {name} {kind}", bad)
+    known = fates.of == 0
+    for word in ("failed", "invalid"):
+        fates.add(f"with status {word}", status == word)
     for kind, bad in _wrong(cells["energy_per_token_j"], whole=False):
-        worse = worse.mask((worse == "") & bad, f"with energy_per_token_j {kind}")
-    ok = worse == ""
-    out = pd.concat([left[left != ""], worse[~ok]])
-    said = [_left_out(str(why), rows) for why, rows in out.groupby(out, sort=False)]
-    if not ok.any():
-        raise InputError(
-            f"{where}: none of its {total} rows can be used: {'; '.join(said) or 'no row is left'}"
-        )
-    notes = [f"left out: {each}" for each in said]
+        fates.add(f"with energy_per_token_j {kind}", bad)
+    said = fates.said(cells.index)
+    usable = fates.of == 0
+    if not usable.any():
+        raise InputError(f"{where}: none of its {len(cells)} rows can be used: {'; '.join(said)}")
 
-    energy_j = cells["energy_per_token_j"].where(ok)
+    energy_j = cells["energy_per_token_j"].where(usable)
+    spoiled = (status == "ok") & ~usable
     cells = cells.assign(
-        status=status.mask((status == "ok") & ~ok, "invalid"),
-        reason=cells["reason"].mask((status == "ok") & ~ok, worse),
+        status=np.where(spoiled, "invalid", status),
+        reason=np.where(spoiled, fates.words(), cells["reason"].to_numpy(object)),
         energy_per_token_j=energy_j,
         tokens_per_j=1 / energy_j,
         beyond_native_context=_flags(cells, "beyond_native_context"),
-    )
+    )[known]
+    cells = cells.assign(**{name: cells[name].astype("int64") for name in COUNTS})
     cells, mixed = _separated(cells)
     cells = cells.assign(repeat=_repeats(cells))
-    cells = cells.assign(cell=_names(cells))
-    return cells.reset_index(drop=True), [*notes, *mixed, *_of_repeats(cells), *_magnitude(cells)]
+    cells = cells.assign(cell=_names(cells)).reset_index(drop=True)
+    notes = [f"left out: {'; '.join(said)}"] if said else []
+    return cells, [*notes, *mixed, *_of_repeats(cells), *_magnitude(cells)]
+
+
+class _Fates:
+    """Why rows are left out: the first reason that applies to each."""
+
+    def __init__(self, rows: int) -> None:
+        self.of = np.zeros(rows, dtype=int)  # 0: it counts
+        self._reasons = [""]
+
+    def add(self, reason: str, rows: "pd.Series | NDArray[np.bool_]") -> None:
+        """Leave rows out that are still in."""
+        self.of[(self.of == 0) & np.asarray(rows, dtype=bool)] = len(self._reasons)
+        self._reasons.append(reason)
+
+    def words(self) -> NDArray[np.object_]:
+        """Return each row's reason."""
+        return np.array(self._reasons, dtype=object)[self.of]
+
+    def said(self, index: pd.Index) -> list[str]:
+        """Return for each reason how many rows it has, and which; they count from 1."""
+        found = []
+        for number, reason in enumerate(self._reasons[1:], start=1):
+            rows = [int(row) + 1 for row in index[self.of == number]]
+            if rows:
+                plural = "s" * (len(rows) > 1)
+                some = ", ".join(map(str, rows[:_SHOWN])) + ", ..." * (len(rows) > _SHOWN)
+                found.append(f"{len(rows)} row{plural} {reason} (row{plural} {some})")
+        return found
+
+
+def texts(values: "pd.Series") -> "pd.Series":
+    """Return texts without blanks around them, empty where there is none."""
+    codes, known = pd.factorize(values)  # the few that there are: a million rows take no second
+    words = np.array([*(str(value).strip() for value in known), ""], dtype=object)
+    return pd.Series(words[codes], index=values.index)
 
 
 def _copies(cells: pd.DataFrame) -> "pd.Series":
@@ -85,14 +119,11 @@ def _copies(cells: pd.DataFrame) -> "pd.Series":
         return cells.astype(str).duplicated()
 
 
-def _texts(values: "pd.Series") -> "pd.Series":
-    return values.astype(object).fillna("").astype(str).str.strip()
-
-
 def _flags(cells: pd.DataFrame, name: str) -> "pd.Series":
     if name not in cells:
         return pd.Series(data=False, index=cells.index)
-    return _texts(cells[name]).str.lower().isin(_TRUE)
+    known = cells[name].unique()
+    return cells[name].map({each: str(each).strip().lower() in _TRUE for each in known})
 
 
 def _wrong(values: "pd.Series", *, whole: bool) -> Iterator[tuple[str, "pd.Series"]]:
@@ -105,22 +136,14 @@ def _wrong(values: "pd.Series", *, whole: bool) -> Iterator[tuple[str, "pd.Serie
         yield "that is no whole number", values % 1 != 0
 
 
-def _status(cells: pd.DataFrame) -> "pd.Series":
+def _status(cells: pd.DataFrame) -> NDArray[np.object_]:
     """Return ok, failed or invalid; a word that we do not know for success is failed."""
     if "status" not in cells:
-        return pd.Series("ok", index=cells.index)
-    said = _texts(cells["status"]).str.lower()
-    return pd.Series(
-        np.select([said.isin(_GOOD), said == "invalid"], ["ok", "invalid"], "failed"),
-        index=cells.index,
+        return np.full(len(cells), "ok", dtype=object)
+    said = texts(cells["status"]).str.lower()
+    return np.select([said.isin(_GOOD), said == "invalid"], ["ok", "invalid"], "failed").astype(
+        object
     )
-
-
-def _left_out(why: str, rows: "pd.Series") -> str:
-    """Return how many rows are left out, why, and which; rows count from 1 below the names."""
-    some = ", ".join(str(row + 1) for row in sorted(rows.index)[:_SHOWN])
-    more = ", ..." * (len(rows) > _SHOWN)
-    return f"{len(rows)} row{'s' * (len(rows) > 1)} {why} (row{'s' * (len(rows) > 1)} {some}{more})"
 
 
 def _separated(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -130,19 +153,21 @@ def _separated(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """
     notes = []
     for name in ("simulated", "gpu", "engine"):
+        if cells[name].nunique() < 2:
+            continue
         kinds = cells.groupby(GROUP, sort=False)[name].transform("nunique")
         if not (kinds > 1).any():
             continue
-        texts = cells[name]
+        said = cells[name]
         if name == "simulated":
-            texts = texts.map({True: "simulated", False: "measured"})
+            said = said.map({True: "simulated", False: "measured"})
         else:
-            texts = texts.mask(texts == "", f"no {name}")
-        cells = cells.assign(
-            model=cells["model"].mask(kinds > 1, cells["model"] + " (" + texts + ")")
-        )
-        notes.append(f"cells of several {name}s are told apart by the model's name, fitted apart")
-    return cells, [note.replace("simulateds", "origins, simulated and measured,") for note in notes]
+            said = said.mask(said == "", f"no {name}")
+        models = cells["model"].mask(kinds > 1, cells["model"] + " (" + said + ")")
+        cells = cells.assign(model=models)
+        what = ", ".join(sorted(set(said[kinds > 1])))
+        notes.append(f"fitted apart, and told apart by the model's name: cells of {what}")
+    return cells, notes
 
 
 def _repeats(cells: pd.DataFrame) -> "pd.Series":
@@ -159,9 +184,11 @@ def _repeats(cells: pd.DataFrame) -> "pd.Series":
 
 def _names(cells: pd.DataFrame) -> list[str]:
     """Return the ids of cells, as `Cell.id` makes them."""
-    columns = ("model", "max_batch_size", "requests", "input_tokens", "output_tokens", "repeat")
-    values = zip(*(cells[name].tolist() for name in columns), strict=True)
-    return [f"{m}/b{b}/n{n}/i{i}_o{o}/r{r}" for m, b, n, i, o, r in values]
+    at = cells.groupby(POINT, sort=False).ngroup().to_numpy()
+    points = cells[POINT].drop_duplicates().itertuples(index=False)
+    names = [f"{m}/b{batch}/n{n}/i{i}_o{o}/r" for m, n, batch, i, o in points]
+    repeats = cells["repeat"].tolist()
+    return [f"{names[place]}{repeat}" for place, repeat in zip(at, repeats, strict=True)]
 
 
 def _of_repeats(cells: pd.DataFrame) -> list[str]:
@@ -197,9 +224,9 @@ def _magnitude(cells: pd.DataFrame) -> list[str]:
         for unit, factor in _OTHER_UNITS.items()
         if _USUAL_J[0] <= median_j * factor <= _USUAL_J[1]
     ]
-    guess = f"; they would be usual in {likely[0]}" if likely else ""
+    guess = f"; in {likely[0]} it would be usual" if likely else ""
     return [
-        f"Warning: half of the cells take more than {median_j:.3g} J per output token, half less: "
-        f"that can hardly be{guess}; name the unit in the column's name, or by "
+        f"Warning: {median_j:.3g} J per output token, the median, can hardly be{guess}; name the "
+        "unit in the column's name, as in energy_per_token_mj, or say it: "
         "--columns energy_per_token_mj=COLUMN"
     ]

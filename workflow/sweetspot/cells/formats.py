@@ -177,8 +177,8 @@ def _of_lines(
         notes.append(f"{_lines(bad)} more values than there are columns: left out")
     table = table.dropna(how="all").rename(columns=lambda name: str(name).strip())
     if comma:
-        for column in table.select_dtypes(object):
-            if not is_text(str(column)):
+        for column, kind in table.dtypes.items():
+            if not is_text(str(column)) and not pd.api.types.is_numeric_dtype(kind):
                 table[column] = table[column].map(_with_point, na_action="ignore")
     return table, notes
 

@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from sweetspot.cells.assignment import Assignment, Taken
-from sweetspot.cells.cleaning import clean
+from sweetspot.cells.cleaning import clean, texts
 from sweetspot.cells.columns import ACCEPTED, TEXTS, recognise
 from sweetspot.cells.formats import read_table
 from sweetspot.cells.read import OPTIONAL_TEXTS
@@ -71,11 +72,11 @@ def read_observations(
         where, stem = str(path), path.stem
         named = {column for name, column in (columns or {}).items() if name in TEXTS}
         table, notes = read_table(path, lambda name: name in named or _is_text(name))
-        table = table.reset_index(drop=True)
     assignment = Assignment(table, columns or {}, where)
     found = _lengths(assignment)
     energy = _energy(assignment, found)
-    notes += [each.note for each in (*found.values(), *energy.sources) if each.note]
+    taken = [each.note for each in (*found.values(), *energy.sources) if each.note]
+    notes += [f"columns: {'; '.join(taken)}"] if taken else []
     cells, defaults = _cells(table, found, energy.per_token_j, stem)
     cells, said = clean(cells, where)
     return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
@@ -102,7 +103,7 @@ def _lengths(assignment: Assignment) -> dict[str, Taken]:
         total = assignment.take(f"total_{length}")
         if length not in found and total and "requests" in found:
             mean = (total.values / found["requests"].values).round()
-            note = f"{length} is column {total.column!r} divided by the requests, in whole tokens"
+            note = f"{length} is {total.column!r} / requests, in whole tokens"
             found[length] = Taken(length, total.column, mean, note)
         if length not in found:
             raise assignment.lacks(length, length)
@@ -164,37 +165,36 @@ def _cells(
     model: str,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the table under our names, and what was assumed where it says nothing."""
-    cells = pd.DataFrame({name: taken.values for name, taken in found.items()}, index=table.index)
-    cells["energy_per_token_j"] = energy_per_token_j
-    notes = []
+    values: dict[str, Any] = {name: taken.values for name, taken in found.items()}
+    values["energy_per_token_j"] = energy_per_token_j
+    assumed = []
     if "model" not in found:
-        cells["model"] = model
-        notes.append(f"no column names a model: all rows are taken as of one, {model!r}")
+        values["model"] = model
+        assumed.append(f"one model, {model!r}")
     if "requests" not in found and "max_batch_size" in found:
-        cells["requests"] = cells["max_batch_size"]
-        notes.append("no column has the number of requests: taken as one batch each")
+        values["requests"] = values["max_batch_size"]
+        assumed.append("one batch of requests per row")
     elif "requests" not in found:
-        cells["requests"] = 1
-        notes.append("no column has the number of requests: 1 stands for it, as a label only")
+        values["requests"] = 1
+        assumed.append("1 request (a label only)")
     if "max_batch_size" not in found:
-        cells["max_batch_size"] = cells["requests"]
-        notes.append("no column has a batch limit: taken as no limit, all requests at once")
+        values["max_batch_size"] = values["requests"]
+        assumed.append("a batch of all requests")
     if "simulated" not in found:
-        cells["simulated"] = False
-        notes.append("no column says whether it is simulated: taken as measured")
-    for name in ("engine", "gpu"):
-        if name not in found:
-            cells[name] = ""
+        values["simulated"] = False
+        assumed.append("measured, not simulated")
     unnamed = [name for name in ("engine", "gpu") if name not in found]
+    values |= dict.fromkeys(unnamed, "")
     if unnamed:
-        notes.append(f"no column names the {' and the '.join(unnamed)}: left open")
-    taken = {each.column for each in found.values()} | set(cells.columns)
-    others = table[[column for column in table.columns if column not in taken]]
-    cells = pd.concat([cells, others], axis="columns")
-    for name in ("reason", "energy_source", "calibration", *OPTIONAL_TEXTS):
-        if name in cells:
-            cells[name] = cells[name].astype(object).fillna("").astype(str)
-        elif name not in OPTIONAL_TEXTS or name in COLUMNS:
-            cells[name] = ""
-    noise = pd.to_numeric(cells.get("noise", np.nan), errors="coerce")
-    return cells.assign(noise=noise), notes
+        assumed.append(f"one {' and one '.join(unnamed)}".replace("gpu", "GPU") + ", unnamed")
+    taken = {each.column for each in found.values()} | set(values)
+    others = {column: table[column] for column in table.columns if column not in taken}
+    for name in dict.fromkeys(("reason", "energy_source", "calibration", *OPTIONAL_TEXTS)):
+        if name in others:
+            values[name] = texts(others.pop(name))
+        elif name in COLUMNS and name != "cell":
+            values[name] = ""
+    noise = others.pop("noise", pd.Series(np.nan, index=table.index))
+    values["noise"] = pd.to_numeric(noise, errors="coerce")
+    notes = [f"assumed, as no column says so: {'; '.join(assumed)}"] if assumed else []
+    return pd.DataFrame(values | others, index=table.index), notes
