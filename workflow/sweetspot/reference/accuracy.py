@@ -74,7 +74,7 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " developers state of their host.",
             "- FP8 throughput: TensorRT-LLM 0.13 is 6 % slower and 1.0 is 4 % faster than one set"
             " of constants can be; releases would need files of their own. Large models shared by"
-            " several GPUs come out too fast in long outputs.",
+            " eight A100 come out too fast in long outputs.",
             "- Energy is covered for FP16 and BF16 on one H100 SXM and one H200, identical requests"
             " that all arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds."
             " Compared with nothing: energy of FP8, of several GPUs and of GPUs other than these"

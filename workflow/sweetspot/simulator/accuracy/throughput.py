@@ -19,8 +19,8 @@ FP8 = Precision(weights="fp8", kv_cache="fp8")
 # Weights fill these boards but for a few GB. What batch and token limits NVIDIA's tuned engines had
 # there is not known, and decides how many requests fit.
 FULL_BOARDS = (("llama-3.1-70b", "h100-sxm", 1), ("llama-3.1-70b", "a100-80gb", 2))
-# `link.PCIE_RING_SHARE` was fitted to these.
-SEEN = ("llama-3.1-70b", "l40s", 4)
+# What constants of `cost/link.py` were fitted to: GPUs, and how many of them.
+SEEN = {"l40s": (4,), "h200-sxm": (2, 4, 8)}
 
 
 def serving_models() -> dict[str, Architecture]:
@@ -55,7 +55,8 @@ def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.D
         target = Target(model, runs, values, "throughput_tokens_per_s")
         frames.append(
             group.assign(
-                ratio=target.ratios(board, constants_on(board)), seen=(model, gpu_id, gpus) == SEEN
+                ratio=target.ratios(board, constants_on(board)),
+                seen=gpus in SEEN.get(gpu_id, ()),
             )
         )
     return pd.concat(frames, ignore_index=True)

@@ -23,8 +23,13 @@ RING_SHARE = 0.68
 # NVLink.
 ONE_SHOT_BYTES = 2**20
 # A ring's share over PCIe, where all GPUs' traffic meets at the host: meets Llama 3.1 70B on 4 L40S
-# within 4 % (TensorRT-LLM 0.17, nine cells). Those on 8, within 3 %, are a prediction.
-PCIE_RING_SHARE = 0.5
+# within 2 % on average (TensorRT-LLM 0.17, nine cells). Those on 8, within 3 %, are a prediction.
+PCIE_RING_SHARE = 0.55
+# What an all-reduce takes in a model beyond its kernel, for every GPU after the first: all have to
+# wait for the last one. Fitted to Llama 3.1 70B and 405B on 2 to 8 H200 (TensorRT-LLM
+# 0.17 and 1.0, 46 cells): without it long outputs come out 4 to 21 % too fast on 4 and 8 of them.
+# Those on H100, where 7 µs is best as well, and on A100 are predictions.
+WAIT_S = 7e-6
 # Per byte that a GPU sends, reads and writes of memory included: the same table's power of messages
 # beyond 100 MB, 262 to 287 W at 290 to 340 GB/s, less 160 W of those that send hardly any. Bounds:
 # 290e-12 to 380e-12.
@@ -39,6 +44,12 @@ def link_s(work: Work, gpu: Gpu) -> FloatArray | float:
     gather_s = np.where(work.gather_bytes > 0, _ring_s(work.gather_bytes, gpu), 0.0)
     all_reduce_s = np.where(_one_shot(work, gpu), small_s, large_s)
     seconds: FloatArray = work.all_reduces * all_reduce_s + gather_s
+    return seconds
+
+
+def wait_s(work: Work) -> FloatArray:
+    """Return the time that each segment's iterations wait for the last GPU; 0 on one."""
+    seconds: FloatArray = WAIT_S * work.all_reduces * (work.gpus - 1)
     return seconds
 
 

@@ -21,7 +21,7 @@ from sweetspot.simulator.cost.clocks import (
 from sweetspot.simulator.cost.dual import mapped, placed, value_of
 from sweetspot.simulator.cost.envelope import Line, edges
 from sweetspot.simulator.cost.fp8 import saved_share
-from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s
+from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s, wait_s
 from sweetspot.simulator.cost.work import FloatArray, Work
 
 # `kv_byte_energy_j` is that of so many queries per KV head.
@@ -265,6 +265,7 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtC
         + e.unfused_norm_s * work.norms
         + e.request_overhead_s * work.prompts_finished
         + link_s(work, gpu)
+        + wait_s(work)
     )
     if not e.host_ahead:
         rest_s = rest_s + host_s(work, constants)
