@@ -13,6 +13,7 @@ from functools import partial
 from math import floor, log10
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
+from signal import SIG_DFL, SIGPIPE, signal
 from time import perf_counter
 
 from sweetspot.ask.load import Scheduling, simulate_load
@@ -182,4 +183,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal(SIGPIPE, SIG_DFL)  # a reader that has seen enough, such as head, ends it quietly
     main()

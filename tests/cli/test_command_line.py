@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sweetspot.cli import main, parsers
+from sweetspot.cli import main
+from sweetspot.cli.command_line import parsers
 from sweetspot.cli.commands import GROUPS
 
 TOP, COMMANDS = parsers()
@@ -120,23 +121,38 @@ def test_interrupt_while_a_module_in_c_is_imported_is_one(capsys, monkeypatch):
     assert capsys.readouterr().err == "sweetspot: interrupted\n"
 
 
-MODELS = [sys.executable, "-m", "sweetspot", "models"]
+def test_interrupt_while_modules_are_loaded_is_one_line(capsys, monkeypatch):
+    class Interrupted:
+        def find_spec(self, *asked):
+            raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "sweetspot.cli.command_line")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted()])
+    assert main(["models"]) == 130
+    assert capsys.readouterr() == ("", "sweetspot: interrupted\n")
+
+
+def ended(stdout, *arguments):
+    """Return how a command ends that prints to a file: its exit code, and standard error."""
+    command = [sys.executable, "-m", "sweetspot", *arguments]
+    done = subprocess.run(command, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+    return done.returncode, done.stderr
 
 
 def test_reader_that_has_seen_enough_ends_a_command_quietly():
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(MODELS, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
+    assert ended(writing, "models") == (141, "")
     os.close(writing)
-    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("word", ["models", "--help"])
 @pytest.mark.parametrize("buffered", [True, False])
-def test_full_disk_is_said_in_one_line_also_as_the_interpreter_ends(monkeypatch, buffered):
+def test_full_disk_is_said_in_one_line_also_as_the_interpreter_ends(monkeypatch, buffered, word):
     monkeypatch.setenv("PYTHONUNBUFFERED", "" if buffered else "1")
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(MODELS, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("sweetspot: error: cannot write the output: No space left")
-    assert done.stderr.count("\n") == 1
+        code, said = ended(full, word)
+    assert code == 2
+    assert said.startswith("sweetspot: error: cannot write the output: No space left on device")
+    assert said.count("\n") == 1

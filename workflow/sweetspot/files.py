@@ -1,6 +1,13 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there.
 
+A regular file is replaced by a new one. A symbolic link stays: what it leads to is replaced. What
+cannot be replaced is written to as it is: a device, a FIFO, and what standard output goes to.
+"""
+
+import errno
 import os
+import stat
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,20 +26,11 @@ def atomic_writer(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         InputError: the folder cannot be made or written to.
     """
-    # The process id keeps two jobs that write the same file off each other's temporary name.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-        _sync_folder(path.parent)
+        with _replacing(path) if _is_replaced(path) else _opened(path) as file:
+            yield file
+    except BrokenPipeError:  # the reader has seen enough
+        raise
     except OSError as error:
         raise _unwritable(path, error) from error
 
@@ -56,6 +54,20 @@ def write_text_atomic(path: Path, text: str) -> None:
     write_bytes_atomic(path, text.encode())
 
 
+def make_folder_of(path: Path) -> None:
+    """Make the folder of a file that is written later, and check that it can be.
+
+    Raises:
+        InputError: the folder cannot be made or written to, or `path` is a folder itself.
+    """
+    try:
+        if not _is_replaced(path):
+            return
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    make_folder(_destination(path).parent)
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and check that files can be made in it.
 
@@ -75,6 +87,57 @@ def _unwritable(path: Path, error: OSError) -> InputError:
         f"cannot write {path}: {error.strerror or error}; "
         "choose a folder that you may write to, on a disk with space left"
     )
+
+
+def _is_replaced(path: Path) -> bool:
+    """Return whether a path is of a regular file, or free.
+
+    Raises:
+        OSError: it is of a folder, or cannot be looked at.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return True
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    return stat.S_ISREG(found.st_mode) and not _is_standard_output(found)
+
+
+def _is_standard_output(found: os.stat_result) -> bool:
+    return sys.stdout is not None and os.path.samestat(found, os.fstat(1))
+
+
+def _destination(path: Path) -> Path:
+    """Return where symbolic links lead."""
+    return Path(os.path.realpath(path))
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Write to a temporary file beside the old one, and put it in its place at the end."""
+    path = _destination(path)
+    # The process id keeps two jobs that write the same file off each other's temporary name.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open what is not replaced; standard output goes on where it is, also within a file."""
+    if not _is_standard_output(path.stat()):
+        return path.open("wb")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(1), "wb")
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,114 +1,23 @@
 """The command line: `sweetspot COMMAND`; every error is one line and exit code 2."""
 
-import argparse
-import contextlib
-import errno
-import logging
-import os
 import sys
-from collections.abc import Sequence
 
-from sweetspot import __version__
-from sweetspot.cli import (
-    calibration,
-    campaigns,
-    evaluation,
-    fitting,
-    kernels,
-    questions,
-    sensor,
-    settings,
-    simulate,
-    steps,
-)
-from sweetspot.cli.commands import Commands, Parser, did_you_mean
-from sweetspot.cli.extras import missing_package
-from sweetspot.errors import SweetspotError, nearest
+TYPE_CHECKING = False  # to type checkers it is true; importing it from typing takes 20 ms
 
-_RENAMED = {"protocol": "sensor"}
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
-def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
-    """Return the parser of the whole command line, and that of each command.
+def main(argv: "Sequence[str] | None" = None) -> int:
+    """Run one command and return its exit code: 0, or 2 with one line on standard error.
 
-    With `only`, other commands may lack the options that are generated from the configuration:
-    that loads pydantic, which most commands do without.
+    An interrupt gives 130, also while modules are loaded, and a reader that has seen enough 141,
+    as a shell has it of a command that SIGINT or SIGPIPE ends.
     """
-    top = Parser(
-        prog="sweetspot",
-        usage="sweetspot [-h] [--version] COMMAND ...",
-        description="Measure, model and predict the energy of LLM inference.",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
-    commands = Commands(top, only)
-    for module in (
-        *(questions, simulate, settings, sensor, fitting, calibration, kernels, evaluation),
-        *(campaigns, steps),
-    ):
-        module.add_commands(commands)
-    top.epilog = (
-        f"{commands.listing()}\n\n"
-        "`sweetspot COMMAND --help` says more of each. The experiment itself runs with snakemake,\n"
-        "or `make paper`; see README.md."
-    )
-    return top, commands.parsers
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code: 0, or 2 with one line on standard error."""
-    logging.basicConfig(format="%(message)s", stream=sys.stderr)
-    logging.getLogger("sweetspot").setLevel(logging.INFO)
-    arguments = argparse.Namespace()
     try:
-        try:
-            arguments = _read(sys.argv[1:] if argv is None else list(argv))
-            arguments.run(arguments)
-        finally:
-            if sys.stdout is not None:  # what cannot be written shows here, not at shutdown
-                sys.stdout.flush()
-    except SweetspotError as e:
-        return _say(f"error: {e}", 2)
-    except ImportError as e:
-        if isinstance(e.__cause__, KeyboardInterrupt):  # it came while a module in C was loaded
-            return _say("interrupted", 130)
-        missing = missing_package(e)
-        if missing is None:
-            raise
-        return _say(f"error: {missing}", 2)
+        from sweetspot.cli.command_line import run
+
+        return run(argv)
     except KeyboardInterrupt:
-        kept = "; finished cells are kept" if getattr(arguments, "keeps_cells", False) else ""
-        return _say(f"interrupted{kept}", 130)
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        _drop_output()
-        return 0
-    except OSError as e:
-        if e.errno not in _NO_SPACE:
-            raise
-        _drop_output()
-        where = e.filename or "the output"
-        return _say(f"error: cannot write {where}: {e.strerror}; make room, or write elsewhere", 2)
-    return 0
-
-
-def _read(argv: list[str]) -> argparse.Namespace:
-    """Return what the command line says; it ends here where that makes no sense."""
-    first = argv[0] if argv else ""
-    top, commands = parsers(only=first)
-    if first and not first.startswith("-") and first not in commands:
-        meant = _RENAMED.get(first) or nearest(first, commands)
-        top.error(f"unknown command {first!r}{did_you_mean(meant)}")
-    commands.get(first, top).refuse_unknown_options(argv)
-    return top.parse_args(argv)
-
-
-def _say(message: str, code: int) -> int:
-    with contextlib.suppress(OSError):  # standard error may be on the same full disk
-        print(f"sweetspot: {' '.join(message.split())}", file=sys.stderr)
-    return code
-
-
-def _drop_output() -> None:
-    """Keep the interpreter, which flushes standard output once more as it ends, quiet about it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print("sweetspot: interrupted", file=sys.stderr)
+        return 130

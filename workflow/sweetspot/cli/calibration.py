@@ -84,7 +84,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _calibrate(arguments: argparse.Namespace) -> None:
-    from sweetspot.files import make_folder, write_text_atomic
+    from sweetspot.files import make_folder_of, write_text_atomic
 
     if arguments.cells is None:
         for option in ("gpu", "hold_out", "allow_simulated", "accept_error"):
@@ -101,7 +101,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     if not places:
         raise InputError("nothing to write; name --out, --board-out or --engine-out")
     for path in places.values():  # a mistake shows now, not after a minute of fitting
-        make_folder(path.parent)
+        make_folder_of(path)
     found = _fitted(arguments)
     if arguments.cells is not None and not arguments.accept_error:
         _require_trust(found, arguments.cells)

@@ -27,6 +27,14 @@ class Parser(argparse.ArgumentParser):
         """End with exit code 2."""
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print help, or an error; argparse would pass over help that cannot be written."""
+        try:
+            print(message, end="", file=file or sys.stderr)
+        except OSError:
+            if file is sys.stdout:
+                raise
+
     def refuse_unknown_options(self, words: Iterable[str]) -> None:
         """End with the nearest option where one is mistyped.
 

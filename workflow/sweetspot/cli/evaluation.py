@@ -70,7 +70,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from sweetspot.files import make_folder, write_text_atomic
+    from sweetspot.files import make_folder_of, write_text_atomic
     from sweetspot.reference.accuracy import accuracy_page
     from sweetspot.reference.intervals import intervals_section
     from sweetspot.simulator.accuracy.checks import evaluate
@@ -84,7 +84,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if arguments.page is not None and arguments.only:
         raise InputError("a page holds all tests; leave out --only or --page")
     for path in filter(None, made):
-        make_folder(path.parent)  # a mistake shows now, not after the fits
+        make_folder_of(path)  # a mistake shows now, not after the fits
     rows, evaluation = {}, Evaluation()
     measured = [read_measured(folder) for folder in arguments.measured]
     for name, row in evaluate(arguments.only, _running, measured, evaluation):

@@ -34,7 +34,7 @@ def add_commands(commands: Commands) -> None:
 
 
 def _kernels(arguments: argparse.Namespace) -> None:
-    from sweetspot.files import make_folder, write_text_atomic
+    from sweetspot.files import make_folder_of, write_text_atomic
     from sweetspot.reference.kernels import constants_table, errors_table, kernels_page
     from sweetspot.simulator.calibration.kernels.fit import (
         ENGINES,
@@ -45,7 +45,7 @@ def _kernels(arguments: argparse.Namespace) -> None:
 
     for path in (arguments.out, arguments.page):
         if path is not None:
-            make_folder(path.parent)
+            make_folder_of(path)
     fits = {}
     for gpu_id in GPUS:
         show_progress(f"{gpu_id} ...")

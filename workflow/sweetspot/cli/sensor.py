@@ -41,13 +41,14 @@ def _sensor(arguments: argparse.Namespace) -> None:
     from sweetspot.config import FigureStyle
     from sweetspot.figures.canvas import save
     from sweetspot.figures.sensor_error import sensor_figure
-    from sweetspot.files import make_folder, write_text_atomic
+    from sweetspot.files import make_folder, make_folder_of, write_text_atomic
     from sweetspot.reference.sensor import sensor_page
     from sweetspot.simulator.constants.calibration_file import load_calibration
 
-    for path in (arguments.page, arguments.figure):
-        if path is not None:
-            make_folder(path.parent)
+    if arguments.page is not None:
+        make_folder_of(arguments.page)
+    if arguments.figure is not None:
+        make_folder(arguments.figure.parent)
     board = gpu("h100-sxm")
     calibration = load_calibration(board, arguments.calibration)
     readings = read_grid(board, calibration.constants, lambda model: show_progress(f"{model} ..."))
