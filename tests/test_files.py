@@ -2,11 +2,20 @@
 
 import errno
 import os
+import subprocess
+import sys
+from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from sweetspot.errors import InputError
-from sweetspot.files import atomic_writer, write_bytes_atomic, write_text_atomic
+from sweetspot.files import (
+    atomic_writer,
+    make_folder_of,
+    write_bytes_atomic,
+    write_text_atomic,
+)
 
 
 def test_text_is_written_as_utf8_in_new_folders(tmp_path):
@@ -51,4 +60,55 @@ def test_full_disk_is_an_input_error(tmp_path):
         atomic_writer(tmp_path / "x"),
     ):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_link_stays_and_what_it_leads_to_is_replaced(tmp_path):
+    link, target = tmp_path / "link", tmp_path / "new" / "target"
+    link.symlink_to(target)
+    for text in ("first", "second"):
+        write_text_atomic(link, text)
+        assert link.is_symlink()
+        assert target.read_text() == text
+    assert list(target.parent.iterdir()) == [target]
+
+
+def test_fifo_is_written_to(tmp_path):
+    fifo, read = tmp_path / "fifo", []
+    os.mkfifo(fifo)
+    reader = Thread(target=lambda: read.append(fifo.read_text()), daemon=True)
+    reader.start()
+    make_folder_of(fifo)
+    write_text_atomic(fifo, "whole\n")
+    reader.join(10)
+    assert read == ["whole\n"]
+    assert fifo.is_fifo()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_device_is_written_to_and_stays(tmp_path):
+    link = tmp_path / "full"  # where the device itself were replaced, this would be instead
+    link.symlink_to("/dev/full")
+    with pytest.raises(InputError, match="No space left on device"):
+        write_text_atomic(link, "text")
+    assert link.is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="needs /dev/stdout")
+def test_standard_output_goes_on_in_its_file(tmp_path):
+    out = tmp_path / "out.txt"
+    out.write_text("before\n")
+    program = (
+        "from pathlib import Path; from sweetspot.files import write_text_atomic; print('one');"
+        " write_text_atomic(Path('/dev/stdout'), 'two\\n'); print('three')"
+    )
+    with out.open("a") as file:
+        subprocess.run([sys.executable, "-c", program], stdout=file, check=True)
+    assert out.read_text() == "before\none\ntwo\nthree\n"
+
+
+@pytest.mark.parametrize("write", [make_folder_of, lambda path: write_text_atomic(path, "")])
+def test_folder_in_place_of_the_file_is_an_input_error(tmp_path, write):
+    with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
+        write(tmp_path)
     assert list(tmp_path.iterdir()) == []
