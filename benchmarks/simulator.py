@@ -19,9 +19,9 @@ from time import perf_counter
 from sweetspot.ask.load import Scheduling, simulate_load
 from sweetspot.catalog import Architecture, gpu, load_model
 from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
-from sweetspot.figures.canvas import empty_figure, finish, journal_look
+from sweetspot.figures.canvas import empty_figure, finish
 from sweetspot.figures.canvas import panels as axes_of
-from sweetspot.figures.curves import categorical_looks
+from sweetspot.figures.style import categorical_looks, journal_look
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.run import Simulation, simulate
 from sweetspot.simulator.schedule.requests import Lengths, generated
@@ -147,7 +147,8 @@ def plot(path: Path, panels: dict[str, tuple[str, Costs]]) -> None:
             ax.spines[["top", "right"]].set_visible(False)
         figure.axes[0].set_ylabel("Cost of a simulation (ms)")
         with path.open("wb") as file:
-            finish(figure, [f"One core. Cells: I = {INPUT_TOKENS}."]).savefig(file, dpi=200)
+            note = f"One core. Cells: I = {INPUT_TOKENS}."
+            finish(figure, [note], "Cost of a simulation against its size.").savefig(file, dpi=200)
     print(f"\n{path}")
 
 

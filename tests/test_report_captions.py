@@ -26,7 +26,7 @@ CAPTIONS = [
 ]
 
 
-def rendered(stem: str, wildcards: dict[str, str], engine: str) -> str:
+def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) -> str:
     """Return the HTML of a caption; docutils' warnings are errors, as are unknown config keys."""
     environment = Environment(
         trim_blocks=True,
@@ -35,7 +35,11 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str) -> str:
         autoescape=False,  # noqa: S701  # Snakemake's own settings: captions are not HTML
     )
     config = Experiment.model_validate({"engine": engine}).model_dump(mode="json")
-    snakemake = SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards))
+    snakemake = SimpleNamespace(
+        config=config,
+        wildcards=SimpleNamespace(**wildcards),
+        output=SimpleNamespace(alt=str(alt_text)),
+    )
     template = environment.from_string((REPORT / f"{stem}.rst").read_text("utf-8"))
     html: str = publish_parts(
         template.render(snakemake=snakemake),
@@ -45,12 +49,21 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str) -> str:
     return html
 
 
+@pytest.fixture
+def alt_text(tmp_path: Path) -> Path:
+    """Return the file of a figure's alternative text."""
+    path = tmp_path / "figure.alt.txt"
+    path.write_text("Energy at max_batch_size 64, a model_ and * a star.\n", encoding="utf-8")
+    return path
+
+
 @pytest.mark.parametrize("engine", ["simulator", "tensorrt-llm"])
 @pytest.mark.parametrize(("stem", "wildcards"), CAPTIONS)
 def test_caption_says_simulated_or_measured(
-    stem: str, wildcards: dict[str, str], engine: str
+    stem: str, wildcards: dict[str, str], engine: str, alt_text: Path
 ) -> None:
-    html = rendered(stem, wildcards, engine).lower()
+    html = rendered(stem, wildcards, engine, alt_text).lower()
+    assert ("energy at max_batch_size 64" in html) is (stem == "figure")
     if wildcards.get("table") in ("table1_forms", "table2_models"):
         assert "nothing here is measured or simulated" in html
     else:
@@ -59,7 +72,9 @@ def test_caption_says_simulated_or_measured(
         assert said == {"simulated" if engine == "simulator" else "measured"}
 
 
-def test_captions_open_with_words_of_their_own() -> None:
-    openings = [rendered(*caption, "simulator").split("</strong>")[0] for caption in CAPTIONS]
+def test_captions_open_with_words_of_their_own(alt_text: Path) -> None:
+    openings = [
+        rendered(*caption, "simulator", alt_text).split("</strong>")[0] for caption in CAPTIONS
+    ]
     assert all("<strong>" in opening for opening in openings)
     assert len(set(openings)) == len(CAPTIONS)

@@ -2,7 +2,7 @@
 
 Needs:   results/<run>/cells.csv, fits/, comparison.csv
 Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
-         results/<run>/figures/{figure}.{png,pdf}
+         results/<run>/figures/{figure}.{png,pdf,alt.txt}
          results/<run>/manifest.json
 Config:  models, figures
 """
@@ -54,6 +54,7 @@ rule figure:
         rules.cells.output,
     output:
         pdf=f"{RUN}/figures/{{figure}}.pdf",
+        alt=f"{RUN}/figures/{{figure}}.alt.txt",
         png=report(
             f"{RUN}/figures/{{figure}}.png",
             caption="../report/figure.rst",
@@ -63,7 +64,7 @@ rule figure:
     log:
         f"{RUN}/logs/figures/{{figure}}.log",
     params:
-        protocol=3,
+        protocol=4,
         stem=f"{RUN}/figures/{{figure}}",
         style=EXPERIMENT.figures.model_dump_json(),
     shell:
@@ -80,7 +81,11 @@ rule manifest:
         expand(
             f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
         ),
-        expand(f"{RUN}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=("png", "pdf")),
+        expand(
+            f"{RUN}/figures/{{figure}}.{{suffix}}",
+            figure=FIGURES,
+            suffix=("png", "pdf", "alt.txt"),
+        ),
     output:
         ensure(f"{RUN}/manifest.json", non_empty=True),
     log:

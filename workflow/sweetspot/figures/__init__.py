@@ -7,9 +7,9 @@ each what it is worth, and refuses to mix what was simulated with what was measu
 from collections.abc import Callable, Mapping
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import Drawing
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
@@ -17,7 +17,7 @@ from sweetspot.figures.figure4 import figure4
 from sweetspot.figures.labels import ModelLabel
 
 FIGURES: Mapping[
-    str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Figure]
+    str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Drawing]
 ] = {
     "figure1_requests": figure1,
     "figure2_output_length": figure2,

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from sweetspot.energy_models import Array
-from sweetspot.figures.curves import LineLook
+from sweetspot.figures.style import LineLook
 
 BatchEnergy = Callable[[str, int, int, Array, Array], Array | None]
 """e at lengths I and O, (n,) each, of a model, N and max_batch_size: (n,) in J per output token.

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels, plain_look
-from sweetspot.figures.curves import categorical_looks
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.labels import ModelLabel, label_of
+from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look
+from sweetspot.figures.words import quantity
 
 _HEIGHT_IN = 2.9
 _ROOM = 1.15  # beyond the outermost dot, as a factor
@@ -17,7 +17,7 @@ _ROOM = 1.15  # beyond the outermost dot, as a factor
 
 def beside_figure(
     cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel], provenance: str
-) -> Figure:
+) -> Drawing:
     """Draw simulated against measured energy per output token and mean power.
 
     Args:
@@ -37,7 +37,18 @@ def beside_figure(
         left.legend(loc="upper left", frameon=False)
         _draw(right, cells, "mean_power_w", style, labels)
         right.set_title("Mean power (W)")
-        return finish(figure, ["Line: simulated as measured. One dot a cell.", provenance])
+        errors = {
+            what: (cells[f"simulated_{column}"] / cells[column] - 1).abs().mean()
+            for what, column in (("energy", "energy_per_token_j"), ("power", "mean_power_w"))
+        }
+        alt_text = (
+            f"Simulated against measured energy per output token and mean power, {len(cells)} cells"
+            f" of {cells['model'].nunique()} models. On average simulated energy is"
+            f" {quantity(100 * errors['energy'])} % and simulated power"
+            f" {quantity(100 * errors['power'])} % off the measured."
+        )
+        notes = ["Line: simulated as measured. One dot a cell.", provenance]
+        return finish(figure, notes, alt_text)
 
 
 def _draw(
@@ -50,9 +61,8 @@ def _draw(
     simulated = f"simulated_{quantity}"
     values = cells[[quantity, simulated]].to_numpy()
     edges = (values.min() / _ROOM, values.max() * _ROOM)
-    ax.plot(edges, edges, color="0.4", linewidth=0.6)
-    models = cells["model"].unique()
-    for model, look in zip(models, categorical_looks(style.palette, len(models)), strict=True):
+    ax.plot(edges, edges, color=QUIET, linewidth=0.6)
+    for model, look in model_looks(style.palette, list(cells["model"].unique())).items():
         of_model = cells[cells["model"] == model]
         ax.plot(
             of_model[quantity],
@@ -61,7 +71,7 @@ def _draw(
             marker=look.marker,
             markersize=3.5,
             color=look.color,
-            label=label_of(str(model), labels).name,
+            label=label_of(model, labels).name,
         )
     ax.set(xlim=edges, ylim=edges, xlabel="measured", ylabel="simulated", aspect="equal")
     plain_look(ax)

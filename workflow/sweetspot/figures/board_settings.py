@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels, plain_look
-from sweetspot.figures.curves import LineLook, categorical_looks
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
+from sweetspot.figures.style import LineLook, categorical_looks, journal_look, plain_look
+from sweetspot.figures.words import listed, quantity
 
 MEASURED_CLOCK_SHARE = 0.75
 """Boards at their full limit were measured down to about this share of their highest clock."""
@@ -35,7 +35,7 @@ class Curve:
 
 def settings_figure(
     by_limit: Sequence[Curve], by_clock: Sequence[Curve], style: FigureStyle, provenance: str
-) -> Figure:
+) -> Drawing:
     """Draw energy per token and throughput as shares of those at the full limit.
 
     Args:
@@ -66,7 +66,26 @@ def settings_figure(
             "Solid: J per output token, a ring where it is least. Dashed: output tokens per s."
             " Nothing was measured below the full power limit, nor at clocks in the shade."
         )
-        return finish(figure, [note, provenance])
+        alt_text = (
+            "Energy per output token and throughput, as shares of those at the full power limit,"
+            " against power limit and against locked clock. Energy is least"
+            f" {_found(by_limit, 'W')}; {_found(by_clock, 'MHz')}. {provenance}"
+        )
+        return finish(figure, [note, provenance], alt_text)
+
+
+def _found(curves: Sequence[Curve], unit: str) -> str:
+    """Return where each curve has its least energy, and what that costs in throughput."""
+    found = []
+    for curve in curves:
+        least = min(range(len(curve.settings)), key=curve.energies_j.__getitem__)
+        energy = quantity(100 * curve.energies_j[least] / curve.energies_j[-1])
+        speed = quantity(100 * curve.throughputs[least] / curve.throughputs[-1])
+        found.append(
+            f"at {curve.settings[least]:.0f} {unit} for {curve.label} ({energy} % of the energy,"
+            f" {speed} % of the throughput)"
+        )
+    return listed(found)
 
 
 def _draw(ax: Axes, curves: Sequence[Curve], looks: Sequence[LineLook]) -> None:

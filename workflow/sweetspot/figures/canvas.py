@@ -1,86 +1,98 @@
-"""Empty figures, their small print, and files of them."""
+"""Empty figures, their panels and legends, their small print, and files of them."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import textwrap
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.ticker import FixedLocator, NullLocator
 
-from sweetspot.config import MIN_FONT_PT, FigureStyle
-from sweetspot.files import atomic_writer
+from sweetspot.config import MIN_FONT_PT
+from sweetspot.figures.style import PT_PER_IN, fit_stamps
+from sweetspot.files import atomic_writer, write_text_atomic
 
-PT_PER_IN = 72.0
+ALT_SUFFIX = ".alt.txt"
+_ALT_COLUMNS = 88
 _LINE_HEIGHT = 1.3
 _MARGIN_IN = 0.04
+_LEGEND_HANDLE_EM = 3.4
+_CHARACTER_EM = 0.62
+_LEGEND_LOOK: Mapping[str, Any] = {
+    "frameon": False,
+    "handlelength": 2.4,
+    "labelspacing": 0.2,
+    "columnspacing": 1.0,
+    "borderpad": 0.0,
+    "handletextpad": 0.4,
+}
 # Matplotlib's own date, which would make every file another one.
 _NO_DATE: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}}
 
 
-@contextmanager
-def journal_look(style: FigureStyle) -> Iterator[None]:
-    """Borrow matplotlib's global settings for the time that one figure is drawn."""
-    size = style.font_size_pt
-    with mpl.rc_context(
-        {
-            # DejaVu comes with matplotlib: the same letters on every machine
-            "font.family": "DejaVu Sans",
-            "font.size": size,
-            "axes.titlesize": size,
-            "axes.labelsize": size,
-            "xtick.labelsize": size,
-            "ytick.labelsize": size,
-            "legend.fontsize": size,
-            "legend.title_fontsize": size,
-            "axes.linewidth": 0.6,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "lines.linewidth": 1.1,
-            "lines.markersize": 4.0,
-        }
-    ):
-        yield
+class Drawing(Figure):
+    """A figure, and in words what it shows, for who cannot see it.
+
+    Attributes:
+        alt_text: what is drawn and what is found, in numbers.
+    """
+
+    alt_text: str = ""
 
 
-def empty_figure(width_in: float, height_in: float) -> Figure:
+def empty_figure(width_in: float, height_in: float) -> Drawing:
     """Return a figure that belongs to no window and no global list."""
     layout = ConstrainedLayoutEngine(h_pad=_MARGIN_IN, w_pad=_MARGIN_IN)
-    return Figure(figsize=(width_in, height_in), layout=layout)
+    return Drawing(figsize=(width_in, height_in), layout=layout)
 
 
-def panels(figure: Figure, count: int, per_row: int) -> list[Axes]:
+def panels(figure: Figure, count: int, per_row: int, *, sharey: bool = False) -> list[Axes]:
     """Return `count` axes in rows of `per_row`; places left over in the last row stay empty."""
     rows = -(-count // per_row)
-    grid = figure.subplots(rows, per_row, squeeze=False)
+    grid = figure.subplots(rows, per_row, squeeze=False, sharey=sharey)
     axes: list[Axes] = list(grid.flat)
     for unused in axes[count:]:
         unused.remove()
     return axes[:count]
 
 
-def plain_look(ax: Axes) -> None:
-    """Give axes a pale grid behind the data, and no frame at the top and on the right."""
-    ax.grid(color="0.9", linewidth=0.5)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
+def legend_above(
+    figure: Figure, entries: Mapping[str, Artist], font_pt: float, title: str = ""
+) -> None:
+    """Write one legend for all panels above them, with room of its own."""
+    if not entries:
+        return
+    width_in = figure.get_size_inches()[0]
+    entry_in = (_LEGEND_HANDLE_EM + _CHARACTER_EM * max(map(len, entries))) * font_pt / PT_PER_IN
+    columns = min(len(entries), max(1, int(width_in / entry_in)))
+    lines = -(-len(entries) // columns)
+    columns = -(-len(entries) // lines)  # no more than fill these lines
+    height_in = (lines + bool(title) + 1) * font_pt * _LINE_HEIGHT / PT_PER_IN
+    figure.set_size_inches(width_in, figure.get_size_inches()[1] + height_in)
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside upper center",
+        ncols=columns,
+        title=title or None,
+        **_LEGEND_LOOK,
+    )
 
 
-def length_ticks(axis: Axis, lengths: Sequence[int]) -> None:
-    """Tick an axis of token counts at the lengths that were run, written in full."""
-    axis.set_major_locator(FixedLocator(list(lengths)))
-    axis.set_minor_locator(NullLocator())
-    axis.set_ticklabels([str(length) for length in lengths])
+def legend_below(ax: Axes, columns: int) -> None:
+    """Write a panel's own legend below its axis, with room of its own."""
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=columns, **_LEGEND_LOOK)
 
 
-def finish(figure: Figure, small_print: Iterable[str]) -> Figure:
+def finish(figure: Drawing, small_print: Iterable[str], alt_text: str) -> Drawing:
     """Write the small print below the panels, lay the figure out, and freeze the layout.
 
     A frozen layout gives the same bytes however often and in whatever order it is saved.
     """
+    figure.alt_text = alt_text
     width_in, height_in = figure.get_size_inches()
     lines = [line for text in small_print if text for line in _wrapped(figure, text)]
     line_in = MIN_FONT_PT * _LINE_HEIGHT / PT_PER_IN
@@ -98,13 +110,18 @@ def finish(figure: Figure, small_print: Iterable[str]) -> Figure:
         layout.set(rect=(0.0, bottom, 1.0, 1.0 - bottom))
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
+    for ax in figure.axes:
+        fit_stamps(ax, MIN_FONT_PT)
     return figure
 
 
-def save(figure: Figure, stem: Path, dpi: int) -> list[Path]:
-    """Write `stem`.png and `stem`.pdf and return their paths.
+def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
+    """Write `stem`.png, `stem`.pdf and, with its alternative text, `stem`.alt.txt.
 
     Files appear whole or not at all, carry no date, and have their fonts embedded as TrueType.
+
+    Returns:
+        Their paths.
 
     Raises:
         InputError: a file cannot be written.
@@ -115,12 +132,14 @@ def save(figure: Figure, stem: Path, dpi: int) -> list[Path]:
         with mpl.rc_context({"pdf.fonttype": 42}), atomic_writer(path) as file:
             figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
         written.append(path)
-    return written
+    alt = stem.with_name(stem.name + ALT_SUFFIX)
+    write_text_atomic(alt, f"{textwrap.fill(figure.alt_text, _ALT_COLUMNS)}\n")
+    return [*written, alt]
 
 
-def _wrapped(figure: Figure, text: str) -> list[str]:
-    """Break a line to the figure's width, at its middle dots where it has any."""
-    room_px = figure.bbox.width - 2 * _MARGIN_IN * figure.dpi
+def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:
+    """Break a text into lines of at most this width, at its middle dots where it has any."""
+    room_px = width_in * figure.dpi
     probe = figure.text(0.0, 0.0, "", fontsize=MIN_FONT_PT)
 
     def fits(line: str) -> bool:
@@ -136,3 +155,7 @@ def _wrapped(figure: Figure, text: str) -> list[str]:
                 lines.append(word)
     probe.remove()
     return lines
+
+
+def _wrapped(figure: Figure, text: str) -> list[str]:
+    return wrapped(figure, text, figure.get_size_inches()[0] - 2 * _MARGIN_IN)

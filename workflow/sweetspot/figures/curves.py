@@ -1,88 +1,31 @@
-"""Lines of energy efficiency over output length, and legends above them that cover no line."""
+"""Lines of energy efficiency over output length, a panel for as many as can be told apart."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import cycle, islice
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.colors import to_rgb
+from matplotlib.lines import Line2D
 
-from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import PT_PER_IN, length_ticks, plain_look
-from sweetspot.figures.evidence import is_true
 from sweetspot.figures.heat import OUTPUT_LABEL
-from sweetspot.figures.selection import gaps_note
+from sweetspot.figures.labels import ModelLabel, label_of, size_order
+from sweetspot.figures.selection import beyond_context, gaps_note
+from sweetspot.figures.style import LineLook, length_ticks, plain_look
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
 PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."
 CONTEXT_NOTE = "White marker: I + O beyond the model's native context."
 REPEATS_NOTE = "Error bars: lowest and highest repeat."
 
-MARKERS = "os^Dv<>PXp"
-_Dashes = str | tuple[int, tuple[int, ...]]
-_DASHES: tuple[_Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
-_PALETTES = {
-    # Source: seaborn's palette of this name; named here, as importing seaborn takes a second
-    "colorblind": (
-        "#0173B2",
-        "#DE8F05",
-        "#029E73",
-        "#D55E00",
-        "#CC78BC",
-        "#CA9161",
-        "#FBAFE4",
-        "#949494",
-        "#ECE133",
-        "#56B4E9",
-    ),
-    # Source: M. Okabe and K. Ito, "Color Universal Design", 2008; their yellow and black come last
-    "okabe_ito": (
-        "#0072B2",
-        "#E69F00",
-        "#009E73",
-        "#D55E00",
-        "#CC79A7",
-        "#56B4E9",
-        "#F0E442",
-        "#000000",
-    ),
-}
-
-# Of panels and their legends
-_PLOT_HEIGHT_IN = 1.6  # least height of the part of a panel that holds data
-_AXIS_WIDTH_IN = 0.35  # of a panel's width, for tick labels and the label of the vertical axis
-_TITLE_AND_AXIS_IN = 0.6
-_LEGEND_LINE_EM = 1.3
-_LEGEND_HANDLE_EM = 3.9
-_CHARACTER_EM = 0.62
+PANEL_HEIGHT_IN = 2.0
+MODELS_OF_A_PANEL = 8
+"""More lines than these cannot be followed."""
+MODELS_OF_A_LEGEND = 24
+"""More than these need a legend in each panel."""
 
 
-@dataclass(frozen=True, slots=True)
-class LineLook:
-    """How one line looks; marker and dashes tell lines apart where colours cannot."""
-
-    color: tuple[float, float, float]
-    marker: str
-    dashes: _Dashes = "-"
-    width_pt: float = 1.1
-    marker_pt: float = 4.0
-
-
-def categorical_looks(palette: str, count: int) -> list[LineLook]:
-    """Return looks for unordered things; past a palette's end colours repeat, markers differ."""
-    looks = zip(
-        map(to_rgb, cycle(_PALETTES[palette])), cycle(MARKERS), cycle(_DASHES), strict=False
-    )
-    return [
-        LineLook(color=color, marker=marker, dashes=dashes)
-        for color, marker, dashes in islice(looks, count)
-    ]
-
-
-def draw_curve(ax: Axes, curve: pd.DataFrame, look: LineLook, label: str) -> None:
+def draw_curve(ax: Axes, curve: pd.DataFrame, look: LineLook, label: str) -> Line2D:
     """Draw one line of `selection.efficiency_curve`: gaps stay gaps, the peak wears a ring."""
-    ax.plot(
+    (line,) = ax.plot(
         curve.index.to_numpy(),
         curve["mean"],
         color=look.color,
@@ -127,93 +70,41 @@ def draw_curve(ax: Axes, curve: pd.DataFrame, look: LineLook, label: str) -> Non
             markeredgecolor="black",
             markeredgewidth=0.7,
         )
+    return line
 
 
-@dataclass(frozen=True, slots=True)
-class LegendRoom:
-    """The room that all panels of one figure have.
-
-    Attributes:
-        columns: entries side by side.
-        plot_height_in: height of the axes: the least that data need, and the legend.
-        em_in: font size.
-        titled: whether legends have a title line.
-    """
-
-    columns: int
-    plot_height_in: float
-    em_in: float
-    titled: bool
-
-    @property
-    def panel_height_in(self) -> float:
-        """Height of a whole panel, with its title and its axis."""
-        return self.plot_height_in + _TITLE_AND_AXIS_IN
-
-    def axis_top(self, highest: float, entries: int) -> float:
-        """Return where the vertical axis ends, so that the legend stands above the data."""
-        legend_in = _legend_height_in(entries, self.columns, self.em_in, titled=self.titled)
-        return 1.05 * highest * self.plot_height_in / (self.plot_height_in - legend_in)
-
-
-def legend_room(
-    names: Sequence[str],
-    most_entries: int,
-    per_row: int,
-    style: FigureStyle,
-    *,
-    titled: bool = False,
-) -> LegendRoom:
-    """Return the room for legends of these names in panels of which `per_row` share a row."""
-    em_in = style.font_size_pt / PT_PER_IN
-    panel_width_in = style.panels_width_in / per_row - _AXIS_WIDTH_IN
-    entry_in = (_LEGEND_HANDLE_EM + _CHARACTER_EM * max(map(len, names))) * em_in
-    columns = min(most_entries, max(1, int(panel_width_in / entry_in)))
-    legend_in = _legend_height_in(most_entries, columns, em_in, titled=titled)
-    return LegendRoom(columns, _PLOT_HEIGHT_IN + legend_in, em_in, titled)
-
-
-def _legend_height_in(entries: int, columns: int, em_in: float, *, titled: bool) -> float:
-    return ((-(-entries // columns) + titled) * _LEGEND_LINE_EM + 1.0) * em_in
-
-
-def dress(
-    ax: Axes,
-    lengths: Sequence[int],
-    room: LegendRoom,
-    *,
-    highest: float,
-    title: str,
-    legend_title: str | None = None,
-) -> None:
-    """Give a panel of curves its axes, units, grid and legend."""
+def dress(ax: Axes, lengths: Sequence[int], *, highest: float, title: str) -> None:
+    """Give a panel of curves its axes, units and grid."""
     ax.set_xscale("log", base=2)
     length_ticks(ax.xaxis, lengths)
-    entries = len(ax.get_legend_handles_labels()[1])
     # NaN, where every cell of the panel failed, still gives it an axis
-    ax.set_ylim(0.0, room.axis_top(highest if highest > 0 else 1.0, entries))
+    ax.set_ylim(0.0, 1.1 * highest if highest > 0 else 1.0)
     ax.set_xlabel(OUTPUT_LABEL)
     ax.set_ylabel(EFFICIENCY_LABEL)
     ax.set_title(title)
     plain_look(ax)
-    ax.legend(
-        title=legend_title,
-        loc="upper left",
-        ncols=room.columns,
-        frameon=False,
-        handlelength=2.4,
-        labelspacing=0.2,
-        columnspacing=1.0,
-        borderpad=0.0,
-        borderaxespad=0.4,
-        handletextpad=0.4,
-        alignment="left",
-    )
+
+
+def model_panels(
+    models: Sequence[str], labels: Mapping[str, ModelLabel]
+) -> list[tuple[str, list[str]]]:
+    """Return titles of panels and the models of each: by size family, and few enough for one."""
+    sizes = {model: label_of(model, labels).size_family for model in models}
+    found = []
+    for size in size_order(sizes.values()):
+        members = [model for model in models if sizes[model] == size]
+        parts = -(-len(members) // MODELS_OF_A_PANEL)
+        each = -(-len(members) // parts)
+        for part in range(parts):
+            count = f" ({part + 1} of {parts})" if parts > 1 else ""
+            title = f"{size} models{count}" if len(sizes) > 1 else ""
+            found.append((title, members[part * each : (part + 1) * each]))
+    return found
 
 
 def curve_notes(drawn: pd.DataFrame) -> str:
     """Return how to read a figure of curves, as far as its cells need it."""
-    beyond = is_true(drawn["beyond_native_context"]).any()
+    beyond = beyond_context(drawn).any()
     repeated = drawn["repeat"].nunique() > 1
     notes = [
         PEAK_NOTE,

@@ -7,11 +7,9 @@ import pandas as pd
 
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.errors import InputError
+from sweetspot.figures.labels import board_name, engine_name, written_out
 
-_ENGINE_NAMES = {
-    "simulator": "TensorRT-LLM scheduler model",
-    "tensorrt-llm": "TensorRT-LLM",
-}
+SIMULATED = "simulated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +22,7 @@ class Evidence:
         gpu: GPU id, or empty where the cells name none.
         calibration: the simulator's calibration and its level, or empty for other kinds.
         energy_source: which sensors gave the energy, e.g. "counter".
+        noise: relative standard deviations that were put on simulated energies; empty for none.
     """
 
     kind: str
@@ -31,18 +30,33 @@ class Evidence:
     gpu: str
     calibration: str
     energy_source: str
+    noise: str = ""
+
+    @property
+    def stamp(self) -> str:
+        """What stands inside every panel, as a crop of it would lose the small print."""
+        return SIMULATED.upper() if self.kind == SIMULATED else ""
 
     @property
     def words(self) -> list[str]:
         """The parts of a provenance line, without empty ones."""
+        measured = self.kind == "measured" and self.energy_source
         parts = [
             self.kind,
-            _ENGINE_NAMES.get(self.engine, self.engine),
-            self.gpu,
-            f"calibration {self.calibration}" if self.calibration else "",
-            f"energy by {self.energy_source}" if self.kind == "measured" else "",
+            engine_name(self.engine),
+            board_name(self.gpu),
+            f"calibration {written_out(self.calibration)}" if self.calibration else "",
+            f"energy by {self.energy_source}" if measured else "",
+            f"noise of {self.noise}" if self.noise else "",
         ]
         return [part for part in parts if part]
+
+    @property
+    def sentence(self) -> str:
+        """Where the numbers come from, as alternative texts say it."""
+        at = " on ".join(filter(None, [engine_name(self.engine), board_name(self.gpu)]))
+        what = "Simulated, no GPU ran" if self.kind == SIMULATED else self.kind.capitalize()
+        return f"{what}{f' ({at})' if at else ''}."
 
 
 def is_true(flags: pd.Series) -> pd.Series:
@@ -69,13 +83,21 @@ def evidence_of(cells: pd.DataFrame) -> Evidence:
         )
     return Evidence(
         kind=_only("origins", _kinds(valid)),
-        engine=_only("engines", valid["engine"]),
-        gpu=_only("GPUs", valid["gpu"]),
+        engine=_only("engines", _texts(valid, "engine")),
+        gpu=_only("GPUs", _texts(valid, "gpu")),
         calibration=_only("calibrations", _calibrations(valid)),
         # one board may fall back from its counter to its power readings for some cells only:
         # that is said on the figure, not refused
-        energy_source=" and ".join(_names(valid["energy_source"])),
+        energy_source=" and ".join(sorted(set(_texts(valid, "energy_source")) - {""})),
+        noise=" and ".join(f"{100 * level:g} %" for level in noise_levels(valid)),
     )
+
+
+def noise_levels(cells: pd.DataFrame) -> list[float]:
+    """Return the relative standard deviations that simulated energies were given, if any."""
+    if "noise" not in cells:
+        return []
+    return sorted({float(level) for level in pd.to_numeric(cells["noise"]).dropna() if level > 0})
 
 
 def provenance(cells: pd.DataFrame) -> str:
@@ -100,17 +122,28 @@ def provenance(cells: pd.DataFrame) -> str:
 
 
 def _kinds(valid: pd.DataFrame) -> pd.Series:
-    kinds = is_true(valid["simulated"]).map({True: "simulated", False: "measured"})
-    sources = valid["energy_source"].fillna("").astype(str)
+    kinds = is_true(valid["simulated"]).map({True: SIMULATED, False: "measured"})
+    sources = _texts(valid, "energy_source")
     return kinds.mask(sources.str.contains("published"), sources)
 
 
 def _calibrations(valid: pd.DataFrame) -> pd.Series:
-    names = valid["calibration"].fillna("").astype(str)
-    if "calibration_level" not in valid:  # as in the published surfaces
-        return names
-    levels = valid["calibration_level"].fillna("").astype(str)
-    return names.mask(levels != "", names + " (" + levels + ")")
+    """Return each cell's calibration, and its level where the name does not end in it."""
+    names, levels = _texts(valid, "calibration"), _texts(valid, "calibration_level")
+    return pd.Series(
+        [
+            name if name.endswith(level) else f"{name} ({level})"
+            for name, level in zip(names, levels, strict=True)
+        ],
+        dtype=object,
+    )
+
+
+def _texts(cells: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column of texts; one that a table does not have is of empty ones."""
+    if name not in cells:
+        return pd.Series("", index=cells.index, dtype=object)
+    return cells[name].astype(object).fillna("").astype(str)
 
 
 def _only(kind: str, values: Iterable[object]) -> str:
@@ -128,10 +161,6 @@ def _only(kind: str, values: Iterable[object]) -> str:
             "keep one of them in the cells table and draw the other apart"
         )
     return str(counts.index[0])
-
-
-def _names(values: pd.Series) -> list[str]:
-    return sorted({str(value) for value in values.dropna()})
 
 
 def _numbers(values: pd.Series) -> str:

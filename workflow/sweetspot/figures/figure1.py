@@ -2,18 +2,18 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.batch_form import RIDGE_NOTE, BatchEnergy, draw_ridge
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.curves import EFFICIENCY_LABEL
-from sweetspot.figures.evidence import evidence_of, is_true, provenance, valid_cells
+from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.heat import (
     CELL_HEIGHT_IN,
     CELL_WIDTH_IN,
@@ -27,7 +27,15 @@ from sweetspot.figures.heat import (
     three_digits,
 )
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.selection import beyond_context_grid, efficiency_grid, gaps_note, grids
+from sweetspot.figures.selection import (
+    beyond_context,
+    beyond_context_grid,
+    efficiency_grid,
+    gaps_note,
+    grids,
+)
+from sweetspot.figures.style import journal_look
+from sweetspot.figures.words import listed, quantity
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1
@@ -40,7 +48,7 @@ def figure1(
     style: FigureStyle,
     labels: Mapping[str, ModelLabel] | None = None,
     batch: BatchEnergy | None = None,
-) -> Figure:
+) -> Drawing:
     """Draw tokens/J over the grid for each request count N, all on one logarithmic colour scale.
 
     One scale for all panels, because the effect of N is the subject; logarithmic, because
@@ -50,12 +58,14 @@ def figure1(
     Raises:
         InputError: no model has its grid at several request counts, or origins are mixed.
     """
-    evidence_of(cells)
+    evidence = evidence_of(cells)
     drawn = _grids_at_several_requests(cells)
     source = provenance(drawn)
     valid = valid_cells(drawn)
     norm = LogNorm(valid["tokens_per_j"].min(), valid["tokens_per_j"].max())
     subjects = [subject for _, subject in drawn.groupby(["model", "requests"], sort=True)]
+    name_of = {model: label_of(model, labels or {}).name for model in drawn["model"].unique()}
+    found = []
     rows, columns = drawn["input_tokens"].nunique(), drawn["output_tokens"].nunique()
 
     width_in = style.panels_width_in
@@ -72,11 +82,19 @@ def figure1(
         for place, (ax, subject) in enumerate(zip(axes, subjects, strict=True)):
             grid = efficiency_grid(subject)
             annotations = grid.map(three_digits) if cell_in >= 0.9 * CELL_WIDTH_IN else None
-            heat_map(ax, grid, norm=norm, colormap=style.colormap, annotations=annotations)
+            heat_map(
+                ax,
+                grid,
+                norm=norm,
+                colormap=style.colormap,
+                annotations=annotations,
+                word=evidence.stamp,
+            )
             mark_corners(ax, beyond_context_grid(subject))
             ridge = bool(batch and draw_ridge(ax, batch, subject)) or ridge
-            name = label_of(str(subject["model"].iloc[0]), labels or {}).name
-            ax.set_title(f"{name}, N = {subject['requests'].iloc[0]} requests")
+            name, requests = name_of[subject["model"].iloc[0]], subject["requests"].iloc[0]
+            ax.set_title(f"{name}, N = {requests} requests")
+            found += _found(name, requests, grid)
             ax.set_xlabel(OUTPUT_LABEL)
             ax.set_ylabel(INPUT_LABEL if place % per_row == 0 else "")
         bar = figure.colorbar(
@@ -86,14 +104,32 @@ def figure1(
         bar.ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
         bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
         bar.ax.xaxis.set_minor_locator(NullLocator())
-        beyond = is_true(drawn["beyond_native_context"]).any()
+        beyond = beyond_context(drawn).any()
         notes = [
             PEAK_NOTE,
             RIDGE_NOTE if ridge else "",
             CONTEXT_NOTE if beyond else "",
             gaps_note(drawn, GAP_MARK),
         ]
-        return finish(figure, [" ".join(filter(None, notes)), source])
+        alt_text = (
+            "Heat maps of energy efficiency in tokens per joule over input length I and output"
+            f" length O, one for each number of requests N. {evidence.sentence}"
+            f" The most efficient cell is {listed(found)}."
+        )
+        return finish(figure, [" ".join(filter(None, notes)), source], alt_text)
+
+
+def _found(name: str, requests: int, grid: pd.DataFrame) -> list[str]:
+    """Return the best cell of a panel in words; nothing where all its cells failed."""
+    values = grid.to_numpy(float)
+    if not np.isfinite(values).any():
+        return []
+    row, column = divmod(int(np.nanargmax(values)), values.shape[1])
+    most, least = np.nanmax(values), np.nanmin(values)
+    return [
+        f"{quantity(most)} tokens/J at I = {grid.index[row]} and O = {grid.columns[column]}"
+        f" with N = {requests} ({name}, {quantity(most / least)} times the least)"
+    ]
 
 
 def _grids_at_several_requests(cells: pd.DataFrame) -> pd.DataFrame:

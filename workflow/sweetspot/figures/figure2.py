@@ -1,39 +1,53 @@
 """Figure 2: energy efficiency of every model against output length, by size family."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels
+from sweetspot.figures.canvas import (
+    Drawing,
+    empty_figure,
+    finish,
+    legend_above,
+    legend_below,
+    panels,
+)
 from sweetspot.figures.curves import (
-    categorical_looks,
+    MODELS_OF_A_LEGEND,
+    MODELS_OF_A_PANEL,
+    PANEL_HEIGHT_IN,
     curve_notes,
     draw_curve,
     dress,
-    legend_room,
+    model_panels,
 )
 from sweetspot.figures.evidence import evidence_of, provenance
-from sweetspot.figures.labels import ModelLabel, family_order, label_of
+from sweetspot.figures.labels import ModelLabel, family_of, label_of
 from sweetspot.figures.selection import (
     common_setting,
     curves,
     efficiency_curve,
     shortest_input,
 )
+from sweetspot.figures.style import journal_look, model_looks, stamp
+from sweetspot.figures.words import at_lengths, listed, quantity
+
+_LEGEND_LINE_IN = 0.13
+_SCALES_NOTE = "Vertical scales differ."
 
 
 def figure2(
     cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
-) -> Figure:
+) -> Drawing:
     """Draw tokens/J against output length at the shortest input, one panel a size family.
 
     Raises:
         InputError: no input length has several output lengths, or origins are mixed.
     """
-    evidence_of(cells)
+    evidence = evidence_of(cells)
     varied = curves(cells)
     if varied.empty:
         raise InputError(
@@ -42,39 +56,63 @@ def figure2(
         )
     drawn = shortest_input(common_setting(varied))
     source = provenance(drawn)
-    lengths = sorted(drawn["output_tokens"].unique())
-    models = list(drawn["model"].unique())
-    label = {model: label_of(model, labels or {}) for model in models}
-    families = family_order(label[model].size_family for model in models)
-    members = {
-        family: [model for model in models if label[model].size_family == family]
-        for family in families
+    input_tokens = int(drawn["input_tokens"].iloc[0])
+    lines = {
+        str(model): efficiency_curve(of_model)
+        for model, of_model in drawn.groupby("model", sort=False)
     }
-    per_row = len(families) if style.columns == 2 else 1
-    room = legend_room(
-        [label[model].name for model in models],
-        most_entries=max(map(len, members.values())),
-        per_row=per_row,
-        style=style,
-    )
+    names = {model: label_of(model, labels or {}).name for model in lines}
+    subjects = model_panels(list(lines), labels or {})
+    looks = model_looks(style.palette, list(lines))
+    own_legends = len(lines) > MODELS_OF_A_LEGEND
+    per_row = min(3, len(subjects)) if style.columns == 2 else 1
     with journal_look(style):
-        height_in = room.panel_height_in * -(-len(families) // per_row)
-        figure = empty_figure(style.panels_width_in, height_in)
-        axes = panels(figure, len(families), per_row)
-        for place, (ax, family) in enumerate(zip(axes, families, strict=True)):
-            lines = {
-                model: efficiency_curve(drawn[drawn["model"] == model]) for model in members[family]
-            }
-            looks = categorical_looks(style.palette, len(lines))
-            for (model, curve), look in zip(lines.items(), looks, strict=True):
-                draw_curve(ax, curve, look, label[model].name)
+        panel_in = PANEL_HEIGHT_IN + own_legends * MODELS_OF_A_PANEL * _LEGEND_LINE_IN
+        width_in = style.panels_width_in if len(subjects) > 1 else style.single_width_in
+        figure = empty_figure(width_in, panel_in * -(-len(subjects) // per_row))
+        axes = panels(figure, len(subjects), per_row)
+        entries = {}
+        for place, (ax, (title, members)) in enumerate(zip(axes, subjects, strict=True)):
+            for model in members:
+                entries[names[model]] = draw_curve(ax, lines[model], looks[model], names[model])
             dress(
                 ax,
-                lengths,
-                room,
-                highest=max(curve["high"].max() for curve in lines.values()),
-                title=f"{family} models, I = {drawn['input_tokens'].iloc[0]} tokens",
+                sorted(drawn["output_tokens"].unique()),
+                highest=max(lines[model]["high"].max() for model in members),
+                title=", ".join(filter(None, [title, f"I = {input_tokens} tokens"])),
             )
+            stamp(ax, evidence.stamp)
             if place % per_row:
                 ax.set_ylabel("")
-        return finish(figure, [curve_notes(drawn), source])
+            if own_legends:
+                legend_below(ax, columns=1)
+        if not own_legends:
+            order = sorted(lines, key=lambda model: (family_of(model), list(lines).index(model)))
+            by_family = {names[model]: entries[names[model]] for model in order}
+            legend_above(figure, by_family, style.font_size_pt)
+        notes = [curve_notes(drawn), _SCALES_NOTE if len(subjects) > 1 else ""]
+        alt_text = " ".join(
+            [
+                f"Energy efficiency in tokens per joule against output length, {len(lines)}"
+                f" {'models' if len(lines) > 1 else 'model'}, at {input_tokens} input tokens.",
+                evidence.sentence,
+                _found({names[model]: curve["mean"].dropna() for model, curve in lines.items()}),
+            ]
+        )
+        return finish(figure, [" ".join(filter(None, notes)), source], alt_text)
+
+
+def _found(means: Mapping[str, "pd.Series[float]"]) -> str:
+    """Return where the lines peak, by name where they are few."""
+    peaks = {name: curve for name, curve in means.items() if len(curve)}
+    at = {name: int(curve.index[int(curve.argmax())]) for name, curve in peaks.items()}
+    best = max(peaks, key=lambda name: peaks[name].max())
+    most = f"The most is {quantity(peaks[best].max())} tokens/J: {best} at O = {at[best]}."
+    if len(peaks) == 1:
+        return most
+    counts = Counter(at.values())
+    spread = at_lengths({length: counts[length] for length in sorted(counts)}, "model")
+    if len(peaks) > MODELS_OF_A_LEGEND:
+        return f"Most tokens/J {spread}. {most}"
+    where = listed(f"{quantity(c.max())} of {n} at O = {at[n]}" for n, c in peaks.items())
+    return f"Most tokens/J {spread}. {most} By model: {where}."

@@ -1,17 +1,17 @@
 """Figure 3: the shape that all models share, as a surface and as a flat heat map."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.canvas import empty_figure, finish, journal_look
-from sweetspot.figures.evidence import evidence_of, provenance
+from sweetspot.figures.canvas import Drawing, empty_figure, finish
+from sweetspot.figures.evidence import Evidence, evidence_of, provenance
 from sweetspot.figures.heat import (
     GAP_MARK,
     INPUT_LABEL,
@@ -21,12 +21,22 @@ from sweetspot.figures.heat import (
 )
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid, grids
+from sweetspot.figures.style import journal_look
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
 _LEAST_LENGTHS = 7  # the label of the colour bar is as long
 _AXIS_IN = 0.45
-_SURFACE_HEIGHT_IN = 2.75
+_PEAK: Mapping[str, Any] = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 5.0,
+    "markerfacecolor": "white",
+    "markeredgecolor": "black",
+    "markeredgewidth": 0.9,
+}
+_SURFACE_HEIGHT_IN = 2.55
+_TICKS = 4  # of a length's axis in the surface: more run into one another
 
 
 def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -60,13 +70,13 @@ def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def figure3_heatmap(
     cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
-) -> Figure:
+) -> Drawing:
     """Draw the mean normalised efficiency as a flat heat map with its numbers.
 
     Raises:
         InputError: there is nothing to normalise, or origins are mixed.
     """
-    drawn = _shared_grid(cells)
+    evidence, drawn = _shared_grid(cells)
     mean, models = normalised_mean(drawn)
     partial = models < models.to_numpy(int).max()
     annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
@@ -75,28 +85,37 @@ def figure3_heatmap(
         figure = empty_figure(style.single_width_in, height_in)
         ax = figure.add_subplot()
         norm = Normalize(0.0, 1.0)
-        heat_map(ax, mean, norm=norm, colormap=style.colormap, annotations=annotations)
+        heat_map(
+            ax,
+            mean,
+            norm=norm,
+            colormap=style.colormap,
+            annotations=annotations,
+            word=evidence.stamp,
+        )
         ax.set_xlabel(OUTPUT_LABEL)
         ax.set_ylabel(INPUT_LABEL)
         bar = figure.colorbar(ScalarMappable(norm, style.colormap), ax=ax, aspect=25, pad=0.03)
         bar.set_label(_EFFICIENCY_LABEL)
-        return finish(figure, [_notes(models, flat=True), provenance(drawn)])
+        alt_text = f"Heat map of {_found(mean, models)} {evidence.sentence}"
+        return finish(figure, [_notes(models, flat=True), provenance(drawn)], alt_text)
 
 
 def figure3_surface(
     cells: pd.DataFrame, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
-) -> Figure:
+) -> Drawing:
     """Draw the mean normalised efficiency as a surface over logarithmic lengths.
 
     Raises:
         InputError: there is nothing to normalise, or origins are mixed.
     """
-    drawn = _shared_grid(cells)
+    evidence, drawn = _shared_grid(cells)
     mean, models = normalised_mean(drawn)
     log_outputs, log_inputs = np.log2(mean.columns.to_numpy()), np.log2(mean.index.to_numpy())
+    peak_input, peak_output, peak = _peak(mean)
     with journal_look(style):
         figure = empty_figure(style.single_width_in, _SURFACE_HEIGHT_IN)
-        ax = figure.add_subplot(projection="3d")
+        ax = figure.add_subplot(projection="3d", computed_zorder=False)
         ax.plot_surface(
             *np.meshgrid(log_outputs, log_inputs),
             mean.to_numpy(),
@@ -108,34 +127,70 @@ def figure3_surface(
             linewidth=0.3,
             antialiased=True,
         )
+        place = (np.log2(peak_output), np.log2(peak_input), peak)
+        ax.plot(*([at] for at in place), **_PEAK)
+        found = f"Ring: {peak:.2f} at I = {peak_input}, O = {peak_output}"
+        ax.text2D(0.98, 0.93, found, ha="right", transform=ax.transAxes)
+        if evidence.stamp:
+            corner = {"color": "0.6", "weight": "bold", "transform": ax.transAxes}
+            ax.text2D(0.02, 0.93, evidence.stamp, **corner)
         # the efficient corner stands at the back, so that it hides nothing
         ax.invert_yaxis()
-        ax.view_init(elev=30, azim=-58)
-        ax.set_box_aspect((1.25, 1.1, 0.85), zoom=0.9)
-        ax.set_xticks(log_outputs, [str(length) for length in mean.columns])
-        ax.set_yticks(log_inputs, [str(length) for length in mean.index])
+        ax.view_init(elev=28, azim=-58)
+        ax.set_box_aspect((1.25, 1.1, 0.95), zoom=0.93)
+        for axis, lengths in (("x", mean.columns), ("y", mean.index)):
+            ticked = lengths[:: -(-len(lengths) // _TICKS)]
+            getattr(ax, f"set_{axis}ticks")(np.log2(ticked), [str(length) for length in ticked])
+        # where the axes meet, labels of both would meet, too
+        for axis3d, side in ((ax.xaxis, "right"), (ax.yaxis, "left")):
+            for label in axis3d.get_ticklabels():
+                label.set_ha(side)
         ax.set_zlim(0.0, 1.0)
-        ax.set_xlabel(OUTPUT_LABEL)
-        ax.set_ylabel(INPUT_LABEL)
-        ax.set_zlabel(_EFFICIENCY_LABEL, labelpad=-4)
-        ax.tick_params(pad=-1)
-        return finish(figure, [_notes(models, flat=False), provenance(drawn)])
+        ax.set_xlabel(OUTPUT_LABEL, labelpad=-4)
+        ax.set_ylabel(INPUT_LABEL, labelpad=0)
+        ax.set_zlabel(_EFFICIENCY_LABEL, labelpad=-6)
+        ax.tick_params(pad=-2)
+        alt_text = f"Surface of {_found(mean, models)} {evidence.sentence}"
+        finish(figure, [_notes(models, flat=False), provenance(drawn)], alt_text)
+        # the layout centres the box, but all that is written around it stands below
+        ax.set_position(ax.get_position().translated(-0.01, 0.02))
+        return figure
 
 
-def _shared_grid(cells: pd.DataFrame) -> pd.DataFrame:
-    """Return the grid that most models share.
+def _peak(mean: pd.DataFrame) -> tuple[int, int, float]:
+    """Return input length, output length and value of the highest cell."""
+    values = mean.to_numpy(float)
+    row, column = divmod(int(np.nanargmax(values)), values.shape[1])
+    return int(mean.index[row]), int(mean.columns[column]), float(values[row, column])
+
+
+def _found(mean: pd.DataFrame, models: pd.DataFrame) -> str:
+    """Return what both figures show, in words."""
+    inputs, outputs, peak = _peak(mean)
+    least = float(np.nanmin(mean.to_numpy()))
+    count = int(models.to_numpy(int).max())
+    return (
+        "tokens per joule over input length I and output length O, scaled to 0 (least efficient) to"
+        f" 1 (most efficient) for each model and averaged over {count}"
+        f" model{'s' * (count != 1)}. It is highest at I = {inputs} and O = {outputs}"
+        f" ({peak:.2f}); the lowest is {least:.2f}."
+    )
+
+
+def _shared_grid(cells: pd.DataFrame) -> tuple[Evidence, pd.DataFrame]:
+    """Return the origin of the cells, and the grid that most models share.
 
     Raises:
         InputError: there is no grid, or origins are mixed.
     """
-    evidence_of(cells)
+    evidence = evidence_of(cells)
     of_grids = grids(cells)
     if of_grids.empty:
         raise InputError(
             "Figure 3 needs several input and several output lengths of one model, and no cell "
             "table here has that; add a sweep over `input_tokens` and `output_tokens`"
         )
-    return common_setting(of_grids)
+    return evidence, common_setting(of_grids)
 
 
 def _notes(models: pd.DataFrame, *, flat: bool) -> str:

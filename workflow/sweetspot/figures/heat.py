@@ -1,6 +1,7 @@
 """One annotated heat map over the grid of input and output lengths."""
 
 import math
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
@@ -22,6 +23,7 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
+_STRIP = 0.8  # of a cell's height
 _DARK_LETTERS_LUMINANCE = 0.25
 """On paint brighter than this, letters are black: white ones fall below a contrast of 3.5 there.
 
@@ -36,48 +38,52 @@ def heat_map(
     norm: Normalize,
     colormap: str,
     annotations: pd.DataFrame | None,
+    word: str = "",
 ) -> None:
     """Draw a grid (rows: input lengths, columns: output lengths) with the shortest at the origin.
 
-    Cells without a value are grey and marked with a dash; the highest one is framed.
+    Cells without a value are grey and marked with a dash; the highest one is framed. A word, such
+    as that all is simulated, has a strip of its own inside the panel: it covers no cell.
     """
-    # Takes a second to import, which the figures of curves need not wait for.
-    import seaborn as sns
-    from seaborn.utils import relative_luminance
-
-    gaps = grid.isna()
     values = grid.to_numpy(float)
-    sns.heatmap(
-        grid,
-        ax=ax,
-        mask=gaps,
-        norm=norm,
-        cmap=colormap,
-        cbar=False,
-        annot=False if annotations is None else annotations,
-        fmt="",
-        annot_kws={"fontsize": MIN_FONT_PT},
-        linewidths=0.4,
-        linecolor="white",
-        xticklabels=[str(length) for length in grid.columns],
-        yticklabels=[str(length) for length in grid.index],
+    rows, columns = values.shape
+    paints = mpl.colormaps[colormap]
+    ax.pcolormesh(
+        np.ma.masked_invalid(values), norm=norm, cmap=paints, edgecolors="white", linewidth=0.4
     )
-    ax.invert_yaxis()
-    ax.set_facecolor(_GAP_GREY)
-    for number in ax.texts:
-        column, row = (int(place) for place in number.get_position())
-        paint = mpl.colormaps[colormap](norm(values[row, column]))
-        bright = relative_luminance(paint) > _DARK_LETTERS_LUMINANCE
-        number.set_color("black" if bright else "white")
-    for row, column in _positions(gaps):
+    gaps = np.argwhere(np.isnan(values)).tolist()
+    for row, column in gaps:
+        ax.add_patch(Rectangle((column, row), 1, 1, facecolor=_GAP_GREY, zorder=0.5))
         ax.text(column + 0.5, row + 0.5, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
-    for row, column in _positions(grid == np.nanmax(values, initial=-np.inf)):
+    letters = np.full(values.shape, "") if annotations is None else annotations.to_numpy(str)
+    for row, column in np.argwhere((letters != "") & np.isfinite(values)).tolist():
+        bright = _luminance(paints(norm(values[row, column]))) > _DARK_LETTERS_LUMINANCE
+        ax.text(
+            *(column + 0.5, row + 0.5, letters[row, column]),
+            ha="center",
+            va="center",
+            fontsize=MIN_FONT_PT,
+            color="black" if bright else "white",
+        )
+    for row, column in np.argwhere(values == np.nanmax(values, initial=-np.inf)).tolist():
         frame = Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.3)
         frame.set_clip_on(False)
         ax.add_patch(frame)
+    if word:
+        ax.text(
+            *(columns / 2, rows + _STRIP / 2, word),
+            ha="center",
+            va="center",
+            fontsize=MIN_FONT_PT,
+            weight="bold",
+            color="0.6",
+        )
+    ax.set(xlim=(0, columns), ylim=(0, rows + (_STRIP if word else 0)))
+    ax.set_xticks(np.arange(columns) + 0.5, [str(length) for length in grid.columns])
+    ax.set_yticks(np.arange(rows) + 0.5, [str(length) for length in grid.index])
+    ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=2)
     ax.tick_params(axis="x", rotation=0 if _fits(grid.columns) else 90)
-    ax.tick_params(axis="y", rotation=0)
 
 
 def mark_corners(ax: Axes, marked: pd.DataFrame) -> None:
@@ -94,6 +100,14 @@ def three_digits(value: float) -> str:
     if value < 0.095:
         return f"{value:.1g}"
     return f"{value:.{max(0, 2 - math.floor(math.log10(max(value, 1.0))))}f}"
+
+
+def _luminance(paint: Sequence[float]) -> float:
+    """Return the relative luminance of a colour (WCAG 2.1)."""
+    linear = [
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in paint[:3]
+    ]
+    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
 def _positions(mask: pd.DataFrame) -> list[tuple[int, int]]:

@@ -1,13 +1,30 @@
-"""Names and size families that figures print for model ids."""
+"""Names that figures print for models, boards and engines, and the families that models are of."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
-from sweetspot.catalog import catalog_entry, model_ids
+from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
+from sweetspot.catalog import gpu as catalog_gpu
 
-_FAMILY_ORDER = ("XS", "S", "M", "L", "XL")
+_SIZE_ORDER = ("XS", "S", "M", "L", "XL")
 OTHER = "Other"
 """The size family of models that the paper does not sort into one."""
+
+ENGINE_NAMES = {
+    "simulator": "TensorRT-LLM scheduler model",
+    "tensorrt-llm": "TensorRT-LLM",
+    "vllm": "vLLM",
+    "vllm-uncompiled": "vLLM, uncompiled",
+    "transformers": "Transformers",
+}
+
+_FAMILY = re.compile(
+    "llama|qwen|gemma|granite|falcon|mistral|mixtral|deepseek|nemotron|olmo"
+    "|(?<![a-z])(opt|phi|gpt|glm)(?![a-z])"  # short enough to stand within other words
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,36 @@ def label_of(model: str, labels: Mapping[str, ModelLabel]) -> ModelLabel:
     return labels.get(model, ModelLabel(name=model, size_family=OTHER))
 
 
-def family_order(families: Iterable[str]) -> list[str]:
+def size_order(families: Iterable[str]) -> list[str]:
     """Return size families from small to large, unknown ones last."""
-    known = {family: rank for rank, family in enumerate(_FAMILY_ORDER)}
+    known = {family: rank for rank, family in enumerate(_SIZE_ORDER)}
     return sorted(set(families), key=lambda family: (known.get(family, len(known)), family))
+
+
+def family_of(model: str) -> str:
+    """Return who a model's relatives are, by its name; one of no known family is its own."""
+    found = _FAMILY.search(model.lower())
+    return found.group().replace("mixtral", "mistral") if found else model
+
+
+@cache
+def board_name(gpu: str) -> str:
+    """Return a board's name as people write it: H100 SXM, and A100 SXM (80 GB) of two sizes."""
+    if gpu not in gpu_ids():
+        return gpu
+    named = {each: catalog_gpu(each).name.removeprefix("NVIDIA ") for each in gpu_ids()}
+    short = {each: name.partition(" (")[0] for each, name in named.items()}
+    alone = Counter(short.values())[short[gpu]] == 1
+    return short[gpu] if alone else named[gpu]
+
+
+def engine_name(engine: str) -> str:
+    """Return an engine's name as people write it."""
+    return ENGINE_NAMES.get(engine, engine)
+
+
+def written_out(text: str) -> str:
+    """Return a text, such as a calibration's name, with boards and engines as people write them."""
+    names = {gpu: board_name(gpu) for gpu in gpu_ids()} | ENGINE_NAMES
+    ids = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
+    return re.sub(rf"(?<![\w-])({ids})(?![\w-])", lambda found: names[found.group()], text)

@@ -46,6 +46,13 @@ def shortest_input(cells: pd.DataFrame) -> pd.DataFrame:
     return shortest
 
 
+def beyond_context(cells: pd.DataFrame) -> "pd.Series[bool]":
+    """Return where I + O passes the model's native context, as far as the cells know it."""
+    if "beyond_native_context" not in cells:
+        return pd.Series(False, index=cells.index)
+    return is_true(cells["beyond_native_context"])
+
+
 def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:
     """Return tokens/J by input length (rows) and output length (columns), mean over repeats.
 
@@ -59,7 +66,7 @@ def efficiency_grid(cells: pd.DataFrame) -> pd.DataFrame:
 
 def beyond_context_grid(cells: pd.DataFrame) -> pd.DataFrame:
     """Return, on the axes of `efficiency_grid`, where I + O passes the model's native context."""
-    beyond = cells.assign(beyond=is_true(cells["beyond_native_context"]))
+    beyond = cells.assign(beyond=beyond_context(cells))
     table = beyond.pivot_table("beyond", "input_tokens", "output_tokens", aggfunc="any")
     return table.eq(True)
 
@@ -72,7 +79,7 @@ def efficiency_curve(cells: pd.DataFrame) -> pd.DataFrame:
     curve = valid_cells(cells).groupby("output_tokens")["tokens_per_j"].agg(["mean", "min", "max"])
     curve = curve.rename(columns={"min": "low", "max": "high"})
     curve = curve.reindex(sorted(cells["output_tokens"].unique())).astype(float)
-    beyond = is_true(cells["beyond_native_context"])
+    beyond = beyond_context(cells)
     curve["beyond_context"] = beyond.groupby(cells["output_tokens"]).any()
     return curve
 

@@ -2,13 +2,13 @@
 
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from sweetspot.catalog import catalog_entry
 from sweetspot.config import FigureStyle
-from sweetspot.figures.canvas import empty_figure, finish, journal_look, panels, plain_look
-from sweetspot.figures.curves import LineLook, categorical_looks
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
+from sweetspot.figures.style import QUIET, LineLook, categorical_looks, journal_look, plain_look
+from sweetspot.figures.words import quantity
 
 SHORT_S = 20.0
 """Runs up to this long show how far one series of readings may be from their mean."""
@@ -19,7 +19,7 @@ _DURATIONS_S = (2, 10, 60, 600, 3600)
 
 def sensor_figure(
     cells: pd.DataFrame, alpha5: pd.DataFrame, style: FigureStyle, provenance: str
-) -> Figure:
+) -> Drawing:
     """Draw each cell's error against its duration, and each model's alpha5.
 
     Args:
@@ -39,7 +39,18 @@ def sensor_figure(
             f"Bars: lowest and highest by when the first reading falls, runs up to {SHORT_S:g} s."
             " One dot a cell, 13 models."
         )
-        return finish(figure, [note, provenance])
+        errors = {
+            column: 100 * (cells[column] / cells["truth_j"] - 1).abs().max()
+            for column in ("with_tail_j", "without_tail_j")
+        }
+        alt_text = (
+            "What the power sensor's readings make of each run's energy, against its duration, and"
+            " of each model's alpha5. Readings are at most"
+            f" {quantity(errors['with_tail_j'])} % off the true energy where the window ends 1 s"
+            f" after the run, and {quantity(errors['without_tail_j'])} % where it ends with the"
+            f" run. {provenance}"
+        )
+        return finish(figure, [note, provenance], alt_text)
 
 
 def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) -> None:
@@ -48,7 +59,7 @@ def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) 
     def error(column: str) -> pd.Series:
         return 100 * (cells[column] / truth_j - 1)
 
-    ax.axhline(0.0, color="0.4", linewidth=0.6)
+    ax.axhline(0.0, color=QUIET, linewidth=0.6)
     short = duration_s <= SHORT_S
     ax.vlines(
         duration_s[short],

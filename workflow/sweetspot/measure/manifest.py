@@ -11,7 +11,7 @@ from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.reading import size_and_sha256
 
 SCHEMA = 1
-PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib", "seaborn")
+PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 
 
 def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> None:

@@ -1,0 +1,194 @@
+"""The look of all figures: type, lines, colours, and the word that simulated panels bear.
+
+A family of models has one colour over all figures; its members differ by marker and dashes, which
+also tell apart what colour cannot.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import cycle, islice
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.colors import to_rgb
+from matplotlib.ticker import FixedLocator, NullLocator
+
+from sweetspot.config import FigureStyle
+from sweetspot.figures.labels import family_of
+
+PT_PER_IN = 72.0
+QUIET = "0.4"
+"""Of lines that guide the eye: zero, equality."""
+
+MARKERS = "os^Dv<>PXp"
+_Dashes = str | tuple[int, tuple[int, ...]]
+_DASHES: tuple[_Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+
+# Eight each, so that any two are told apart under deuteranopia, too (a test says by how much);
+# the first are the families', and the palest on white come last.
+PALETTES: Mapping[str, tuple[str, ...]] = {
+    # Source: seaborn's palette of this name, without its vermilion and its grey, which
+    # deuteranopes see as its orange and its green
+    "colorblind": (
+        "#0173B2",
+        "#DE8F05",
+        "#029E73",
+        "#CC78BC",
+        "#CA9161",
+        "#56B4E9",
+        "#FBAFE4",
+        "#ECE133",
+    ),
+    # Source: M. Okabe and K. Ito, "Color Universal Design", 2008
+    "okabe_ito": (
+        "#0072B2",
+        "#E69F00",
+        "#009E73",
+        "#CC79A7",
+        "#D55E00",
+        "#56B4E9",
+        "#000000",
+        "#F0E442",
+    ),
+}
+_FAMILIES = ("llama", "opt", "qwen", "gemma", "granite", "falcon")
+"""Those with a colour of their own, in the palette's order."""
+
+_STAMP_GREY = "0.92"
+_STAMP_ZORDER = 0.1  # below the grid
+_STAMP_EM = 0.78  # of a letter, on average
+_STAMP = "stamp"
+
+
+@dataclass(frozen=True, slots=True)
+class LineLook:
+    """How one line looks; marker and dashes tell lines apart where colours cannot."""
+
+    color: tuple[float, float, float]
+    marker: str
+    dashes: _Dashes = "-"
+    width_pt: float = 1.1
+    marker_pt: float = 4.0
+
+
+@contextmanager
+def journal_look(style: FigureStyle) -> Iterator[None]:
+    """Borrow matplotlib's global settings for the time that one figure is drawn."""
+    size = style.font_size_pt
+    with mpl.rc_context(
+        {
+            # DejaVu comes with matplotlib: the same letters on every machine
+            "font.family": "DejaVu Sans",
+            "font.size": size,
+            "axes.titlesize": size,
+            "axes.labelsize": size,
+            "xtick.labelsize": size,
+            "ytick.labelsize": size,
+            "legend.fontsize": size,
+            "legend.title_fontsize": size,
+            "axes.linewidth": 0.6,
+            "xtick.major.width": 0.6,
+            "ytick.major.width": 0.6,
+            "lines.linewidth": 1.1,
+            "lines.markersize": 4.0,
+        }
+    ):
+        yield
+
+
+def categorical_looks(palette: str, count: int) -> list[LineLook]:
+    """Return looks for unordered things; past a palette's end colours repeat, markers differ."""
+    looks = zip(map(to_rgb, cycle(PALETTES[palette])), cycle(MARKERS), cycle(_DASHES), strict=False)
+    return [
+        LineLook(color=color, marker=marker, dashes=dashes)
+        for color, marker, dashes in islice(looks, count)
+    ]
+
+
+def model_looks(palette: str, models: Sequence[str]) -> dict[str, LineLook]:
+    """Return a look for each model: its family's colour, and a marker of its own within it.
+
+    Families that have no colour of their own take, in the order of their names, what those that
+    are there leave.
+    """
+    colors = dict(zip(_FAMILIES, PALETTES[palette], strict=False))
+    members: dict[str, list[str]] = {}
+    for model in models:
+        members.setdefault(family_of(model), []).append(model)
+    taken = {colors[family] for family in members if family in colors}
+    left = [color for color in PALETTES[palette] if color not in taken]
+    others = sorted(family for family in members if family not in colors)
+    colors |= dict(zip(others, cycle(left or PALETTES[palette]), strict=False))
+    # lines of one colour begin with other markers
+    shift = {family: place // max(1, len(left)) for place, family in enumerate(others)}
+    return {
+        model: LineLook(
+            color=to_rgb(colors[family]),
+            marker=MARKERS[(place + shift.get(family, 0)) % len(MARKERS)],
+            dashes=_DASHES[(place + shift.get(family, 0)) % len(_DASHES)],
+        )
+        for family, those in members.items()
+        for place, model in enumerate(those)
+    }
+
+
+def ordered_looks(style: FigureStyle, count: int) -> list[LineLook]:
+    """Return looks for an ordered quantity.
+
+    Lines that coincide stay visible: drawn in this order, they are from wide to narrow. The
+    lightest end of the colour scale would vanish on white.
+    """
+    colors = mpl.colormaps[style.colormap](np.linspace(0.0, 0.85, count))
+    return [
+        LineLook(
+            color=(red, green, blue),
+            marker=MARKERS[index % len(MARKERS)],
+            width_pt=2.4 - 1.7 * index / count,
+            marker_pt=5.5 - 2.5 * index / count,
+        )
+        for index, (red, green, blue, _) in enumerate(colors)
+    ]
+
+
+def plain_look(ax: Axes) -> None:
+    """Give axes a pale grid behind the data, and no frame at the top and on the right."""
+    ax.grid(color="0.9", linewidth=0.5)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+
+
+def length_ticks(axis: Axis, lengths: Sequence[int]) -> None:
+    """Tick an axis of token counts at the lengths that were run, written in full."""
+    axis.set_major_locator(FixedLocator(list(lengths)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_ticklabels([str(length) for length in lengths])
+
+
+def stamp(ax: Axes, word: str) -> None:
+    """Write a word across a panel, behind all that it shows, where no crop can lose it."""
+    if word:
+        ax.text(
+            *(0.5, 0.5, word),
+            transform=ax.transAxes,
+            ha="center",
+            va="center",
+            color=_STAMP_GREY,
+            weight="bold",
+            zorder=_STAMP_ZORDER,
+            gid=_STAMP,
+        ).set_in_layout(False)
+
+
+def fit_stamps(ax: Axes, least_pt: float) -> None:
+    """Set the words that `stamp` wrote as large as the panel has room for."""
+    box = ax.get_window_extent()
+    dpi = ax.get_figure(root=True).dpi  # type: ignore[union-attr]  # axes of a figure have one
+    width_pt, height_pt = (side * PT_PER_IN / dpi for side in (box.width, box.height))
+    for text in ax.texts:
+        if text.get_gid() == _STAMP:
+            letters = max(1, len(text.get_text()))
+            fitting_pt = min(0.85 * width_pt / (_STAMP_EM * letters), 0.3 * height_pt)
+            text.set_fontsize(max(least_pt, fitting_pt))

@@ -1,0 +1,25 @@
+"""Numbers and lists as alternative texts write them."""
+
+import math
+from collections.abc import Iterable, Mapping
+
+
+def quantity(value: float) -> str:
+    """Return a number in three digits: 0.0123, 18.8, 114."""
+    if not math.isfinite(value):
+        return "none"
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Return `a, b and c`."""
+    *others, last = parts
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def at_lengths(counts: Mapping[int, int], what: str) -> str:
+    """Return `at O = 128 for 3 models and at O = 256 for 1 model`."""
+    return listed(
+        f"at O = {length} for {count} {what}{'s' * (count != 1)}"
+        for length, count in counts.items()
+    )
