@@ -417,13 +417,13 @@ def test_curves_have_one_legend_that_covers_no_panel(figures: dict[str, Figure],
         assert ax.title.get_window_extent().y1 <= bottom + 1
 
 
-def test_figure2_of_a_hundred_models_has_few_lines_a_panel(cells: pd.DataFrame) -> None:
-    one = simulated(surface_cells(["opt-1.3b"], input_tokens=[64]))
-    many = pd.concat([one.assign(model=f"model-{place}") for place in range(100)])
+def test_figure2_of_many_models_has_few_lines_a_panel(cells: pd.DataFrame) -> None:
+    one = simulated(surface_cells(["opt-1.3b"], [64], [64, 512, 4096]))
+    many = pd.concat([one.assign(model=f"model-{place}") for place in range(30)])
     figure = figure2(many, STYLE, LABELS)
     assert not figure.legends
     shown = [ax.get_legend_handles_labels()[1] for ax in figure.axes]
-    assert sum(map(len, shown)) == 100
+    assert sum(map(len, shown)) == 30
     for ax in figure.axes:
         assert ax.get_legend() is not None
         looks = {
