@@ -40,7 +40,7 @@ def test_help_lists_every_command_once_by_group():
     text = TOP.format_help()
     for title, names in GROUPS.items():
         lines = text.partition(f"\n{title}:\n")[2].partition("\n\n")[0].splitlines()
-        assert tuple(line.split()[0] for line in lines) == names
+        assert tuple(line.split()[0] for line in lines) == tuple(names)
         assert all(len(line.split()) > 2 for line in lines)
 
 

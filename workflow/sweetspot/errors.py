@@ -10,7 +10,6 @@ Every one of them is shown as one line and ends the command with exit code 2.
 """
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from reprlib import Repr
 
 _SHORT = Repr()
@@ -44,6 +43,8 @@ def shown(value: object) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the valid name that a mistyped one most likely stands for, if any is near."""
+    from difflib import get_close_matches  # a command that is well typed does without
+
     names = {each.lower(): each for each in sorted(known)}
     name = name.lower()
     # "llama" means "llama-3.1-8b", though "opt-1.3b" may have more letters in common with it.

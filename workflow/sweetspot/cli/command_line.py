@@ -7,21 +7,10 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 from sweetspot import __version__
-from sweetspot.cli import (
-    calibration,
-    campaigns,
-    evaluation,
-    fitting,
-    kernels,
-    questions,
-    sensor,
-    settings,
-    simulate,
-    steps,
-)
-from sweetspot.cli.commands import Commands, Parser, did_you_mean
+from sweetspot.cli.commands import GROUPS, Commands, Parser, did_you_mean
 from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError, nearest
 
@@ -32,8 +21,8 @@ _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command.
 
-    With `only`, other commands may lack the options that are generated from the configuration:
-    that loads pydantic, which most commands do without.
+    Where `only` is a command, the others of its module may lack the options that are generated from
+    the configuration, which loads pydantic, and those of other modules are not there.
     """
     top = Parser(
         prog="sweetspot",
@@ -43,16 +32,15 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     )
     top.add_argument("--version", action="version", version=f"sweetspot {__version__}")
     commands = Commands(top, only)
-    for module in (
-        *(questions, simulate, settings, sensor, fitting, calibration, kernels, evaluation),
-        *(campaigns, steps),
-    ):
-        module.add_commands(commands)
-    top.epilog = (
-        f"{commands.listing()}\n\n"
-        "`sweetspot COMMAND --help` says more of each. The experiment itself runs with snakemake,\n"
-        "or `make paper`; see README.md."
-    )
+    modules = {name: module for names in GROUPS.values() for name, module in names.items()}
+    for module in [modules[only]] if only in modules else dict.fromkeys(modules.values()):
+        import_module(f"sweetspot.cli.{module}").add_commands(commands)
+    if only not in modules:
+        top.epilog = (
+            f"{commands.listing()}\n\n"
+            "`sweetspot COMMAND --help` says more of each. The experiment itself runs with"
+            " snakemake,\nor `make paper`; see README.md."
+        )
     return top, commands.parsers
 
 

@@ -8,16 +8,28 @@ from typing import Any, NoReturn
 
 from sweetspot.errors import nearest
 
-GROUPS = {
-    "questions": ("predict", "simulate", "settings", "sensor", "models"),
-    "data and fits": ("fit", "calibrate", "kernels", "evaluate"),
-    "campaigns": ("campaign", "campaign-report"),
-    "steps of the workflow": (
-        *("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure", "manifest"),
+GROUPS: dict[str, dict[str, str]] = {
+    "questions": {
+        "predict": "questions",
+        "simulate": "simulate",
+        "settings": "settings",
+        "sensor": "sensor",
+        "models": "questions",
+    },
+    "data and fits": {
+        "fit": "fitting",
+        "calibrate": "calibration",
+        "kernels": "kernels",
+        "evaluate": "evaluation",
+    },
+    "campaigns": dict.fromkeys(("campaign", "campaign-report"), "campaigns"),
+    "steps of the workflow": dict.fromkeys(
+        ("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure", "manifest"),
+        "steps",
     ),
-    "documentation": ("reference",),
+    "documentation": {"reference": "questions"},
 }
-"""All commands, as `sweetspot --help` lists them."""
+"""All commands, as `sweetspot --help` lists them, each with the module that adds it."""
 
 
 class Parser(argparse.ArgumentParser):

@@ -1,43 +1,51 @@
-"""The configuration: an experiment, its sections, and what is wrong with one, in words."""
+"""The configuration: an experiment, its sections, and what is wrong with one, in words.
 
-from sweetspot.config.analysis import Analysis, FitWeights
-from sweetspot.config.engines import (
-    Container,
-    NodeSettings,
-    Noise,
-    Simulator,
-    TensorRtLlm,
-    Transformers,
-    Vllm,
-    Weights,
-)
-from sweetspot.config.experiment import (
-    PAPER_BATCH_SIZES,
-    PAPER_LENGTHS,
-    PAPER_MODELS,
-    Engine,
-    Experiment,
-    Sweep,
-    paper_sweeps,
-    parse_experiment,
-    parse_style,
-)
-from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
-from sweetspot.config.sections import (
-    MAX_GPUS,
-    ChosenTraits,
-    Dataset,
-    GpuSettings,
-    GraphSizes,
-    Limits,
-    Measure,
-    Metering,
-    Precision,
-    Section,
-    Stored,
-    Traits,
-    parse_section,
-)
+A name is loaded when it is first used, so that a question of the simulator, which takes some
+sections, does without the experiment.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sweetspot.config.analysis import Analysis, FitWeights
+    from sweetspot.config.engines import (
+        Container,
+        NodeSettings,
+        Noise,
+        Simulator,
+        TensorRtLlm,
+        Transformers,
+        Vllm,
+        Weights,
+    )
+    from sweetspot.config.experiment import (
+        PAPER_BATCH_SIZES,
+        PAPER_LENGTHS,
+        PAPER_MODELS,
+        Engine,
+        Experiment,
+        Sweep,
+        paper_sweeps,
+        parse_experiment,
+        parse_style,
+    )
+    from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
+    from sweetspot.config.sections import (
+        MAX_GPUS,
+        ChosenTraits,
+        Dataset,
+        GpuSettings,
+        GraphSizes,
+        Limits,
+        Measure,
+        Metering,
+        Precision,
+        Section,
+        Stored,
+        Traits,
+        parse_section,
+    )
 
 __all__ = [
     "MAX_GPUS",
@@ -75,3 +83,14 @@ __all__ = [
     "parse_section",
     "parse_style",
 ]
+
+_MODULES = ("sections", "analysis", "engines", "figure_style", "experiment")
+
+if not TYPE_CHECKING:  # type checkers would take any name for one of ours
+
+    def __getattr__(name: str) -> object:
+        for module in _MODULES if name in __all__ else ():
+            found = vars(import_module(f"{__name__}.{module}"))
+            if name in found:
+                return found[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

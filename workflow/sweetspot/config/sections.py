@@ -54,7 +54,7 @@ GpuCount = Annotated[
 class Section(BaseModel):
     """Base of every part of the experiment: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 Parsed = TypeVar("Parsed", bound=Section)

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 class CellRecord(BaseModel):
     """What is known of one cell. Numbers are None where the cell failed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[2] = 2
     key: str = Field(

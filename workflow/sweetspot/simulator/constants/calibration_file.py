@@ -70,7 +70,7 @@ class Starts:
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     constants: dict[str, Finite]
 
@@ -114,7 +114,7 @@ class EnginePart(_Part):
 class CalibrationFile(BaseModel):
     """A calibration as it lies on disk: of a board, of an engine, or of an engine on a board."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[2] = 2
     name: str

@@ -169,7 +169,7 @@ class Bounds:
 class ClassIntervals(BaseModel):
     """A class, and what is known of it; None of a quantity that was never measured."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     of: Class
     energy: Interval | None = None
@@ -179,7 +179,7 @@ class ClassIntervals(BaseModel):
 class IntervalsFile(BaseModel):
     """The intervals as they lie on disk."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[1] = 1
     classes: list[ClassIntervals]
