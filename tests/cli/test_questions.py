@@ -1,6 +1,8 @@
 """Commands that people ask, in one process: predict, models."""
 
 import json
+import subprocess
+import sys
 from dataclasses import fields
 
 import pytest
@@ -201,3 +203,13 @@ def test_catalog_is_listed_whole(capsys):
         assert load_model(hub_id) is load_model(model_id)
     for gpu_id, *words in lines[boards + 1 :]:
         assert gpu(" ".join(words[words.index("W") + 1 :])).id == gpu_id
+
+
+def test_predict_loads_neither_other_commands_nor_the_experiment():
+    """What a question takes to start is mostly what it loads."""
+    code = f"import sys; from sweetspot.cli import main; main({QUESTION}); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert "sweetspot.config.sections" in loaded
+    unneeded = {"sweetspot.config.experiment", "sweetspot.cli.steps", "sweetspot.cli.simulate"}
+    assert not unneeded & set(loaded)
