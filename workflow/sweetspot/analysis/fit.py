@@ -3,21 +3,34 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
+from sweetspot.analysis.cells import GROUP, groups
+from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.analysis.fits import Fits, fit_forms
-from sweetspot.analysis.sweet_spots import sweet_spots
+from sweetspot.analysis.least_squares import FormFit
+from sweetspot.analysis.sweet_spots import sweet_spot, sweet_spots
 from sweetspot.cells.observations import Observations, read_observations
+from sweetspot.config import FitWeights
+from sweetspot.errors import InputError, unknown_name
+
+_Group = tuple[str, int, int]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Fit:
     """The six forms fitted to somebody's measurements.
 
+    A group is what is fitted together: the cells of one model at one load, (model, requests,
+    max_batch_size). Where `model` may be given, it takes that model only, else all.
+
     Attributes:
         observations: the measurements as cells, and how they were understood.
-        fits: coefficients and quality of every form.
+        fits: coefficients and quality of every form, as tables.
         sweet_spots: one row per input length of every group that Eq. 5 was fitted to.
     """
 
@@ -30,24 +43,164 @@ class Fit:
         """How the measurements were understood, one sentence each."""
         return self.observations.notes
 
-    def summary(self) -> str:
-        """Return what was found, for a screen."""
-        parts = [*self.notes, "", self.fits.quality.to_string(), "", self.sweet_spots.to_string()]
-        return "\n".join(parts)
+    @property
+    def forms(self) -> pd.DataFrame:
+        """Every form of every group: how well it fits, or why the cells do not carry it."""
+        return self.fits.quality
+
+    def best(self, model: str | None = None) -> dict[_Group, FormFit]:
+        """Return of each group the fit that predictions are made with.
+
+        It is Eq. 5; where the cells do not carry it, Eq. 4; else the baseline that errs least on
+        cells left out; and a constant where all energies are equal. Groups that carry no form are
+        not among them.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        ok = self.of(self.forms, model)
+        ok = ok[ok["status"] == "ok"]
+        return {
+            group: self.fits.fit_of(*group, _best_form(rows)) for group, rows in groups(ok, GROUP)
+        }
+
+    def predict(
+        self, input_tokens: ArrayLike, output_tokens: ArrayLike, *, model: str | None = None
+    ) -> pd.DataFrame:
+        """Return what the best form of each group says of other lengths.
+
+        Args:
+            input_tokens: I, one or several.
+            output_tokens: O, as many, or one for all.
+            model: of which model only.
+
+        Returns:
+            One row per group and (I, O): the group, `form`, the lengths, `energy_per_token_j`, its
+            95 % interval `low` and `high` (of the mean: a measurement scatters about it by its own
+            noise), and `inside`: whether both lengths lie within those that were measured.
+
+        Raises:
+            InputError: there is no such model, or a length is not a positive number.
+        """
+        inputs, outputs = np.broadcast_arrays(
+            *(np.atleast_1d(np.asarray(e, dtype=float)) for e in (input_tokens, output_tokens))
+        )
+        for name, lengths in (("input_tokens", inputs), ("output_tokens", outputs)):
+            if not ((lengths > 0) & (lengths < np.inf)).all():
+                raise InputError(f"{name} must be positive numbers, not {lengths.tolist()}")
+        parts = []
+        for group, fit in self.best(model).items():
+            low, high = fit.interval(inputs, outputs)
+            part = pd.DataFrame(
+                {
+                    **dict(zip(GROUP, group, strict=True)),
+                    "form": fit.form.id,
+                    "input_tokens": inputs,
+                    "output_tokens": outputs,
+                    "energy_per_token_j": fit.energy_per_token_j(inputs, outputs),
+                    "low": low,
+                    "high": high,
+                    "inside": _within(inputs, fit.input_tokens)
+                    & _within(outputs, fit.output_tokens),
+                }
+            )
+            parts.append(part)
+        return pd.concat(parts, ignore_index=True)
+
+    def sweet_spot(self, input_tokens: float, *, model: str | None = None) -> pd.DataFrame:
+        """Return the output length with the least energy per token, by Eq. 6, with intervals.
+
+        One row per group that Eq. 5 was fitted to; columns as of `sweetspot.sweet_spot`.
+
+        Raises:
+            InputError: there is no such model, the input length is not a positive number, or Eq. 5
+                was fitted to no group.
+        """
+        found = self.of(sweet_spot(self.fits, input_tokens), model)
+        if found.empty:
+            eq5 = self.of(self.forms, model)
+            why = eq5.loc[eq5["form"] == "memory_flops", "reason"].iloc[0]
+            raise InputError(f"no sweet spot, as Eq. 5 is not fitted: it {why}")
+        return found
+
+    def warnings(self, group: _Group) -> list[str]:
+        """Return what to doubt in a group's best fit, one sentence each."""
+        cells, spots = (
+            frame[(frame[GROUP] == list(group)).all(axis="columns")]
+            for frame in (self.observations.cells, self.sweet_spots)
+        )
+        found = fit_warnings(self.best(group[0])[group], cells, spots)
+        eq5 = (
+            self.of(self.forms, group[0]).set_index([*GROUP, "form"]).loc[(*group, "memory_flops")]
+        )
+        if eq5["status"] != "ok":
+            found.insert(0, f"no sweet spot, as that takes Eq. 5: it {eq5['reason']}")
+        return found
+
+    def summary(self, *, model: str | None = None) -> str:
+        """Return everything that was found, as text for a screen of 100 columns.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        from sweetspot.analysis.fit_summary import summary
+
+        return summary(self, model)
+
+    def values(self, *, model: str | None = None) -> dict[str, Any]:
+        """Return the same as data for JSON; what is not known is None.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        from sweetspot.analysis.fit_summary import values
+
+        return values(self, model)
+
+    def of(self, frame: pd.DataFrame, model: str | None) -> pd.DataFrame:
+        """Return the rows of one model; all where none is named.
+
+        Raises:
+            InputError: there is no such model.
+        """
+        if model is None:
+            return frame
+        known = self.forms["model"].unique()
+        if model not in known:
+            raise unknown_name("model of these measurements", model, known)
+        return frame[frame["model"] == model].reset_index(drop=True)
 
 
 def fit(
-    source: str | os.PathLike[str] | pd.DataFrame, *, columns: Mapping[str, str] | None = None
+    source: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    weights: FitWeights = "relative",
 ) -> Fit:
     """Fit the six forms to measurements of energy over input and output lengths.
 
     Args:
         source: a DataFrame, a .csv or .jsonl file, or the folder of a run or of a campaign.
-        columns: as of `read_observations`.
+        columns: which column a quantity is in, as of `sweetspot.read_observations`.
+        weights: "relative" counts errors as a share of each cell's energy, which suits noise of
+            some %; "equal" counts them in J, as the paper does.
 
     Raises:
-        InputError: the measurements cannot be read, or no form can be fitted to them.
+        InputError: the measurements cannot be read, or carry no form.
     """
     observations = read_observations(source, columns=columns)
-    fits = fit_forms(observations.cells)
+    fits = fit_forms(observations.cells, weights=weights)
     return Fit(observations, fits, sweet_spots(observations.cells, fits))
+
+
+def _best_form(rows: pd.DataFrame) -> str:
+    """Return the form of these that a group's predictions are made with."""
+    errors = rows.set_index("form")["leave_one_cell_out_percent"].fillna(np.inf)
+    if rows["r_squared"].isna().all():  # all energies are equal: a constant says it all
+        return str(errors.index[0])
+    known = [form for form in ("memory_flops", "flops") if form in errors.index]
+    return known[0] if known else str(errors.idxmin())
+
+
+def _within(lengths: np.ndarray, measured: np.ndarray) -> np.ndarray:
+    return np.asarray((measured.min() <= lengths) & (lengths <= measured.max()))

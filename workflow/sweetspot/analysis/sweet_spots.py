@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
@@ -136,6 +137,8 @@ def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
 
 def _estimate(fit: FormFit, input_tokens: float) -> dict[str, float]:
     """Return Eq. 6's length and what is known of it, by the names of `ESTIMATE`."""
+    if np.isnan(fit.r_squared):  # all energies are equal: a minimum would be one of rounding
+        return dict.fromkeys(ESTIMATE, float("nan"))
     output_tokens = sweet_spot_output_tokens(fit.values.tolist(), input_tokens)
     energy_per_token_j = fit.energy_per_token_j([input_tokens], [output_tokens])[0]
     efficiency = float(1 / energy_per_token_j) if energy_per_token_j > 0 else float("nan")

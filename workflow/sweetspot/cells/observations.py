@@ -13,7 +13,7 @@ from sweetspot.cells.assignment import Assignment, Taken
 from sweetspot.cells.cleaning import clean, texts
 from sweetspot.cells.columns import ACCEPTED, TEXTS, recognise
 from sweetspot.cells.formats import read_table
-from sweetspot.cells.read import OPTIONAL_TEXTS
+from sweetspot.cells.read import COUNTS, OPTIONAL_TEXTS
 from sweetspot.errors import InputError
 
 COLUMNS = (
@@ -24,7 +24,7 @@ COLUMNS = (
 )
 """Columns that every table of observations has; those of its file follow."""
 
-_COUNTS = ("requests", "max_batch_size", "input_tokens", "output_tokens")
+_IDENTITY = ("model", "engine", "gpu", "simulated", *COUNTS)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -37,10 +37,12 @@ class Observations:
             energy have the status "invalid" and a reason.
         notes: how the file was understood, one sentence each; those that begin with "Warning" are
             reasons to doubt a number.
+        assumed: our names of columns that the file does not have, and which got a default.
     """
 
     cells: pd.DataFrame
     notes: tuple[str, ...]
+    assumed: frozenset[str] = frozenset()
 
 
 def read_observations(
@@ -79,7 +81,8 @@ def read_observations(
     notes += [f"columns: {'; '.join(taken)}"] if taken else []
     cells, defaults = _cells(table, found, energy.per_token_j, stem)
     cells, said = clean(cells, where)
-    return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
+    assumed = frozenset(_IDENTITY) - found.keys()
+    return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said), assumed)
 
 
 def _is_text(column: str) -> bool:
@@ -97,8 +100,11 @@ def _lengths(assignment: Assignment) -> dict[str, Taken]:
     Raises:
         InputError: a length is missing or ambiguous.
     """
-    names = ("model", "engine", "gpu", "status", "simulated", *_COUNTS, "repeat")
-    found = {name: taken for name in names if (taken := assignment.take(name)) is not None}
+    found = {
+        name: taken
+        for name in (*_IDENTITY, "status", "repeat")
+        if (taken := assignment.take(name)) is not None
+    }
     for length in ("input_tokens", "output_tokens"):
         total = assignment.take(f"total_{length}")
         if length not in found and total and "requests" in found:

@@ -1,6 +1,7 @@
 """Fitting one's own measurements from the command line."""
 
 import argparse
+import json
 from collections.abc import Iterable
 
 from sweetspot.cli.commands import Commands
@@ -13,6 +14,15 @@ def add_commands(commands: Commands) -> None:
         "fit", help="fit the energy models to your own measurements", description=_fit.__doc__
     )
     add_table_of_cells(fit)
+    fit.add_argument(
+        "--weights",
+        choices=("relative", "equal"),
+        default="relative",
+        help="whether errors count as a share of each cell's energy or, as in the paper, in J; "
+        "default: %(default)s",
+    )
+    fit.add_argument("--model", help="show this model only")
+    fit.add_argument("--json", action="store_true", help="print one JSON object")
     fit.set_defaults(run=_fit)
 
 
@@ -47,7 +57,11 @@ def columns_of(words: Iterable[str]) -> dict[str, str]:
 
 
 def _fit(arguments: argparse.Namespace) -> None:
-    """Fit the six energy models to measurements of one's own, and say where the sweet spot is."""
+    """Fit the six energy models to measurements of your own, and say where the sweet spots are."""
     from sweetspot.analysis.fit import fit
 
-    print(fit(arguments.cells, columns=columns_of(arguments.columns)).summary())
+    found = fit(arguments.cells, columns=columns_of(arguments.columns), weights=arguments.weights)
+    if arguments.json:
+        print(json.dumps(found.values(model=arguments.model), ensure_ascii=False))
+    else:
+        print(found.summary(model=arguments.model))

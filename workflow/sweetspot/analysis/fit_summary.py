@@ -1,0 +1,233 @@
+"""One fit of one's own as text for a screen, and as data for JSON."""
+
+import math
+from collections.abc import Iterable, Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.cells import GROUP, group_title, groups
+from sweetspot.analysis.least_squares import FormFit
+from sweetspot.energy_models import form
+
+if TYPE_CHECKING:
+    from sweetspot.analysis.fit import Fit
+
+_WIDTH = 100
+_SHOWN_SPOTS = 12
+_MISSING = "–"
+
+
+def summary(fit: "Fit", model: str | None) -> str:
+    """Return how the measurements were understood, and every group's fits and sweet spots."""
+    best = fit.best(model)
+    parts = ["\n".join(_wrapped(note, "- ", "  ") for note in fit.notes)]
+    too_small = []
+    for group, rows in groups(fit.of(fit.forms, model), GROUP):
+        if group not in best:
+            too_small.append(f"{group_title(group)}: {rows['cells'].iloc[0]:.0f}")
+            continue
+        parts += [
+            _heading(fit, group, rows),
+            _forms(rows),
+            _coefficients(best[group], fit, group),
+            _sweet_spots(fit, group),
+            "\n".join(_wrapped(said, "  ! ", "    ") for said in fit.warnings(group)),
+        ]
+    if too_small:
+        parts.append(_wrapped(f"too few cells for any form: {'; '.join(too_small)}", "", "  "))
+    return "\n\n".join(filter(None, parts))
+
+
+def values(fit: "Fit", model: str | None) -> dict[str, Any]:
+    """Return the same as mappings and lists."""
+    best = fit.best(model)
+    found = []
+    for group, rows in groups(fit.of(fit.forms, model), GROUP):
+        of = {
+            name: _of_group(frame, group).drop(columns=GROUP).to_dict("records")
+            for name, frame in (
+                ("forms", rows),
+                ("coefficients", fit.fits.coefficients),
+                ("sweet_spots", fit.sweet_spots),
+            )
+        }
+        found.append(
+            {
+                **dict(zip(GROUP, group, strict=True)),
+                "best_form": best[group].form.id if group in best else None,
+                **of,
+                "warnings": fit.warnings(group) if group in best else [],
+            }
+        )
+    return {"notes": list(fit.notes), "groups": _plain(found)}
+
+
+def _heading(fit: "Fit", group: tuple[str, int, int], rows: pd.DataFrame) -> str:
+    cells = _of_group(fit.observations.cells, group)
+    cells = cells[cells["status"] == "ok"]
+    model, requests, max_batch_size = group
+    given = "requests" not in fit.observations.assumed
+    load = f", N = {requests}, max_batch_size {max_batch_size}" if given else ""
+    quality = rows.iloc[0]
+    count, observations = int(quality["cells"]), int(quality["observations"])
+    repeats = f" from {observations} rows" if observations > count else ", no repeats"
+    left = int(quality["cells_left_out"])
+    return (
+        f"{model}{load}\n"
+        f"  {count} cells over {cells['input_tokens'].nunique()} input and "
+        f"{cells['output_tokens'].nunique()} output lengths{repeats}"
+        f"{f', {left} rows left out' if left else ''}; {quality['weights']} weights"
+    )
+
+
+def _forms(rows: pd.DataFrame) -> str:
+    relative = rows["weights"].iloc[0] == "relative"
+    header = ["form", "df", f"sigma {'%' if relative else 'J'}", "R²", "AIC", "BIC", "cond."]
+    header += ["error %", "cell out", "I out", "O out", "worst cell"]
+    fitted = rows[rows["status"] == "ok"]
+    body = [
+        [
+            form(str(row["form"])).title,
+            f"{row['df']:.0f}",
+            f"{row['sigma'] * (100 if relative else 1):.3g}",
+            _number(row["r_squared"], ".5f"),
+            *(_number(value, ".1f") for value in (row["aic"], row["bic"])),
+            _number(row["condition_number"], ".3g"),
+            *(
+                _number(value, ".2f")
+                for value in (
+                    row["mape_percent"],
+                    row["leave_one_cell_out_percent"],
+                    row["leave_one_input_out_percent"],
+                    row["leave_one_output_out_percent"],
+                )
+            ),
+            f"{row['worst_cell']} {_number(row['worst_cell_percent'], '.1f')}".strip(),
+        ]
+        for row in _rows(fitted)
+    ]
+    lines = [_table(header, body)] if body else []
+    for reason, missing in rows[rows["status"] != "ok"].groupby("reason", sort=False):
+        titles = ", ".join(form(str(name)).title for name in missing["form"])
+        lines.append(_wrapped(f"not fitted: {titles}: {reason}", "  ", "    "))
+    return "\n".join(lines)
+
+
+def _coefficients(best: FormFit, fit: "Fit", group: tuple[str, int, int]) -> str:
+    rows = _of_group(fit.fits.coefficients, group)
+    rows = rows[rows["form"] == best.form.id]
+    units = {term.name: term.unit for term in best.form.terms}
+    body = [
+        [
+            str(row["term"]),
+            *(f"{value:.4e}" for value in (row["value"], row["std_error"], row["hc3_std_error"])),
+            f"{row['low']:.3e} to {row['high']:.3e}",
+            "no noise" if row["stars"] == "no noise" else _p_value(row["p_value"]),
+            _number(row["vif"], ".1f"),
+            units[str(row["term"])],
+        ]
+        for row in _rows(rows)
+    ]
+    header = ["term", "value", "SE", "HC3 SE", "95 % interval", "p", "VIF", "unit"]
+    title = f"  {best.form.title} ({best.form.source}): e = {best.form.formula}"
+    lines = [title, _table(header, body, left=(0, len(header) - 1))]
+    quality = _of_group(fit.forms, group)
+    eq5 = quality[quality["form"] == best.form.id].iloc[0]
+    if not math.isnan(eq5["f_over_eq4"]):
+        lines.append(f"  over Eq. 4: F {eq5['f_over_eq4']:.3g}, p {_p_value(eq5['f_p_value'])}")
+    if not math.isnan(best.pure_error):
+        error = 100 * best.pure_error if best.weights == "relative" else best.pure_error
+        lines.append(
+            f"  repeats scatter by {error:.3g} {'%' if best.weights == 'relative' else 'J'}; lack "
+            f"of fit: F {_number(best.lack_of_fit_f, '.3g')}, p {_p_value(best.lack_of_fit_p)}"
+        )
+    return "\n".join(lines)
+
+
+def _sweet_spots(fit: "Fit", group: tuple[str, int, int]) -> str:
+    spots = _of_group(fit.sweet_spots, group).sort_values("input_tokens")
+    if spots.empty:
+        return ""
+    shown = np.unique(np.linspace(0, len(spots) - 1, _SHOWN_SPOTS).round().astype(int))
+    body = [
+        [
+            f"{row['input_tokens']:.0f}",
+            f"{row['observed_output_tokens']:.0f}",
+            _number(row["estimated_output_tokens"], ".0f"),
+            _interval(row["estimated_low"], row["estimated_high"]),
+            _interval(row["fieller_low"], row["fieller_high"]),
+            _number(row["estimated_tokens_per_j"], ".4g"),
+            _interval(row["range2_low"], row["range2_high"]),
+            _number(row["lost_at_observed_percent"], ".2f"),
+        ]
+        for row in _rows(spots.iloc[shown])
+    ]
+    header = ["I", "best O measured", "O* (Eq. 6)", "95 % (delta)", "95 % (Fieller)"]
+    header += ["tokens/J", "within 2 %", "lost %"]
+    more = len(spots) - len(shown)
+    rest = f"\n  and {more} input lengths more" if more else ""
+    return f"  Sweet spots\n{_table(header, body)}{rest}"
+
+
+def _of_group(frame: pd.DataFrame, group: Sequence[Any]) -> pd.DataFrame:
+    return frame[(frame[GROUP] == list(group)).all(axis="columns")]
+
+
+def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:
+    return frame.to_dict("records")
+
+
+def _number(value: Any, spec: str) -> str:
+    return format(value, spec) if value is not None and math.isfinite(value) else _MISSING
+
+
+def _p_value(value: float) -> str:
+    if math.isnan(value):
+        return _MISSING
+    return "< 1e-4" if value < 1e-4 else f"{value:.2g}"
+
+
+def _interval(low: float, high: float) -> str:
+    if math.isnan(low):
+        return _MISSING
+    return f"{low:.0f} to {'any' if math.isinf(high) else f'{high:.0f}'}"
+
+
+def _table(header: Sequence[str], body: Sequence[Sequence[str]], left: Iterable[int] = (0,)) -> str:
+    """Return columns side by side, numbers aligned right."""
+    sides = ["<" if place in set(left) else ">" for place in range(len(header))]
+    lines = [header, *body]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    return "\n".join(
+        "  "
+        + "  ".join(f"{t:{s}{w}}" for t, s, w in zip(line, sides, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _wrapped(text: str, first: str, others: str) -> str:
+    """Return a sentence over as many lines as it needs."""
+    return fill(
+        text,
+        _WIDTH,
+        initial_indent=first,
+        subsequent_indent=others,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def _plain(value: Any) -> Any:
+    """Return data that JSON can hold: numbers of Python, None for what is none."""
+    if isinstance(value, dict):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

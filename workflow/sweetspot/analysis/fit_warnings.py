@@ -1,0 +1,103 @@
+"""What to doubt in one fit, in sentences."""
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.cells import has_noise
+from sweetspot.analysis.least_squares import FormFit
+
+_LEVERAGE = 0.5
+_DF = 10
+_LACK_OF_FIT = 0.05
+_SHOWN = 3
+
+
+def fit_warnings(fit: FormFit, rows: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
+    """Return the reasons to doubt a fit or what is read from it, one sentence each.
+
+    Args:
+        fit: the fit of one group.
+        rows: the group's cells, which say whether they are simulated.
+        spots: its sweet spots, as of `sweet_spots`.
+    """
+    return [
+        *_of_origin(rows),
+        *_of_cells(fit),
+        *_of_coefficients(fit),
+        *_of_sweet_spots(spots),
+    ]
+
+
+def _of_origin(rows: pd.DataFrame) -> list[str]:
+    if not rows["simulated"].any():
+        return []
+    if has_noise(rows):
+        return ["simulated cells, with the noise that was asked for"]
+    return [
+        "simulated cells without noise: standard errors and intervals measure how far the form is "
+        "from the simulator, not chance"
+    ]
+
+
+def _of_cells(fit: FormFit) -> list[str]:
+    found = []
+    if fit.df < _DF:
+        plural = "degree" if fit.df == 1 else "degrees"
+        found.append(f"{fit.df} {plural} of freedom: measure {_DF - fit.df} more cells for {_DF}")
+    if fit.observations == len(fit.leverage):
+        found.append("no repeats: what is noise and what the form lacks cannot be told apart")
+    elif fit.lack_of_fit_p < _LACK_OF_FIT:
+        found.append(
+            f"lack of fit: cells are further from the form than repeats from each other "
+            f"(F {fit.lack_of_fit_f:.3g}, p {fit.lack_of_fit_p:.2g})"
+        )
+    if np.isnan(fit.r_squared):
+        found.append("the energy is the same in all cells: lengths make no difference to it")
+    elif np.isnan(fit.p_values).all():
+        found.append("the form meets every cell exactly, so nothing can be tested")
+    heavy = np.flatnonzero(fit.leverage > _LEVERAGE)
+    if len(heavy):
+        order = heavy[np.argsort(-fit.leverage[heavy])]
+        cells = [
+            f"{fit.input_tokens[at]:.0f}/{fit.output_tokens[at]:.0f} ({fit.leverage[at]:.2f})"
+            for at in order[:_SHOWN]
+        ]
+        more = f" and {len(order) - _SHOWN} more" * (len(order) > _SHOWN)
+        found.append(
+            f"leverage above {_LEVERAGE}: {', '.join(cells)}{more}; the fit follows these cells "
+            "(I/O) whatever they say, so repeat them"
+        )
+    return found
+
+
+def _of_coefficients(fit: FormFit) -> list[str]:
+    negative = [
+        term.name for term, value in zip(fit.form.terms, fit.values, strict=True) if value < 0
+    ]
+    if not negative:
+        return []
+    said = "coefficients" if len(negative) > 1 else "coefficient"
+    return [
+        f"negative {said} {', '.join(negative)}: no cost is negative, so the cells do not tell the "
+        "terms apart; add lengths, or repeats"
+    ]
+
+
+def _of_sweet_spots(spots: pd.DataFrame) -> list[str]:
+    found = []
+    none = spots[spots["estimated_output_tokens"].isna()]
+    outside = spots[~spots["estimate_inside_range"] & spots["estimated_output_tokens"].notna()]
+    if len(none):
+        found.append(f"no sweet spot at I {_some(none)}: the fitted energy has no minimum there")
+    if len(outside):
+        found.append(
+            f"sweet spots at I {_some(outside)} lie outside the measured output lengths: they are "
+            "extrapolated"
+        )
+    return found
+
+
+def _some(spots: pd.DataFrame) -> str:
+    lengths = [f"{length:.0f}" for length in spots["input_tokens"]]
+    more = f" and {len(lengths) - _SHOWN} more" * (len(lengths) > _SHOWN)
+    return ", ".join(lengths[:_SHOWN]) + more
