@@ -61,7 +61,7 @@ class Fit:
         ok = self.of(self.forms, model)
         ok = ok[ok["status"] == "ok"]
         return {
-            group: self.fits.fit_of(*group, _best_form(rows)) for group, rows in groups(ok, GROUP)
+            group: self.fits.of_form(_best_form(rows))[group] for group, rows in groups(ok, GROUP)
         }
 
     def predict(
@@ -130,9 +130,8 @@ class Fit:
             for frame in (self.observations.cells, self.sweet_spots)
         )
         found = fit_warnings(self.best(group[0])[group], cells, spots)
-        eq5 = (
-            self.of(self.forms, group[0]).set_index([*GROUP, "form"]).loc[(*group, "memory_flops")]
-        )
+        eq5 = self.forms[self.forms["form"] == "memory_flops"]
+        eq5 = eq5[(eq5[GROUP] == list(group)).all(axis="columns")].iloc[0]
         if eq5["status"] != "ok":
             found.insert(0, f"no sweet spot, as that takes Eq. 5: it {eq5['reason']}")
         return found

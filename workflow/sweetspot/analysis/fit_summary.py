@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 100
 _SHOWN_SPOTS = 12
+_FEW = 4  # beside others, a group of fewer cells is named only
 _MISSING = "–"
 
 
@@ -25,8 +26,10 @@ def summary(fit: "Fit", model: str | None) -> str:
     best = fit.best(model)
     parts = ["\n".join(_wrapped(note, "- ", "  ") for note in fit.notes)]
     too_small = []
-    for group, rows in groups(fit.of(fit.forms, model), GROUP):
-        if group not in best:
+    forms = fit.of(fit.forms, model)
+    few = _FEW if (forms["cells"] >= _FEW).any() else 0
+    for group, rows in groups(forms, GROUP):
+        if group not in best or rows["cells"].iloc[0] < few:
             too_small.append(f"{group_title(group)}: {rows['cells'].iloc[0]:.0f}")
             continue
         parts += [
@@ -37,7 +40,9 @@ def summary(fit: "Fit", model: str | None) -> str:
             "\n".join(_wrapped(said, "  ! ", "    ") for said in fit.warnings(group)),
         ]
     if too_small:
-        parts.append(_wrapped(f"too few cells for any form: {'; '.join(too_small)}", "", "  "))
+        parts.append(
+            _wrapped(f"too few cells for more than a constant: {'; '.join(too_small)}", "", "  ")
+        )
     return "\n\n".join(filter(None, parts))
 
 
