@@ -130,8 +130,8 @@ class Fit:
             for frame in (self.observations.cells, self.sweet_spots)
         )
         found = fit_warnings(self.best(group[0])[group], cells, spots)
-        eq5 = self.forms[self.forms["form"] == "memory_flops"]
-        eq5 = eq5[(eq5[GROUP] == list(group)).all(axis="columns")].iloc[0]
+        rows = self.forms[(self.forms[GROUP] == list(group)).all(axis="columns")]
+        eq5 = rows[rows["form"] == "memory_flops"].iloc[0]
         if eq5["status"] != "ok":
             found.insert(0, f"no sweet spot, as that takes Eq. 5: it {eq5['reason']}")
         return found
