@@ -10,15 +10,13 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cells import GROUP, groups
-from sweetspot.analysis.fit_warnings import fit_warnings
+from sweetspot.analysis.fit_summary import summary, values
 from sweetspot.analysis.fits import Fits, fit_forms
-from sweetspot.analysis.least_squares import FormFit
+from sweetspot.analysis.group_fit import GroupFit, best_form
 from sweetspot.analysis.sweet_spots import sweet_spot, sweet_spots
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.config import FitWeights
 from sweetspot.errors import InputError, unknown_name
-
-_Group = tuple[str, int, int]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -26,7 +24,7 @@ class Fit:
     """The six forms fitted to somebody's measurements.
 
     A group is what is fitted together: the cells of one model at one load, (model, requests,
-    max_batch_size). Where `model` may be given, it takes that model only, else all.
+    max_batch_size). Methods are of the groups of one `model`, or of all where none is named.
 
     Attributes:
         observations: the measurements as cells, and how they were understood.
@@ -48,26 +46,37 @@ class Fit:
         """Every form of every group: how well it fits, or why the cells do not carry it."""
         return self.fits.quality
 
-    def best(self, model: str | None = None) -> dict[_Group, FormFit]:
-        """Return of each group the fit that predictions are made with.
-
-        It is Eq. 5; where the cells do not carry it, Eq. 4; else the baseline that errs least on
-        cells left out; and a constant where all energies are equal. Groups that carry no form are
-        not among them.
+    def groups(self, model: str | None = None) -> list[GroupFit]:
+        """Return what was found, group by group.
 
         Raises:
             InputError: there is no such model.
         """
-        ok = self.of(self.forms, model)
-        ok = ok[ok["status"] == "ok"]
-        return {
-            group: self.fits.of_form(_best_form(rows))[group] for group, rows in groups(ok, GROUP)
-        }
+        found = []
+        cells = self.observations.cells
+        cells = cells[cells["status"] == "ok"]
+        for (name, requests, max_batch_size), forms in groups(self._of(self.forms, model), GROUP):
+            group = (name, requests, max_batch_size)
+            form_id = best_form(forms)
+            found.append(
+                GroupFit(
+                    model=name,
+                    requests=requests,
+                    max_batch_size=max_batch_size,
+                    load_is_given="requests" not in self.observations.assumed,
+                    cells=_of_group(cells, group),
+                    forms=forms,
+                    coefficients=_of_group(self.fits.coefficients, group),
+                    sweet_spots=_of_group(self.sweet_spots, group),
+                    best=self.fits.of_form(form_id)[group] if form_id else None,
+                )
+            )
+        return found
 
     def predict(
         self, input_tokens: ArrayLike, output_tokens: ArrayLike, *, model: str | None = None
     ) -> pd.DataFrame:
-        """Return what the best form of each group says of other lengths.
+        """Return what the best form of each group (`best_form`) says of other lengths.
 
         Args:
             input_tokens: I, one or several.
@@ -89,11 +98,14 @@ class Fit:
             if not ((lengths > 0) & (lengths < np.inf)).all():
                 raise InputError(f"{name} must be positive numbers, not {lengths.tolist()}")
         parts = []
-        for group, fit in self.best(model).items():
+        for group in self.groups(model):
+            fit = group.best
+            if fit is None:
+                continue
             low, high = fit.interval(inputs, outputs)
             part = pd.DataFrame(
                 {
-                    **dict(zip(GROUP, group, strict=True)),
+                    **{name: getattr(group, name) for name in GROUP},
                     "form": fit.form.id,
                     "input_tokens": inputs,
                     "output_tokens": outputs,
@@ -116,24 +128,10 @@ class Fit:
             InputError: there is no such model, the input length is not a positive number, or Eq. 5
                 was fitted to no group.
         """
-        found = self.of(sweet_spot(self.fits, input_tokens), model)
+        found = self._of(sweet_spot(self.fits, input_tokens), model)
         if found.empty:
-            eq5 = self.of(self.forms, model)
-            why = eq5.loc[eq5["form"] == "memory_flops", "reason"].iloc[0]
-            raise InputError(f"no sweet spot, as Eq. 5 is not fitted: it {why}")
-        return found
-
-    def warnings(self, group: _Group) -> list[str]:
-        """Return what to doubt in a group's best fit, one sentence each."""
-        cells, spots = (
-            frame[(frame[GROUP] == list(group)).all(axis="columns")]
-            for frame in (self.observations.cells, self.sweet_spots)
-        )
-        found = fit_warnings(self.best(group[0])[group], cells, spots)
-        rows = self.forms[(self.forms[GROUP] == list(group)).all(axis="columns")]
-        eq5 = rows[rows["form"] == "memory_flops"].iloc[0]
-        if eq5["status"] != "ok":
-            found.insert(0, f"no sweet spot, as that takes Eq. 5: it {eq5['reason']}")
+            why = self.groups(model)[0].no_eq5
+            raise InputError(f"no sweet spot, as that takes Eq. 5, and it {why}")
         return found
 
     def summary(self, *, model: str | None = None) -> str:
@@ -142,9 +140,7 @@ class Fit:
         Raises:
             InputError: there is no such model.
         """
-        from sweetspot.analysis.fit_summary import summary
-
-        return summary(self, model)
+        return summary(self.notes, self.groups(model))
 
     def values(self, *, model: str | None = None) -> dict[str, Any]:
         """Return the same as data for JSON; what is not known is None.
@@ -152,11 +148,9 @@ class Fit:
         Raises:
             InputError: there is no such model.
         """
-        from sweetspot.analysis.fit_summary import values
+        return values(self.notes, self.groups(model))
 
-        return values(self, model)
-
-    def of(self, frame: pd.DataFrame, model: str | None) -> pd.DataFrame:
+    def _of(self, frame: pd.DataFrame, model: str | None) -> pd.DataFrame:
         """Return the rows of one model; all where none is named.
 
         Raises:
@@ -192,13 +186,9 @@ def fit(
     return Fit(observations, fits, sweet_spots(observations.cells, fits))
 
 
-def _best_form(rows: pd.DataFrame) -> str:
-    """Return the form of these that a group's predictions are made with."""
-    errors = rows.set_index("form")["leave_one_cell_out_percent"].fillna(np.inf)
-    if rows["r_squared"].isna().all():  # all energies are equal: a constant says it all
-        return str(errors.index[0])
-    known = [form for form in ("memory_flops", "flops") if form in errors.index]
-    return known[0] if known else str(errors.idxmin())
+def _of_group(frame: pd.DataFrame, group: tuple[Any, ...]) -> pd.DataFrame:
+    rows: pd.DataFrame = frame[(frame[GROUP] == list(group)).all(axis="columns")]
+    return rows
 
 
 def _within(lengths: np.ndarray, measured: np.ndarray) -> np.ndarray:

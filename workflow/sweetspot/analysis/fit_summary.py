@@ -3,17 +3,16 @@
 import math
 from collections.abc import Iterable, Sequence
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, group_title, groups
+from sweetspot.analysis.cells import GROUP
+from sweetspot.analysis.fit_warnings import fit_warnings
+from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
 from sweetspot.energy_models import form
-
-if TYPE_CHECKING:
-    from sweetspot.analysis.fit import Fit
 
 _WIDTH = 100
 _SHOWN_SPOTS = 12
@@ -21,69 +20,53 @@ _FEW = 4  # beside others, a group of fewer cells is named only
 _MISSING = "–"
 
 
-def summary(fit: "Fit", model: str | None) -> str:
+def summary(notes: Sequence[str], found: Sequence[GroupFit]) -> str:
     """Return how the measurements were understood, and every group's fits and sweet spots."""
-    best = fit.best(model)
-    parts = ["\n".join(_wrapped(note, "- ", "  ") for note in fit.notes)]
+    parts = ["\n".join(_wrapped(note, "- ", "  ") for note in notes)]
+    few = _FEW if any(group.count >= _FEW for group in found) else 0
     too_small = []
-    forms = fit.of(fit.forms, model)
-    few = _FEW if (forms["cells"] >= _FEW).any() else 0
-    for group, rows in groups(forms, GROUP):
-        if group not in best or rows["cells"].iloc[0] < few:
-            too_small.append(f"{group_title(group)}: {rows['cells'].iloc[0]:.0f}")
+    for group in found:
+        if group.best is None or group.count < few:
+            too_small.append(f"{group.title}: {group.count}")
             continue
         parts += [
-            _heading(fit, group, rows),
-            _forms(rows),
-            _coefficients(best[group], fit, group),
-            _sweet_spots(fit, group),
-            "\n".join(_wrapped(said, "  ! ", "    ") for said in fit.warnings(group)),
+            _heading(group),
+            _forms(group.forms),
+            _coefficients(group, group.best),
+            _sweet_spots(group.sweet_spots),
+            "\n".join(_wrapped(said, "  ! ", "    ") for said in fit_warnings(group)),
         ]
     if too_small:
-        parts.append(
-            _wrapped(f"too few cells for more than a constant: {'; '.join(too_small)}", "", "  ")
-        )
+        said = f"too few cells for more than a constant: {'; '.join(too_small)}"
+        parts.append(_wrapped(said, "", "  "))
     return "\n\n".join(filter(None, parts))
 
 
-def values(fit: "Fit", model: str | None) -> dict[str, Any]:
+def values(notes: Sequence[str], found: Sequence[GroupFit]) -> dict[str, Any]:
     """Return the same as mappings and lists."""
-    best = fit.best(model)
-    found = []
-    for group, rows in groups(fit.of(fit.forms, model), GROUP):
-        of = {
-            name: _of_group(frame, group).drop(columns=GROUP).to_dict("records")
-            for name, frame in (
-                ("forms", rows),
-                ("coefficients", fit.fits.coefficients),
-                ("sweet_spots", fit.sweet_spots),
-            )
+    groups = [
+        {
+            **{name: getattr(group, name) for name in GROUP},
+            "best_form": group.best.form.id if group.best else None,
+            **{
+                name: getattr(group, name).drop(columns=GROUP).to_dict("records")
+                for name in ("forms", "coefficients", "sweet_spots")
+            },
+            "warnings": fit_warnings(group),
         }
-        found.append(
-            {
-                **dict(zip(GROUP, group, strict=True)),
-                "best_form": best[group].form.id if group in best else None,
-                **of,
-                "warnings": fit.warnings(group) if group in best else [],
-            }
-        )
-    return {"notes": list(fit.notes), "groups": _plain(found)}
+        for group in found
+    ]
+    return {"notes": list(notes), "groups": _plain(groups)}
 
 
-def _heading(fit: "Fit", group: tuple[str, int, int], rows: pd.DataFrame) -> str:
-    cells = _of_group(fit.observations.cells, group)
-    cells = cells[cells["status"] == "ok"]
-    model, requests, max_batch_size = group
-    given = "requests" not in fit.observations.assumed
-    load = f", N = {requests}, max_batch_size {max_batch_size}" if given else ""
-    quality = rows.iloc[0]
-    count, observations = int(quality["cells"]), int(quality["observations"])
-    repeats = f" from {observations} rows" if observations > count else ", no repeats"
-    left = int(quality["cells_left_out"])
+def _heading(group: GroupFit) -> str:
+    quality = group.forms.iloc[0]
+    rows, left = int(quality["observations"]), int(quality["cells_left_out"])
+    inputs, outputs = (group.cells[f"{end}_tokens"].nunique() for end in ("input", "output"))
     return (
-        f"{model}{load}\n"
-        f"  {count} cells over {cells['input_tokens'].nunique()} input and "
-        f"{cells['output_tokens'].nunique()} output lengths{repeats}"
+        f"{group.title}\n"
+        f"  {group.count} cells over {inputs} input and {outputs} output lengths"
+        f"{f' from {rows} rows' if rows > group.count else ', no repeats'}"
         f"{f', {left} rows left out' if left else ''}; {quality['weights']} weights"
     )
 
@@ -121,9 +104,8 @@ def _forms(rows: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _coefficients(best: FormFit, fit: "Fit", group: tuple[str, int, int]) -> str:
-    rows = _of_group(fit.fits.coefficients, group)
-    rows = rows[rows["form"] == best.form.id]
+def _coefficients(group: GroupFit, best: FormFit) -> str:
+    rows = group.coefficients[group.coefficients["form"] == best.form.id]
     units = {term.name: term.unit for term in best.form.terms}
     body = [
         [
@@ -139,8 +121,7 @@ def _coefficients(best: FormFit, fit: "Fit", group: tuple[str, int, int]) -> str
     header = ["term", "value", "SE", "HC3 SE", "95 % interval", "p", "VIF", "unit"]
     title = f"  {best.form.title} ({best.form.source}): e = {best.form.formula}"
     lines = [title, _table(header, body, left=(0, len(header) - 1))]
-    quality = _of_group(fit.forms, group)
-    eq5 = quality[quality["form"] == best.form.id].iloc[0]
+    eq5 = group.forms[group.forms["form"] == best.form.id].iloc[0]
     if not math.isnan(eq5["f_over_eq4"]):
         lines.append(f"  over Eq. 4: F {eq5['f_over_eq4']:.3g}, p {_p_value(eq5['f_p_value'])}")
     if not math.isnan(best.pure_error):
@@ -152,10 +133,10 @@ def _coefficients(best: FormFit, fit: "Fit", group: tuple[str, int, int]) -> str
     return "\n".join(lines)
 
 
-def _sweet_spots(fit: "Fit", group: tuple[str, int, int]) -> str:
-    spots = _of_group(fit.sweet_spots, group).sort_values("input_tokens")
+def _sweet_spots(spots: pd.DataFrame) -> str:
     if spots.empty:
         return ""
+    spots = spots.sort_values("input_tokens")
     shown = np.unique(np.linspace(0, len(spots) - 1, _SHOWN_SPOTS).round().astype(int))
     body = [
         [
@@ -175,10 +156,6 @@ def _sweet_spots(fit: "Fit", group: tuple[str, int, int]) -> str:
     more = len(spots) - len(shown)
     rest = f"\n  and {more} input lengths more" if more else ""
     return f"  Sweet spots\n{_table(header, body)}{rest}"
-
-
-def _of_group(frame: pd.DataFrame, group: Sequence[Any]) -> pd.DataFrame:
-    return frame[(frame[GROUP] == list(group)).all(axis="columns")]
 
 
 def _rows(frame: pd.DataFrame) -> list[dict[Any, Any]]:

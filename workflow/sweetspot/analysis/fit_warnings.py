@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import has_noise
+from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
 
 _LEVERAGE = 0.5
@@ -12,19 +13,17 @@ _LACK_OF_FIT = 0.05
 _SHOWN = 3
 
 
-def fit_warnings(fit: FormFit, rows: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
-    """Return the reasons to doubt a fit or what is read from it, one sentence each.
-
-    Args:
-        fit: the fit of one group.
-        rows: the group's cells, which say whether they are simulated.
-        spots: its sweet spots, as of `sweet_spots`.
-    """
+def fit_warnings(group: GroupFit) -> list[str]:
+    """Return the reasons to doubt a group's best fit or what is read from it, one sentence each."""
+    if group.best is None:
+        return []
+    missing = f"no sweet spot, as that takes Eq. 5, and it {group.no_eq5}"
     return [
-        *_of_origin(rows),
-        *_of_cells(fit),
-        *_of_coefficients(fit),
-        *_of_sweet_spots(spots),
+        *([missing] if group.no_eq5 else []),
+        *_of_origin(group.cells),
+        *_of_cells(group.best),
+        *_of_coefficients(group.best),
+        *_of_sweet_spots(group.sweet_spots),
     ]
 
 
