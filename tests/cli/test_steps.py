@@ -166,7 +166,7 @@ def test_corrupt_block_file_is_named_with_the_way_out(capsys, tmp_path, experime
 def test_too_few_cells_say_how_many_a_fit_needs(capsys, run, tmp_path):
     lines = (run / "cells.csv").read_text(encoding="utf-8").splitlines(keepends=True)
     few = tmp_path / "cells.csv"
-    few.write_text("".join(lines[:4]), encoding="utf-8")
+    few.write_text("".join(lines[:2]), encoding="utf-8")
     message = refused(capsys, "analyse", few, "--out", tmp_path / "fits")
     assert "too few cells to fit" in message
     assert not (tmp_path / "fits").exists()

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
+from sweetspot.analysis.cell_means import cell_means
 from sweetspot.analysis.cells import GROUP, groups, ok_cells
 from sweetspot.analysis.least_squares import obstacle
 from sweetspot.cells.intervals import interval_in_words
@@ -352,7 +353,7 @@ def _eq5(cells: pd.DataFrame) -> tuple[Array, Array]:
         cells[name].to_numpy(float)
         for name in ("input_tokens", "output_tokens", "energy_per_token_j")
     )
-    if obstacle(_EQ5, inputs, outputs):
+    if obstacle(_EQ5, cell_means(inputs, outputs, energies)):
         nothing = np.full_like(energies, np.nan)
         return nothing, nothing
     fit = least_squares(_EQ5.design_matrix(inputs, outputs), energies, np.arange(len(energies)))

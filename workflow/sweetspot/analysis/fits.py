@@ -107,7 +107,7 @@ def fit_forms(
         noise = has_noise(rows)
         for form in forms:
             key = {**dict(zip(GROUP, group, strict=True)), "form": form.id, "weights": weights}
-            reason = obstacle(form, means.input_tokens, means.output_tokens)
+            reason = obstacle(form, means)
             row = key | of_group
             if reason:
                 quality.append(row | {"worst_cell": "", "status": "not fitted", "reason": reason})

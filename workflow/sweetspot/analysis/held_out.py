@@ -1,6 +1,7 @@
 """What a fit errs by on cells that it has not seen, without fitting again."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -72,13 +73,16 @@ def _left_out(basis: Array, residuals: Array, axis: Array) -> Array:
     identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.
     """
     order = np.argsort(axis, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(axis[order])) + 1)
+    basis, residuals = basis[order], residuals[order]
+    ends = np.append(np.flatnonzero(np.diff(axis[order])) + 1, len(order)).tolist()
+    groups = [slice(*bounds) for bounds in pairwise([0, *ends])]
     rest = np.array([np.eye(basis.shape[1]) - basis[rows].T @ basis[rows] for rows in groups])
     target = np.array([basis[rows].T @ residuals[rows] for rows in groups])
     carried = np.linalg.eigvalsh(rest)[:, 0] > _ALONE
     shifts = np.full_like(target, np.nan)
     shifts[carried] = np.linalg.solve(rest[carried], target[carried, :, None])[..., 0]
     found = np.empty_like(residuals)
-    for rows, shift in zip(groups, shifts, strict=True):
-        found[rows] = residuals[rows] + basis[rows] @ shift
+    found[order] = residuals + np.concatenate(
+        [basis[rows] @ shift for rows, shift in zip(groups, shifts, strict=True)]
+    )
     return found

@@ -33,6 +33,7 @@ class FormFit:
             share of the observed energy.
         observations: rows, of which repeats were averaged to the cells.
         df: degrees of freedom: cells less coefficients.
+        t_quantile: how many standard errors the 95 % intervals reach to each side.
         sigma: residual standard deviation, in J or as a share, as the weights say.
         rmse_j: root mean square error, in J per token; mape_percent: mean absolute error.
         r_squared: share of the (weighted) variance about the mean; NaN where all cells are equal.
@@ -66,6 +67,7 @@ class FormFit:
     leverage: Array
     held_out_percent: Array
     df: int
+    t_quantile: float
     sigma: float
     rmse_j: float
     mape_percent: float
@@ -80,11 +82,6 @@ class FormFit:
     pure_error: float
     lack_of_fit_f: float
     lack_of_fit_p: float
-
-    @property
-    def t_quantile(self) -> float:
-        """How many standard errors the 95 % intervals reach to each side."""
-        return _t_quantile(self.df)
 
     def energy_per_token_j(self, input_tokens: ArrayLike, output_tokens: ArrayLike) -> Array:
         """Return the fitted e at each of the n cells, in J per output token."""
@@ -101,18 +98,19 @@ class FormFit:
         return middle - half, middle + half
 
 
-def obstacle(form: Form, input_tokens: Array, output_tokens: Array) -> str:
-    """Return why these cells, of which repeats may be there, cannot carry this form; else ""."""
-    lengths = np.unique(np.column_stack([input_tokens, output_tokens]), axis=0)
+def obstacle(form: Form, cells: CellMeans) -> str:
+    """Return why these cells cannot carry this form; empty where they can."""
+    lengths = cells.input_tokens, cells.output_tokens
+    count = len(cells.repeats)
     needs = (
         f"needs at least {form.min_cells} cells over {form.input_lengths} input and "
         f"{form.output_lengths} output lengths"
     )
-    inputs, outputs = (len(np.unique(axis)) for axis in lengths.T)
-    has = f"has {len(lengths)} over {inputs} and {outputs}"
-    if len(lengths) < form.min_cells:
+    inputs, outputs = (len(np.unique(axis)) for axis in lengths)
+    has = f"has {count} over {inputs} and {outputs}"
+    if count < form.min_cells:
         return f"{needs}, {has}"
-    rank = np.linalg.matrix_rank(_scaled(form.design_matrix(*lengths.T))[0])
+    rank = np.linalg.matrix_rank(_scaled(form.design_matrix(*lengths))[0])
     if rank < len(form.terms):
         return f"{needs} that vary independently, {has} (rank {rank} of {len(form.terms)})"
     return ""
@@ -166,11 +164,12 @@ def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") ->
         aic = bic = float("nan")
     if np.ptp(observed) == 0:
         r_squared = float("nan")
-    basis = np.linalg.qr(weighted)[0]
+    basis, triangle = np.linalg.qr(weighted)
     out = held_out(basis, residuals, 1 / (root * observed), cells.input_tokens, cells.output_tokens)
     errors_j = residuals / root
     std_errors = np.asarray(result.bse)
-    half = _t_quantile(int(result.df_resid)) * std_errors
+    t_quantile = float(t.ppf((1 + LEVEL) / 2, result.df_resid))
+    half = t_quantile * std_errors
     units = np.outer(scale, scale)
     pure_error, f_value, f_p_value = _lack_of_fit(cells, weighted, root, exact=exact)
     return FormFit(
@@ -194,13 +193,14 @@ def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") ->
         leverage=leverage,
         held_out_percent=out.errors_percent,
         df=int(result.df_resid),
+        t_quantile=t_quantile,
         sigma=float(np.sqrt(result.scale)),
         rmse_j=float(np.sqrt(np.mean(errors_j**2))),
         mape_percent=float(np.mean(np.abs(errors_j) / observed) * 100),
         r_squared=r_squared,
         aic=aic,
         bic=bic,
-        condition_number=float(np.linalg.cond(_scaled(weighted)[0])),
+        condition_number=float(np.linalg.cond(_scaled(triangle)[0])),
         leave_one_cell_out_percent=out.cell,
         leave_one_input_out_percent=out.input_length,
         leave_one_output_out_percent=out.output_length,
@@ -248,12 +248,6 @@ def _lack_of_fit(
 
 def _is_rounding(residuals: Array, data: Array) -> bool:
     return bool(np.linalg.norm(residuals) <= _EXACT * np.linalg.norm(data))
-
-
-def _t_quantile(df: int) -> float:
-    from scipy.stats import t
-
-    return float(t.ppf((1 + LEVEL) / 2, df))
 
 
 def _scaled(design: Array) -> tuple[Array, Array]:

@@ -1,12 +1,14 @@
-"""The sweet spot of one fit of Eq. 5 at one input length, and how sure it is.
+"""The sweet spot of one fit of Eq. 5 at any input length, and how sure it is.
 
 On the fitted curve e(O) = c + alpha4·O + A/O, with A = alpha1·I² + alpha3·I + alpha5 and
-c = alpha0 + alpha2·I, the least e is where O² = A / alpha4 (Eq. 6).
+c = alpha0 + alpha2·I, the least e is where O² = A / alpha4 (Eq. 6). Input lengths are a number or
+an array, and answers are arrays of the same shape, NaN where the fit has no minimum.
 """
 
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from sweetspot.analysis.least_squares import LEVEL, FormFit
 from sweetspot.energy_models import Array, sweet_spot_output_tokens
@@ -18,74 +20,74 @@ _SINGULAR = 1e-9  # of columns of length 1: drawn cells that do not tell the ter
 class Interval(NamedTuple):
     """Output lengths, in tokens; an end that the fit does not bound is inf."""
 
-    low: float
-    high: float
+    low: Array
+    high: Array
 
 
-_NONE = Interval(float("nan"), float("nan"))
+def sweet_spot_lengths(fit: FormFit, input_tokens: ArrayLike) -> Array:
+    """Return Eq. 6's output lengths, not rounded (`energy_models.sweet_spot_output_tokens`)."""
+    inputs = np.asarray(input_tokens, dtype=np.float64)
+    if np.isnan(fit.r_squared):  # all energies are equal: a minimum would be one of rounding
+        return np.full_like(inputs, np.nan)
+    found = [sweet_spot_output_tokens(fit.values.tolist(), each) for each in inputs.flat]
+    return np.reshape(found, inputs.shape)
 
 
-def delta_interval(fit: FormFit, input_tokens: float) -> Interval:
+def delta_interval(fit: FormFit, input_tokens: ArrayLike) -> Interval:
     """Return the 95 % interval of Eq. 6's length by the delta method, not below 0.
 
     It takes the length for linear in the coefficients, so it is good where alpha4 is well
-    determined; NaN where the fit has no minimum.
+    determined.
     """
-    length = sweet_spot_output_tokens(fit.values.tolist(), input_tokens)
-    if np.isnan(length):
-        return _NONE
+    lengths = sweet_spot_lengths(fit, input_tokens)
     # O* = √(A / alpha4): dO*/dA = 1 / (2·alpha4·O*), dO*/dalpha4 = -O* / (2·alpha4)
-    gradient = _amortised(input_tokens) / length
-    gradient[_ALPHA4] = -length
+    gradient = _amortised(input_tokens) / lengths[..., None]
+    gradient[..., _ALPHA4] = -lengths
     gradient /= 2 * fit.values[_ALPHA4]
-    half = fit.t_quantile * float(np.sqrt(gradient @ fit.covariance @ gradient))
-    return Interval(max(0.0, length - half), length + half)
+    half = fit.t_quantile * np.sqrt(_variance(fit, gradient))
+    return Interval(np.maximum(0.0, lengths - half), lengths + half)
 
 
-def fieller_interval(fit: FormFit, input_tokens: float) -> Interval:
+def fieller_interval(fit: FormFit, input_tokens: ArrayLike) -> Interval:
     """Return the 95 % interval of Eq. 6's length by Fieller's theorem.
 
     O*² is a ratio of two linear combinations of the coefficients, A / alpha4; the interval holds
     every ratio r for which A - r·alpha4 is not significantly other than 0. It is exact for normal
     errors, also where alpha4 is poorly determined: then it has no upper end (inf), and where the
-    ratios that it holds are two pieces, both are covered. NaN where the fit has no minimum.
+    ratios that it holds are two pieces, both are covered.
 
     Source: E. C. Fieller, "Some problems in interval estimation", 1954.
     """
-    if np.isnan(sweet_spot_output_tokens(fit.values.tolist(), input_tokens)):
-        return _NONE
     contrast = _amortised(input_tokens)
-    numerator, denominator = float(contrast @ fit.values), float(fit.values[_ALPHA4])
-    t_square = fit.t_quantile**2
-    of_both = fit.covariance[_ALPHA4]
+    numerator, denominator = contrast @ fit.values, fit.values[_ALPHA4]
+    t_square, of_alpha4 = fit.t_quantile**2, fit.covariance[_ALPHA4]
     # (numerator - r·denominator)² <= t²·variance, as a·r² - 2·b·r + c <= 0
-    a = denominator**2 - t_square * of_both[_ALPHA4]
-    b = numerator * denominator - t_square * float(of_both @ contrast)
-    c = numerator**2 - t_square * float(contrast @ fit.covariance @ contrast)
-    # The estimate is in the set, so with a > 0 there are two roots.
-    root = float(np.sqrt(max(0.0, b * b - a * c)))
-    if a > 0:
-        return Interval(*(float(np.sqrt(max(0.0, r))) for r in ((b - root) / a, (b + root) / a)))
-    # Outside of the two roots, or everywhere: from 0 on, unless the lower piece is not positive.
-    lower, upper = ((b + root) / a, (b - root) / a) if a < 0 else (0.0, 0.0)
-    bounded_below = root > 0 and lower <= 0 < upper
-    return Interval(float(np.sqrt(upper)) if bounded_below else 0.0, float("inf"))
+    a = denominator**2 - t_square * of_alpha4[_ALPHA4]
+    b = numerator * denominator - t_square * contrast @ of_alpha4
+    c = numerator**2 - t_square * _variance(fit, contrast)
+    root = np.sqrt(np.maximum(0.0, b**2 - a * c))
+    lower, upper = np.maximum(0.0, (b - root) / a), np.maximum(0.0, (b + root) / a)
+    if a < 0:
+        # All but what lies between the roots, or everything where there are none: from the larger
+        # root on, or from 0 on if some ratio below the smaller one is positive, too.
+        lower = np.where((root > 0) & (upper == 0), lower, 0.0)
+        upper = np.full_like(lower, np.inf)
+    nothing = np.isnan(sweet_spot_lengths(fit, input_tokens))
+    return Interval(*(np.where(nothing, np.nan, np.sqrt(ratio)) for ratio in (lower, upper)))
 
 
-def within_percent(fit: FormFit, input_tokens: float, percent: float) -> Interval:
+def within_percent(fit: FormFit, input_tokens: ArrayLike, percent: float) -> Interval:
     """Return the output lengths at which the fitted e is at most this much above its least.
 
-    NaN where the fit has no minimum, or a negative one.
+    NaN also where that least is not positive.
     """
-    length = sweet_spot_output_tokens(fit.values.tolist(), input_tokens)
-    least = fit.energy_per_token_j([input_tokens], [length])[0]
-    if not least > 0:
-        return _NONE
-    alpha4 = float(fit.values[_ALPHA4])
-    # alpha4·O² - (2·alpha4·O* + allowed)·O + alpha4·O*² = 0, as A = alpha4·O*²
-    middle = length + percent / 100 * float(least) / (2 * alpha4)
-    half = float(np.sqrt(middle**2 - length**2))
-    return Interval(length**2 / (middle + half), middle + half)
+    inputs, lengths = np.asarray(input_tokens), sweet_spot_lengths(fit, input_tokens)
+    least = fit.energy_per_token_j(inputs.ravel(), lengths.ravel()).reshape(inputs.shape)
+    least = np.where(least > 0, least, np.nan)
+    # O² - 2·middle·O + O*² = 0, as A = alpha4·O*²
+    middle = lengths + percent / 100 * least / (2 * fit.values[_ALPHA4])
+    high = middle + np.sqrt(middle**2 - lengths**2)
+    return Interval(lengths**2 / high, high)
 
 
 def bootstrap(
@@ -119,7 +121,7 @@ def bootstrap(
     bounds = np.quantile(
         np.nan_to_num(lengths, nan=np.inf), [tail, 1 - tail], method="inverted_cdf"
     )
-    return Interval(*bounds.tolist())
+    return Interval(*bounds)
 
 
 def _drawn_again(fit: FormFit, rng: np.random.Generator, by: str, draws: int) -> Array:
@@ -140,6 +142,13 @@ def _drawn_again(fit: FormFit, rng: np.random.Generator, by: str, draws: int) ->
     return np.asarray(np.linalg.solve(normal[carry], target[carry, :, None])[..., 0] / scale)
 
 
-def _amortised(input_tokens: float) -> Array:
-    """Return what the coefficients are multiplied with in A."""
-    return np.array([0, input_tokens**2, 0, input_tokens, 0, 1], dtype=np.float64)
+def _amortised(input_tokens: ArrayLike) -> Array:
+    """Return what the coefficients are multiplied with in A, (..., 6)."""
+    inputs = np.asarray(input_tokens, dtype=np.float64)
+    none = np.zeros_like(inputs)
+    return np.stack([none, inputs**2, none, inputs, none, none + 1], axis=-1)
+
+
+def _variance(fit: FormFit, contrast: Array) -> Array:
+    """Return the variance of linear combinations of the coefficients."""
+    return np.asarray(np.einsum("...i,ij,...j->...", contrast, fit.covariance, contrast))

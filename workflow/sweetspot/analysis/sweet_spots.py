@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.analysis.fits import Fits
@@ -11,9 +12,10 @@ from sweetspot.analysis.least_squares import FormFit
 from sweetspot.analysis.sweet_spot_intervals import (
     delta_interval,
     fieller_interval,
+    sweet_spot_lengths,
     within_percent,
 )
-from sweetspot.energy_models import sweet_spot_output_tokens
+from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
 
 ESTIMATE = [
@@ -36,6 +38,8 @@ EXTREMES = [
     *["best_over_worst", "cells", "simulated"],
 ]
 
+_ORDER = ["energy_per_token_j", "output_tokens", "input_tokens"]
+
 
 def sweet_spot(fits: Fits, input_tokens: float) -> pd.DataFrame:
     """Return the output length with the least energy per token at any input length, by Eq. 6.
@@ -54,7 +58,7 @@ def sweet_spot(fits: Fits, input_tokens: float) -> pd.DataFrame:
         raise InputError(f"input_tokens must be a positive number, not {input_tokens!r}")
     rows = [
         {**dict(zip(GROUP, group, strict=True)), "input_tokens": input_tokens}
-        | _estimate(fit, input_tokens)
+        | {name: float(value) for name, value in _estimates(fit, input_tokens).items()}
         for group, fit in fits.of_form("memory_flops").items()
     ]
     return pd.DataFrame(rows, columns=[*GROUP, "input_tokens", *ESTIMATE])
@@ -75,35 +79,24 @@ def sweet_spots(cells: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     measured.
     """
     fit_of = fits.of_form("memory_flops")
-    rows: list[dict[str, Any]] = []
-    means = mean_over_repeats(ok_cells(cells))
-    for (*group, input_tokens), curve in groups(means, [*GROUP, "input_tokens"]):
-        fit = fit_of.get(tuple(group))
-        if fit is None:
-            continue
-        best = _least(curve)
-        observed = int(best["output_tokens"])
-        estimate = _estimate(fit, float(input_tokens))
-        outputs = curve["output_tokens"]
-        at_observed = fit.energy_per_token_j([input_tokens], [observed])[0]
-        rows.append(
-            {
-                **dict(zip(GROUP, group, strict=True)),
-                "input_tokens": input_tokens,
-                "observed_output_tokens": observed,
-                "observed_tokens_per_j": 1 / best["energy_per_token_j"],
-                **estimate,
-                "lost_at_observed_percent": float(
-                    (at_observed * estimate["estimated_tokens_per_j"] - 1) * 100
-                ),
-                "estimate_inside_range": bool(
-                    outputs.min() <= estimate["estimated_output_tokens"] <= outputs.max()
-                ),
-                "output_lengths": len(curve),
-                "simulated": bool(best["simulated"]),
-            }
-        )
-    return pd.DataFrame(rows, columns=SWEET_SPOTS)
+    tables = []
+    for group, means in groups(mean_over_repeats(ok_cells(cells)), GROUP):
+        if group in fit_of:
+            fit, spots = fit_of[group], _observed(means)
+            inputs, observed = spots["input_tokens"], spots["observed_output_tokens"]
+            spots = spots.assign(**_estimates(fit, inputs))
+            best, estimated = spots["estimated_tokens_per_j"], spots["estimated_output_tokens"]
+            at_observed = fit.energy_per_token_j(inputs, observed)
+            tables.append(
+                spots.assign(
+                    **dict(zip(GROUP, group, strict=True)),
+                    lost_at_observed_percent=(at_observed * best - 1) * 100,
+                    estimate_inside_range=estimated.between(spots["shortest"], spots["longest"]),
+                )
+            )
+    if not tables:
+        return pd.DataFrame(columns=SWEET_SPOTS)
+    return pd.concat(tables, ignore_index=True)[SWEET_SPOTS]
 
 
 def extremes(cells: pd.DataFrame) -> pd.DataFrame:
@@ -131,23 +124,35 @@ def extremes(cells: pd.DataFrame) -> pd.DataFrame:
 
 def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
     """Return the row with the least energy per token; among equals the shortest lengths."""
-    order = ["energy_per_token_j", "output_tokens", "input_tokens"]
-    return curve.sort_values(order).iloc[0]
+    return curve.sort_values(_ORDER).iloc[0]
 
 
-def _estimate(fit: FormFit, input_tokens: float) -> dict[str, float]:
-    """Return Eq. 6's length and what is known of it, by the names of `ESTIMATE`."""
-    if np.isnan(fit.r_squared):  # all energies are equal: a minimum would be one of rounding
-        return dict.fromkeys(ESTIMATE, float("nan"))
-    output_tokens = sweet_spot_output_tokens(fit.values.tolist(), input_tokens)
-    energy_per_token_j = fit.energy_per_token_j([input_tokens], [output_tokens])[0]
-    efficiency = float(1 / energy_per_token_j) if energy_per_token_j > 0 else float("nan")
+def _observed(means: pd.DataFrame) -> pd.DataFrame:
+    """Return what was measured at each input length of one group: its best, and its range."""
+    outputs = means.groupby("input_tokens", sort=False)["output_tokens"]
+    best = means.sort_values(_ORDER).drop_duplicates("input_tokens").set_index("input_tokens")
+    spots = pd.DataFrame(
+        {"shortest": outputs.min(), "longest": outputs.max(), "output_lengths": outputs.size()}
+    ).assign(
+        observed_output_tokens=best["output_tokens"],
+        observed_tokens_per_j=1 / best["energy_per_token_j"],
+        simulated=best["simulated"],
+    )
+    return spots.reset_index()
+
+
+def _estimates(fit: FormFit, input_tokens: ArrayLike) -> dict[str, Array]:
+    """Return Eq. 6's lengths and what is known of them, by the names of `ESTIMATE`."""
+    inputs = np.asarray(input_tokens, dtype=np.float64)
+    lengths = sweet_spot_lengths(fit, inputs)
+    energy_per_token_j = fit.energy_per_token_j(inputs.ravel(), lengths.ravel())
+    least = np.where(energy_per_token_j > 0, energy_per_token_j, np.nan).reshape(inputs.shape)
     values = (
-        output_tokens,
-        *delta_interval(fit, input_tokens),
-        *fieller_interval(fit, input_tokens),
-        efficiency,
-        *within_percent(fit, input_tokens, 2),
-        *within_percent(fit, input_tokens, 5),
+        lengths,
+        *delta_interval(fit, inputs),
+        *fieller_interval(fit, inputs),
+        1 / least,
+        *within_percent(fit, inputs, 2),
+        *within_percent(fit, inputs, 5),
     )
     return dict(zip(ESTIMATE, values, strict=True))
