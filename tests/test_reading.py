@@ -83,6 +83,13 @@ def test_deep_nesting_is_refused_beyond_the_limit_only(read, text, file):
         assert "is nested too deeply: at most 100 levels" in refusal(read, file(text), "box")
 
 
+def test_yaml_key_that_stands_twice_is_refused_at_any_depth(file):
+    twice = file("board: {memory: 1, memory: 2}")
+    assert "key 'memory' stands 2 times; keep one of them" in refusal(read_yaml, twice, "box")
+    merged = file("a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: *a, <<: *b}\nd: {<<: *a, x: 3}")
+    assert read_yaml(merged, "box")["d"] == {"x": 3}
+
+
 def test_yaml_that_holds_itself_or_doubles_by_aliases_is_answered_at_once(file):
     assert "nested too deeply" in refusal(read_yaml, file("&a [*a]"), "box")
     lines = [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]

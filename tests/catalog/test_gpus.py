@@ -150,9 +150,13 @@ def test_entries_of_the_catalog_are_files_too(own):
     ("changes", "message"),
     [
         ({"memory_gb": 40}, "unknown key 'memory_gb'; known: name, nvml_name, source, memory_mib"),
-        ({"fp16_tflops": 300e12}, "'fp16_tflops' must be a number above 0 and below 1e.06, not 3"),
+        ({"fp16_tflops": 3e14}, "'fp16_tflops' must be a number above 0.01 and below 1e.06, not 3"),
+        ({"bandwidth_gb_per_s": 1e-320}, "'bandwidth_gb_per_s' must be a number above 0.01 and"),
         ({"fp16_tflops": None}, "'fp16_tflops' must be a number above 0"),
-        ({"power_limit_w": 0}, "'power_limit_w' must be a number above 0 and below 100000, not 0"),
+        (
+            {"power_limit_w": 0},
+            "'power_limit_w' must be a number above 0.01 and below 10000, not 0",
+        ),
         ({"memory_mib": True}, "'memory_mib' must be a number"),
         ({"max_clock_mhz": "2 GHz"}, "'max_clock_mhz' must be a number .* not '2 GHz'"),
         ({"fp8_tflops": float("nan")}, "'fp8_tflops' must be a number .* or null, not nan"),

@@ -63,6 +63,7 @@ def test_help_fits_into_100_columns(monkeypatch, name):
         (("predict", "--modle", "x"), "unknown option '--modle' (did you mean '--model'?)"),
         (("predict", "-gpu", "x"), "unknown option '-gpu' (did you mean '--gpu'?)"),
         (("analyse", "cells.csv", "--otu=x"), "unknown option '--otu' (did you mean '--out'?)"),
+        ((*QUESTION, "--requests=--"), "option '--requests' cannot be '--'; see sweetspot predict"),
         (("models", "--json"), "unknown option '--json'; see sweetspot models --help"),
         ((*QUESTION, "--requests", "many"), "argument --requests: invalid int value: 'many'"),
         (("campaign-report", "a", "b", "--out", "c"), "unrecognized arguments: b"),
@@ -130,6 +131,13 @@ def test_interrupt_while_modules_are_loaded_is_one_line(capsys, monkeypatch):
     monkeypatch.setattr(sys, "meta_path", [Interrupted()])
     assert main(["models"]) == 130
     assert capsys.readouterr() == ("", "sweetspot: interrupted\n")
+
+
+def test_path_that_cannot_be_looked_at_is_said_in_one_line(capsys):
+    name = 300 * "x"
+    assert main(["fit", name]) == 2
+    said = f"sweetspot: error: cannot use {name}: File name too long; name a file or folder that"
+    assert capsys.readouterr().err.startswith(said)
 
 
 def ended(stdout, *arguments):

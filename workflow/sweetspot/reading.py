@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -86,15 +87,26 @@ def read_yaml(path: Path, what: str) -> Any:
     """Return what a YAML file holds.
 
     Raises:
-        InputError: it cannot be read, is not YAML, or is nested more than `MAX_DEPTH` deep.
+        InputError: it cannot be read, is not YAML, has a key twice, or is nested more than
+            `MAX_DEPTH` deep.
     """
     import yaml
 
     where = f"{what} {path}"
     text = _decoded(read_bytes(path, what), where, "valid YAML")
+
+    class OnceLoader(yaml.SafeLoader):  # not the one in C: deep nesting ends the process there
+        """Refuses a key that stands twice; PyYAML would take the last."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> Any:
+            keys = Counter(key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode))
+            for key, count in keys.items():
+                if count > 1 and key != "<<":
+                    raise yaml.YAMLError(f"key {shown(key)} stands {count} times; keep one of them")
+            return super().construct_mapping(node, deep)
+
     try:
-        # Not the loader in C: deep nesting ends the process there.
-        data = yaml.safe_load(text)
+        data = yaml.load(text, OnceLoader)  # noqa: S506  a safe loader
     except RecursionError as e:
         raise _too_deep(where) from e
     # PyYAML lets through what its readers of tagged and of odd values stumble on, as of `!!bool x`.

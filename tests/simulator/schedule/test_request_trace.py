@@ -59,6 +59,8 @@ def test_trace_is_read_as_it_is_asked_for(write):
         ("arrival_s,input_tokens\n", r"trace\.csv, line 1: no column output_tokens in"),
         ("0,10,20\n", "line 1: no column arrival_s or input_tokens or output_tokens"),
         (HEADER + "0,1,1\n2,1,1\n1,1,1\n", r"trace\.csv, line 4: arrival_s 1 is before the 2"),
+        (HEADER + "0,1,1\n0,5,10,20\n", "line 3: 4 columns, but 3 in the header"),
+        ("arrival_s," + HEADER, r"trace\.csv, line 1: column arrival_s stands twice"),
         (HEADER + "0,-3,1\n", "line 2: input_tokens -3 and output_tokens 1 must both be at least"),
         (HEADER + "0,1,0\n", "line 2: input_tokens 1 and output_tokens 0 must both be at least"),
         (HEADER + "0,1,1\nx,1,1\n", "line 3: arrival_s must be a finite number .*, not 'x'"),

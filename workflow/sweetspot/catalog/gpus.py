@@ -106,13 +106,14 @@ class Gpu:
 
 
 # Keys of an entry, how many of the board's unit each counts, and a bound that only a slip of the
-# unit passes. What may be null is None then.
+# unit passes, as it does `_LEAST`. What may be null is None then.
+_LEAST = 0.01
 _NUMBERS = {
     "memory_mib": ("memory_bytes", MIB, 1e8),
     "bandwidth_gb_per_s": ("bandwidth_bytes_per_s", 1e9, 1e6),
     "fp16_tflops": ("fp16_flops", 1e12, 1e6),
     "fp8_tflops": ("fp8_flops", 1e12, 1e6),
-    "power_limit_w": ("power_limit_w", 1.0, 1e5),
+    "power_limit_w": ("power_limit_w", 1.0, 1e4),
     "nvlink_gb_per_s": ("nvlink_bytes_per_s", 1e9, 1e6),
     "pcie_gb_per_s": ("pcie_bytes_per_s", 1e9, 1e6),
     "max_clock_mhz": ("max_clock_mhz", 1.0, 1e5),
@@ -144,10 +145,11 @@ def _board(gpu_id: str, row: Mapping[str, Any]) -> Gpu:
         if value is None and key in _NULLABLE:
             values[field] = None
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < most:
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if not is_number or not _LEAST < value < most:
             null = " or null" if key in _NULLABLE else ""
             raise InputError(
-                f"{key!r} must be a number above 0 and below {most:g}{null},"
+                f"{key!r} must be a number above {_LEAST} and below {most:g}{null},"
                 f" not {reprlib.repr(value)}"
             )
         values[field] = value * unit

@@ -72,11 +72,15 @@ def run(argv: Sequence[str] | None = None) -> int:
         _drop_output()
         return 141
     except OSError as e:
-        if e.errno not in _NO_SPACE:
+        if e.errno in _NO_SPACE:
+            _drop_output()
+            where, advice = e.filename or "the output", "make room, or write elsewhere"
+            return _say(f"error: cannot write {where}: {e.strerror}; {advice}", 2)
+        if e.filename is None:
             raise
-        _drop_output()
-        where = e.filename or "the output"
-        return _say(f"error: cannot write {where}: {e.strerror}; make room, or write elsewhere", 2)
+        # as of a name that is too long, or in a folder that is somebody else's
+        advice = "name a file or folder that you may use"
+        return _say(f"error: cannot use {e.filename}: {e.strerror}; {advice}", 2)
     return 0
 
 

@@ -59,6 +59,8 @@ class Parser(argparse.ArgumentParser):
                 return
             name = word.partition("=")[0]
             is_option = re.fullmatch(r"--?[A-Za-z][\w-]*", name)
+            if is_option and word == f"{name}=--":  # argparse would take it for an empty list
+                self.error(f"option {name!r} cannot be '--'")
             if is_option and not any(known.startswith(name) for known in options):
                 near = nearest(name.lstrip("-"), long)
                 meant = max(options[long[near]].option_strings, key=len) if near else None

@@ -33,14 +33,15 @@ def read_trace(path: Path, *, max_seq_len: int) -> Iterator[Request]:
         raise InputError(f"cannot read trace {path}: {e.strerror}") from e
     try:
         rows = csv.reader(file)
-        places = _places(next(rows, None), path)
+        header = next(rows, None)
+        places = _places(header, path)
     except InputError:
         file.close()
         raise
     except (csv.Error, UnicodeDecodeError, OSError) as e:
         file.close()
         raise InputError(f"cannot read trace {path}: {e}") from e
-    return _requests(file, places, path, max_seq_len)
+    return _requests(file, places, len(header or ()), path, max_seq_len)
 
 
 def _places(header: list[str] | None, path: Path) -> tuple[int, int, int]:
@@ -54,12 +55,15 @@ def _places(header: list[str] | None, path: Path) -> tuple[int, int, int]:
             f"{path}, line 1: no column {' or '.join(missing)} in {shown(','.join(names))};"
             f" a trace has the header {','.join(COLUMNS)}"
         )
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise InputError(f"{path}, line 1: column {twice[0]} stands twice; keep one of them")
     arrival, prompt, answer = (names.index(name) for name in COLUMNS)
     return arrival, prompt, answer
 
 
 def _requests(
-    file: TextIO, places: tuple[int, int, int], path: Path, max_seq_len: int
+    file: TextIO, places: tuple[int, int, int], width: int, path: Path, max_seq_len: int
 ) -> Iterator[Request]:
     rows = csv.reader(file)
     arrival, prompt, answer = places
@@ -71,6 +75,11 @@ def _requests(
                 line = rows.line_num + 1  # the header's line is not in this reader's count
                 if not row:
                     continue
+                if len(row) > width and any(row[width:]):  # as of "0,5" for half a second
+                    raise InputError(
+                        f"{path}, line {line}: {len(row)} columns, but {width} in the header;"
+                        " decimals need a point, not a comma"
+                    )
                 try:
                     arrival_s = float(row[arrival])
                     input_tokens, output_tokens = int(row[prompt]), int(row[answer])
