@@ -11,6 +11,8 @@ TABLES_OF_FITS = (
     "table5_coefficients",
     "comparison",
 )
+TABLES_OF_OWN_FITS = TABLES_OF_FITS[:3]
+"""Those that measurements give which are not the paper's."""
 TABLE_OF_FORMS = "table1_forms"
 TABLE_OF_MODELS = "table2_models"
 

@@ -13,7 +13,7 @@ from sweetspot.analysis.cells import GROUP, groups
 from sweetspot.analysis.fit_summary import summary, values
 from sweetspot.analysis.fits import Fits, fit_forms
 from sweetspot.analysis.group_fit import GroupFit, best_form
-from sweetspot.analysis.sweet_spots import sweet_spot, sweet_spots
+from sweetspot.analysis.sweet_spots import extremes, sweet_spot, sweet_spots
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.config import FitWeights
 from sweetspot.errors import InputError, unknown_name
@@ -45,6 +45,11 @@ class Fit:
     def forms(self) -> pd.DataFrame:
         """Every form of every group: how well it fits, or why the cells do not carry it."""
         return self.fits.quality
+
+    @property
+    def extremes(self) -> pd.DataFrame:
+        """One row per group: its most and least efficient cell, and their ratio."""
+        return extremes(self.observations.cells)
 
     def groups(self, model: str | None = None) -> list[GroupFit]:
         """Return what was found, group by group.

@@ -13,22 +13,16 @@ def add_commands(commands: Commands) -> None:
     fit = commands.add_parser(
         "fit", help="fit the energy models to your own measurements", description=_fit.__doc__
     )
-    add_table_of_cells(fit)
-    fit.add_argument(
-        "--weights",
-        choices=("relative", "equal"),
-        default="relative",
-        help="whether errors count as a share of each cell's energy or, as in the paper, in J; "
-        "default: %(default)s",
-    )
+    fit.add_argument("cells", metavar="FILE", help="table of measurements: .csv or .jsonl")
+    add_columns(fit)
+    add_weights(fit)
     fit.add_argument("--model", help="show this model only")
     fit.add_argument("--json", action="store_true", help="print one JSON object")
     fit.set_defaults(run=_fit)
 
 
-def add_table_of_cells(parser: argparse.ArgumentParser) -> None:
-    """Add what names a table of measurements, and its columns where their names do not."""
-    parser.add_argument("cells", metavar="FILE", help="table of measurements: .csv or .jsonl")
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add what says the columns of a table of measurements where their names do not."""
     parser.add_argument(
         "--columns",
         nargs="+",
@@ -36,6 +30,17 @@ def add_table_of_cells(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=COLUMN",
         help="which column a quantity is in, or a number for all rows: requests=100",
+    )
+
+
+def add_weights(parser: argparse.ArgumentParser) -> None:
+    """Add how a fit of one's own counts errors."""
+    parser.add_argument(
+        "--weights",
+        choices=("relative", "equal"),
+        default="relative",
+        help="whether errors count as a share of each cell's energy or, as in the paper, in J; "
+        "default: %(default)s",
     )
 
 

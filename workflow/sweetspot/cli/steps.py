@@ -1,12 +1,18 @@
 """Commands that the workflow's jobs call; each runs by hand as well."""
 
 import argparse
+import sys
+from collections.abc import Iterable
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands
+from sweetspot.cli.fitting import add_columns, add_weights, columns_of
 from sweetspot.reading import parse_json
+
+if TYPE_CHECKING:
+    from sweetspot.tables import Table
 
 
 def add_commands(commands: Commands) -> None:
@@ -59,6 +65,11 @@ def add_commands(commands: Commands) -> None:
     table = commands.add_parser("table", help="make one of the paper's tables")
     table.add_argument("name", help="such as table3_mape")
     table.add_argument(
+        "cells", nargs="?", metavar="FILE", help="your own measurements, in place of --fits"
+    )
+    add_columns(table)
+    add_weights(table)
+    table.add_argument(
         "--models",
         nargs="*",
         default=[],
@@ -71,7 +82,8 @@ def add_commands(commands: Commands) -> None:
 
     figure = commands.add_parser("figure", help="draw one of the paper's figures")
     figure.add_argument("name", help="such as figure2_output_length")
-    figure.add_argument("cells", type=Path, help="cells.csv")
+    figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
+    add_columns(figure)
     figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
     figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
     figure.set_defaults(run=_figure)
@@ -141,17 +153,36 @@ def _compare_paper(arguments: argparse.Namespace) -> None:
 def _table(arguments: argparse.Namespace) -> None:
     from sweetspot.tables import make_table, write_table
 
-    table = make_table(
-        arguments.name,
-        models=arguments.models,
-        fits=arguments.fits,
-        comparison=arguments.comparison,
-    )
+    if arguments.cells is None:
+        table = make_table(
+            arguments.name,
+            models=arguments.models,
+            fits=arguments.fits,
+            comparison=arguments.comparison,
+        )
+    else:
+        table = _table_of_own(arguments)
     write_table(table, arguments.out)
 
 
+def _table_of_own(arguments: argparse.Namespace) -> "Table":
+    from sweetspot.analysis.fit import fit
+    from sweetspot.errors import unknown_name
+    from sweetspot.outputs import TABLES_OF_OWN_FITS
+    from sweetspot.tables import fit_table
+
+    if arguments.name not in TABLES_OF_OWN_FITS:
+        raise unknown_name("table of measurements", arguments.name, TABLES_OF_OWN_FITS)
+    columns = columns_of(arguments.columns)
+    found = fit(arguments.cells, columns=columns, weights=arguments.weights)
+    _say(found.notes)
+    return fit_table(
+        arguments.name, found.fits, found.sweet_spots, found.extremes, models=arguments.models
+    )
+
+
 def _figure(arguments: argparse.Namespace) -> None:
-    from sweetspot.cells.read import read_cells
+    from sweetspot.cells.observations import read_observations
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
     from sweetspot.figures import FIGURES
@@ -161,9 +192,16 @@ def _figure(arguments: argparse.Namespace) -> None:
     if arguments.name not in FIGURES:
         raise unknown_name("figure", arguments.name, FIGURES)
     style = parse_style(parse_json(arguments.style, "--style"), "--style")
-    cells = read_cells(arguments.cells)
+    observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
+    _say(observations.notes)
+    cells = observations.cells
     figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
     save(figure, arguments.out, style.dpi)
+
+
+def _say(notes: Iterable[str]) -> None:
+    for note in notes:
+        print(note, file=sys.stderr)
 
 
 def _manifest(arguments: argparse.Namespace) -> None:
