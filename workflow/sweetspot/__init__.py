@@ -13,6 +13,7 @@ is first used, so that planning a workflow imports this package without numpy or
 TYPE_CHECKING = False  # to type checkers it is true; importing it from typing takes 20 ms
 
 if TYPE_CHECKING:
+    from sweetspot.analysis.beside import compare_runs
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
@@ -37,6 +38,7 @@ __all__ = [
     "Simulated",
     "Traits",
     "__version__",
+    "compare_runs",
     "fit",
     "fit_forms",
     "gpus",
@@ -58,6 +60,7 @@ _HOMES = {
     "Request": "simulator.schedule.requests",
     "Simulated": "ask.load",
     "Traits": "config",
+    "compare_runs": "analysis.beside",
     "fit": "analysis.fit",
     "fit_forms": "analysis.fits",
     "gpus": "catalog.gpus:gpu_ids",

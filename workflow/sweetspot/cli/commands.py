@@ -18,6 +18,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "data and fits": {
         "fit": "fitting",
+        "compare": "beside",
         "calibrate": "calibration",
         "kernels": "kernels",
         "evaluate": "evaluation",
