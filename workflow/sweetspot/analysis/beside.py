@@ -88,7 +88,7 @@ class Beside:
         ]
         return "\n".join(
             [
-                *(f"{name}: {side}" for name, side in zip("AB", self.sides, strict=True)),
+                *self.sides,
                 f"{_cells(len(self.ratios))} in both; ratios are B over A",
                 "energy per token, geometric mean of a model's cells (95 % interval of that mean)",
                 *models,
@@ -136,7 +136,7 @@ def compare_runs(
         by_model=pd.DataFrame(
             [_of_model(str(model), rows) for model, rows in ratios.groupby("model", sort=False)]
         ),
-        sides=(_words(first, read[0]), _words(second, read[1])),
+        sides=(f"A: {_words(first, read[0])}", f"B: {_words(second, read[1])}"),
         notes=tuple(
             f"{name}: {note}"
             for name, observations in zip("AB", read, strict=True)

@@ -49,9 +49,14 @@ def _compare(arguments: argparse.Namespace) -> None:
         from sweetspot.tables import write_table
         from sweetspot.tables.beside_table import beside_table
 
-        style = FigureStyle()
-        out = arguments.out
+        style, out = FigureStyle(), arguments.out
         write_text_atomic(out / "ratios.csv", beside.ratios.to_csv(index=False))
         write_table(beside_table(beside), out / "by_model")
-        figure = ratios_figure(beside, style, catalog_labels(beside.by_model["model"]))
+        figure = ratios_figure(
+            beside.ratios,
+            dict(zip(beside.by_model["model"], beside.by_model["ratio"], strict=True)),
+            style,
+            catalog_labels(beside.by_model["model"]),
+            [f"{beside.intervals}.", *beside.sides],
+        )
         save(figure, out / "ratios", style.dpi)

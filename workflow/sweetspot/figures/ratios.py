@@ -1,6 +1,6 @@
 """Two runs side by side: the ratio of every common cell, one panel a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FormatStrFormatter, MaxNLocator, NullFormatter
 
-from sweetspot.analysis.beside import Beside
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import (
     empty_figure,
@@ -29,16 +28,25 @@ _SPREAD = 0.03  # of an octave between the dots of neighbouring inputs, which wo
 
 
 def ratios_figure(
-    beside: Beside, style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+    ratios: pd.DataFrame,
+    means: Mapping[str, float],
+    style: FigureStyle,
+    labels: Mapping[str, ModelLabel],
+    small_print: Sequence[str],
 ) -> Figure:
     """Draw energy per token, B over A, against output length; a colour is an input length.
 
-    Bars are the cells' intervals where they are known, the dashed line is the geometric mean.
+    Args:
+        ratios: one row per cell, with model, input_tokens, output_tokens, ratio, low and high; bars
+            go from low to high where these are not NaN.
+        means: geometric mean by model, drawn as a dashed line.
+        style: of all figures.
+        labels: names of models.
+        small_print: where the ratios and their intervals come from.
     """
-    ratios, models = beside.ratios, list(beside.ratios["model"].unique())
+    models = list(ratios["model"].unique())
     inputs = sorted(ratios["input_tokens"].unique())
     looks = dict(zip(inputs, categorical_looks(style.palette, len(inputs)), strict=True))
-    means = beside.by_model.set_index("model")["ratio"]
     per_row = min(len(models), 3) if style.columns == 2 else 1
     with journal_look(style):
         rows = -(-len(models) // per_row)
@@ -46,8 +54,8 @@ def ratios_figure(
         figure = empty_figure(width_in, _PANEL_HEIGHT_IN * rows + _LEGEND_HEIGHT_IN)
         axes = panels(figure, len(models), per_row)
         for place, (ax, model) in enumerate(zip(axes, models, strict=True)):
-            _draw(ax, ratios[ratios["model"] == model], float(means[model]), looks)
-            ax.set_title(label_of(model, labels or {}).name)
+            _draw(ax, ratios[ratios["model"] == model], means[model], looks)
+            ax.set_title(label_of(model, labels).name)
             if place % per_row == 0:
                 ax.set_ylabel("Energy per output token, B / A")
         _share_heights(axes)
@@ -58,8 +66,8 @@ def ratios_figure(
             ncols=min(len(inputs), _PER_IN * round(width_in)),
             frameon=False,
         )
-        notes = ["Dashed: geometric mean of the model's cells.", f"{beside.intervals}."]
-        return finish(figure, [" ".join(notes), f"A: {beside.sides[0]}", f"B: {beside.sides[1]}"])
+        note = "Dashed: geometric mean of the model's cells."
+        return finish(figure, [note, *small_print])
 
 
 def _draw(ax: Axes, cells: pd.DataFrame, mean: float, looks: Mapping[int, LineLook]) -> None:

@@ -31,7 +31,7 @@ def beside_table(beside: Beside) -> Table:
         title="Two runs side by side",
         caption=(
             "Ratios of B over A: geometric means over a model's common cells, with the 95 % "
-            f"interval of that mean. A: {beside.sides[0]}. B: {beside.sides[1]}."
+            f"interval of that mean. {'. '.join(beside.sides)}."
         ),
         notes=(f"{beside.intervals}.",),
         label="tab:beside",

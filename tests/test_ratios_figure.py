@@ -1,0 +1,32 @@
+"""The figure of two runs side by side."""
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.config import FigureStyle
+from sweetspot.figures.ratios import ratios_figure
+
+
+def test_models_have_a_panel_each_on_one_scale_and_unknown_intervals_no_bar():
+    ratios = pd.DataFrame(
+        {
+            "model": ["mine", "mine", "other"],
+            "input_tokens": [64, 64, 256],
+            "output_tokens": [64, 128, 64],
+            "ratio": [1.5, 1.2, 0.5],
+            "low": [1.4, np.nan, 0.4],
+            "high": [1.6, np.nan, 0.7],
+        }
+    )
+    means = {"mine": 1.35, "other": 0.5}
+    figure = ratios_figure(ratios, means, FigureStyle(), {}, ["A: a.csv", "B: b.csv"])
+    assert [ax.get_title() for ax in figure.axes] == ["mine", "other"]
+    low, high = figure.axes[0].get_ylim()
+    assert figure.axes[1].get_ylim() == (low, high)
+    assert low < 0.4
+    assert high > 1.6
+    bars = [
+        np.ptp(path.vertices[:, 1]) for c in figure.axes[0].collections for path in c.get_paths()
+    ]
+    assert np.allclose(sorted(bars), [0.0, 0.2])
+    assert "B: b.csv" in [text.get_text() for text in figure.texts]
