@@ -16,6 +16,8 @@ def test_models_have_a_panel_each_on_one_scale_and_unknown_intervals_no_bar():
             "ratio": [1.5, 1.2, 0.5],
             "low": [1.4, np.nan, 0.4],
             "high": [1.6, np.nan, 0.7],
+            "simulated_a": False,
+            "simulated_b": True,
         }
     )
     means = {"mine": 1.35, "other": 0.5}
@@ -28,5 +30,7 @@ def test_models_have_a_panel_each_on_one_scale_and_unknown_intervals_no_bar():
     bars = [
         np.ptp(path.vertices[:, 1]) for c in figure.axes[0].collections for path in c.get_paths()
     ]
-    assert np.allclose(sorted(bars), [0.0, 0.2])
+    assert np.allclose(bars, [0.2])
     assert "B: b.csv" in [text.get_text() for text in figure.texts]
+    assert {text.get_text() for ax in figure.axes for text in ax.texts} == {"B SIMULATED"}
+    assert "from 0.5 (other, 256 input and 64 output tokens) to 1.5 (mine" in figure.alt_text

@@ -21,7 +21,7 @@ def test_two_tables_leave_ratios_a_table_and_a_figure(tables, tmp_path, capsys):
     assert "1 cell in both; ratios are B over A" in capsys.readouterr().out
     made = {path.name for path in out.iterdir()}
     assert made == {
-        *("ratios.csv", "ratios.png", "ratios.pdf"),
+        *("ratios.csv", "ratios.png", "ratios.pdf", "ratios.alt.txt"),
         *(f"by_model.{suffix}" for suffix in ("csv", "md", "html", "tex")),
     }
     assert (out / "ratios.csv").read_text().splitlines()[1].startswith("mine,1,1,64,64,0.02,0.03,")
