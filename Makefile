@@ -19,7 +19,7 @@ help:
 	@echo "make coverage     the test suite again, slower: what of the package it reaches"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
-	@echo "make calibration  fit the simulator's constants to published numbers again (seconds)"
+	@echo "make calibration  fit the simulator's constants that ship again (a minute)"
 	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
@@ -94,6 +94,9 @@ CONSTANTS := workflow/sweetspot/simulator/constants
 calibration: env
 	$(BIN)/sweetspot calibrate --board-out $(CONSTANTS)/boards/h100-sxm.json \
 	  --engine-out $(CONSTANTS)/engines/tensorrt-llm.json
+	$(BIN)/sweetspot calibrate --cells data/h200-vllm/records.jsonl --gpu h200-sxm \
+	  --published data/h200-vllm --board-out $(CONSTANTS)/boards/h200-sxm.json \
+	  --engine-out $(CONSTANTS)/engines/vllm-uncompiled.json
 
 kernels: env
 	$(BIN)/sweetspot kernels --out workflow/sweetspot/simulator/constants/kernels.json \

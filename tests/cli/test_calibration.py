@@ -18,6 +18,7 @@ from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import (
     engine_traits,
     load_calibration,
+    shipped_boards,
     shipped_engine,
 )
 from sweetspot.simulator.constants.constants import stated_on
@@ -30,7 +31,7 @@ PAGE = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
 @pytest.fixture(autouse=True)
 def _one_start(request, monkeypatch):
     """Searches from one start, where nothing is said of what they find."""
-    if "simulators_page" not in request.node.name:
+    if not any(name in request.node.name for name in ("simulators_page", "that_ship")):
         monkeypatch.setattr(fit, "OTHER_STARTS", 0)
 
 
@@ -107,6 +108,42 @@ def test_records_of_a_campaign_are_fitted_and_the_file_brings_its_engine(capsys,
     assert main(["calibrate", "--cells", str(table), *options[2:4], "--out", str(same)]) == 0
     found, expected = (json.loads(path.read_text(encoding="utf-8")) for path in (same, out))
     assert (found["board"], found["engine"]) == (expected["board"], expected["engine"])
+
+
+def test_published_cells_give_the_files_that_ship(tmp_path):
+    """As `make calibration` makes them; rounding of another machine may move the last digits."""
+    records = ROOT / "data" / "h200-vllm" / "records.jsonl"
+    command = ["calibrate", "--cells", str(records), "--gpu", "h200-sxm"]
+    board, engine = tmp_path / "board.json", tmp_path / "engine.json"
+    places = ["--board-out", str(board), "--engine-out", str(engine)]
+    assert main([*command, "--published", "data/h200-vllm", *places]) == 0
+    for path, ships in (
+        (board, shipped_boards()["h200-sxm"]),
+        (engine, shipped_engine("vllm-uncompiled")),
+    ):
+        found = json.loads(path.read_text(encoding="utf-8"))
+        expected = ships.model_dump(mode="json")
+        of_search = ("search", "starts")
+        ended, ships_ended = ([each.pop(k) for k in of_search] for each in (found, expected))
+        assert [each["converged"] for each in ended] == [each["converged"] for each in ships_ended]
+        assert _numbers(found) == pytest.approx(_numbers(expected), rel=5e-3)
+        assert _words(found) == _words(expected)
+
+
+def _numbers(content):
+    """Return all numbers of a file, in its order."""
+    if isinstance(content, dict):
+        content = list(content.values())
+    if isinstance(content, list):
+        return [number for each in content for number in _numbers(each)]
+    return [content] if isinstance(content, float) else []
+
+
+def _words(content):
+    """Return a file without its numbers."""
+    if isinstance(content, dict):
+        return {name: _words(each) for name, each in content.items()}
+    return 0.0 if isinstance(content, float) else content
 
 
 def test_cells_of_transformers_are_laid_out_in_static_batches(tmp_path):
@@ -217,6 +254,7 @@ def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, m
         (("--gpu", "h100-sxm"), "--gpu is for --cells"),
         (("--hold-out", "3"), "--hold-out is for --cells"),
         (("--accept-error",), "--accept-error is for --cells"),
+        (("--published", "mine"), "--published is for --cells"),
         (("--allow-simulated",), "--allow-simulated is for --cells"),
     ],
 )

@@ -98,6 +98,18 @@ def test_engine_that_nothing_was_fitted_to_ships_as_it_is_stated(board):
     assert found.engine.to_constants() == stated_on(board, "transformers").engine
 
 
+def test_engine_that_was_measured_otherwise_differs_in_what_is_stated_alone(board):
+    measured, found = ENGINES["vllm-uncompiled"], ENGINES["vllm"]
+    stated = [stated_on(board, name).engine for name in ("vllm-uncompiled", "vllm")]
+    for name in ENGINE:
+        of_measured, of_found = (each.engine.constants[name] for each in (measured, found))
+        before, after = (getattr(each, name) for each in stated)
+        assert of_found == (of_measured if before == after else after)
+    assert found.held_out_intervals is None
+    assert (found.seen, found.seen_engine) == (measured.seen, "vllm-uncompiled")
+    assert found.name == "vllm, published numbers"
+
+
 def test_papers_engine_is_the_first():
     assert next(iter(ENGINES)) == "tensorrt-llm"
 

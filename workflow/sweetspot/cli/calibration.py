@@ -28,7 +28,7 @@ Nothing is written where energies of cells held out are missed by more than 20 %
 third of the fitted constants are at a bound, unless --accept-error is given.
 
 Without --cells, the fit is that of the calibration that ships: for h100-sxm, to the paper's Table 5
-and to NVIDIA's published throughput."""
+and to NVIDIA's published throughput. `make calibration` makes all files that ship."""
 
 _EXAMPLES = """\
 examples:
@@ -75,6 +75,12 @@ def add_commands(commands: Commands) -> None:
         help="for trying: simulated cells will do; the calibration says so wherever it is named",
     )
     add(
+        "--published",
+        metavar="NAME",
+        help="for calibrations that ship: anybody finds the cells under this name; level"
+        " `published numbers`",
+    )
+    add(
         "--accept-error",
         action="store_true",
         help="write also what cells held out, or constants at their bounds, speak against",
@@ -87,7 +93,7 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder_of, write_text_atomic
 
     if arguments.cells is None:
-        for option in ("gpu", "hold_out", "allow_simulated", "accept_error"):
+        for option in ("gpu", "hold_out", "allow_simulated", "published", "accept_error"):
             if getattr(arguments, option):
                 name = f"--{option.replace('_', '-')}"
                 raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
@@ -127,6 +133,7 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
         arguments.gpu,
         hold_out=5 if arguments.hold_out is None else arguments.hold_out,
         allow_simulated=arguments.allow_simulated,
+        published=arguments.published or "",
     )
 
 

@@ -14,7 +14,7 @@ from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
 from sweetspot.simulator.conformal import interval
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, engine_traits
 from sweetspot.simulator.constants.constants import Constants, stated_on
-from sweetspot.simulator.constants.intervals import Class, Intervals
+from sweetspot.simulator.constants.intervals import Class, Intervals, Level
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
 _SEED = 0
@@ -26,7 +26,12 @@ OF_BOARD = ("flop_energy_j", "byte_energy_j", "kv_byte_energy_j")
 
 
 def calibrate_to_cells(
-    path: Path, gpu_id: str, *, hold_out: int = 5, allow_simulated: bool = False
+    path: Path,
+    gpu_id: str,
+    *,
+    hold_out: int = 5,
+    allow_simulated: bool = False,
+    published: str = "",
 ) -> CalibrationFile:
     """Return the calibration fitted to energy and duration of a run's measured cells.
 
@@ -43,6 +48,7 @@ def calibrate_to_cells(
         gpu_id: the GPU whose cells are taken.
         hold_out: 5 keeps a fifth of the cells out of the fit.
         allow_simulated: whether cells may be simulated ones.
+        published: under which name anybody finds the cells; that is the calibration's level then.
 
     Raises:
         InputError: the file cannot be read, lacks a column or a number, has too few measured
@@ -63,19 +69,21 @@ def calibrate_to_cells(
         which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
         for which, kept in (("fitted to", ~held_out), ("held out", held_out))
     }
-    what = f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
+    what = published or f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
+    level: Level = "published numbers" if published else "own measurements"
+    kind = "simulated-cells" if own.simulated else "published" if published else "own"
     return CalibrationFile.of(
         fit.constants,
         engine=own.engine,
         traits=own.deployments[0].traits if own.simulated else engine_traits(own.engine),
         version=own.version,
-        name=f"{board.id}-simulated-cells" if own.simulated else f"{board.id}-own",
+        name=f"{board.id}-{kind}",
         gpu=board.id,
-        level="data sheet" if own.simulated else "own measurements",
+        level="data sheet" if own.simulated else level,
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
         errors_percent=errors["fitted to"],
         held_out_errors_percent=errors["held out"],
-        held_out_intervals=None if own.simulated else _held_out_intervals(own, targets),
+        held_out_intervals=None if own.simulated else _held_out_intervals(own, targets, level),
         fitted=list(fit.fitted),
         at_bound=list(fit.at_bound),
         search=fit.search,
@@ -83,7 +91,7 @@ def calibrate_to_cells(
     )
 
 
-def _held_out_intervals(own: OwnCells, targets: Sequence[Target]) -> Intervals:
+def _held_out_intervals(own: OwnCells, targets: Sequence[Target], level: Level) -> Intervals:
     """Return how far each model's cells are from what a fit to the other models says of them.
 
     Of one model alone, each fifth of its cells from a fit to the rest; that is one model's word.
@@ -105,7 +113,7 @@ def _held_out_intervals(own: OwnCells, targets: Sequence[Target]) -> Intervals:
         interval({str(m): each.tolist() for m, each in pd.Series(ratios[q]).groupby(models)}, words)
         for q in ("energy_per_token_j", "throughput_tokens_per_s")
     )
-    return Intervals(Class("own measurements", True, True), energy, throughput)
+    return Intervals(Class(level, True, True), energy, throughput)
 
 
 def own_targets(own: OwnCells) -> list[Target]:

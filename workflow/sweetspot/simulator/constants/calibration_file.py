@@ -20,6 +20,7 @@ from sweetspot.simulator.constants.constants import (
     BoardConstants,
     Constants,
     EngineConstants,
+    stated_apart,
     transfer,
 )
 from sweetspot.simulator.constants.intervals import (
@@ -35,6 +36,8 @@ SCHEMA = 2
 PAPER_ENGINE = "tensorrt-llm"
 Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
 SHARES = tuple(name for name in BOARD if name.endswith("_share"))
+# Engines that nobody measured so, each with one that was: all that differs is what is stated.
+_LIKE = {"vllm": "vllm-uncompiled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +350,25 @@ def shipped_boards() -> dict[str, CalibrationFile]:
 def shipped_engines() -> dict[str, CalibrationFile]:
     """Return the engines' files that ship with the package, by name; the paper's is the first."""
     found = {file.engine.name: file for file in _shipped("engines") if file.engine is not None}
+    found |= {name: _like(found[other], name) for name, other in _LIKE.items()}
     return {name: found[name] for name in sorted(found, key=lambda n: (n != PAPER_ENGINE, n))}
+
+
+def _like(measured: CalibrationFile, name: str) -> CalibrationFile:
+    """Return the file of an engine that is as another but for what is stated of it.
+
+    How far the other's held-out cells were off is not this one's evidence.
+    """
+    of = measured.engine
+    assert of is not None  # noqa: S101 - an engine's file
+    constants = of.constants | stated_apart(name, of.name)
+    renamed = measured.model_copy(
+        update={
+            "held_out_intervals": None,
+            "engine": of.model_copy(update={"name": name, "constants": constants}),
+        }
+    )
+    return renamed.only("engine")
 
 
 def _shipped(folder: str) -> list[CalibrationFile]:

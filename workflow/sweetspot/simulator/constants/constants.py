@@ -323,6 +323,15 @@ def stated_on(gpu: Gpu, engine: str = "tensorrt-llm") -> Constants:
     )
 
 
+def stated_apart(engine: str, other: str) -> dict[str, float]:
+    """Return what is stated of an engine otherwise than of another one."""
+    stated, others = (
+        {name: meta["stated"] for name, meta in METADATA.items()} | _STATED[each]
+        for each in (engine, other)
+    )
+    return {name: value for name, value in stated.items() if value != others[name]}
+
+
 def scales(gpu: Gpu) -> dict[str, float]:
     """Return by what constants of a GPU that nobody measured differ from the reference's.
 
