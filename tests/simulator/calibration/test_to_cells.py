@@ -3,6 +3,7 @@
 import json
 from itertools import product
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -189,6 +190,20 @@ def test_fit_to_simulated_cells_is_marked_wherever_it_is_named(tmp_path):
     found = calibrate_to_cells(path, "h100-sxm", allow_simulated=True)
     assert (found.name, found.level) == ("h100-sxm-simulated-cells", "data sheet")
     assert found.seen[0].startswith("SIMULATED, no measurement: ")
+
+
+def test_simulated_cells_of_a_board_that_was_set_are_taken_as_such(tmp_path):
+    path, full = tmp_path / "cells.csv", gpu("h100-sxm")
+    cells = measured("h100-sxm", simulated=True, engine="simulator")
+    runs = lay_out(cells, deployments_of(cells, full, Limits()))
+    energy_j, duration_s, _ = runs.taken(full.set_to(power_limit_w=400), stated_on(full))
+    kept = cells.drop(columns=["mean_sm_mhz", "idle_before_w"])
+    kept.assign(energy_j=energy_j, duration_s=duration_s).to_csv(path, index=False)
+    settings = {"engine": "simulator", "gpu_settings": {"power_limit_w": 400}}
+    (tmp_path / "manifest.json").write_text(json.dumps({"experiment": settings}), encoding="utf-8")
+    own = read_own_cells(path, full, allow_simulated=True)
+    for target in own_targets(own):
+        np.testing.assert_allclose(target.ratios(own.board, stated_on(own.board)), 1.0, rtol=1e-9)
 
 
 def test_leave_for_simulated_cells_never_mixes_them_with_measured_ones(tmp_path):

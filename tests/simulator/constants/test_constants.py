@@ -99,6 +99,11 @@ def test_transfer_keeps_the_share_of_the_limit_that_each_load_draws(gpu_id, boar
     assert {name: getattr(found, name) for name in kept} == kept
 
 
+def test_settings_of_a_board_change_none_of_its_constants():
+    board = gpu("a100-80gb")
+    assert scales(board.set_to(power_limit_w=200, clock_mhz=900)) == scales(board)
+
+
 @pytest.mark.parametrize("gpu_id", gpu_ids())
 def test_stated_board_is_the_transferred_one(gpu_id, board):
     target = gpu(gpu_id)

@@ -9,8 +9,12 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.catalog import architecture_from_config
+from sweetspot.catalog import architecture_from_config, gpu
+from sweetspot.simulator.constants.constants import stated_on
+from sweetspot.simulator.constants.kernels import kernel_constants
 from sweetspot.simulator.cost import scan
+from sweetspot.simulator.cost.attention import decode_seconds_per_flop, kv_seconds_per_byte
+from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import untouched_bytes, work
 from sweetspot.simulator.deployment.shard import as_shard, possible, shard
 from sweetspot.simulator.schedule.identical import Schedule
@@ -89,6 +93,40 @@ def test_latent_attention_is_expanded_for_prompts_and_absorbed_in_decode():
     assert decode.kv_bytes_growth == 3 * 27 * (512 + 64) * 2
     assert decode.queries_per_kv_head == 16  # one vector serves all heads
     assert decode.wide_heads == 0
+
+
+V3 = published("deepseek-ai/DeepSeek-V3")
+
+
+@pytest.mark.parametrize("gpu_id", ["h100-sxm", "h200-sxm", "a100-80gb"])
+@pytest.mark.parametrize(("model", "heads"), [(V3, 128), (V2_LITE, 16)], ids=["128", "16 heads"])
+def test_latent_attention_takes_what_is_longer_its_flops_or_its_cache(gpu_id, model, heads):
+    """128 heads x (576 + 512) x 2 FLOPs against 576 x 2 bytes for each token in the cache."""
+    board = gpu(gpu_id)
+    k = kernel_constants(gpu_id)
+    few, many = (
+        cost(
+            work(model, iteration(decodes=8, decode_context=context)),
+            replace(board, power_limit_w=1e9),
+            stated_on(board),
+        ).duration_s.item()
+        for context in (8_000, 8_008_000)
+    )
+    computed_s = heads * (576 + 512) * 2 / (board.fp16_flops * k.prompt_efficiency[256])
+    read_s = 576 * 2 / (board.bandwidth_bytes_per_s * k.kv_bandwidth_efficiency)
+    tokens = 8_000_000 * model.layers
+    assert (many - few) / tokens == pytest.approx(max(computed_s, read_s), rel=1e-9)
+    assert (computed_s > read_s) == (heads == 128)
+
+
+@given(
+    st.sampled_from([shape for shape in ALL.values() if not shape.latent]),
+    st.sampled_from(["h100-sxm", "a100-80gb", "b200", "l4", "v100"]),
+)
+def test_other_attention_waits_for_memory(shape, gpu_id):
+    board, k = gpu(gpu_id), kernel_constants(gpu_id)
+    done = work(shape, iteration(decodes=8, decode_context=8000))
+    assert decode_seconds_per_flop(done, board, k, kv_seconds_per_byte(done, board, k)) == 0
 
 
 def test_states_are_read_and_written_by_every_sequence_and_grow_by_nothing():

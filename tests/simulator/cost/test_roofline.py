@@ -209,6 +209,7 @@ def step_work(iterations, kv_bytes=0, kv_bytes_growth=0, decode_flops=0, decode_
         "kv_bytes_growth": kv_bytes_growth,
         "decode_flops": decode_flops,
         "decode_flops_growth": decode_flops_growth,
+        "decode_bytes_per_flop": 0.25,
     }
     return Work(**{name: np.array([float(value)]) for name, value in values.items()})
 

@@ -24,7 +24,7 @@ class OwnCells:
     """The cells of one run on one GPU with one engine.
 
     Attributes:
-        board: the GPU.
+        board: the GPU; of simulated cells as it was set.
         cells: rows that a fit can take; models are what `load_model` takes.
         engine: what ran them.
         version: of the engine, if the cells name one.
@@ -83,6 +83,7 @@ def read_own_cells(
     for name in (*COUNTS, *_MEASURES):
         cells[name] = positive(cells, name, str(path))
     experiment = _experiment(path)
+    board = board.set_to(**experiment.gpu_settings.model_dump())  # only simulated cells have some
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
     engine = _engine(engines[0], experiment)

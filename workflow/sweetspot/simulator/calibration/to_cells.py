@@ -66,7 +66,7 @@ def calibrate_to_cells(
     targets = own_targets(own)
     fit = fit_own(own, [target.only(~held_out) for target in targets], fit_from_several)
     errors: dict[str, dict[str, float]] = {
-        which: {t.name: t.only(kept).mean_error_percent(board, fit.constants) for t in targets}
+        which: {t.name: t.only(kept).mean_error_percent(own.board, fit.constants) for t in targets}
         for which, kept in (("fitted to", ~held_out), ("held out", held_out))
     }
     what = published or f"{path}: {int((~held_out).sum())} of {held_out.size} cells"

@@ -339,7 +339,7 @@ def scales(gpu: Gpu) -> dict[str, float]:
     is built so that GEMMs at peak draw about its limit. That is an assumption, and outputs name it.
     """
     reference = catalog_gpu(REFERENCE_GPU)
-    watts = gpu.power_limit_w / reference.power_limit_w
+    watts = (gpu.full_power_limit_w or gpu.power_limit_w) / reference.power_limit_w
     flops = gpu.fp16_flops / reference.fp16_flops
     return {"idle_power_w": watts, "active_power_w": watts, "flop_energy_j": watts / flops}
 

@@ -43,6 +43,21 @@ def kv_seconds_per_byte(work: Work, gpu: Gpu, kernels: KernelConstants) -> Float
     return _by_kind(seconds, work.queries_per_kv_head, work.wide_heads, work.fp8_kv)
 
 
+def decode_seconds_per_flop(
+    work: Work, gpu: Gpu, kernels: KernelConstants, kv_byte_s: FloatArray | float
+) -> FloatArray | float:
+    """Return what a FLOP of decode attention takes beyond reading its cache, in s.
+
+    It is 0 where memory is slower, as it is for all but latent attention: there, each byte meets
+    the queries of all heads, some 240 FLOPs. Kernels are taken to compute as fast as those of long
+    prompts, and memory to be hidden: FlashMLA, published with DeepSeek-V3, states 660 TFLOP/s of
+    an H800's 989 where it computes, 0.67.
+    """
+    flops = gpu.fp16_flops * gpu.clock_share * prompt_efficiency(work, kernels)
+    seconds: FloatArray = np.maximum(1 / flops - kv_byte_s * work.decode_bytes_per_flop, 0.0)
+    return seconds
+
+
 def _by_kind(law: Callable[..., float], *columns: FloatArray) -> FloatArray | float:
     """Return what a law says of each segment; one number where all have the same kind of heads."""
     if all((column == column[0]).all() for column in columns):

@@ -87,11 +87,21 @@ def placed(values: Any, places: Any, among: Any) -> Any:
         found[places] = new
         return found
 
-    if not isinstance(values, Dual) and not isinstance(among, Dual):
-        return put(values, among)
-    new, old = (n.slopes if isinstance(n, Dual) else {} for n in (values, among))
+    return _paired(put, values, among)
+
+
+def either(first: Any, values: Any, others: Any) -> Any:
+    """Return values where a mask is true, others elsewhere; derivatives go with them."""
+    return _paired(lambda new, old: np.where(first, new, old), values, others)
+
+
+def _paired(put: Callable[[Any, Any], Any], values: Any, others: Any) -> Any:
+    """Return what is put together of two numbers' values, and so of their derivatives."""
+    if not isinstance(values, Dual) and not isinstance(others, Dual):
+        return put(values, others)
+    new, old = (n.slopes if isinstance(n, Dual) else {} for n in (values, others))
     slopes = {name: put(new.get(name, 0.0), old.get(name, 0.0)) for name in new.keys() | old.keys()}
-    return Dual(put(value_of(values), value_of(among)), slopes)
+    return Dual(put(value_of(values), value_of(others)), slopes)
 
 
 def with_slopes(value: Any, *depends: tuple[Any, Any]) -> Any:

@@ -8,7 +8,12 @@ import numpy as np
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.attention import decode_head_s, kv_seconds_per_byte, prompt_efficiency
+from sweetspot.simulator.cost.attention import (
+    decode_head_s,
+    decode_seconds_per_flop,
+    kv_seconds_per_byte,
+    prompt_efficiency,
+)
 from sweetspot.simulator.cost.clocks import (
     FASTER,
     ceilings,
@@ -18,7 +23,7 @@ from sweetspot.simulator.cost.clocks import (
     voltage_squared,
     waiting_power_w,
 )
-from sweetspot.simulator.cost.dual import mapped, placed, value_of
+from sweetspot.simulator.cost.dual import either, mapped, placed, value_of
 from sweetspot.simulator.cost.envelope import Line, edges
 from sweetspot.simulator.cost.fp8 import saved_share
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s, wait_s
@@ -75,12 +80,9 @@ def cost(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     found = _up_to_highest(work, gpu, constants)
     for ceiling in ceilings(gpu)[1:]:
         other = _up_to_highest(work, replace(gpu, clock_share=ceiling), constants)
-        faster = other.duration_s < FASTER * found.duration_s
+        faster = value_of(other.duration_s) < FASTER * value_of(found.duration_s)
         found = Cost(
-            *(
-                np.where(faster, getattr(other, f.name), getattr(found, f.name))
-                for f in fields(Cost)
-            )
+            *(either(faster, getattr(other, f.name), getattr(found, f.name)) for f in fields(Cost))
         )
     return found
 
@@ -237,8 +239,9 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtC
     """Return what says what iterations take at a clock, or at several, a share or (clocks, 1).
 
     What decode attention takes, all that grows with j, is the same at each of them, waiting power
-    included, and hangs on the highest allowed one only: it waits for memory. Did it fall with the
-    clock, times at the power limit would not be straight lines in j.
+    included, and hangs on the highest allowed one only: it waits for memory, or is taken to where
+    it computes (latent attention). Did it fall with the clock, times at the power limit would not
+    be straight lines in j.
     """
     b, e, k = constants.board, constants.engine, constants.kernels
     flops = gpu.fp16_flops * k.flop_efficiency
@@ -258,6 +261,7 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtC
         + work.prompt_bytes
     )
     kv_byte_s = kv_seconds_per_byte(work, gpu, k)
+    decode_flop_s = decode_seconds_per_flop(work, gpu, k, kv_byte_s)
     rest_s = (
         moved_bytes / bandwidth
         + work.decode_heads * decode_head_s(work, k)
@@ -287,7 +291,8 @@ def at_clocks(work: Work, gpu: Gpu, constants: Constants) -> Callable[[Any], AtC
         + e.request_energy_j * work.prompts_finished
         + LINK_BYTE_ENERGY_J * link_bytes(work, gpu)
     )
-    kv_s, growth_s = work.kv_bytes * kv_byte_s, work.kv_bytes_growth * kv_byte_s
+    kv_s = work.kv_bytes * kv_byte_s + work.decode_flops * decode_flop_s
+    growth_s = work.kv_bytes_growth * kv_byte_s + work.decode_flops_growth * decode_flop_s
     growth_j = kv_byte_j * work.kv_bytes_growth + decode_flop_j * work.decode_flops_growth
     highest_w = waiting_power_w(b, gpu.clock_share)
 

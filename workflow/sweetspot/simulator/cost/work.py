@@ -47,6 +47,7 @@ class Work:
         prompts_finished: prompts that end here.
         decode_flops, decode_flops_growth: attention and scans of decode.
         kv_bytes, kv_bytes_growth: KV cache and states that decode reads and writes.
+        decode_bytes_per_flop: of the cache that attention reads.
         decode_heads: KV heads of requests in decode, all layers.
         queries_per_kv_head: how many query heads share a KV head.
         head_dim: size of a head.
@@ -78,6 +79,7 @@ class Work:
     decode_flops_growth: FloatArray
     kv_bytes: FloatArray
     kv_bytes_growth: FloatArray
+    decode_bytes_per_flop: FloatArray
     decode_heads: FloatArray
     queries_per_kv_head: FloatArray
     head_dim: FloatArray
@@ -168,6 +170,7 @@ def work(architecture: Architecture, schedule: Schedule, graphs: CudaGraphs = NO
         kv_bytes=(context + decodes) * a.kv_bytes_per_token * padding
         + decodes * (2.0 * a.state_bytes),
         kv_bytes_growth=growth * a.kv_bytes_per_token * padding,
+        decode_bytes_per_flop=throughout(a.kv_bytes_per_token * padding / decode_pair_flops),
         decode_heads=decodes * (a.attention_layers * (1 if a.latent else a.kv_heads)),
         queries_per_kv_head=throughout(a.heads if a.latent else a.heads / a.kv_heads),
         head_dim=throughout(a.head_dim),
