@@ -123,7 +123,6 @@ def test_whole_number_as_text_is_a_number():
         "limits.max_num_tokens",
         "limits.tokens_per_block",
         "dataset.vocab_size",
-        "measure.repeats",
     ],
 )
 def test_count_that_is_not_a_positive_integer_is_refused(path, value):
@@ -197,6 +196,10 @@ def test_batch_beyond_the_token_budget_is_refused():
             "engine must be 'tensorrt-llm', 'vllm', 'transformers' or 'simulator', not 'tgi'",
         ),
         ({"measure": {"block": "row"}}, "measure.block must be 'model', 'input' or 'cell'"),
+        (
+            {"measure": {"repeats": 10**30}},
+            f"measure.repeats must be an integer from 1 to 1000, not {10**30}",
+        ),
         (
             {"limits": {"tensor_parallel": 9}},
             "limits.tensor_parallel must be an integer from 1 to 8, not 9",

@@ -58,4 +58,4 @@ def unknown_name(kind: str, name: str, known: Iterable[str]) -> InputError:
     names = sorted(known)
     near = nearest(name, names)
     hint = f"did you mean {near!r}? " if near else ""
-    return InputError(f"unknown {kind} {name!r}; {hint}known: {', '.join(names)}")
+    return InputError(f"unknown {kind} {shown(name)}; {hint}known: {', '.join(names)}")

@@ -164,7 +164,12 @@ class Measure(Section):
         description="What one job measures with one engine load: all cells of a model and "
         "max_batch_size, those of one request count and input length, or one cell.",
     )
-    repeats: Count = Field(default=1, description="How often each cell is measured.")
+    repeats: Annotated[
+        int,
+        Field(ge=1, le=1000, strict=True),
+        WholeNumber,
+        said("must be an integer from 1 to 1000"),
+    ] = Field(default=1, description="How often each cell is measured.")
     remeasure: Literal["nothing", "failed", "all"] = Field(
         default="nothing",
         description="Which cells that have a record are measured again instead of reusing it: "
