@@ -18,11 +18,13 @@ class HeldOut:
     tell the terms of Eq. 5 apart.
 
     Attributes:
-        errors_percent: (n,) of each cell, as the others predict it.
+        residuals: (n,), weighted, of each cell from the fit to the others.
+        errors_percent: (n,), of the same.
         cell, input_length, output_length: the mean over cells of leaving out one cell, all cells
             of its input length, or all of its output length.
     """
 
+    residuals: Array
     errors_percent: Array
     cell: float
     input_length: float
@@ -62,7 +64,7 @@ def held_out(
         return float(np.mean(np.abs(grouped * relative)) * 100)
 
     return HeldOut(
-        errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
+        single, errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
     )
 
 

@@ -144,34 +144,26 @@ def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") ->
     # I²/O is 10⁵ times the constant; unscaled columns would cost half the digits of the inverse.
     design, scale = _scaled(form.design_matrix(cells.input_tokens, cells.output_tokens))
     root = 1 / observed if weights == "relative" else np.ones_like(observed)
+    weighted = design * root[:, None]
+    basis, triangle = np.linalg.qr(weighted)
     with np.errstate(divide="ignore", invalid="ignore"):
         result = WLS(observed, design, weights=root**2).fit()
-        residuals = np.asarray(result.wresid)
-        pseudo_inverse = np.asarray(result.model.pinv_wexog)
-        weighted = design * root[:, None]
-        leverage = np.sum(weighted * pseudo_inverse.T, axis=1)
-        hc3 = pseudo_inverse * (residuals / (1 - leverage))
-        hc3_covariance = hc3 @ hc3.T
-        hc3_std_errors = np.sqrt(np.diag(hc3_covariance))
-        values = np.asarray(result.params)
-        hc3_p_values = 2 * t.sf(np.abs(values / hc3_std_errors), result.df_resid)
-        p_values = np.asarray(result.pvalues, dtype=float)
-        r_squared = float(result.rsquared)
-        aic, bic = float(result.aic), float(result.bic)
-    exact = _is_rounding(residuals, observed * root)
-    if exact:
-        p_values = hc3_p_values = np.full(len(form.terms), np.nan)
-        aic = bic = float("nan")
-    if np.ptp(observed) == 0:
-        r_squared = float("nan")
-    basis, triangle = np.linalg.qr(weighted)
+        r_squared, aic, bic = float(result.rsquared), float(result.aic), float(result.bic)
+    residuals, values = np.asarray(result.wresid), np.asarray(result.params)
+    std_errors, df = np.asarray(result.bse), int(result.df_resid)
     out = held_out(basis, residuals, 1 / (root * observed), cells.input_tokens, cells.output_tokens)
-    errors_j = residuals / root
-    std_errors = np.asarray(result.bse)
-    t_quantile = float(t.ppf((1 + LEVEL) / 2, result.df_resid))
-    half = t_quantile * std_errors
-    units = np.outer(scale, scale)
+    # HC3 takes the residual that a cell has from the others for the size of its error.
+    influence = np.asarray(result.model.pinv_wexog) * out.residuals
+    hc3_covariance = influence @ influence.T
+    hc3_std_errors = np.sqrt(np.diag(hc3_covariance))
+    exact = bool(np.linalg.norm(residuals) <= _EXACT * np.linalg.norm(observed * root))
+    p_values, hc3_p_values = (
+        np.full(len(values), np.nan) if exact else 2 * t.sf(np.abs(values / errors), df)
+        for errors in (std_errors, hc3_std_errors)
+    )
     pure_error, f_value, f_p_value = _lack_of_fit(cells, weighted, root, exact=exact)
+    t_quantile = float(t.ppf((1 + LEVEL) / 2, df))
+    errors_j, units = residuals / root, np.outer(scale, scale)
     return FormFit(
         form=form,
         weights=weights,
@@ -183,23 +175,23 @@ def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") ->
         values=values / scale,
         std_errors=std_errors / scale,
         hc3_std_errors=hc3_std_errors / scale,
-        low=(values - half) / scale,
-        high=(values + half) / scale,
+        low=(values - t_quantile * std_errors) / scale,
+        high=(values + t_quantile * std_errors) / scale,
         p_values=p_values,
         hc3_p_values=hc3_p_values,
         vif=_inflation(design, root**2, np.diag(result.normalized_cov_params)),
         covariance=np.asarray(result.cov_params()) / units,
         hc3_covariance=hc3_covariance / units,
-        leverage=leverage,
+        leverage=np.sum(basis**2, axis=1),
         held_out_percent=out.errors_percent,
-        df=int(result.df_resid),
+        df=df,
         t_quantile=t_quantile,
         sigma=float(np.sqrt(result.scale)),
         rmse_j=float(np.sqrt(np.mean(errors_j**2))),
         mape_percent=float(np.mean(np.abs(errors_j) / observed) * 100),
-        r_squared=r_squared,
-        aic=aic,
-        bic=bic,
+        r_squared=float("nan") if np.ptp(observed) == 0 else r_squared,
+        aic=float("nan") if exact else aic,
+        bic=float("nan") if exact else bic,
         condition_number=float(np.linalg.cond(_scaled(triangle)[0])),
         leave_one_cell_out_percent=out.cell,
         leave_one_input_out_percent=out.input_length,
@@ -244,10 +236,6 @@ def _lack_of_fit(
     missed_df = len(root) - design.shape[1]
     f_value = float(missed @ missed) / missed_df / pure_square
     return pure_error, f_value, float(f.sf(f_value, missed_df, pure_df))
-
-
-def _is_rounding(residuals: Array, data: Array) -> bool:
-    return bool(np.linalg.norm(residuals) <= _EXACT * np.linalg.norm(data))
 
 
 def _scaled(design: Array) -> tuple[Array, Array]:
