@@ -32,6 +32,7 @@ from sweetspot.tables.table import latex, latex_escape, markdown
 
 ARCHITECTURES = [catalog_entry(model).architecture for model in model_ids()]
 MODELS = table_models(ARCHITECTURES)
+STARS = ["***", "**", "*", "n.s."]
 NAMES = ["table1", "table2", "table3", "table4", "table5", "comparison"]
 
 
@@ -214,7 +215,7 @@ def test_table5_prints_whole_tokens_at_the_observed_input(tables, tmp_path):
     assert first["model"] == "llama-3.2-1b"
     line = next(line for line in markdown(table).splitlines() if "Llama 3.2 (1B)" in line)
     estimate = round(float(first["estimated_output_tokens"]))
-    assert line.rstrip(" |").endswith(f"{first['input_tokens']}/{estimate}")
+    assert f"| {first['input_tokens']}/{estimate} |" in re.sub(" +", " ", line)
 
 
 def test_comparison_is_short_and_says_what_is_not_evidence(tables):
@@ -270,3 +271,43 @@ def test_tables_of_eq5_where_it_was_not_fitted_are_refused_with_the_reason(fits)
     assert table3(lacking).frame["flops"].notna().all()
     with pytest.raises(InputError, match=r"of Eq\. 5, which needs at least 7 cells; see Table 3"):
         table4(lacking)
+
+
+def test_tables_3_to_5_say_how_sure_beside_the_paper_s_own(tables, fits):
+    last = tables["table3"].texts().iloc[0]
+    quality = fits.quality.set_index(["model", "form"]).loc[("llama-3.2-1b", "memory_flops")]
+    title = "Memory and FLOPs, each output length held out"
+    assert last[title] == f"{quality['leave_one_output_out_percent']:.2f}"
+    table4 = tables["table4"].texts().set_index("Parameter")
+    assert list(table4.columns) == [*STARS, *(f"HC3: {mark}" for mark in STARS)]
+    shares = table4.loc["alpha5", [f"HC3: {mark}" for mark in STARS]]
+    assert sum(int(share.split("/")[0]) for share in shares) == 13
+    row = tables["table5"].texts().iloc[0]
+    found = fits.coefficients.set_index(["model", "form", "term"]).loc[
+        ("llama-3.2-1b", "memory_flops", "alpha3")
+    ]
+    half = 50 * (found["high"] - found["low"]) / found["value"]
+    assert row["alpha3, 95 %; HC3"] == f"±{half:.2g} % {found['hc3_stars']}"
+    low, high = (float(end) for end in row["Estimated O, 95 %"].split(" to "))
+    assert low < float(row["Estimated I/O"].split("/")[1]) < high
+
+
+def test_simulated_cells_without_noise_are_said_so_and_have_no_stars(cells, tables):
+    plain = cells.assign(noise=np.nan)
+    fits = fit_forms(plain)
+    spots = sweet_spots(plain, fits), extremes(plain)
+    for table in (table3(fits), table4(fits), table5(fits, *spots)):
+        assert "Simulated cells without noise: 637" in table.caption
+        assert "*" not in " ".join(table.texts().to_numpy().flatten())
+    assert set(table4(fits).texts()["no noise"]) == {"13/13 (100%)"}
+    assert "there are no stars" in " ".join(table4(fits).notes)
+    assert "Simulated cells with 2 % noise: 637" in tables["table4"].caption
+
+
+def test_caption_says_how_errors_count_and_what_was_averaged(cells):
+    mine = cells[cells["model"] == "opt-1.3b"]
+    again = mine.assign(repeat=1, energy_per_token_j=mine["energy_per_token_j"] * 1.01)
+    fits = fit_forms(pd.concat([mine, again]), weights="relative")
+    caption = table3(fits).caption
+    assert "49 (means of 98 rows) of OPT (1.3B)" in caption
+    assert "errors of a fit count as a share of each cell's energy" in caption

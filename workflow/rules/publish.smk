@@ -39,7 +39,7 @@ rule table:
     log:
         f"{RUN}/logs/tables/{{table}}.log",
     params:
-        protocol=3,
+        protocol=4,
         stem=f"{RUN}/tables/{{table}}",
         models=lambda wildcards: MODELS if wildcards.table == "table2_models" else [],
         entries=described_models,

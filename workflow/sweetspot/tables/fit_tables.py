@@ -8,7 +8,12 @@ import pandas as pd
 
 from sweetspot.analysis.cells import GROUP
 from sweetspot.analysis.fits import Fits
-from sweetspot.analysis.significance import significance_counts
+from sweetspot.analysis.significance import (
+    LEVELS,
+    NO_NOISE,
+    UNDEFINED,
+    significance_counts,
+)
 from sweetspot.energy_models import FORMS, form
 from sweetspot.errors import InputError
 from sweetspot.tables.names import printed_name, with_names
@@ -18,14 +23,38 @@ _MODEL = Column("Model", lambda row: row.name, number=False)
 _FAMILY = Column("Family", lambda row: row.family or MISSING, number=False)
 
 
+_SURE = ("low", "high", "std_error", "hc3_std_error", "stars", "hc3_stars")
+_SPOT = ["observed_output_tokens", "estimated_output_tokens", "estimated_low", "estimated_high"]
+_HC3 = "HC3: standard errors that hold where the errors of cells differ in size."
+_NO_STARS = (
+    "No noise: in these simulated cells chance has no part. Intervals and p-values would measure "
+    "how far the form misses them, so there are no stars."
+)
+_HELD_OUT = {
+    "leave_one_cell_out_percent": "cell",
+    "leave_one_input_out_percent": "input length",
+    "leave_one_output_out_percent": "output length",
+}
+_HELD_OUT_SHOWN = {
+    "flops": {"leave_one_cell_out_percent": "cell"},
+    "memory_flops": _HELD_OUT,
+}
+
+
 def table3(fits: Fits) -> Table:
-    """Return Table 3: MAPE of every form on every model, then average and standard deviation."""
+    """Return Table 3: MAPE of every form on every model, then average and standard deviation.
+
+    Beside the paper's own are errors on cells that were held out of the fit: each cell in turn, and
+    of Eq. 5 each input and each output length in turn.
+    """
     quality = _common_load(fits.quality)
-    mape = quality.pivot(index="model", columns="form", values="mape_percent")
-    mape = mape.reindex(columns=[form.id for form in FORMS])
-    frame = with_names(mape.reset_index())
+    errors = quality.pivot(index="model", columns="form", values=["mape_percent", *_HELD_OUT])
+    shown = [(kind, form.id) for kind in ("mape_percent", *_HELD_OUT) for form in FORMS]
+    errors = errors.reindex(columns=shown)
+    errors.columns = pd.Index([_error_column(*column) for column in shown])
+    frame = with_names(errors.reset_index())
     if len(frame) > 1:
-        values = frame[list(mape.columns)]
+        values = frame[list(errors.columns)]
         # The paper's deviations divide by the number of models, not by one less.
         summary = pd.DataFrame([values.mean(), values.std(ddof=0)]).assign(
             model="", name=["Average", "Standard deviation"], family=""
@@ -34,7 +63,19 @@ def table3(fits: Fits) -> Table:
     missing = quality[quality["status"] != "ok"]
     return Table(
         frame=frame,
-        columns=(_MODEL, _FAMILY, *(Column(form.title, number(form.id, ".2f")) for form in FORMS)),
+        columns=(
+            _MODEL,
+            _FAMILY,
+            *(Column(form.title, number(form.id, ".2f")) for form in FORMS),
+            *(
+                Column(
+                    f"{form(form_id).title}, each {what} held out",
+                    number(_error_column(kind, form_id), ".2f"),
+                )
+                for form_id, kinds in _HELD_OUT_SHOWN.items()
+                for kind, what in kinds.items()
+            ),
+        ),
         title="Table 3",
         caption=(
             f"MAPE in % of the energy models{', each fitted to one LLM' * (len(frame) > 1)}. "
@@ -56,18 +97,28 @@ def table4(fits: Fits) -> Table:
     quality = _eq5(fits.quality)
     coefficients = _common_load(fits.coefficients, fits.quality)
     counts = significance_counts(coefficients).reset_index()
-    undefined, no_noise = (bool(counts[name].any()) for name in ("undefined", "no_noise"))
+    robust = significance_counts(coefficients, "hc3_stars").reset_index()
+    counts = counts.merge(
+        robust.drop(columns="models").add_prefix("hc3_"),
+        left_on="parameter",
+        right_on="hc3_parameter",
+    ).drop(columns="hc3_parameter")
+    undefined = bool(counts[["undefined", "hc3_undefined"]].any(axis=None))
+    levels = LEVELS | dict.fromkeys([UNDEFINED] * undefined, UNDEFINED)
+    no_noise = bool(counts["no_noise"].any())
+    # Without noise in any cell there is nothing to count a second time
+    kinds = [("", ""), *([("HC3: ", "hc3_")] * bool((counts["no_noise"] < counts["models"]).any()))]
     many = bool((counts["models"] > 1).any())
     return Table(
         frame=counts,
         columns=(
             Column("Parameter", lambda row: row.parameter, number=False),
-            _share("***", "three_stars"),
-            _share("**", "two_stars"),
-            _share("*", "one_star"),
-            _share("n.s.", "not_significant"),
-            *((_share("undefined", "undefined"),) if undefined else ()),
-            *((_share("no noise", "no_noise"),) if no_noise else ()),
+            *(
+                _share(f"{title}{mark}", f"{field}{level}")
+                for title, field in kinds
+                for level, mark in levels.items()
+            ),
+            *([_share(NO_NOISE, "no_noise")] * no_noise),
         ),
         title="Table 4",
         caption=(
@@ -76,12 +127,9 @@ def table4(fits: Fits) -> Table:
         ),
         notes=(
             "*** p < 0.001, ** p < 0.01, * p < 0.05, n.s. not significant; two-sided t-tests of "
-            "ordinary least squares.",
+            f"least squares. {_HC3}",
             *(("Undefined: the fit meets every cell, so nothing can be tested.",) * undefined),
-            *(
-                ("No noise: simulated, so what is left over is no chance to test against.",)
-                * no_noise
-            ),
+            *((_NO_STARS,) * no_noise),
         ),
         label="tab:significance",
     )
@@ -90,16 +138,22 @@ def table4(fits: Fits) -> Table:
 def table5(fits: Fits, sweet_spots: pd.DataFrame, extremes: pd.DataFrame) -> Table:
     """Return Table 5: Eq. 5's coefficients, and the sweet spot as observed and as estimated.
 
-    The estimate is Eq. 6 at the input length of the observed one.
+    The estimate is Eq. 6 at the input length of the observed one. Beside the paper's own are how
+    sure each coefficient and the estimate are.
     """
     eq5, quality = form("memory_flops"), _eq5(fits.quality)
     coefficients = _common_load(fits.coefficients, fits.quality)
     coefficients = coefficients[coefficients["form"] == eq5.id]
-    names = [term.name for term in eq5.terms]
-    values = coefficients.pivot(index=GROUP, columns="term", values="value")[names].reset_index()
+    values = coefficients.pivot(index=GROUP, columns="term", values=["value", *_SURE])
+    shown = [(kind, term.name) for kind in ("value", *_SURE) for term in eq5.terms]
+    values = values[shown]
+    values.columns = pd.Index(
+        [name if kind == "value" else f"{name}_{kind}" for kind, name in shown]
+    )
+    values = values.reset_index()
     best = extremes.rename(columns={"best_input_tokens": "input_tokens"})
     spots = values.merge(best[[*GROUP, "input_tokens"]], on=GROUP).merge(
-        sweet_spots[[*GROUP, "input_tokens", "observed_output_tokens", "estimated_output_tokens"]],
+        sweet_spots[[*GROUP, "input_tokens", *_SPOT]],
         on=[*GROUP, "input_tokens"],
     )
     return Table(
@@ -110,13 +164,20 @@ def table5(fits: Fits, sweet_spots: pd.DataFrame, extremes: pd.DataFrame) -> Tab
             *(Column(f"{term.name} ({term.unit})", number(term.name, ".4e")) for term in eq5.terms),
             Column("Sweet spot I/O", _spot("observed_output_tokens")),
             Column("Estimated I/O", _spot("estimated_output_tokens")),
+            Column("Estimated O, 95 %", _spot_interval),
+            *(Column(f"{term.name}, 95 %; HC3", _sure(term.name)) for term in eq5.terms),
         ),
         title="Table 5",
         caption=(
             "Parameters of Eq. 5, and the most efficient cell with Eq. 6's estimate at the same "
             f"input length, in tokens. {_origin(quality)}"
         ),
-        notes=_left_out(quality),
+        notes=(
+            *_left_out(quality),
+            "± is half the 95 % interval of least squares, as a share of the coefficient; that of "
+            f"the estimate is by the delta method. Stars are those of Table 4 by HC3. {_HC3}",
+            *((_NO_STARS,) * _without_noise(quality)),
+        ),
         label="tab:parameters",
     )
 
@@ -156,13 +217,22 @@ def _origin(quality: pd.DataFrame) -> str:
     """Say of whom, under which load, from how many cells, and whether they are simulated."""
     per_model = quality.groupby("model", sort=False)["cells"].first()
     load = quality.iloc[0]
-    kind = "Simulated cells" if quality["simulated"].any() else "Cells"
+    kind = "Cells"
+    if quality["simulated"].any():
+        noise = quality["noise"].max()
+        kind = (
+            f"Simulated cells {'without' if np.isnan(noise) else f'with {100 * noise:.3g} %'} noise"
+        )
     sure = sorted({text for text in quality["interval"].fillna("") if text})
     whom = f"over {len(per_model)} LLMs"
     if len(per_model) == 1:
         whom = f"of {printed_name(str(per_model.index[0]))}"
+    if load["weights"] == "relative":
+        sure.append("errors of a fit count as a share of each cell's energy")
+    observations = int(quality.groupby("model")["observations"].first().sum())
+    means = f" (means of {observations} rows)" if observations > per_model.sum() else ""
     return (
-        f"{kind}: {per_model.sum()} {whom}, N = {load['requests']}, "
+        f"{kind}: {per_model.sum()}{means} {whom}, N = {load['requests']}, "
         f"max_batch_size {load['max_batch_size']}{'; '.join(['', *sure])}."
     )
 
@@ -172,11 +242,43 @@ def _left_out(quality: pd.DataFrame) -> tuple[str, ...]:
     return (f"{count} failed or invalid cells are left out.",) if count else ()
 
 
+def _without_noise(quality: pd.DataFrame) -> bool:
+    return bool((quality["simulated"] & quality["noise"].isna()).any())
+
+
+def _error_column(kind: str, form_id: str) -> str:
+    """Return a column of Table 3's numbers; MAPE is called as the form, as in the paper's table."""
+    return form_id if kind == "mape_percent" else f"{form_id}_{kind}"
+
+
 def _share(title: str, field: str) -> Column:
-    return Column(
-        title,
-        lambda row: f"{getattr(row, field)}/{row.models} ({getattr(row, field) / row.models:.0%})",
-    )
+    def text(row: Any) -> str:
+        count = getattr(row, field)
+        if title != NO_NOISE and row.no_noise == row.models:
+            return MISSING
+        return f"{count}/{row.models} ({count / row.models:.0%})"
+
+    return Column(title, text)
+
+
+def _sure(term: str) -> Callable[[Any], str]:
+    """Return the text of a coefficient's interval and of its stars by HC3."""
+
+    def text(row: Any) -> str:
+        value, low, high = (getattr(row, f"{term}{end}") for end in ("", "_low", "_high"))
+        marks = getattr(row, f"{term}_hc3_stars")
+        marks = "" if marks in (NO_NOISE, UNDEFINED) else f" {marks}"
+        if np.isnan(high - low):
+            return MISSING
+        return f"±{100 * (high - low) / 2 / abs(value):.2g} %{marks}"
+
+    return text
+
+
+def _spot_interval(row: Any) -> str:
+    if np.isnan(row.estimated_low):
+        return MISSING
+    return f"{row.estimated_low:.0f} to {row.estimated_high:.0f}"
 
 
 def _spot(field: str) -> Callable[[Any], str]:
