@@ -2,7 +2,9 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 from sweetspot.cli.commands import Commands
 from sweetspot.errors import InputError
@@ -17,6 +19,9 @@ def add_commands(commands: Commands) -> None:
     add_columns(fit)
     add_weights(fit)
     fit.add_argument("--model", help="show this model only")
+    fit.add_argument(
+        "--out", type=Path, metavar="DIR", help="also write fits, tables and figures there"
+    )
     fit.add_argument("--json", action="store_true", help="print one JSON object")
     fit.set_defaults(run=_fit)
 
@@ -65,8 +70,14 @@ def _fit(arguments: argparse.Namespace) -> None:
     """Fit the six energy models to measurements of your own, and say where the sweet spots are."""
     from sweetspot.analysis.fit import fit
 
-    found = fit(arguments.cells, columns=columns_of(arguments.columns), weights=arguments.weights)
+    columns = columns_of(arguments.columns)
+    found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     if arguments.json:
         print(json.dumps(found.values(model=arguments.model), ensure_ascii=False))
     else:
         print(found.summary(model=arguments.model))
+    if arguments.out is not None:
+        from sweetspot.cli.fit_folder import write_fit
+
+        missing = write_fit(found, arguments.out)
+        print(*missing, f"written to {arguments.out}", sep="\n", file=sys.stderr)

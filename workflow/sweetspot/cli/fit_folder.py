@@ -1,0 +1,77 @@
+"""The folder that a fit of one's own leaves: fits, tables, figures."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from sweetspot.analysis.fit import Fit
+from sweetspot.analysis.fit_files import write_fits
+from sweetspot.cells.cell import Cell
+from sweetspot.cells.cleaning import POINT
+from sweetspot.cells.observations import COLUMNS
+from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
+from sweetspot.figures import FIGURES
+from sweetspot.figures.canvas import save
+from sweetspot.figures.labels import catalog_labels
+from sweetspot.files import write_text_atomic
+from sweetspot.outputs import TABLES_OF_OWN_FITS, figures_of
+from sweetspot.tables import fit_table, write_table
+
+_ORIGIN = ("simulated", "gpu", "engine")
+
+
+def write_fit(found: Fit, out: Path) -> list[str]:
+    """Write cells.csv, fits/, tables/ and figures/ into a folder.
+
+    Returns:
+        What the cells cannot give, one sentence each.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    cells = found.observations.cells
+    write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
+    write_fits(cells, found.fits, out / "fits")
+    missing = []
+    for name in TABLES_OF_OWN_FITS:
+        try:
+            table = fit_table(name, found.fits, found.sweet_spots, found.extremes)
+        except InputError as error:
+            missing.append(f"no {name}: {error}")
+        else:
+            write_table(table, out / "tables" / name)
+    style = FigureStyle()
+    for folder, part in _by_origin(cells):
+        labels = catalog_labels(part["model"].unique())
+        for name in figures_of(_points(part)):
+            try:
+                figure = FIGURES[name](part, style, labels)
+            except InputError as error:
+                missing.append(f"no {folder}/{name}: {error}")
+            else:
+                save(figure, out / folder / name, style.dpi)
+    return missing
+
+
+def _by_origin(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return the cells of each origin and a folder for its figures: no figure mixes them."""
+    parts = list(cells.groupby(list(_ORIGIN), sort=False))
+    for origin, part in parts:
+        yield ("figures" if len(parts) == 1 else f"figures/{_name(origin)}"), part
+
+
+def _name(origin: Sequence[object]) -> str:
+    simulated, gpu, engine = origin
+    words = ["simulated" if simulated else "measured", gpu, engine]
+    return re.sub(r"[^\w.-]+", "-", " ".join(str(word) for word in words if word))
+
+
+def _points(cells: pd.DataFrame) -> list[Cell]:
+    ok = cells[cells["status"] == "ok"].drop_duplicates(POINT)
+    return [
+        Cell(engine="", **{str(name): value for name, value in row.items()})
+        for row in ok[POINT].to_dict("records")
+    ]
