@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sweetspot.cli.commands import Commands
 from sweetspot.errors import InputError
+from sweetspot.files import make_folder
 
 
 def add_commands(commands: Commands) -> None:
@@ -71,6 +72,8 @@ def _fit(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.fit import fit
 
     columns = columns_of(arguments.columns)
+    if arguments.out is not None:
+        make_folder(arguments.out)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     if arguments.json:
         print(json.dumps(found.values(model=arguments.model), ensure_ascii=False))
