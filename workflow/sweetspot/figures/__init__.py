@@ -1,27 +1,40 @@
-"""The paper's figures, each a pure function from a cells table to a matplotlib figure.
+"""Figures, each a pure function from a table of cells, or a fit of them, to a drawing.
 
-`FIGURES` has them by the name of their files; `canvas.save` writes one to files; `evidence` says on
+`FIGURES` has the paper's and `FIT_FIGURES` those of a fit, by the name of their files;
+`canvas.save` writes one to files; `evidence` says on
 each what it is worth, and refuses to mix what was simulated with what was measured.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2
 from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
 from sweetspot.figures.figure4 import figure4
+from sweetspot.figures.fit_coefficients import fit_coefficients
+from sweetspot.figures.fit_curves import fit_curves
+from sweetspot.figures.fit_predicted import fit_predicted
+from sweetspot.figures.fit_residuals import fit_residuals
 from sweetspot.figures.labels import ModelLabel
 
-FIGURES: Mapping[
-    str, Callable[[pd.DataFrame, FigureStyle, Mapping[str, ModelLabel] | None], Drawing]
-] = {
+Labels = Mapping[str, ModelLabel]
+
+FIGURES: Mapping[str, Callable[[pd.DataFrame, FigureStyle, Labels | None], Drawing]] = {
     "figure1_requests": figure1,
     "figure2_output_length": figure2,
     "figure3_surface": figure3_surface,
     "figure3_heatmap": figure3_heatmap,
     "figure4_batch": figure4,
+}
+
+FIT_FIGURES: Mapping[str, Callable[[Sequence[GroupFit], FigureStyle, Labels | None], Drawing]] = {
+    "fit_curves": fit_curves,
+    "fit_predicted": fit_predicted,
+    "fit_residuals": fit_residuals,
+    "fit_coefficients": fit_coefficients,
 }

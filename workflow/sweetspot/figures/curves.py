@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sweetspot.figures.heat import OUTPUT_LABEL
-from sweetspot.figures.labels import ModelLabel, label_of, size_order
+from sweetspot.figures.labels import ModelLabel, family_of, label_of, size_order
 from sweetspot.figures.selection import beyond_context, gaps_note
 from sweetspot.figures.style import LineLook, length_ticks, plain_look
 
@@ -19,6 +19,7 @@ REPEATS_NOTE = "Error bars: lowest and highest repeat."
 PANEL_HEIGHT_IN = 2.0
 MODELS_OF_A_PANEL = 8
 """More lines than these cannot be followed."""
+LEGEND_LINE_IN = 0.13
 MODELS_OF_A_LEGEND = 24
 """More than these need a legend in each panel."""
 
@@ -100,6 +101,12 @@ def model_panels(
             title = f"{size} models{count}" if len(sizes) > 1 else ""
             found.append((title, members[part * each : (part + 1) * each]))
     return found
+
+
+def by_family(entries: Mapping[str, Line2D], names: Mapping[str, str]) -> dict[str, Line2D]:
+    """Return entries of a legend, by the names of models, with those of a family together."""
+    order = sorted(names, key=lambda model: (family_of(model), list(names).index(model)))
+    return {names[model]: entries[names[model]] for model in order}
 
 
 def curve_notes(drawn: pd.DataFrame) -> str:

@@ -100,16 +100,21 @@ def noise_levels(cells: pd.DataFrame) -> list[float]:
     return sorted({float(level) for level in pd.to_numeric(cells["noise"]).dropna() if level > 0})
 
 
-def provenance(cells: pd.DataFrame) -> str:
+def provenance(cells: pd.DataFrame, *, load: bool = True) -> str:
     """Return the small print of a figure: where its cells come from and how many there are.
+
+    Args:
+        cells: those that are drawn.
+        load: whether their requests and batch limits are known, and so worth saying.
 
     Raises:
         InputError: no cell is valid, or cells of different origin are mixed.
     """
     valid = valid_cells(cells)
     words = [*evidence_of(cells).words, *filter(None, [interval_in_words(valid)])]
-    words.append(f"N = {_numbers(valid['requests'])}")
-    words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
+    if load:
+        words.append(f"N = {_numbers(valid['requests'])}")
+        words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
     setting = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]
     per_model = valid.drop_duplicates(setting).groupby("model").size()
     fewest, most = int(per_model.min()), int(per_model.max())

@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
-from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
@@ -34,7 +33,7 @@ from sweetspot.figures.selection import (
     gaps_note,
     grids,
 )
-from sweetspot.figures.style import journal_look
+from sweetspot.figures.style import decimal_ticks, journal_look
 from sweetspot.figures.words import listed, quantity
 
 _AXIS_IN = 0.5
@@ -101,9 +100,7 @@ def figure1(
             ScalarMappable(norm, style.colormap), ax=axes, location="bottom", aspect=50, pad=0.02
         )
         bar.set_label(f"{EFFICIENCY_LABEL}, logarithmic colour scale")
-        bar.ax.xaxis.set_major_locator(LogLocator(base=10, subs=(1, 2, 5)))
-        bar.ax.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        bar.ax.xaxis.set_minor_locator(NullLocator())
+        decimal_ticks(bar.ax.xaxis)
         beyond = beyond_context(drawn).any()
         notes = [
             PEAK_NOTE,

@@ -16,16 +16,18 @@ from sweetspot.figures.canvas import (
     panels,
 )
 from sweetspot.figures.curves import (
+    LEGEND_LINE_IN,
     MODELS_OF_A_LEGEND,
     MODELS_OF_A_PANEL,
     PANEL_HEIGHT_IN,
+    by_family,
     curve_notes,
     draw_curve,
     dress,
     model_panels,
 )
 from sweetspot.figures.evidence import evidence_of, provenance
-from sweetspot.figures.labels import ModelLabel, family_of, label_of
+from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.selection import (
     common_setting,
     curves,
@@ -33,9 +35,8 @@ from sweetspot.figures.selection import (
     shortest_input,
 )
 from sweetspot.figures.style import journal_look, model_looks, stamp
-from sweetspot.figures.words import at_lengths, listed, quantity
+from sweetspot.figures.words import at_lengths, counted, listed, quantity
 
-_LEGEND_LINE_IN = 0.13
 _SCALES_NOTE = "Vertical scales differ."
 
 
@@ -67,7 +68,7 @@ def figure2(
     own_legends = len(lines) > MODELS_OF_A_LEGEND
     per_row = min(3, len(subjects)) if style.columns == 2 else 1
     with journal_look(style):
-        panel_in = PANEL_HEIGHT_IN + own_legends * MODELS_OF_A_PANEL * _LEGEND_LINE_IN
+        panel_in = PANEL_HEIGHT_IN + own_legends * MODELS_OF_A_PANEL * LEGEND_LINE_IN
         width_in = style.panels_width_in if len(subjects) > 1 else style.single_width_in
         figure = empty_figure(width_in, panel_in * -(-len(subjects) // per_row))
         axes = panels(figure, len(subjects), per_row)
@@ -87,14 +88,12 @@ def figure2(
             if own_legends:
                 legend_below(ax, columns=1)
         if not own_legends:
-            order = sorted(lines, key=lambda model: (family_of(model), list(lines).index(model)))
-            by_family = {names[model]: entries[names[model]] for model in order}
-            legend_above(figure, by_family, style.font_size_pt)
+            legend_above(figure, by_family(entries, names), style.font_size_pt)
         notes = [curve_notes(drawn), _SCALES_NOTE if len(subjects) > 1 else ""]
         alt_text = " ".join(
             [
-                f"Energy efficiency in tokens per joule against output length, {len(lines)}"
-                f" {'models' if len(lines) > 1 else 'model'}, at {input_tokens} input tokens.",
+                "Energy efficiency in tokens per joule against output length,"
+                f" {counted(len(lines), 'model')}, at {input_tokens} input tokens.",
                 evidence.sentence,
                 _found({names[model]: curve["mean"].dropna() for model, curve in lines.items()}),
             ]

@@ -22,6 +22,7 @@ from sweetspot.figures.heat import (
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid, grids
 from sweetspot.figures.style import journal_look
+from sweetspot.figures.words import counted
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
@@ -171,8 +172,8 @@ def _found(mean: pd.DataFrame, models: pd.DataFrame) -> str:
     count = int(models.to_numpy(int).max())
     return (
         "tokens per joule over input length I and output length O, scaled to 0 (least efficient) to"
-        f" 1 (most efficient) for each model and averaged over {count}"
-        f" model{'s' * (count != 1)}. It is highest at I = {inputs} and O = {outputs}"
+        f" 1 (most efficient) for each model and averaged over "
+        f"{counted(count, 'model')}. It is highest at I = {inputs} and O = {outputs}"
         f" ({peak:.2f}); the lowest is {least:.2f}."
     )
 

@@ -14,7 +14,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import FixedLocator, NullLocator
+from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
 from sweetspot.config import FigureStyle
 from sweetspot.figures.labels import family_of
@@ -57,6 +57,12 @@ PALETTES: Mapping[str, tuple[str, ...]] = {
 _FAMILIES = ("llama", "opt", "qwen", "gemma", "granite", "falcon")
 """Those with a colour of their own, in the palette's order."""
 
+_SUBDIVISIONS = (
+    (500.0, (1.0,)),
+    (10.0, (1.0, 2.0, 5.0)),
+    (3.0, (1.0, 2.0, 3.0, 5.0, 7.0)),
+    (0.0, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)),
+)
 _STAMP_GREY = "0.92"
 _STAMP_ZORDER = 0.1  # below the grid
 _STAMP_EM = 0.78  # of a letter, on average
@@ -165,6 +171,15 @@ def length_ticks(axis: Axis, lengths: Sequence[int]) -> None:
     axis.set_major_locator(FixedLocator(list(lengths)))
     axis.set_minor_locator(NullLocator())
     axis.set_ticklabels([str(length) for length in lengths])
+
+
+def decimal_ticks(axis: Axis) -> None:
+    """Tick a logarithmic axis at some of each decade, the fewer the more there are, in full."""
+    low, high = axis.get_view_interval()
+    subs = next(subs for ratio, subs in _SUBDIVISIONS if high > ratio * low)
+    axis.set_major_locator(LogLocator(base=10, subs=subs))
+    axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_minor_locator(NullLocator())
 
 
 def stamp(ax: Axes, word: str) -> None:

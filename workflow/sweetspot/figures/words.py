@@ -11,6 +11,11 @@ def quantity(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
+def counted(count: int, what: str) -> str:
+    """Return `1 model`, `13 models`."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
 def listed(parts: Iterable[str]) -> str:
     """Return `a, b and c`."""
     *others, last = parts
@@ -19,7 +24,4 @@ def listed(parts: Iterable[str]) -> str:
 
 def at_lengths(counts: Mapping[int, int], what: str) -> str:
     """Return `at O = 128 for 3 models and at O = 256 for 1 model`."""
-    return listed(
-        f"at O = {length} for {count} {what}{'s' * (count != 1)}"
-        for length, count in counts.items()
-    )
+    return listed(f"at O = {length} for {counted(count, what)}" for length, count in counts.items())

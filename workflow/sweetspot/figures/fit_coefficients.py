@@ -1,0 +1,107 @@
+"""Coefficients of the fits with their intervals, models as rows."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from sweetspot.analysis.group_fit import GroupFit
+from sweetspot.analysis.least_squares import FormFit
+from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
+from sweetspot.figures.fit_shown import Shown, shown
+from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.style import QUIET, journal_look, plain_look, stamp
+from sweetspot.figures.words import counted, listed
+
+_ROW_IN = 0.14
+_AXES_IN = 0.6
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_GREEK = {"alpha": "α"}
+
+
+def fit_coefficients(
+    found: Sequence[GroupFit], style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Drawing:
+    """Draw every coefficient with its 95 % interval, a panel a coefficient and a row a model.
+
+    Models whose cells carry only a simpler form than the others have no row.
+
+    Raises:
+        InputError: cells of different origin are mixed.
+    """
+    of_fit = shown(found, style, labels)
+    form = max((fit.form for fit in of_fit.fits.values()), key=lambda each: len(each.terms))
+    fits = {model: fit for model, fit in of_fit.fits.items() if fit.form is form}
+    per_row = min(len(form.terms), 6 if style.columns == 2 else 2)
+    rows = -(-len(form.terms) // per_row)
+    with journal_look(style):
+        panel_in = _AXES_IN + _ROW_IN * max(4, len(fits))
+        figure = empty_figure(style.panels_width_in, panel_in * rows)
+        axes = panels(figure, len(form.terms), per_row, sharey=True)
+        for place, (ax, term) in enumerate(zip(axes, form.terms, strict=True)):
+            _draw(ax, of_fit, fits, place)
+            ax.set_title(_written(term.name))
+            stamp(ax, of_fit.evidence.stamp)
+        axes[0].set_yticks(range(len(fits)), [of_fit.names[model] for model in fits])
+        axes[0].set_ylim(len(fits) - 0.4, -0.6)
+        left_out = [of_fit.names[model] for model in of_fit.models if model not in fits]
+        notes = [
+            f"{of_fit.form}, {of_fit.weights}. Bars: 95 % intervals; white: zero is inside.",
+            of_fit.no_noise,
+            f"Without a row, as only a simpler form could be fitted: {listed(left_out)}."
+            if left_out
+            else "",
+        ]
+        alt_text = (
+            f"Coefficients of {of_fit.form} with 95 % intervals, {counted(len(fits), 'model')},"
+            f" one panel a coefficient. {of_fit.evidence.sentence} {_found(of_fit, fits)} {of_fit.no_noise}"
+        )
+        return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())
+
+
+def _draw(ax: Axes, of_fit: Shown, fits: Mapping[str, FormFit], place: int) -> None:
+    ends = np.array([(fit.low[place], fit.high[place]) for fit in fits.values()])
+    values = np.array([fit.values[place] for fit in fits.values()])
+    largest = max(np.abs(values).max(), np.finfo(float).tiny)
+    power = int(np.floor(np.log10(largest)))
+    power = 0 if -1 <= power <= 2 else power
+    unit = next(iter(fits.values())).form.terms[place].unit
+    ends, values = ends / 10.0**power, values / 10.0**power
+    for row, model in enumerate(fits):
+        look = of_fit.looks[model]
+        low, high = ends[row]
+        if np.isfinite(low + high):
+            ax.plot([low, high], [row, row], color=look.color, linewidth=1.1, marker="|")
+        ax.plot(
+            *([values[row]], [row]),
+            marker=look.marker,
+            markersize=3.5,
+            color=look.color,
+            markerfacecolor="white" if low <= 0 <= high else look.color,
+        )
+    ax.axvline(0.0, color=QUIET, linewidth=0.6, zorder=1)
+    ax.set_xlabel(f"{f'10{str(power).translate(_SUPERSCRIPTS)} ' if power else ''}{unit}")
+    ax.margins(x=0.1)
+    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.tick_params(axis="y", length=0)
+    plain_look(ax)
+
+
+def _found(of_fit: Shown, fits: Mapping[str, FormFit]) -> str:
+    """Return how many coefficients have intervals away from zero, and which are negative."""
+    terms = next(iter(fits.values())).form.terms
+    parts = []
+    for place, term in enumerate(terms):
+        clear = sum(bool(fit.low[place] > 0 or fit.high[place] < 0) for fit in fits.values())
+        negative = sum(bool(fit.values[place] < 0) for fit in fits.values())
+        also = f", negative in {negative}" if negative else ""
+        parts.append(f"{_written(term.name)} in {clear}{also}")
+    return f"The interval leaves zero out, of {counted(len(fits), 'model')}: {'; '.join(parts)}."
+
+
+def _written(term: str) -> str:
+    """Return a coefficient's name as papers write it: α5 of alpha5."""
+    letters = term.rstrip("0123456789")
+    return _GREEK.get(letters, letters) + term[len(letters) :]

@@ -1,0 +1,194 @@
+"""Energy per token against output length: the fitted curve through the cells, and its least."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeVar
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from sweetspot.analysis.group_fit import GroupFit
+from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
+from sweetspot.figures.fit_shown import ENERGY_LABEL, Shown, shown
+from sweetspot.figures.heat import OUTPUT_LABEL
+from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.style import (
+    LineLook,
+    decimal_ticks,
+    journal_look,
+    length_ticks,
+    ordered_looks,
+    plain_look,
+    stamp,
+)
+from sweetspot.figures.words import counted, listed, quantity
+
+_Item = TypeVar("_Item")
+
+MOST_PANELS = 16
+_INPUTS = 3  # input lengths of a panel that has several
+_HEIGHT_IN = 1.75
+_PER_DOUBLING = 16
+
+
+def fit_curves(
+    found: Sequence[GroupFit], style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Drawing:
+    """Draw e(O) with the fit's curve and band, the cells, and the sweet spot with its interval.
+
+    Of one model there is a panel for each input length; of several, one for each model with its
+    shortest, middle and longest input. Of more models than there are panels, those are shown that
+    lie evenly between the one that is fitted best and the one that is fitted worst.
+
+    Raises:
+        InputError: cells of different origin are mixed.
+    """
+    of_fit = shown(found, style, labels)
+    models = _chosen(of_fit)
+    if len(models) == 1:
+        lengths = _evenly(_inputs(of_fit, models[0]), MOST_PANELS)
+        subjects = [(models[0], [length]) for length in lengths]
+    else:
+        subjects = [(model, _evenly(_inputs(of_fit, model), _INPUTS)) for model in models]
+    places = sorted({length for _, inputs in subjects for length in inputs})
+    looks = dict(zip(places, ordered_looks(style, len(places)), strict=True))
+    per_row = min(4, len(subjects)) if style.columns == 2 else min(2, len(subjects))
+    with journal_look(style):
+        width_in = style.panels_width_in if len(subjects) > 1 else style.single_width_in
+        figure = empty_figure(width_in, _HEIGHT_IN * -(-len(subjects) // per_row))
+        axes = panels(figure, len(subjects), per_row)
+        entries, drawn = {}, []
+        for place, (ax, (model, inputs)) in enumerate(zip(axes, subjects, strict=True)):
+            for length in inputs:
+                look = looks[length] if len(models) > 1 else of_fit.looks[model]
+                spot = _spot(of_fit, model, length)
+                entries[length] = _draw(ax, of_fit, model, length, look, spot)
+                drawn.append((model, length, spot))
+            title = of_fit.names[model] if len(models) > 1 else f"I = {inputs[0]} tokens"
+            _dress(ax, of_fit, model, title)
+            ax.set_ylabel("" if place % per_row else ENERGY_LABEL)
+            ax.set_xlabel(OUTPUT_LABEL if place >= len(subjects) - per_row else "")
+            stamp(ax, of_fit.evidence.stamp)
+        keys = {f"I = {length} tokens": entries[length] for length in places}
+        if len(models) == 1:
+            keys = {of_fit.names[models[0]]: entries[places[0]]}
+        legend_above(figure, keys, style.font_size_pt)
+        fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
+        notes = [
+            f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
+            " Diamond and bar: sweet spot O* and its 95 % interval. Vertical scales differ.",
+            fewer.strip() if len(models) < len(of_fit.models) else "",
+            of_fit.no_noise,
+        ]
+        what = of_fit.names[models[0]] if len(models) == 1 else counted(len(models), "model")
+        alt_text = (
+            f"Energy per output token against output length, {what}: cells, the curve of"
+            f" {of_fit.form} with its 95 % band, and the sweet spot O* with its interval."
+            f" {of_fit.evidence.sentence} {_found(of_fit, drawn)}"
+        )
+        return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())
+
+
+def _chosen(of_fit: Shown) -> list[str]:
+    if len(of_fit.models) <= MOST_PANELS:
+        return of_fit.models
+    return _evenly(
+        sorted(of_fit.models, key=lambda model: of_fit.fits[model].mape_percent), MOST_PANELS
+    )
+
+
+def _evenly(items: list[_Item], most: int) -> list[_Item]:
+    """Return at most so many of the items, first and last among them, evenly spread."""
+    if len(items) <= most:
+        return items
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
+
+
+def _inputs(of_fit: Shown, model: str) -> list[int]:
+    return sorted({int(length) for length in of_fit.fits[model].input_tokens})
+
+
+def _spot(of_fit: Shown, model: str, input_tokens: int) -> "pd.Series[float] | None":
+    """Return the sweet spot at one input length; None where the fit has none."""
+    spots = of_fit.groups[model].sweet_spots
+    rows = spots[spots["input_tokens"] == input_tokens]
+    if rows.empty or np.isnan(rows["estimated_output_tokens"].iloc[0]):
+        return None
+    return rows.iloc[0]
+
+
+def _draw(
+    ax: Axes,
+    of_fit: Shown,
+    model: str,
+    input_tokens: int,
+    look: LineLook,
+    spot: "pd.Series[float] | None",
+) -> Line2D:
+    fit = of_fit.fits[model]
+    at = fit.input_tokens == input_tokens
+    shortest, longest = fit.output_tokens.min(), fit.output_tokens.max()
+    count = 2 + int(_PER_DOUBLING * np.log2(longest / shortest))
+    outputs = np.geomspace(shortest, longest, count)
+    inputs = np.full_like(outputs, input_tokens)
+    low, high = fit.interval(inputs, outputs)
+    ax.fill_between(outputs, low, high, color=look.color, alpha=0.2, linewidth=0, zorder=1)
+    (line,) = ax.plot(
+        outputs, fit.energy_per_token_j(inputs, outputs), color=look.color, linewidth=1.1
+    )
+    ax.plot(
+        *(fit.output_tokens[at], fit.observed_j[at]),
+        linestyle="none",
+        marker="o",
+        markersize=3.0,
+        color=look.color,
+    )
+    if spot is not None:
+        length = float(spot["estimated_output_tokens"])
+        energy = fit.energy_per_token_j([input_tokens], [length])
+        ends = np.clip([spot["estimated_low"], spot["estimated_high"]], shortest, longest)
+        ax.plot(ends, [energy[0]] * 2, color="black", linewidth=1.0, zorder=4)
+        if shortest <= length <= longest:
+            ax.plot(
+                *([length], energy),
+                marker="D",
+                markersize=3.2,
+                markerfacecolor="white",
+                color="black",
+                markeredgewidth=0.8,
+                zorder=5,
+            )
+    return line
+
+
+def _dress(ax: Axes, of_fit: Shown, model: str, title: str) -> None:
+    fit = of_fit.fits[model]
+    lengths = sorted({int(length) for length in fit.output_tokens})
+    ax.set_xscale("log", base=2)
+    ax.set_yscale("log")
+    length_ticks(ax.xaxis, _evenly(lengths, 4))
+    decimal_ticks(ax.yaxis)
+    ax.set_title(title)
+    plain_look(ax)
+
+
+def _found(of_fit: Shown, drawn: list[tuple[str, int, "pd.Series[float] | None"]]) -> str:
+    """Return the sweet spots; of several models those at their shortest input."""
+    first: dict[str, int] = {}
+    for model, length, _ in drawn:
+        first.setdefault(model, length)
+    parts = []
+    for model, length, spot in drawn:
+        if len(first) > 1 and length != first[model]:
+            continue
+        where = f"{of_fit.names[model]} at I = {length}"
+        if spot is None:
+            parts.append(f"none for {where}")
+            continue
+        ends = (quantity(spot["estimated_low"]), quantity(spot["estimated_high"]))
+        parts.append(
+            f"{quantity(spot['estimated_output_tokens'])} ({ends[0]} to {ends[1]}) for {where}"
+        )
+    return f"O* is {listed(parts)}."

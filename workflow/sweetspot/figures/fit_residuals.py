@@ -1,0 +1,139 @@
+"""Residuals of the fits against input length, output length and fitted energy."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from sweetspot.analysis.group_fit import GroupFit
+from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
+from sweetspot.figures.curves import MODELS_OF_A_LEGEND, by_family
+from sweetspot.figures.fit_shown import Shown, shown
+from sweetspot.figures.heat import INPUT_LABEL, OUTPUT_LABEL
+from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.style import (
+    QUIET,
+    decimal_ticks,
+    journal_look,
+    length_ticks,
+    plain_look,
+    stamp,
+)
+from sweetspot.figures.words import counted, quantity
+
+_HEIGHT_IN = 2.2
+_DODGE = 0.25  # half the room, in doublings, that models at one length share
+_BINS = 12
+_CELLS_OF_A_MEDIAN = 5
+_CELLS_OF_A_BAND = 10
+
+
+def fit_residuals(
+    found: Sequence[GroupFit], style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
+) -> Drawing:
+    """Draw each cell's residual, as a share of its energy, against I, O and the fitted energy.
+
+    Raises:
+        InputError: cells of different origin are mixed.
+    """
+    of_fit = shown(found, style, labels)
+    points = _points(of_fit)
+    per_row = 3 if style.columns == 2 else 1
+    with journal_look(style):
+        figure = empty_figure(style.panels_width_in, _HEIGHT_IN * 3 / per_row)
+        axes = panels(figure, 3, per_row, sharey=True)
+        entries = {}
+        for ax, column, label in zip(
+            axes,
+            ("input_tokens", "output_tokens", "fitted_j"),
+            (INPUT_LABEL, OUTPUT_LABEL, "Fitted (J per output token)"),
+            strict=True,
+        ):
+            for place, model in enumerate(of_fit.models):
+                own, look = points[points["model"] == model], of_fit.looks[model]
+                shift = _DODGE * ((2 * place + 1) / len(of_fit.models) - 1)
+                lengths = column.endswith("tokens")
+                (entries[of_fit.names[model]],) = ax.plot(
+                    own[column] * (2.0**shift if lengths else 1.0),
+                    own["residual_percent"],
+                    linestyle="none",
+                    marker=look.marker,
+                    markersize=2.2,
+                    markeredgewidth=0,
+                    alpha=0.7,
+                    color=look.color,
+                )
+            _dress(ax, points, column)
+            ax.set_xlabel(label)
+            stamp(ax, of_fit.evidence.stamp)
+        furthest = 1.1 * float(points["residual_percent"].abs().max()) or 1.0
+        axes[0].set_ylim(-furthest, furthest)
+        for ax in axes if style.columns == 1 else axes[:1]:
+            ax.set_ylabel("Observed less fitted (%)")
+        if len(of_fit.models) <= MODELS_OF_A_LEGEND:
+            legend_above(figure, by_family(entries, of_fit.names), style.font_size_pt)
+        notes = (
+            f"{of_fit.form}, {of_fit.weights}. Residuals as a share of the observed energy, one dot"
+            " a cell. Black: median; grey: the middle 80 %."
+        )
+        alt_text = (
+            "Residuals of each cell, observed less fitted energy as a share of the observed,"
+            " against input length, output length and fitted energy,"
+            f" {counted(len(of_fit.models), 'model')}, {of_fit.form}. {of_fit.evidence.sentence} {_found(of_fit, points)}"
+        )
+        return finish(figure, [notes, of_fit.source], alt_text)
+
+
+def _points(of_fit: Shown) -> pd.DataFrame:
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "model": model,
+                    "input_tokens": fit.input_tokens,
+                    "output_tokens": fit.output_tokens,
+                    "fitted_j": fit.fitted_j,
+                    "residual_percent": 100 * (1 - fit.fitted_j / fit.observed_j),
+                }
+            )
+            for model, fit in of_fit.fits.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _dress(ax: Axes, points: pd.DataFrame, column: str) -> None:
+    """Give a panel its axis, and a line of medians with a band of most cells."""
+    positive = points[points[column] > 0]
+    ax.set_xscale("log", base=10 if column == "fitted_j" else 2)
+    if column == "fitted_j":
+        bins = max(1, min(_BINS, len(positive) // _CELLS_OF_A_MEDIAN))
+        edges = positive[column].quantile(np.linspace(0, 1, bins + 1)[1:-1])
+        by = pd.Series(np.digitize(positive[column], edges), positive.index)
+        x = positive.groupby(by)[column].median()
+        decimal_ticks(ax.xaxis)
+    else:
+        by = positive[column]
+        x = positive.groupby(by)[column].first()
+        length_ticks(ax.xaxis, [int(length) for length in x])
+        ax.tick_params(axis="x", rotation=90 if len(x) > 8 else 0)
+    shares = positive.groupby(by)["residual_percent"]
+    low, middle, high = (shares.quantile(share).to_numpy() for share in (0.1, 0.5, 0.9))
+    if shares.size().min() >= _CELLS_OF_A_BAND:
+        ax.fill_between(x, low, high, color="0.85", zorder=0.05, linewidth=0)
+    ax.axhline(0.0, color=QUIET, linewidth=0.6, zorder=1)
+    if shares.size().min() >= _CELLS_OF_A_MEDIAN:
+        ax.plot(x, middle, color="black", linewidth=1.0, zorder=3)
+    plain_look(ax)
+
+
+def _found(of_fit: Shown, points: pd.DataFrame) -> str:
+    low, high = (float(points["residual_percent"].quantile(share)) for share in (0.1, 0.9))
+    worst = points.iloc[int(points["residual_percent"].abs().argmax())]
+    return (
+        f"Eight of ten cells are within {quantity(low)} and {quantity(high)} %; the furthest is"
+        f" {of_fit.names[worst['model']]} at I = {worst['input_tokens']:.0f} and"
+        f" O = {worst['output_tokens']:.0f} with {quantity(worst['residual_percent'])} %."
+    )
