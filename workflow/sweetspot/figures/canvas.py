@@ -108,8 +108,7 @@ def finish(figure: Drawing, small_print: Iterable[str], alt_text: str) -> Drawin
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(rect=(0.0, bottom, 1.0, 1.0 - bottom))
-        for _ in range(2):  # with other room there may be other ticks
-            layout.execute(figure)
+    figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         fit_stamps(ax, MIN_FONT_PT)

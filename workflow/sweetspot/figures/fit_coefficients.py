@@ -56,7 +56,8 @@ def fit_coefficients(
         ]
         alt_text = (
             f"Coefficients of {of_fit.form} with 95 % intervals, {counted(len(fits), 'model')},"
-            f" one panel a coefficient. {of_fit.evidence.sentence} {_found(of_fit, fits)} {of_fit.no_noise}"
+            f" one panel a coefficient. {of_fit.evidence.sentence} {_found(of_fit, fits)}"
+            f" {of_fit.no_noise}"
         )
         return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
@@ -13,13 +14,10 @@ from sweetspot.figures.canvas import (
     empty_figure,
     finish,
     legend_above,
-    legend_below,
     panels,
 )
 from sweetspot.figures.curves import (
-    LEGEND_LINE_IN,
     MODELS_OF_A_LEGEND,
-    MODELS_OF_A_PANEL,
     by_family,
     model_panels,
 )
@@ -43,41 +41,43 @@ def fit_predicted(
         InputError: cells of different origin are mixed.
     """
     of_fit = shown(found, style, labels)
-    subjects = model_panels(of_fit.models, labels or {})
-    own_legends = len(of_fit.models) > MODELS_OF_A_LEGEND
+    by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND
+    everybody = ("", of_fit.models)
+    subjects = model_panels(of_fit.models, labels or {}) if by_model else [everybody]
     per_row = min(3, len(subjects)) if style.columns == 2 else 1
     with journal_look(style):
-        panel_in = _HEIGHT_IN + own_legends * MODELS_OF_A_PANEL * LEGEND_LINE_IN
         width_in = style.panels_width_in if len(subjects) > 1 else style.single_width_in
-        figure = empty_figure(width_in, panel_in * -(-len(subjects) // per_row))
+        figure = empty_figure(width_in, _HEIGHT_IN * -(-len(subjects) // per_row))
         axes = panels(figure, len(subjects), per_row)
         entries = {}
         for place, (ax, (title, members)) in enumerate(zip(axes, subjects, strict=True)):
-            for model in members:
-                fit, look = of_fit.fits[model], of_fit.looks[model]
-                (entries[of_fit.names[model]],) = ax.plot(
-                    *(fit.observed_j, fit.fitted_j),
-                    linestyle="none",
-                    marker=look.marker,
-                    markersize=2.8,
-                    markeredgewidth=0,
-                    alpha=0.8,
-                    color=look.color,
-                    label=of_fit.names[model],
+            observed, fitted = (
+                np.concatenate([getattr(of_fit.fits[model], which) for model in members])
+                for which in ("observed_j", "fitted_j")
+            )
+            for model in members if by_model else ():
+                entries[of_fit.names[model]] = _dots(ax, of_fit, model)
+            if not by_model:
+                ax.hexbin(
+                    *(observed[fitted > 0], fitted[fitted > 0]),
+                    gridsize=45,
+                    xscale="log",
+                    yscale="log",
+                    bins="log",
+                    cmap="Greys",
                 )
-            _dress(ax, np.concatenate([of_fit.fits[model].observed_j for model in members]))
+            _dress(ax, observed)
             alone = of_fit.names[members[0]] if len(of_fit.models) == 1 else title
             ax.set_title("\n".join(filter(None, [alone, _errors(of_fit, members)])))
             ax.set_ylabel("" if place % per_row else "Fitted (J per output token)")
             stamp(ax, of_fit.evidence.stamp)
-            if own_legends:
-                legend_below(ax, columns=1)
-        if 1 < len(of_fit.models) <= MODELS_OF_A_LEGEND:
+        if len(entries) > 1:
             legend_above(figure, by_family(entries, of_fit.names), style.font_size_pt)
         below = sum(int((fit.fitted_j <= 0).sum()) for fit in of_fit.fits.values())
+        dots = "One dot a cell." if by_model else "The darker, the more cells."
         notes = [
             f"{of_fit.form}, {of_fit.weights}. Line: fitted as observed; band: {100 * _OFF:.0f} %"
-            " off. One dot a cell. Mean errors: of the fit, and on cells left out one by one.",
+            f" off. {dots} Mean errors: of the fit, and on cells left out one by one.",
             f"Not shown: {below} cells with a fitted energy of zero or less." if below else "",
         ]
         alt_text = (
@@ -86,6 +86,20 @@ def fit_predicted(
             f" {_found(of_fit)}"
         )
         return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text)
+
+
+def _dots(ax: Axes, of_fit: Shown, model: str) -> Line2D:
+    fit, look = of_fit.fits[model], of_fit.looks[model]
+    (dots,) = ax.plot(
+        *(fit.observed_j, fit.fitted_j),
+        linestyle="none",
+        marker=look.marker,
+        markersize=2.8,
+        markeredgewidth=0,
+        alpha=0.8,
+        color=look.color,
+    )
+    return dots
 
 
 def _dress(ax: Axes, values: Array) -> None:

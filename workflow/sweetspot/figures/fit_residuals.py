@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
@@ -26,6 +27,7 @@ from sweetspot.figures.words import counted, quantity
 _HEIGHT_IN = 2.2
 _DODGE = 0.25  # half the room, in doublings, that models at one length share
 _BINS = 12
+_SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
 _CELLS_OF_A_MEDIAN = 5
 _CELLS_OF_A_BAND = 10
 
@@ -40,6 +42,7 @@ def fit_residuals(
     """
     of_fit = shown(found, style, labels)
     points = _points(of_fit)
+    by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND
     per_row = 3 if style.columns == 2 else 1
     with journal_look(style):
         figure = empty_figure(style.panels_width_in, _HEIGHT_IN * 3 / per_row)
@@ -51,7 +54,7 @@ def fit_residuals(
             (INPUT_LABEL, OUTPUT_LABEL, "Fitted (J per output token)"),
             strict=True,
         ):
-            for place, model in enumerate(of_fit.models):
+            for place, model in enumerate(of_fit.models if by_model else ()):
                 own, look = points[points["model"] == model], of_fit.looks[model]
                 shift = _DODGE * ((2 * place + 1) / len(of_fit.models) - 1)
                 lengths = column.endswith("tokens")
@@ -65,23 +68,27 @@ def fit_residuals(
                     alpha=0.7,
                     color=look.color,
                 )
-            _dress(ax, points, column)
+            _dress(ax, points, column, outer=not by_model)
             ax.set_xlabel(label)
             stamp(ax, of_fit.evidence.stamp)
+        axes[0].yaxis.set_major_locator(MaxNLocator(6))  # as many ticks, whatever the room
         furthest = 1.1 * float(points["residual_percent"].abs().max()) or 1.0
         axes[0].set_ylim(-furthest, furthest)
         for ax in axes if style.columns == 1 else axes[:1]:
             ax.set_ylabel("Observed less fitted (%)")
-        if len(of_fit.models) <= MODELS_OF_A_LEGEND:
+        if by_model:
             legend_above(figure, by_family(entries, of_fit.names), style.font_size_pt)
-        notes = (
-            f"{of_fit.form}, {of_fit.weights}. Residuals as a share of the observed energy, one dot"
-            " a cell. Black: median; grey: the middle 80 %."
+        shown_as = (
+            "one dot a cell. Black: median; grey, where ten cells are: the middle 80 %."
+            if by_model
+            else f"{len(points)} cells. Black: median; grey: middle 80 % and 98 %; dots: others."
         )
+        notes = f"{of_fit.form}, {of_fit.weights}. Residuals: share of the observed energy, {shown_as}"
         alt_text = (
             "Residuals of each cell, observed less fitted energy as a share of the observed,"
             " against input length, output length and fitted energy,"
-            f" {counted(len(of_fit.models), 'model')}, {of_fit.form}. {of_fit.evidence.sentence} {_found(of_fit, points)}"
+            f" {counted(len(of_fit.models), 'model')}, {of_fit.form}. {of_fit.evidence.sentence}"
+            f" {_found(of_fit, points)}"
         )
         return finish(figure, [notes, of_fit.source], alt_text)
 
@@ -104,8 +111,11 @@ def _points(of_fit: Shown) -> pd.DataFrame:
     )
 
 
-def _dress(ax: Axes, points: pd.DataFrame, column: str) -> None:
-    """Give a panel its axis, and a line of medians with a band of most cells."""
+def _dress(ax: Axes, points: pd.DataFrame, column: str, *, outer: bool) -> None:
+    """Give a panel its axis, and a line of medians with a band of most cells.
+
+    With `outer` there is a band of nearly all cells, too, and dots for the rest.
+    """
     positive = points[points[column] > 0]
     ax.set_xscale("log", base=10 if column == "fitted_j" else 2)
     if column == "fitted_j":
@@ -120,7 +130,12 @@ def _dress(ax: Axes, points: pd.DataFrame, column: str) -> None:
         length_ticks(ax.xaxis, [int(length) for length in x])
         ax.tick_params(axis="x", rotation=90 if len(x) > 8 else 0)
     shares = positive.groupby(by)["residual_percent"]
-    low, middle, high = (shares.quantile(share).to_numpy() for share in (0.1, 0.5, 0.9))
+    least, low, middle, high, most = (shares.quantile(share) for share in _SHARES)
+    if outer:
+        ax.fill_between(x, least, most, color="0.93", zorder=0.04, linewidth=0)
+        residuals = positive["residual_percent"]
+        rest = positive[(residuals < by.map(least)) | (residuals > by.map(most))]
+        ax.plot(rest[column], rest["residual_percent"], ".", markersize=1.5, color="0.5")
     if shares.size().min() >= _CELLS_OF_A_BAND:
         ax.fill_between(x, low, high, color="0.85", zorder=0.05, linewidth=0)
     ax.axhline(0.0, color=QUIET, linewidth=0.6, zorder=1)

@@ -58,7 +58,7 @@ _FAMILIES = ("llama", "opt", "qwen", "gemma", "granite", "falcon")
 """Those with a colour of their own, in the palette's order."""
 
 _SUBDIVISIONS = (
-    (500.0, (1.0,)),
+    (300.0, (1.0,)),
     (10.0, (1.0, 2.0, 5.0)),
     (3.0, (1.0, 2.0, 3.0, 5.0, 7.0)),
     (0.0, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)),
