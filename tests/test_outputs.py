@@ -7,8 +7,16 @@ import pytest
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.energy_models import FORMS
-from sweetspot.figures import FIGURES
-from sweetspot.outputs import FIT_CELLS, FIT_LENGTHS, TABLES_OF_FITS, can_fit, figures_of, tables_of
+from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.outputs import (
+    FIGURES_OF_FITS,
+    FIT_CELLS,
+    FIT_LENGTHS,
+    TABLES_OF_FITS,
+    can_fit,
+    figures_of,
+    tables_of,
+)
 from sweetspot.plan.plan import plan
 
 SURFACE = ["figure3_surface", "figure3_heatmap"]
@@ -34,7 +42,7 @@ def cells_of(
 
 def test_papers_cells_give_every_table_and_figure():
     cells = list(plan(Experiment()).cells)
-    assert set(figures_of(cells)) == set(FIGURES)
+    assert set(figures_of(cells)) == {*FIGURES, *FIT_FIGURES}
     assert tables_of(cells) == ["table1_forms", "table2_models", *TABLES_OF_FITS]
     assert figures_of(reversed(cells)) == figures_of(cells)
 
@@ -48,7 +56,11 @@ def test_papers_cells_give_every_table_and_figure():
         (cells_of((64,), (8, 16)), False, ["figure2_output_length"]),
         (cells_of((64, 128), (8, 16)), False, ["figure2_output_length", *SURFACE]),
         (cells_of((64, 128), (8, 16, 32, 64)), False, ["figure2_output_length", *SURFACE]),
-        (cells_of((64, 128, 256), (8, 16, 32)), True, ["figure2_output_length", *SURFACE]),
+        (
+            cells_of((64, 128, 256), (8, 16, 32)),
+            True,
+            ["figure2_output_length", *SURFACE, *FIGURES_OF_FITS],
+        ),
         # seven cells, but never of one load
         (
             cells_of((64, 128), (8, 16), requests=(1, 2)),

@@ -8,7 +8,7 @@ from docutils.core import publish_parts  # type: ignore[import-untyped]  # ships
 from jinja2 import Environment, StrictUndefined
 
 from sweetspot.config import Experiment
-from sweetspot.figures import FIGURES
+from sweetspot.figures import FIGURES, FIT_FIGURES
 
 REPORT = Path(__file__).parents[1] / "workflow" / "report"
 TABLES = (
@@ -21,7 +21,7 @@ TABLES = (
 CAPTIONS = [
     ("workflow", {}),
     ("cells", {}),
-    *(("figure", {"figure": name}) for name in FIGURES),
+    *(("figure", {"figure": name}) for name in (*FIGURES, *FIT_FIGURES)),
     *(("table", {"table": name}) for name in (*TABLES, "comparison")),
 ]
 

@@ -34,7 +34,7 @@ def test_same_command_again_finds_nothing_to_do(again):
 def test_new_model_costs_its_own_block(again):
     again.write(models=["llama-3.2-1b", "models/mine", "opt-1.3b"])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
     assert outcome.new_cells == {"opt-1.3b/b1024": 9}
 
 
@@ -42,7 +42,7 @@ def test_new_model_costs_its_own_block(again):
 def test_new_input_length_costs_its_own_cells(again):
     again.write_sweep(input_tokens=[*LENGTHS, 2048])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 3}
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 6}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
 
     rows, records = again.cells(), again.records()
@@ -58,19 +58,19 @@ def test_new_input_length_costs_its_own_cells(again):
 def test_new_request_count_costs_its_own_cells(again):
     again.write_sweep(requests=[100, 10])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 4}
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 7}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
 
 
 def test_figure_style_redraws_figures_only(again):
     again.write(figures={"dpi": 72, "font_size_pt": 8})
-    assert again.plan().jobs == {"figure": 3, "manifest": 1, "all": 1}
+    assert again.plan().jobs == {"figure": 6, "manifest": 1, "all": 1}
 
 
 def test_changed_model_redoes_that_model(again):
     again.add_model("mine", num_hidden_layers=9)
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
     assert outcome.new_cells == {"mine/b1024": 9}
 
 
@@ -82,7 +82,7 @@ def test_changed_catalog_entry_redoes_that_model(own_tree):
     assert text.index("num_hidden_layers: 16") < text.index("opt-1.3b:")
     catalog.write_text(changed)
     outcome = project.plan(environment=environment)
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 3}
+    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9}
 
 
@@ -116,5 +116,5 @@ def test_remeasure_reuses_nothing_each_time_that_it_is_asked_for(again):
     assert new.keys() == old.keys()
     assert {path for path in old if new[path] > old[path]} == {p for p in old if "mine" in p.parts}
     outcome = again.plan(*remeasure)
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 3}
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 6}
     assert set(outcome.new_cells.values()) == {9}

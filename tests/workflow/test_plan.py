@@ -12,7 +12,7 @@ PAPER = {
     "analyse": 1,
     "compare_paper": 1,
     "table": 6,
-    "figure": 5,
+    "figure": 8,
     "manifest": 1,
     "all": 1,
 }

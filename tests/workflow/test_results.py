@@ -44,7 +44,7 @@ def test_each_job_has_a_log(finished):
     for kind in ("tables", "figures"):
         files = list((finished.results / kind).iterdir())
         assert files
-        made |= {f"{kind}/{path.stem}" for path in files}
+        made |= {f"{kind}/{path.name.partition('.')[0]}" for path in files}
     assert logs == made | {"manifest"}
     assert "mine/b1024: 9 cells" in (folder / "measure/mine/b1024.log").read_text()
 

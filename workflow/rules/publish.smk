@@ -4,7 +4,7 @@ Needs:   results/<run>/cells.csv, fits/, comparison.csv
 Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
          results/<run>/figures/{figure}.{png,pdf,alt.txt}
          results/<run>/manifest.json
-Config:  models, figures
+Config:  models, figures, analysis
 """
 
 
@@ -20,6 +20,11 @@ def described_models(wildcards):
     if wildcards.table != "table2_models":
         return []
     return sorted({repr(block.settings.model) for block in PLAN.blocks})
+
+
+def fit_options(figure):
+    """Return what decides the fits of a figure: nothing for the figures of cells alone."""
+    return f"--weights {EXPERIMENT.analysis.weights}" if figure.startswith("fit_") else ""
 
 
 rule table:
@@ -49,7 +54,7 @@ rule table:
 
 
 rule figure:
-    """Draw one of the paper's figures."""
+    """Draw one of the paper's figures, or one of the fits."""
     input:
         rules.cells.output,
     output:
@@ -67,8 +72,9 @@ rule figure:
         protocol=4,
         stem=f"{RUN}/figures/{{figure}}",
         style=EXPERIMENT.figures.model_dump_json(),
+        weights=lambda wildcards: fit_options(wildcards.figure),
     shell:
-        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q}"
+        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q} {params.weights}"
         " --out {params.stem:q} 2>&1 | tee {log:q}"
 
 

@@ -16,6 +16,8 @@ TABLES_OF_OWN_FITS = TABLES_OF_FITS[:3]
 TABLE_OF_FORMS = "table1_forms"
 TABLE_OF_MODELS = "table2_models"
 
+FIGURES_OF_FITS = ("fit_curves", "fit_errors", "fit_coefficients")
+
 # What Eq. 5, the form with the most terms, needs of one model at one load. It says so itself, in
 # `energy_models.py`, which the planning of a workflow does not load.
 FIT_CELLS, FIT_LENGTHS = 7, 3
@@ -48,7 +50,7 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
         if len({c.max_batch_size for c in of_load if c.input_tokens == shortest}) > 1:
             names.append("figure4_batch")
             break
-    return names
+    return [*names, *(FIGURES_OF_FITS if can_fit(cells) else ())]
 
 
 def _loads(cells: Iterable[Cell]) -> list[list[Cell]]:

@@ -186,7 +186,11 @@ def fit(
     Raises:
         InputError: the measurements cannot be read, or carry no form.
     """
-    observations = read_observations(source, columns=columns)
+    return fit_observations(read_observations(source, columns=columns), weights=weights)
+
+
+def fit_observations(observations: Observations, *, weights: FitWeights) -> Fit:
+    """Fit the six forms to measurements that were read; as `fit`."""
     fits = fit_forms(observations.cells, weights=weights)
     return Fit(observations, fits, sweet_spots(observations.cells, fits))
 

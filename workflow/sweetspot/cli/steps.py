@@ -80,11 +80,14 @@ def add_commands(commands: Commands) -> None:
     table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
     table.set_defaults(run=_table)
 
-    figure = commands.add_parser("figure", help="draw one of the paper's figures")
+    figure = commands.add_parser("figure", help="draw a figure of the paper, or of a fit")
     figure.add_argument("name", help="such as figure2_output_length")
     figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
     add_columns(figure)
     figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
+    figure.add_argument(
+        "--weights", choices=("relative", "equal"), default="relative", help="of figures of a fit"
+    )
     figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
     figure.set_defaults(run=_figure)
 
@@ -182,20 +185,26 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
 
 
 def _figure(arguments: argparse.Namespace) -> None:
+    from sweetspot.analysis.fit import fit_observations
     from sweetspot.cells.observations import read_observations
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
-    from sweetspot.figures import FIGURES
+    from sweetspot.figures import FIGURES, FIT_FIGURES
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
 
-    if arguments.name not in FIGURES:
-        raise unknown_name("figure", arguments.name, FIGURES)
+    name = arguments.name
+    if name not in FIGURES and name not in FIT_FIGURES:
+        raise unknown_name("figure", name, (*FIGURES, *FIT_FIGURES))
     style = parse_style(parse_json(arguments.style, "--style"), "--style")
     observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
     _say(observations.notes)
-    cells = observations.cells
-    figure = FIGURES[arguments.name](cells, style, catalog_labels(cells["model"].unique()))
+    labels = catalog_labels(observations.cells["model"].unique())
+    if name in FIGURES:
+        figure = FIGURES[name](observations.cells, style, labels)
+    else:
+        groups = fit_observations(observations, weights=arguments.weights).groups()
+        figure = FIT_FIGURES[name](groups, style, labels)
     save(figure, arguments.out, style.dpi)
 
 

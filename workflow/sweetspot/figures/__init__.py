@@ -18,8 +18,7 @@ from sweetspot.figures.figure3 import figure3_heatmap, figure3_surface
 from sweetspot.figures.figure4 import figure4
 from sweetspot.figures.fit_coefficients import fit_coefficients
 from sweetspot.figures.fit_curves import fit_curves
-from sweetspot.figures.fit_predicted import fit_predicted
-from sweetspot.figures.fit_residuals import fit_residuals
+from sweetspot.figures.fit_errors import fit_errors
 from sweetspot.figures.labels import ModelLabel
 
 Labels = Mapping[str, ModelLabel]
@@ -34,7 +33,6 @@ FIGURES: Mapping[str, Callable[[pd.DataFrame, FigureStyle, Labels | None], Drawi
 
 FIT_FIGURES: Mapping[str, Callable[[Sequence[GroupFit], FigureStyle, Labels | None], Drawing]] = {
     "fit_curves": fit_curves,
-    "fit_predicted": fit_predicted,
-    "fit_residuals": fit_residuals,
+    "fit_errors": fit_errors,
     "fit_coefficients": fit_coefficients,
 }

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cells import has_noise
 from sweetspot.analysis.group_fit import GroupFit
@@ -41,6 +43,20 @@ class Shown:
     def models(self) -> list[str]:
         """The models, in the order of their cells."""
         return list(self.fits)
+
+    def dots(self, ax: Axes, model: str, x: ArrayLike, y: ArrayLike) -> None:
+        """Draw the cells of a model; the dots' id is the model's."""
+        look = self.looks[model]
+        ax.plot(
+            *(x, y),
+            linestyle="none",
+            marker=look.marker,
+            markersize=2.6,
+            markeredgewidth=0,
+            alpha=0.8,
+            color=look.color,
+            gid=model,
+        )
 
     @property
     def form(self) -> str:

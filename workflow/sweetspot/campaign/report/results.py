@@ -4,16 +4,15 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from sweetspot.analysis.comparison import compare, seen_by
+from sweetspot.analysis.fit import fit
 from sweetspot.analysis.fit_files import fit_file, read_fits
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import Cell
 from sweetspot.cells.read import read_cells
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES
+from sweetspot.figures import FIGURES, FIT_FIGURES
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
@@ -57,16 +56,20 @@ def write_load(
         table = make_table(name, models=of, fits=fits, comparison=comparison)
         write_paper_table(table, out / "tables" / name)
     figures = [name for name in figures_of(ok) if name != SURFACE or _is_whole(ok)]
-    _write_figures(read_cells(cells_csv), figures, style, out / "figures")
+    _write_figures(cells_csv, figures, style, out / "figures")
     return missing
 
 
-def _write_figures(
-    cells: pd.DataFrame, names: Sequence[str], style: FigureStyle, out: Path
-) -> None:
+def _write_figures(cells_csv: Path, names: Sequence[str], style: FigureStyle, out: Path) -> None:
+    cells = read_cells(cells_csv)
     labels = catalog_labels(cells["model"].unique())
     for name in names:
-        save(FIGURES[name](cells, style, labels), out / name, style.dpi)
+        if name in FIGURES:
+            save(FIGURES[name](cells, style, labels), out / name, style.dpi)
+    if set(names) & set(FIT_FIGURES):
+        groups = fit(cells_csv, weights="equal").groups()
+        for name in FIT_FIGURES:
+            save(FIT_FIGURES[name](groups, style, labels), out / name, style.dpi)
 
 
 def _is_whole(cells: Sequence[Cell]) -> bool:

@@ -1,4 +1,4 @@
-"""Residuals of the fits against input length, output length and fitted energy."""
+"""What fits miss: fitted against observed energy, and residuals against all they depend on."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,6 +11,7 @@ from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
 from sweetspot.figures.curves import MODELS_OF_A_LEGEND, by_family
+from sweetspot.figures.fit_predicted import OFF_PERCENT, draw_predicted
 from sweetspot.figures.fit_shown import Shown, shown
 from sweetspot.figures.heat import INPUT_LABEL, OUTPUT_LABEL
 from sweetspot.figures.labels import ModelLabel
@@ -24,7 +25,12 @@ from sweetspot.figures.style import (
 )
 from sweetspot.figures.words import counted, quantity
 
-_HEIGHT_IN = 2.2
+_AGAINST = {
+    "fitted_j": "Fitted (J per output token)",
+    "input_tokens": INPUT_LABEL,
+    "output_tokens": OUTPUT_LABEL,
+}
+_HEIGHT_IN = 2.1
 _DODGE = 0.25  # half the room, in doublings, that models at one length share
 _BINS = 12
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
@@ -32,10 +38,10 @@ _CELLS_OF_A_MEDIAN = 5
 _CELLS_OF_A_BAND = 10
 
 
-def fit_residuals(
+def fit_errors(
     found: Sequence[GroupFit], style: FigureStyle, labels: Mapping[str, ModelLabel] | None = None
 ) -> Drawing:
-    """Draw each cell's residual, as a share of its energy, against I, O and the fitted energy.
+    """Draw fitted against observed energy, and residuals against fitted energy, I and O.
 
     Raises:
         InputError: cells of different origin are mixed.
@@ -43,54 +49,43 @@ def fit_residuals(
     of_fit = shown(found, style, labels)
     points = _points(of_fit)
     by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND
-    per_row = 3 if style.columns == 2 else 1
+    furthest = 1.1 * float(points["residual_percent"].abs().max()) or 1.0
+    per_row = 2 if style.columns == 2 else 1
     with journal_look(style):
-        figure = empty_figure(style.panels_width_in, _HEIGHT_IN * 3 / per_row)
-        axes = panels(figure, 3, per_row, sharey=True)
-        entries = {}
-        for ax, column, label in zip(
-            axes,
-            ("input_tokens", "output_tokens", "fitted_j"),
-            (INPUT_LABEL, OUTPUT_LABEL, "Fitted (J per output token)"),
-            strict=True,
-        ):
+        figure = empty_figure(style.panels_width_in, _HEIGHT_IN * 4 / per_row)
+        first, *axes = panels(figure, 4, per_row)
+        hidden = draw_predicted(first, of_fit, by_model=by_model)
+        stamp(first, of_fit.evidence.stamp)
+        for ax, (column, label) in zip(axes, _AGAINST.items(), strict=True):
             for place, model in enumerate(of_fit.models if by_model else ()):
-                own, look = points[points["model"] == model], of_fit.looks[model]
+                own = points[points["model"] == model]
                 shift = _DODGE * ((2 * place + 1) / len(of_fit.models) - 1)
-                lengths = column.endswith("tokens")
-                (entries[of_fit.names[model]],) = ax.plot(
-                    own[column] * (2.0**shift if lengths else 1.0),
-                    own["residual_percent"],
-                    linestyle="none",
-                    marker=look.marker,
-                    markersize=2.2,
-                    markeredgewidth=0,
-                    alpha=0.7,
-                    color=look.color,
-                )
+                where = own[column] * (2.0**shift if column.endswith("tokens") else 1.0)
+                of_fit.dots(ax, model, where, own["residual_percent"])
             _dress(ax, points, column, outer=not by_model)
+            ax.set_ylim(-furthest, furthest)
             ax.set_xlabel(label)
-            stamp(ax, of_fit.evidence.stamp)
-        axes[0].yaxis.set_major_locator(MaxNLocator(6))  # as many ticks, whatever the room
-        furthest = 1.1 * float(points["residual_percent"].abs().max()) or 1.0
-        axes[0].set_ylim(-furthest, furthest)
-        for ax in axes if style.columns == 1 else axes[:1]:
             ax.set_ylabel("Observed less fitted (%)")
+            stamp(ax, of_fit.evidence.stamp)
         if by_model:
+            entries = {of_fit.names[id_]: line for line in first.lines if (id_ := line.get_gid())}
             legend_above(figure, by_family(entries, of_fit.names), style.font_size_pt)
-        shown_as = (
-            "one dot a cell. Black: median; grey, where ten cells are: the middle 80 %."
-            if by_model
-            else f"{len(points)} cells. Black: median; grey: middle 80 % and 98 %; dots: others."
-        )
-        notes = f"{of_fit.form}, {of_fit.weights}. Residuals: share of the observed energy, {shown_as}"
+        cells = "One dot a cell" if by_model else f"{len(points)} cells, the darker the more"
+        grey = "80 %" if by_model else "80 % and 98 %, dots: others"
+        notes = [
+            f"{of_fit.form}, {of_fit.weights}: {_errors(of_fit)}. {cells}.",
+            f"Line: fitted as observed; band: {OFF_PERCENT} % off. Residuals are shares of the"
+            f" observed energy; black: median; grey, where there are ten cells: the middle {grey}.",
+            f"Not shown: {counted(hidden, 'cell')} of a fitted energy of zero or less."
+            if hidden
+            else "",
+        ]
         alt_text = (
-            "Residuals of each cell, observed less fitted energy as a share of the observed,"
-            " against input length, output length and fitted energy,"
-            f" {counted(len(of_fit.models), 'model')}, {of_fit.form}. {of_fit.evidence.sentence}"
-            f" {_found(of_fit, points)}"
+            "Fitted against observed energy per output token, and residuals against fitted energy,"
+            f" input length and output length: {counted(len(of_fit.models), 'model')},"
+            f" {of_fit.form}. {of_fit.evidence.sentence} {_found(of_fit, points)}"
         )
-        return finish(figure, [notes, of_fit.source], alt_text)
+        return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text)
 
 
 def _points(of_fit: Shown) -> pd.DataFrame:
@@ -138,17 +133,34 @@ def _dress(ax: Axes, points: pd.DataFrame, column: str, *, outer: bool) -> None:
         ax.plot(rest[column], rest["residual_percent"], ".", markersize=1.5, color="0.5")
     if shares.size().min() >= _CELLS_OF_A_BAND:
         ax.fill_between(x, low, high, color="0.85", zorder=0.05, linewidth=0)
+    ax.yaxis.set_major_locator(MaxNLocator(6))  # as many ticks, whatever the room
     ax.axhline(0.0, color=QUIET, linewidth=0.6, zorder=1)
     if shares.size().min() >= _CELLS_OF_A_MEDIAN:
         ax.plot(x, middle, color="black", linewidth=1.0, zorder=3)
     plain_look(ax)
 
 
+def _errors(of_fit: Shown) -> str:
+    """Return the mean errors over all models."""
+    fits = of_fit.fits.values()
+    of_cells = float(np.mean([fit.mape_percent for fit in fits]))
+    left_out = float(np.mean([fit.leave_one_cell_out_percent for fit in fits]))
+    held_out = f", {left_out:.2g} % on cells left out one by one" if np.isfinite(left_out) else ""
+    return f"mean error {of_cells:.2g} %{held_out}"
+
+
 def _found(of_fit: Shown, points: pd.DataFrame) -> str:
     low, high = (float(points["residual_percent"].quantile(share)) for share in (0.1, 0.9))
     worst = points.iloc[int(points["residual_percent"].abs().argmax())]
+    errors = {of_fit.names[model]: fit.mape_percent for model, fit in of_fit.fits.items()}
+    least, most = min(errors, key=errors.__getitem__), max(errors, key=errors.__getitem__)
+    by_model = (
+        f" It is least for {least} ({errors[least]:.2g} %) and most for {most}"
+        f" ({errors[most]:.2g} %)."
+    )
     return (
-        f"Eight of ten cells are within {quantity(low)} and {quantity(high)} %; the furthest is"
+        f"M{_errors(of_fit)[1:]}.{by_model if len(errors) > 1 else ''}"
+        f" Eight of ten cells are within {quantity(low)} and {quantity(high)} %; the furthest is"
         f" {of_fit.names[worst['model']]} at I = {worst['input_tokens']:.0f} and"
         f" O = {worst['output_tokens']:.0f} with {quantity(worst['residual_percent'])} %."
     )
