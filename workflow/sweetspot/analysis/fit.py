@@ -140,7 +140,7 @@ class Fit:
         return found
 
     def summary(self, *, model: str | None = None) -> str:
-        """Return everything that was found, as text for a screen of 100 columns.
+        """Return everything that was found, as text for a screen of 110 columns.
 
         Raises:
             InputError: there is no such model.

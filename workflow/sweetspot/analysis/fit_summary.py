@@ -62,12 +62,13 @@ def values(notes: Sequence[str], found: Sequence[GroupFit]) -> dict[str, Any]:
 def _heading(group: GroupFit) -> str:
     quality = group.forms.iloc[0]
     rows, left = int(quality["observations"]), int(quality["cells_left_out"])
+    left_out = f", {left} row{'s' * (left > 1)} left out"
     inputs, outputs = (group.cells[f"{end}_tokens"].nunique() for end in ("input", "output"))
     return (
         f"{group.title}\n"
         f"  {group.count} cells over {inputs} input and {outputs} output lengths"
         f"{f' from {rows} rows' if rows > group.count else ', no repeats'}"
-        f"{f', {left} rows left out' if left else ''}; {quality['weights']} weights"
+        f"{left_out if left else ''}; {quality['weights']} weights"
     )
 
 
@@ -81,7 +82,7 @@ def _forms(rows: pd.DataFrame) -> str:
             form(str(row["form"])).title,
             f"{row['df']:.0f}",
             f"{row['sigma'] * (100 if relative else 1):.3g}",
-            _number(row["r_squared"], ".5f"),
+            _number(row["r_squared"], ".5f").replace("-0.00000", "0.00000"),
             *(_number(value, ".1f") for value in (row["aic"], row["bic"])),
             _number(row["condition_number"], ".3g"),
             *(
