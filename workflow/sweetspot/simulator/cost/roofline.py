@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
@@ -16,6 +17,7 @@ from sweetspot.simulator.cost.attention import (
 )
 from sweetspot.simulator.cost.clocks import (
     FASTER,
+    FEW_CLOCKS,
     ceilings,
     clocks,
     headroom_w,
@@ -28,6 +30,8 @@ from sweetspot.simulator.cost.envelope import Line, edges
 from sweetspot.simulator.cost.fp8 import saved_share
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s, wait_s
 from sweetspot.simulator.cost.work import FloatArray, Work
+
+BoolArray = npt.NDArray[np.bool_]
 
 # `kv_byte_energy_j` is that of so many queries per KV head.
 REFERENCE_QUERIES = 4.0
@@ -119,13 +123,26 @@ def _up_to_highest(work: Work, gpu: Gpu, constants: Constants) -> Cost:
     bent = (first_j > 0) | (first_j + growth_j * (count - 1) > 0)
     if ahead:
         bent |= value_of(host) > value_of(top.time_s.first)
+    return _where(bent, found, work, at, gpu, constants, FEW_CLOCKS)
+
+
+def _where(
+    bent: BoolArray,
+    found: Cost,
+    work: Work,
+    at: Callable[[Any], AtClock],
+    gpu: Gpu,
+    constants: Constants,
+    depth: int | None,
+) -> Cost:
+    """Return costs with those of some segments looked at again, at so many clocks, None for all."""
     places = np.flatnonzero(bent)
     if not places.size:
         return found
-    if 2 * places.size > count.size:
-        return _bent(work, at, gpu, constants)
+    if 2 * places.size > bent.size:
+        return _bent(work, at, gpu, constants, depth)
     bent_work = work.only(places)
-    exact = _bent(bent_work, at_clocks(bent_work, gpu, constants), gpu, constants)
+    exact = _bent(bent_work, at_clocks(bent_work, gpu, constants), gpu, constants, depth)
     return Cost(
         *(placed(getattr(exact, f.name), places, getattr(found, f.name)) for f in fields(Cost))
     )
@@ -170,13 +187,16 @@ def _over_clocks(values: Any) -> Any:
     return mapped(lambda each: each.sum(axis=0) if each.ndim > 1 else each, values)
 
 
-def _bent(work: Work, at: Callable[[Any], AtClock], gpu: Gpu, constants: Constants) -> Cost:
+def _bent(
+    work: Work, at: Callable[[Any], AtClock], gpu: Gpu, constants: Constants, depth: int | None
+) -> Cost:
     """Return what `cost` does, where one clock is not all there is to it.
 
     What an iteration draws beyond the limit grows with j alike at every clock, and is less at a
-    lower one: so, as j grows or falls, the board goes down the clocks one after the other.
+    lower one: so, as j grows or falls, the board goes down the clocks one after the other. Few
+    segments need more than the upper ones; others would be empty ranges of j there.
     """
-    shares = clocks(gpu)
+    shares = clocks(gpu)[:depth]
     limit_w, lowest_w = (headroom_w(gpu, constants.board, shares[k]) for k in (0, -1))
     rungs = at(np.array(shares)[:, np.newaxis])
     over, count = rungs.excess_j(limit_w), work.iterations
@@ -220,12 +240,15 @@ def _bent(work: Work, at: Callable[[Any], AtClock], gpu: Gpu, constants: Constan
     free_j = top_j.sum(parts[0].begin, parts[0].end)
     duration_s = paced.duration_s + free_s + sum(limited_s)
     dynamic_j = paced.dynamic_j + free_j + limit_w * sum(limited_s)
-    return Cost(
+    found = Cost(
         duration_s,
         waiting_power_w(constants.board, shares[0]) * duration_s + dynamic_j,
         paced.full_clock_s + sum(each.full_clock_s() for each in parts),
         waited_s,
     )
+    if depth is None:
+        return found
+    return _where(edge[-1] != stop, found, work, at, gpu, constants, None)
 
 
 def host_s(work: Work, constants: Constants) -> FloatArray:

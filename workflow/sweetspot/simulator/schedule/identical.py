@@ -111,32 +111,34 @@ def schedule(
     decoding: deque[tuple[int, int]] = deque()  # (iteration at which they have ended, requests)
     iteration = decodes = context = 0
     waiting, chunk_done = requests, 0  # chunk_done: tokens already processed of the prompt in front
+    max_num_tokens, unit = limits.max_num_tokens, limits.tokens_per_block
     while waiting or decodes:
-        budget = limits.max_num_tokens - decodes
+        budget = max_num_tokens - decodes
         slots = capacity - decodes
         tokens, pairs, earlier, prompts, finished = 0, 0, 0, 0, 0
-        if waiting and slots and chunk_done:
-            chunk = _chunk(input_tokens - chunk_done, budget, limits.tokens_per_block)
-            if chunk:
-                pairs = chunk * chunk_done + chunk * (chunk + 1) // 2
-                earlier, tokens, prompts = chunk_done, chunk, 1
-                chunk_done += chunk
-                if chunk_done == input_tokens:
-                    finished, chunk_done = 1, 0
-        if not chunk_done:
-            whole = min(waiting - finished, slots - finished, (budget - tokens) // input_tokens)
-            if whole > 0:
-                tokens += whole * input_tokens
-                pairs += whole * input_tokens * (input_tokens + 1) // 2
-                prompts += whole
-                finished += whole
-            if waiting > finished and slots > finished:
-                chunk = _chunk(input_tokens, budget - tokens, limits.tokens_per_block)
+        if waiting and slots:
+            if chunk_done:
+                chunk = _chunk(input_tokens - chunk_done, budget, unit)
                 if chunk:
-                    pairs += chunk * (chunk + 1) // 2
-                    tokens += chunk
-                    prompts += 1
-                    chunk_done = chunk
+                    pairs = chunk * chunk_done + chunk * (chunk + 1) // 2
+                    earlier, tokens, prompts = chunk_done, chunk, 1
+                    chunk_done += chunk
+                    if chunk_done == input_tokens:
+                        finished, chunk_done = 1, 0
+            if not chunk_done:
+                whole = min(waiting - finished, slots - finished, (budget - tokens) // input_tokens)
+                if whole > 0:
+                    tokens += whole * input_tokens
+                    pairs += whole * input_tokens * (input_tokens + 1) // 2
+                    prompts += whole
+                    finished += whole
+                if waiting > finished and slots > finished:
+                    chunk = _chunk(input_tokens, budget - tokens, unit)
+                    if chunk:
+                        pairs += chunk * (chunk + 1) // 2
+                        tokens += chunk
+                        prompts += 1
+                        chunk_done = chunk
         steps = 1 if tokens else decoding[0][0] - iteration
         segments.append((steps, decodes, context, tokens, pairs, earlier, prompts, finished))
         context += steps * decodes
