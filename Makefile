@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor settings bench clean
+.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings bench clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -23,6 +23,7 @@ help:
 	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
+	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
 	@echo "make bench        cost of the simulator against size"
 	@echo "make lock         resolve the dependencies again (needs uv)"
@@ -111,6 +112,9 @@ accuracy: env
 sensor: env
 	$(BIN)/sweetspot sensor --page docs/sensor.md --figure docs/images/sensor
 	@rm docs/images/sensor.pdf
+
+statistics: env
+	$(BIN)/python benchmarks/fits.py docs/statistics.md
 
 settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \
