@@ -1,6 +1,6 @@
-"""The form that knows the batch, fitted to all loads of a model at once, beside Eq. 5 per load."""
+"""The form that knows the batch, fitted to all loads of a model at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,38 +9,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
-from sweetspot.analysis.cell_means import cell_means
-from sweetspot.analysis.cells import GROUP, groups, ok_cells
-from sweetspot.analysis.least_squares import obstacle
-from sweetspot.cells.intervals import interval_in_words
-from sweetspot.energy_models import Array, form
+from sweetspot.energy_models import Array
 
-LOAD = GROUP[1:]
-"""Of which no more requests are in flight than there are: a batch limit above N changes nothing, so
-such loads are one, and their cells are repeats of each other."""
+LOAD = ["requests", "batch_limit"]
+"""A load: N, and min(N, max_batch_size). No more requests are in flight than there are, so that a
+limit above N changes nothing: such cells are repeats of each other, and are left out together."""
 
 _CELL = [*LOAD, "input_tokens", "output_tokens"]
+ONE_LOAD = "has one load only"
 _ALONE = 1e-9  # a share of information this small is rounding: nothing else carries it
-_EQ5 = form("memory_flops")
-
-COEFFICIENTS = [
-    *["model", "form", "term", "unit", "value", "std_error", "hc3_std_error", "low", "high"],
-    "meaning",
-]
-QUALITY = [
-    *["model", "form", "loads", "cells", "observations", "cells_left_out", "df", "sigma"],
-    *["mape_percent", "max_leverage", "leave_one_cell_out_percent", "worst_cell"],
-    *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
-    *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
-    *["eq5_pooled_mape_percent", "max_num_tokens", "kv_cache_tokens"],
-    *["cells_of_several_waves", "cells_bound_by_kv_cache"],
-    *["simulated", "noise", "interval", "status", "reason"],
-]
-LOADS = [
-    *GROUP,
-    *["cells", "mape_percent", "left_out_percent"],
-    *["eq5_mape_percent", "eq5_leave_one_cell_out_percent", "simulated"],
-]
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -116,74 +93,25 @@ class ModelBatchFit:
         return np.asarray(self.form.design_matrix(at) @ self.fit.values)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
-class BatchFit:
-    """The fits of all models that have several loads.
-
-    Attributes:
-        fits: by model.
-        not_fitted: why others were not, by model; those of one load are not named.
-        coefficients, quality, per_load: what `write_batch_fit` writes.
-    """
-
-    fits: Mapping[str, ModelBatchFit]
-    not_fitted: Mapping[str, str]
-    coefficients: pd.DataFrame
-    quality: pd.DataFrame
-    per_load: pd.DataFrame
-
-
-def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) -> BatchFit:
-    """Fit each model that was measured or simulated under several loads (N, max_batch_size).
-
-    Args:
-        cells: as `fit_forms` takes them. How many requests are in flight at most follows from
-            `max_concurrency`; where a cell does not say, its batch limit alone bounds them.
-        max_num_tokens: T, where cells have no column of that name.
-
-    Raises:
-        InputError: a row cannot be used (`ok_cells`).
-    """
-    ok = ok_cells(cells)
-    attempted = cells["model"].astype(str).value_counts()
-    fits: dict[str, ModelBatchFit] = {}
-    reasons: dict[str, str] = {}
-    rows: dict[str, list[dict[str, Any]]] = {"coefficients": [], "quality": [], "loads": []}
-    limited = ok.assign(max_batch_size=ok[LOAD].min(axis="columns"))
-    for (model,), of_model in groups(limited, ["model"]):
-        if of_model.drop_duplicates(LOAD).shape[0] < 2:
-            continue
-        fitted = fit_model(model, of_model, max_num_tokens=max_num_tokens)
-        if isinstance(fitted, str):
-            reasons[model] = fitted
-            continue
-        fits[model] = fitted
-        per_load = _load_rows(fitted, of_model)
-        rows["coefficients"] += _coefficient_rows(fitted)
-        rows["loads"] += per_load
-        rows["quality"].append(
-            _quality_row(fitted, of_model, int(attempted[model]) - len(of_model), per_load)
-        )
-    for model, reason in reasons.items():
-        rows["quality"].append({"model": model, "status": "not fitted", "reason": reason})
-    return BatchFit(
-        fits,
-        reasons,
-        pd.DataFrame(rows["coefficients"], columns=COEFFICIENTS),
-        pd.DataFrame(rows["quality"], columns=QUALITY),
-        pd.DataFrame(rows["loads"], columns=LOADS),
-    )
-
-
 def fit_model(
     model: str, ok: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS
 ) -> ModelBatchFit | str:
     """Fit the longest form whose terms the cells of one model tell apart; else return why none.
 
+    How many requests are in flight at most follows from `max_concurrency`; where a cell does not
+    say, its batch limit alone bounds them.
+
     A form is carried where no term hangs on a single cell: leaving that out, nothing would be
     known of the term, so neither could an error of it be seen.
     """
-    cells = _cell_means(ok)
+    for column in ("simulated", "engine", "gpu"):
+        values = ok[column].unique()
+        if len(values) > 1:
+            return f"cells with {column} {' and '.join(map(str, values))} are mixed"
+    limited = ok.assign(batch_limit=ok[["requests", "max_batch_size"]].min(axis="columns"))
+    cells = _cell_means(limited)
+    if len(cells.drop_duplicates(LOAD)) < 2:
+        return ONE_LOAD
     at, kv_cache_tokens, per_iteration = _loads_of(cells, max_num_tokens)
     energies = cells["energy_per_token_j"].to_numpy(float)
     load = cells.groupby(LOAD, sort=False).ngroup().to_numpy()
@@ -260,7 +188,7 @@ def _obstacle(candidate: BatchForm, weighted: Array, cells: pd.DataFrame) -> str
         return f"the cells tell {rank} of {terms} terms apart"
     leverage = np.sum(np.linalg.qr(scaled)[0] ** 2, axis=1)
     if leverage.max() > 1 - _ALONE:
-        names = [_cell_name(cells.iloc[place]) for place in np.flatnonzero(leverage > 1 - _ALONE)]
+        names = [cell_name(cells.iloc[place]) for place in np.flatnonzero(leverage > 1 - _ALONE)]
         return f"one cell alone tells {terms} terms apart ({', '.join(names)})"
     return ""
 
@@ -297,125 +225,7 @@ def _loads_of(cells: pd.DataFrame, max_num_tokens: float) -> tuple[Loads, float,
     return at, cache, float(np.median(per_iteration))
 
 
-def _percent(errors: Array) -> float:
-    """Return the mean absolute error of those that there are, in %."""
-    known = errors[~np.isnan(errors)]
-    return float(np.mean(np.abs(known)) * 100) if known.size else float("nan")
-
-
-def _coefficient_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
-    from scipy.stats import t
-
-    fit = fitted.fit
-    std_errors = np.sqrt(np.diag(fit.covariance))
-    half = float(t.ppf(0.975, fit.df)) * std_errors
-    hc3 = np.sqrt(np.diag(fit.hc3_covariance))
-    return [
-        {
-            "model": fitted.model,
-            "form": fitted.form.id,
-            "term": term.name,
-            "unit": term.unit,
-            "value": fit.values[i],
-            "std_error": std_errors[i],
-            "hc3_std_error": hc3[i],
-            "low": fit.values[i] - half[i],
-            "high": fit.values[i] + half[i],
-            "meaning": term.meaning,
-        }
-        for i, term in enumerate(fitted.form.terms)
-    ]
-
-
-def _load_rows(fitted: ModelBatchFit, ok: pd.DataFrame) -> list[dict[str, Any]]:
-    fit, rows = fitted.fit, []
-    for load, of_load in groups(fitted.cells.reset_index(drop=True), LOAD):
-        place = of_load.index.to_numpy()
-        eq5 = _eq5(of_load)
-        rows.append(
-            {
-                "model": fitted.model,
-                **dict(zip(LOAD, load, strict=True)),
-                "cells": len(of_load),
-                "mape_percent": _percent(fit.errors[place]),
-                "left_out_percent": _percent(fit.load_out[place]),
-                "eq5_mape_percent": _percent(eq5[0]),
-                "eq5_leave_one_cell_out_percent": _percent(eq5[1]),
-                "simulated": bool(ok["simulated"].iloc[0]),
-            }
-        )
-    return rows
-
-
-def _eq5(cells: pd.DataFrame) -> tuple[Array, Array]:
-    """Return the errors of Eq. 5 and those of leaving cells out; NaN where it is not carried."""
-    inputs, outputs, energies = (
-        cells[name].to_numpy(float)
-        for name in ("input_tokens", "output_tokens", "energy_per_token_j")
-    )
-    if obstacle(_EQ5, cell_means(inputs, outputs, energies)):
-        nothing = np.full_like(energies, np.nan)
-        return nothing, nothing
-    fit = least_squares(_EQ5.design_matrix(inputs, outputs), energies, np.arange(len(energies)))
-    return fit.errors, fit.load_out
-
-
-def _quality_row(
-    fitted: ModelBatchFit,
-    ok: pd.DataFrame,
-    cells_left_out: int,
-    per_load: Sequence[dict[str, Any]],
-) -> dict[str, Any]:
-    fit, at, cells = fitted.fit, fitted.at, fitted.cells
-    worst = int(np.argmax(np.abs(fit.cell_out)))
-    held = [row for row in per_load if not np.isnan(row["left_out_percent"])]
-    eq5 = [row for row in per_load if not np.isnan(row["eq5_mape_percent"])]
-    weights = [row["cells"] for row in eq5]
-    pooled = _eq5(cells)[0]
-    limit = np.minimum(at.requests, cells["max_batch_size"].to_numpy(float))
-
-    def mean_of(name: str) -> float:
-        values = [row[name] for row in eq5]
-        return float(np.average(values, weights=weights)) if eq5 else float("nan")
-
-    return {
-        "model": fitted.model,
-        "form": fitted.form.id,
-        "loads": len(per_load),
-        "cells": len(cells),
-        "observations": len(ok),
-        "cells_left_out": cells_left_out,
-        "df": fit.df,
-        "sigma": fit.sigma,
-        "mape_percent": _percent(fit.errors),
-        "max_leverage": float(fit.leverage.max()),
-        "leave_one_cell_out_percent": _percent(fit.cell_out),
-        "worst_cell": _cell_name(cells.iloc[worst]),
-        "worst_cell_percent": float(np.abs(fit.cell_out[worst]) * 100),
-        "leave_one_load_out_percent": (
-            float(np.mean([row["left_out_percent"] for row in held])) if held else float("nan")
-        ),
-        "worst_load_percent": max((row["left_out_percent"] for row in held), default=float("nan")),
-        "loads_left_out": len(held),
-        "eq5_loads": len(eq5),
-        "eq5_coefficients": len(_EQ5.terms) * len(eq5),
-        "eq5_mape_percent": mean_of("eq5_mape_percent"),
-        "eq5_leave_one_cell_out_percent": mean_of("eq5_leave_one_cell_out_percent"),
-        "eq5_pooled_mape_percent": _percent(pooled),
-        "max_num_tokens": fitted.max_num_tokens,
-        "kv_cache_tokens": (
-            fitted.kv_cache_tokens if np.isfinite(fitted.kv_cache_tokens) else float("nan")
-        ),
-        "cells_of_several_waves": int((at.waves > 1).sum()),
-        "cells_bound_by_kv_cache": int((at.in_flight < limit).sum()),
-        "simulated": bool(ok["simulated"].iloc[0]),
-        "noise": pd.to_numeric(ok["noise"]).max() if "noise" in ok else float("nan"),
-        "interval": interval_in_words(ok),
-        "status": "ok",
-        "reason": "; ".join(f"{name}: {why}" for name, why in fitted.not_carried.items()),
-    }
-
-
-def _cell_name(cell: "pd.Series[Any]") -> str:
+def cell_name(cell: "pd.Series[Any]") -> str:
+    """Return how messages name a cell: N, min(N, max_batch_size), I and O."""
     n, limit, inputs, outputs = (int(cell[name]) for name in _CELL)
     return f"n{n}/b{limit}/i{inputs}_o{outputs}"

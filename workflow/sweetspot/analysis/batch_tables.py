@@ -1,0 +1,291 @@
+"""What the batch form's fits say, as tidy tables beside Eq. 5 fitted to each load, and in words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.batch_fits import (
+    LOAD,
+    ONE_LOAD,
+    ModelBatchFit,
+    cell_name,
+    fit_model,
+    least_squares,
+)
+from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS
+from sweetspot.analysis.batch_spots import BATCH_SPOTS, batch_spots
+from sweetspot.analysis.cells import groups, ok_cells
+from sweetspot.analysis.least_squares import obstacle
+from sweetspot.cells.intervals import interval_in_words
+from sweetspot.energy_models import Array, form
+
+_EQ5 = form("memory_flops")
+_FEW_DF = 10
+_HIGH_LEVERAGE = 0.5
+
+COEFFICIENTS = [
+    *["model", "form", "term", "unit", "value", "std_error", "hc3_std_error", "low", "high"],
+    "meaning",
+]
+QUALITY = [
+    *["model", "form", "loads", "cells", "observations", "cells_left_out", "df", "sigma"],
+    *["mape_percent", "max_leverage", "leave_one_cell_out_percent", "worst_cell"],
+    *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
+    *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
+    *["eq5_all_loads_mape_percent", "max_num_tokens", "kv_cache_tokens"],
+    *["cells_of_several_waves", "cells_bound_by_kv_cache"],
+    *["simulated", "noise", "interval", "status", "reason"],
+]
+LOADS = [
+    *["model", *LOAD, "cells", "mape_percent", "left_out_percent"],
+    *["eq5_mape_percent", "eq5_leave_one_cell_out_percent", "simulated"],
+]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class BatchFit:
+    """The fits of all models that have several loads, each to all of them at once.
+
+    Attributes:
+        fits: by model.
+        coefficients: one row per model and term, with standard errors, 95 % intervals by Student's
+            t, and the term's meaning.
+        quality: one row per model of several loads: errors of the fit and of what was left out of
+            it, Eq. 5 fitted to each load beside it (averaged over the cells), what of the form the
+            cells put to the test, status "ok" or "not fitted", and the reason, also of a shorter
+            form than `batch`.
+        per_load: the same errors, one row per load.
+        spots: one row per load and input length, `batch_spots`.
+    """
+
+    fits: Mapping[str, ModelBatchFit]
+    coefficients: pd.DataFrame
+    quality: pd.DataFrame
+    per_load: pd.DataFrame
+    spots: pd.DataFrame
+
+    def summary_lines(self) -> list[str]:
+        """Return all of it for a screen; empty where no model has several loads."""
+        lines: list[str] = []
+        for row in self.quality.itertuples():
+            terms = self.coefficients[self.coefficients["model"] == row.model]
+            lines += [f"{row.model}, all loads at once", *_summary(row, terms)]
+            lines += [f"  {note}" for note in notes_of(row, terms)]
+        return lines
+
+
+def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) -> BatchFit:
+    """Fit each model that was measured or simulated under several loads (N, max_batch_size).
+
+    Args:
+        cells: as `fit_forms` takes them; `max_concurrency` (most requests in flight) and
+            `max_num_tokens` are used where they are columns.
+        max_num_tokens: T, where they do not say.
+
+    Raises:
+        InputError: a row cannot be used (`ok_cells`).
+    """
+    attempted = cells["model"].astype(str).value_counts()
+    fits: dict[str, ModelBatchFit] = {}
+    coefficients: list[dict[str, Any]] = []
+    quality: list[dict[str, Any]] = []
+    loads: list[dict[str, Any]] = []
+    for (model,), of_model in groups(ok_cells(cells), ["model"]):
+        fitted = fit_model(model, of_model, max_num_tokens=max_num_tokens)
+        if isinstance(fitted, str):
+            if fitted != ONE_LOAD:
+                quality.append({"model": model, "status": "not fitted", "reason": fitted})
+            continue
+        fits[model] = fitted
+        simulated = bool(of_model["simulated"].iloc[0])
+        per_load = [row | {"simulated": simulated} for row in _load_rows(fitted)]
+        noise = pd.to_numeric(of_model["noise"]).max() if "noise" in of_model else np.nan
+        quality.append(
+            {
+                **_quality_row(fitted, per_load),
+                "observations": len(of_model),
+                "cells_left_out": int(attempted[model]) - len(of_model),
+                "simulated": simulated,
+                "noise": noise,
+                "interval": interval_in_words(of_model),
+            }
+        )
+        coefficients += _coefficient_rows(fitted)
+        loads += per_load
+    spots = [batch_spots(fitted) for fitted in fits.values()]
+    return BatchFit(
+        fits,
+        pd.DataFrame(coefficients, columns=COEFFICIENTS),
+        pd.DataFrame(quality, columns=QUALITY),
+        pd.DataFrame(loads, columns=LOADS),
+        pd.concat(spots) if spots else pd.DataFrame(columns=BATCH_SPOTS),
+    )
+
+
+def notes_of(quality: Any, coefficients: pd.DataFrame) -> list[str]:
+    """Return what a reader of one model's fit should know: a row of `quality`, and its terms."""
+    if quality.status != "ok":
+        return [f"Not fitted: {quality.reason}."]
+    notes = []
+    if quality.form != BATCH_FORMS[0].id:
+        notes.append(f"Fewer terms than the whole form: {quality.reason}.")
+    if not quality.cells_of_several_waves:
+        notes.append(
+            "Every cell is one wave: ⌈N/k⌉ is 1 in all of them, so that nothing here tests what"
+            " more requests than fit at once would take."
+        )
+    if not quality.cells_bound_by_kv_cache:
+        notes.append(
+            "The KV cache bounds no cell: K is not known from them, and elsewhere all requests of"
+            " a batch are taken to fit."
+        )
+    if quality.loads_left_out < quality.loads:
+        notes.append(
+            f"{quality.loads - quality.loads_left_out} of {quality.loads} loads cannot be left"
+            " out: the others do not tell the terms apart."
+        )
+    negative = coefficients.loc[coefficients["value"] < 0, "term"].tolist()
+    if negative:
+        notes.append(f"Negative, which no cost can be: {', '.join(negative)}.")
+    if quality.max_leverage > _HIGH_LEVERAGE:
+        notes.append(
+            f"One cell sets much of the fit: its leverage is {quality.max_leverage:.2f} of 1."
+        )
+    if quality.df < _FEW_DF:
+        notes.append(f"Few cells: {quality.df} more than coefficients.")
+    if quality.simulated and not quality.noise > 0:
+        notes.append(
+            "Simulated cells without noise: standard errors and intervals measure lack of fit."
+        )
+    return notes
+
+
+def _summary(row: Any, terms: pd.DataFrame) -> list[str]:
+    if row.status != "ok":
+        return []
+    lines = [
+        f"  {len(terms)} coefficients, {row.cells} cells of {row.loads} loads, T ="
+        f" {row.max_num_tokens:.0f} tokens, sigma {100 * row.sigma:.2f} %",
+        f"  mean error {row.mape_percent:.2f} %; a cell left out"
+        f" {row.leave_one_cell_out_percent:.2f} %, worst {row.worst_cell_percent:.1f} %"
+        f" ({row.worst_cell}); a load left out {row.leave_one_load_out_percent:.2f} %, worst"
+        f" {row.worst_load_percent:.1f} %",
+    ]
+    if row.eq5_loads:
+        lines.append(
+            f"  Eq. 5 fitted to each of {row.eq5_loads} loads: {row.eq5_coefficients} coefficients,"
+            f" mean error {row.eq5_mape_percent:.2f} %, a cell left out"
+            f" {row.eq5_leave_one_cell_out_percent:.2f} %; to all loads at once"
+            f" {row.eq5_all_loads_mape_percent:.1f} %"
+        )
+    lines += [
+        f"  {term.term:<3} {term.value: .4e} ± {term.std_error:.1e} {term.unit:<9}"
+        f" ({term.low: .3e} to {term.high: .3e})  {term.meaning}"
+        for term in terms.itertuples()
+    ]
+    return lines
+
+
+def _percent(errors: Array) -> float:
+    """Return the mean absolute error of those that there are, in %."""
+    known = errors[~np.isnan(errors)]
+    return float(np.mean(np.abs(known)) * 100) if known.size else float("nan")
+
+
+def _coefficient_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
+    from scipy.stats import t
+
+    fit = fitted.fit
+    std_errors = np.sqrt(np.diag(fit.covariance))
+    half = float(t.ppf(0.975, fit.df)) * std_errors
+    hc3 = np.sqrt(np.diag(fit.hc3_covariance))
+    return [
+        {
+            "model": fitted.model,
+            "form": fitted.form.id,
+            "term": term.name,
+            "unit": term.unit,
+            "value": fit.values[i],
+            "std_error": std_errors[i],
+            "hc3_std_error": hc3[i],
+            "low": fit.values[i] - half[i],
+            "high": fit.values[i] + half[i],
+            "meaning": term.meaning,
+        }
+        for i, term in enumerate(fitted.form.terms)
+    ]
+
+
+def _load_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
+    fit, rows = fitted.fit, []
+    for load, of_load in groups(fitted.cells, LOAD):
+        place = of_load.index.to_numpy()
+        eq5 = _eq5(of_load)
+        rows.append(
+            {
+                "model": fitted.model,
+                **dict(zip(LOAD, load, strict=True)),
+                "cells": len(of_load),
+                "mape_percent": _percent(fit.errors[place]),
+                "left_out_percent": _percent(fit.load_out[place]),
+                "eq5_mape_percent": _percent(eq5[0]),
+                "eq5_leave_one_cell_out_percent": _percent(eq5[1]),
+            }
+        )
+    return rows
+
+
+def _eq5(cells: pd.DataFrame) -> tuple[Array, Array]:
+    """Return the errors of Eq. 5 and those of leaving cells out; NaN where it is not carried."""
+    inputs, outputs, energies = (
+        cells[name].to_numpy(float)
+        for name in ("input_tokens", "output_tokens", "energy_per_token_j")
+    )
+    if obstacle(_EQ5, inputs, outputs):
+        nothing = np.full_like(energies, np.nan)
+        return nothing, nothing
+    fit = least_squares(_EQ5.design_matrix(inputs, outputs), energies, np.arange(len(energies)))
+    return fit.errors, fit.cell_out
+
+
+def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    fit, at, cells = fitted.fit, fitted.at, fitted.cells
+    worst = int(np.argmax(np.abs(fit.cell_out)))
+    held = [row["left_out_percent"] for row in per_load if not np.isnan(row["left_out_percent"])]
+    eq5 = [row for row in per_load if not np.isnan(row["eq5_mape_percent"])]
+    nan = float("nan")
+
+    def over_cells(name: str) -> float:
+        weights = [row["cells"] for row in eq5]
+        return float(np.average([row[name] for row in eq5], weights=weights)) if eq5 else nan
+
+    return {
+        "model": fitted.model,
+        "form": fitted.form.id,
+        "loads": len(per_load),
+        "cells": len(cells),
+        "df": fit.df,
+        "sigma": fit.sigma,
+        "mape_percent": _percent(fit.errors),
+        "max_leverage": float(fit.leverage.max()),
+        "leave_one_cell_out_percent": _percent(fit.cell_out),
+        "worst_cell": cell_name(cells.iloc[worst]),
+        "worst_cell_percent": float(np.abs(fit.cell_out[worst]) * 100),
+        "leave_one_load_out_percent": float(np.mean(held)) if held else nan,
+        "worst_load_percent": max(held, default=nan),
+        "loads_left_out": len(held),
+        "eq5_loads": len(eq5),
+        "eq5_coefficients": len(_EQ5.terms) * len(eq5),
+        "eq5_mape_percent": over_cells("eq5_mape_percent"),
+        "eq5_leave_one_cell_out_percent": over_cells("eq5_leave_one_cell_out_percent"),
+        "eq5_all_loads_mape_percent": _percent(_eq5(cells)[0]),
+        "max_num_tokens": fitted.max_num_tokens,
+        "kv_cache_tokens": fitted.kv_cache_tokens if np.isfinite(fitted.kv_cache_tokens) else nan,
+        "cells_of_several_waves": int((at.waves > 1).sum()),
+        "cells_bound_by_kv_cache": int((at.in_flight < cells["batch_limit"]).sum()),
+        "status": "ok",
+        "reason": "; ".join(f"{name}: {why}" for name, why in fitted.not_carried.items()),
+    }
