@@ -2,27 +2,33 @@
 
 Needs:   results/<run>/cells.csv
 Makes:   results/<run>/fits/{coefficients,quality,sweet_spots,extremes}.csv
+         results/<run>/fits/batch_{coefficients,quality,loads,spots}.csv
          results/<run>/comparison.csv
-Config:  analysis
+Config:  analysis, limits
 """
 
 FITS = [f"{RUN}/fits/{name}.csv" for name in ("coefficients", "quality", "sweet_spots", "extremes")]
+BATCH_FITS = [
+    f"{RUN}/fits/batch_{name}.csv" for name in ("coefficients", "quality", "loads", "spots")
+]
 
 
 rule analyse:
-    """Fit the six forms to every model's grid."""
+    """Fit the six forms to every model's grid, and the batch form to all loads of a model."""
     input:
         rules.cells.output,
     output:
         FITS,
+        BATCH_FITS,
     log:
         f"{RUN}/logs/analyse.log",
     params:
-        protocol=3,  # raised when the analysis code changes what it gives
+        protocol=4,  # raised when the analysis code changes what it gives
         weights=EXPERIMENT.analysis.weights,
+        max_num_tokens=EXPERIMENT.limits.max_num_tokens,
     shell:
         "{SWEETSPOT} analyse {input:q} --out {RUN}/fits"
-        " --weights {params.weights} 2>&1 | tee {log:q}"
+        " --weights {params.weights} --max-num-tokens {params.max_num_tokens} 2>&1 | tee {log:q}"
 
 
 rule compare_paper:

@@ -19,7 +19,7 @@ try:
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
-    from sweetspot.outputs import can_fit, figures_of, tables_of
+    from sweetspot.outputs import TABLES_OF_BATCH, can_fit, figures_of, tables_of
     from sweetspot.plan.plan import plan
     from sweetspot.measure.record import is_failed, record_path
     from sweetspot.reading import as_mapping, read_yaml

@@ -4,7 +4,7 @@ Needs:   results/<run>/cells.csv, fits/, comparison.csv
 Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
          results/<run>/figures/{figure}.{png,pdf,alt.txt}
          results/<run>/manifest.json
-Config:  models, figures, analysis
+Config:  models, figures, analysis, limits
 """
 
 
@@ -12,7 +12,9 @@ def table_input(wildcards):
     """Return the files that a table is made of: none for those of forms and of models."""
     if wildcards.table in ("table1_forms", "table2_models"):
         return []
-    return rules.compare_paper.output if wildcards.table == "comparison" else FITS
+    if wildcards.table == "comparison":
+        return rules.compare_paper.output
+    return BATCH_FITS if wildcards.table in TABLES_OF_BATCH else FITS
 
 
 def described_models(wildcards):
@@ -23,7 +25,9 @@ def described_models(wildcards):
 
 
 def fit_options(figure):
-    """Return what decides the fits of a figure: nothing for the figures of cells alone."""
+    """Return what decides the fits that a figure shows: nothing for the figures of cells alone."""
+    if figure in ("figure1_requests", "figure4_batch"):
+        return f"--max-num-tokens {EXPERIMENT.limits.max_num_tokens}"
     return f"--weights {EXPERIMENT.analysis.weights}" if figure.startswith("fit_") else ""
 
 
@@ -69,12 +73,12 @@ rule figure:
     log:
         f"{RUN}/logs/figures/{{figure}}.log",
     params:
-        protocol=4,
+        protocol=5,
         stem=f"{RUN}/figures/{{figure}}",
         style=EXPERIMENT.figures.model_dump_json(),
-        weights=lambda wildcards: fit_options(wildcards.figure),
+        fits=lambda wildcards: fit_options(wildcards.figure),
     shell:
-        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q} {params.weights}"
+        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q} {params.fits}"
         " --out {params.stem:q} 2>&1 | tee {log:q}"
 
 
@@ -82,7 +86,7 @@ rule manifest:
     """List all files of the run with their hashes, its experiment, code and machine."""
     input:
         rules.cells.output,
-        FITS if can_fit(CELLS) else [],
+        FITS + BATCH_FITS if can_fit(CELLS) else [],
         rules.compare_paper.output if can_fit(CELLS) else [],
         expand(
             f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")

@@ -13,6 +13,7 @@ TABLES_OF_FITS = (
 )
 TABLES_OF_OWN_FITS = TABLES_OF_FITS[:3]
 """Those that measurements give which are not the paper's."""
+TABLES_OF_BATCH = ("batch_coefficients", "batch_loads")
 TABLE_OF_FORMS = "table1_forms"
 TABLE_OF_MODELS = "table2_models"
 
@@ -28,9 +29,18 @@ def can_fit(cells: Iterable[Cell]) -> bool:
     return any(map(_carries_fits, _loads(cells)))
 
 
+def can_fit_batch(cells: Iterable[Cell]) -> bool:
+    """Return whether a model has several loads, and over them lengths for the batch form."""
+    return any(map(_carries_batch, _groups(cells, lambda c: c.model)))
+
+
 def tables_of(cells: Iterable[Cell]) -> list[str]:
     """Return the names of the tables, as their files are called."""
-    return [TABLE_OF_FORMS, TABLE_OF_MODELS, *(TABLES_OF_FITS if can_fit(cells) else ())]
+    cells = list(cells)
+    names = [TABLE_OF_FORMS, TABLE_OF_MODELS]
+    if can_fit(cells):
+        names += [*TABLES_OF_FITS, *(TABLES_OF_BATCH if can_fit_batch(cells) else ())]
+    return names
 
 
 def figures_of(cells: Iterable[Cell]) -> list[str]:
@@ -70,6 +80,16 @@ def _carries_fits(cells: list[Cell]) -> bool:
     lengths = {(c.input_tokens, c.output_tokens) for c in cells}
     inputs, outputs = (len(set(axis)) for axis in zip(*lengths, strict=True))
     return len(lengths) >= FIT_CELLS and min(inputs, outputs) >= FIT_LENGTHS
+
+
+def _carries_batch(cells: list[Cell]) -> bool:
+    """Return whether cells of a model differ in their load: in N, or in requests in flight."""
+    points = {
+        ((c.requests, min(c.requests, c.max_batch_size)), c.input_tokens, c.output_tokens)
+        for c in cells
+    }
+    loads, inputs, outputs = (len(set(axis)) for axis in zip(*points, strict=True))
+    return len(points) >= FIT_CELLS and loads > 1 and min(inputs, outputs) > 1
 
 
 def _groups(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:

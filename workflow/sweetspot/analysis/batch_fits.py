@@ -9,6 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
 
 LOAD = ["requests", "batch_limit"]
@@ -16,6 +18,7 @@ LOAD = ["requests", "batch_limit"]
 limit above N changes nothing: such cells are repeats of each other, and are left out together."""
 
 _CELL = [*LOAD, "input_tokens", "output_tokens"]
+_CACHE_SHARE, _BUFFER_BYTES = 0.9, 2e9
 ONE_LOAD = "has one load only"
 _ALONE = 1e-9  # a share of information this small is rounding: nothing else carries it
 
@@ -41,6 +44,21 @@ class LeastSquares:
     sigma: float
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What bounds an iteration and a batch, beside `max_batch_size`.
+
+    Attributes:
+        max_num_tokens: T.
+        kv_cache_tokens: K; infinite where nothing is known of it.
+        known_from: K's source: "cells" that it bounded, the board's "memory", or "unknown".
+    """
+
+    max_num_tokens: float
+    kv_cache_tokens: float
+    known_from: str
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class ModelBatchFit:
     """One model's fit.
@@ -49,7 +67,7 @@ class ModelBatchFit:
         cells: means over repeats, one row per load and lengths.
         at: their loads.
         not_carried: longer forms, each with why the cells cannot carry it.
-        kv_cache_tokens: K as the cells tell it; infinite where it bounded none of them.
+        limits: what other loads are taken to be under.
     """
 
     model: str
@@ -58,14 +76,7 @@ class ModelBatchFit:
     at: Loads
     fit: LeastSquares
     not_carried: Mapping[str, str]
-    kv_cache_tokens: float
-    max_num_tokens: float
-
-    @property
-    def coefficients(self) -> dict[str, float]:
-        """Values by name."""
-        names = (term.name for term in self.form.terms)
-        return dict(zip(names, self.fit.values.tolist(), strict=True))
+    limits: Limits
 
     def loads(
         self,
@@ -77,8 +88,8 @@ class ModelBatchFit:
         """Return loads under the limits that the cells had."""
         return loads(
             *(requests, max_batch_size, input_tokens, output_tokens),
-            kv_cache_tokens=self.kv_cache_tokens,
-            max_num_tokens=self.max_num_tokens,
+            kv_cache_tokens=self.limits.kv_cache_tokens,
+            max_num_tokens=self.limits.max_num_tokens,
         )
 
     def energy_per_token_j(
@@ -98,8 +109,8 @@ def fit_model(
 ) -> ModelBatchFit | str:
     """Fit the longest form whose terms the cells of one model tell apart; else return why none.
 
-    How many requests are in flight at most follows from `max_concurrency`; where a cell does not
-    say, its batch limit alone bounds them.
+    How many requests are in flight at most is the cells' `max_concurrency`, where they have one;
+    else it follows from the batch limit and `kv_cache_of`.
 
     A form is carried where no term hangs on a single cell: leaving that out, nothing would be
     known of the term, so neither could an error of it be seen.
@@ -112,7 +123,8 @@ def fit_model(
     cells = _cell_means(limited)
     if len(cells.drop_duplicates(LOAD)) < 2:
         return ONE_LOAD
-    at, kv_cache_tokens, per_iteration = _loads_of(cells, max_num_tokens)
+    memory = kv_cache_of(model, str(ok["gpu"].iloc[0]))
+    at, limits = _loads_of(cells, max_num_tokens, memory)
     energies = cells["energy_per_token_j"].to_numpy(float)
     load = cells.groupby(LOAD, sort=False).ngroup().to_numpy()
     not_carried: dict[str, str] = {}
@@ -129,8 +141,7 @@ def fit_model(
             at=at,
             fit=least_squares(design, energies, load),
             not_carried=not_carried,
-            kv_cache_tokens=kv_cache_tokens,
-            max_num_tokens=per_iteration,
+            limits=limits,
         )
     return not_carried[BATCH_FORMS[-1].id]
 
@@ -205,24 +216,40 @@ def _cell_means(ok: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _loads_of(cells: pd.DataFrame, max_num_tokens: float) -> tuple[Loads, float, float]:
-    """Return the cells' loads, K and T.
+def _loads_of(cells: pd.DataFrame, max_num_tokens: float, memory: float) -> tuple[Loads, Limits]:
+    """Return the cells' loads, and the limits that they are under.
 
-    K is known where a cell says that fewer requests than its batch limit fit at once, to the
-    rounding of that number: the largest I + O times it.
+    K follows from cells that say that fewer requests than their load has fit at once, to the
+    rounding of that number: the largest I + O times it. Where none says so it is `memory`.
     """
     requests, limit, inputs, outputs = (cells[name].to_numpy(float) for name in _CELL)
     per_iteration = np.full_like(requests, max_num_tokens)
     if "max_num_tokens" in cells:
         per_iteration = cells["max_num_tokens"].fillna(max_num_tokens).to_numpy(float)
-    fit_at_once = limit
+    held = np.maximum(1, np.floor(memory / (inputs + outputs)))
     if "max_concurrency" in cells:
-        fit_at_once = cells["max_concurrency"].fillna(np.inf).to_numpy(float)
-    bound = fit_at_once < limit
-    cache = float((fit_at_once * (inputs + outputs))[bound].max()) if bound.any() else np.inf
-    in_flight = np.minimum.reduce([requests, limit, fit_at_once])
-    at = Loads(requests, in_flight, inputs, outputs, per_iteration)
-    return at, cache, float(np.median(per_iteration))
+        said = cells["max_concurrency"].to_numpy(float)
+        held = np.where(np.isnan(said), held, said)
+        bound = said < limit
+        if bound.any():
+            cache = float((said * (inputs + outputs))[bound].max())
+            limits = Limits(float(np.median(per_iteration)), cache, "cells")
+            return Loads(requests, np.minimum(limit, held), inputs, outputs, per_iteration), limits
+    source = "memory" if np.isfinite(memory) else "unknown"
+    limits = Limits(float(np.median(per_iteration)), memory, source)
+    return Loads(requests, np.minimum(limit, held), inputs, outputs, per_iteration), limits
+
+
+def kv_cache_of(model: str, gpu: str) -> float:
+    """Return K of a model on a GPU of the catalog, in tokens, to some 5 %; infinite for others.
+
+    Engines keep 0.9 of what weights, their own buffers and activations (some 2 GB) leave of it.
+    """
+    if model not in model_ids() or gpu not in gpu_ids():
+        return float("inf")
+    architecture = load_model(model)
+    free_bytes = catalog_gpu(gpu).memory_bytes - architecture.weight_bytes - _BUFFER_BYTES
+    return max(1.0, _CACHE_SHARE * free_bytes / architecture.kv_bytes_per_token)
 
 
 def cell_name(cell: "pd.Series[Any]") -> str:

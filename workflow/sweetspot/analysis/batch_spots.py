@@ -13,14 +13,21 @@ from sweetspot.analysis.batch_fits import LOAD, ModelBatchFit
 from sweetspot.analysis.cells import groups
 from sweetspot.energy_models import Array
 
-DRAWS, SEED = 1000, 1
-_LENGTHS = 2000  # looked at: every one up to some hundreds, then in steps of half a percent
+DRAWS, SEED = 500, 1
+_LENGTHS = 1500  # looked at: every one up to a hundred, then in steps of half a percent
 _BEYOND = 4  # how far the search goes, in longest measured output lengths
 
 BATCH_SPOTS = [
     *["model", *LOAD, "input_tokens", "observed_output_tokens", "observed_tokens_per_j"],
     *["estimated_output_tokens", "estimated_low", "estimated_high", "estimated_tokens_per_j"],
-    *["range2_low", "range2_high", "lost_at_observed_percent", "estimate_inside_range", "waves"],
+    *[
+        "range2_low",
+        "range2_high",
+        "lost_at_observed_percent",
+        "estimate_inside_range",
+        "waves",
+        "output_lengths",
+    ],
 ]
 
 
@@ -53,7 +60,7 @@ def batch_spot(
 ) -> BatchSpot:
     """Return the sweet spot at any load, measured or not, up to 4 times the longest output.
 
-    The interval is of 1000 draws from the multivariate t distribution of the coefficients (its seed
+    The interval is of 500 draws from the multivariate t distribution of the coefficients (its seed
     is fixed), each of which has its own sweet spot.
     """
     longest = _BEYOND * fitted.cells["output_tokens"].max()
@@ -101,6 +108,7 @@ def batch_spots(fitted: ModelBatchFit) -> pd.DataFrame:
                 "lost_at_observed_percent": (at_observed / spot.energy_per_token_j - 1) * 100,
                 "estimate_inside_range": bool(outputs.min() <= spot.output_tokens <= outputs.max()),
                 "waves": spot.waves,
+                "output_lengths": len(cells),
             }
         )
     return pd.DataFrame(rows, columns=BATCH_SPOTS)

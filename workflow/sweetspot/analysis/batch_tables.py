@@ -1,11 +1,12 @@
 """What the batch form's fits say, as tidy tables beside Eq. 5 fitted to each load, and in words."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from sweetspot.analysis.batch_fits import (
     LOAD,
@@ -16,11 +17,12 @@ from sweetspot.analysis.batch_fits import (
     least_squares,
 )
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS
-from sweetspot.analysis.batch_spots import BATCH_SPOTS, batch_spots
+from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
 from sweetspot.analysis.cells import groups, ok_cells
 from sweetspot.analysis.least_squares import obstacle
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.energy_models import Array, form
+from sweetspot.errors import InputError, unknown_name
 
 _EQ5 = form("memory_flops")
 _FEW_DF = 10
@@ -35,7 +37,7 @@ QUALITY = [
     *["mape_percent", "max_leverage", "leave_one_cell_out_percent", "worst_cell"],
     *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
     *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
-    *["eq5_all_loads_mape_percent", "max_num_tokens", "kv_cache_tokens"],
+    *["eq5_all_loads_mape_percent", "max_num_tokens", "kv_cache_tokens", "kv_cache_from"],
     *["cells_of_several_waves", "cells_bound_by_kv_cache"],
     *["simulated", "noise", "interval", "status", "reason"],
 ]
@@ -50,7 +52,7 @@ class BatchFit:
     """The fits of all models that have several loads, each to all of them at once.
 
     Attributes:
-        fits: by model.
+        fits: by model; none where the tables were read back.
         coefficients: one row per model and term, with standard errors, 95 % intervals by Student's
             t, and the term's meaning.
         quality: one row per model of several loads: errors of the fit and of what was left out of
@@ -66,6 +68,46 @@ class BatchFit:
     quality: pd.DataFrame
     per_load: pd.DataFrame
     spots: pd.DataFrame
+
+    def sweet_spot(
+        self, model: str, input_tokens: float, *, requests: float, max_batch_size: float
+    ) -> BatchSpot:
+        """Return a model's sweet spot at any load and input length (`batch_spot`).
+
+        Raises:
+            InputError: the form was not fitted to the model, or a number is not positive.
+        """
+        fitted = self._fit_of(model)
+        _require_positive(
+            input_tokens=input_tokens, requests=requests, max_batch_size=max_batch_size
+        )
+        return batch_spot(fitted, input_tokens, requests=requests, max_batch_size=max_batch_size)
+
+    def energy_per_token_j(
+        self,
+        model: str,
+        requests: ArrayLike,
+        max_batch_size: ArrayLike,
+        input_tokens: ArrayLike,
+        output_tokens: ArrayLike,
+    ) -> Array:
+        """Return a model's e at each of n loads, measured or not, in J per output token.
+
+        Raises:
+            InputError: the form was not fitted to the model.
+        """
+        fitted = self._fit_of(model)
+        return fitted.energy_per_token_j(requests, max_batch_size, input_tokens, output_tokens)
+
+    @property
+    def energies(self) -> dict[str, Callable[[int, int, Array, Array], Array]]:
+        """By model e at N, max_batch_size, I and O, for figures."""
+        return {model: fitted.energy_per_token_j for model, fitted in self.fits.items()}
+
+    def _fit_of(self, model: str) -> ModelBatchFit:
+        if model not in self.fits:
+            raise unknown_name("model with a fit of the batch form", model, self.fits)
+        return self.fits[model]
 
     def summary_lines(self) -> list[str]:
         """Return all of it for a screen; empty where no model has several loads."""
@@ -125,6 +167,12 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
     )
 
 
+def _require_positive(**numbers: float) -> None:
+    for name, value in numbers.items():
+        if not 0 < value < float("inf"):
+            raise InputError(f"{name} must be a positive number, not {value!r}")
+
+
 def notes_of(quality: Any, coefficients: pd.DataFrame) -> list[str]:
     """Return what a reader of one model's fit should know: a row of `quality`, and its terms."""
     if quality.status != "ok":
@@ -139,8 +187,12 @@ def notes_of(quality: Any, coefficients: pd.DataFrame) -> list[str]:
         )
     if not quality.cells_bound_by_kv_cache:
         notes.append(
-            "The KV cache bounds no cell: K is not known from them, and elsewhere all requests of"
-            " a batch are taken to fit."
+            "The KV cache bounds no cell, so that nothing here tests K; other loads are taken to "
+            + (
+                f"have {quality.kv_cache_tokens:.3g} tokens of it, as the board's memory leaves."
+                if quality.kv_cache_from == "memory"
+                else "fit into it."
+            )
         )
     if quality.loads_left_out < quality.loads:
         notes.append(
@@ -282,8 +334,9 @@ def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> d
         "eq5_mape_percent": over_cells("eq5_mape_percent"),
         "eq5_leave_one_cell_out_percent": over_cells("eq5_leave_one_cell_out_percent"),
         "eq5_all_loads_mape_percent": _percent(_eq5(cells)[0]),
-        "max_num_tokens": fitted.max_num_tokens,
-        "kv_cache_tokens": fitted.kv_cache_tokens if np.isfinite(fitted.kv_cache_tokens) else nan,
+        "max_num_tokens": fitted.limits.max_num_tokens,
+        "kv_cache_tokens": fitted.limits.kv_cache_tokens,
+        "kv_cache_from": fitted.limits.known_from,
         "cells_of_several_waves": int((at.waves > 1).sum()),
         "cells_bound_by_kv_cache": int((at.in_flight < cells["batch_limit"]).sum()),
         "status": "ok",

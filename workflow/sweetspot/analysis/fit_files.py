@@ -15,7 +15,7 @@ from sweetspot.files import write_text_atomic
 # Columns of texts, of all tables that the analysis writes
 _TEXTS = (
     *("model", "form", "weights", "term", "stars", "hc3_stars", "worst_cell"),
-    *("interval", "status", "reason"),
+    *("interval", "status", "reason", "meaning", "kv_cache_from"),
     *("where", "quantity", "condition", "unit", "evidence", "engine", "gpu", "calibration"),
 )
 

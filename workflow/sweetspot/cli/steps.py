@@ -50,6 +50,7 @@ def add_commands(commands: Commands) -> None:
     analyse.add_argument(
         "--weights", choices=("equal", "relative"), default="equal", help="as `analysis.weights`"
     )
+    _add_max_num_tokens(analyse)
     analyse.set_defaults(run=_analyse)
 
     compare = commands.add_parser(
@@ -84,6 +85,7 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("name", help="such as figure2_output_length")
     figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
     add_columns(figure)
+    _add_max_num_tokens(figure)
     figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
     figure.add_argument(
         "--weights", choices=("relative", "equal"), default="relative", help="of figures of a fit"
@@ -107,6 +109,15 @@ def add_commands(commands: Commands) -> None:
         dataset.add_argument(f"--{name}", type=int, help=f"default: the paper's, as `{key}`")
     dataset.add_argument("--out", type=Path, required=True, help="JSON lines")
     dataset.set_defaults(run=_dataset)
+
+
+def _add_max_num_tokens(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--max-num-tokens",
+        type=int,
+        default=8192,
+        help="tokens of an iteration at most, for the batch form; default: %(default)s",
+    )
 
 
 def _measure(arguments: argparse.Namespace) -> None:
@@ -135,10 +146,15 @@ def _cells(arguments: argparse.Namespace) -> None:
 
 
 def _analyse(arguments: argparse.Namespace) -> None:
-    """Fit Baselines 1-4, the FLOPs form (Eq. 4) and the Memory and FLOPs form (Eq. 5)."""
+    """Fit Baselines 1-4, Eqs. 4 and 5 to every load, and the batch form to all loads at once."""
+    from sweetspot.analysis.batch_files import write_batch_fits
     from sweetspot.analysis.fit_files import fit_file
+    from sweetspot.cells.read import read_cells
 
     fit_file(arguments.cells, arguments.out, weights=arguments.weights)
+    write_batch_fits(
+        read_cells(arguments.cells), arguments.out, max_num_tokens=arguments.max_num_tokens
+    )
 
 
 def _compare_paper(arguments: argparse.Namespace) -> None:
@@ -185,11 +201,12 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
 
 
 def _figure(arguments: argparse.Namespace) -> None:
+    from sweetspot.analysis.batch_tables import batch_fit
     from sweetspot.analysis.fit import fit_observations
     from sweetspot.cells.observations import read_observations
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
-    from sweetspot.figures import FIGURES, FIT_FIGURES
+    from sweetspot.figures import FIGURES, FIT_FIGURES, SHOW_BATCH
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
 
@@ -200,7 +217,10 @@ def _figure(arguments: argparse.Namespace) -> None:
     observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
     _say(observations.notes)
     labels = catalog_labels(observations.cells["model"].unique())
-    if name in FIGURES:
+    if name in SHOW_BATCH:
+        batch = batch_fit(observations.cells, max_num_tokens=arguments.max_num_tokens)
+        figure = SHOW_BATCH[name](observations.cells, style, labels, batch.energies)
+    elif name in FIGURES:
         figure = FIGURES[name](observations.cells, style, labels)
     else:
         groups = fit_observations(observations, weights=arguments.weights).groups()

@@ -36,3 +36,6 @@ FIT_FIGURES: Mapping[str, Callable[[Sequence[GroupFit], FigureStyle, Labels | No
     "fit_errors": fit_errors,
     "fit_coefficients": fit_coefficients,
 }
+
+SHOW_BATCH = {"figure1_requests": figure1, "figure4_batch": figure4}
+"""Those of `FIGURES` that can show a fit of the batch form, as their fourth argument."""

@@ -1,9 +1,9 @@
 """The form that knows the batch, drawn through cells: one set of coefficients for all loads.
 
-What is drawn comes as a function, as figures know nothing of fits.
+What is drawn comes as functions, as figures know nothing of fits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -13,9 +13,8 @@ from matplotlib.axes import Axes
 from sweetspot.energy_models import Array
 from sweetspot.figures.style import LineLook
 
-BatchEnergy = Callable[[str, int, int, Array, Array], Array | None]
-"""e at lengths I and O, (n,) each, of a model, N and max_batch_size: (n,) in J per output token.
-None where the form was not fitted to the model."""
+BatchEnergies = Mapping[str, Callable[[int, int, Array, Array], Array]]
+"""By model e at N, max_batch_size, and lengths I and O, (n,) each: (n,) in J per output token."""
 
 CURVES_NOTE = "Lines: the batch form, one set of coefficients for all loads of a model."
 RIDGE_NOTE = (
@@ -24,27 +23,27 @@ RIDGE_NOTE = (
 _PER_DOUBLING = 32
 
 
-def draw_form(ax: Axes, energy: BatchEnergy, cells: pd.DataFrame, look: LineLook) -> bool:
+def draw_form(ax: Axes, form: BatchEnergies, cells: pd.DataFrame, look: LineLook) -> bool:
     """Draw the form's tokens/J over output length for one load and input length of cells.
 
     Returns:
         Whether the form was fitted to the cells' model.
     """
     outputs = _between(cells["output_tokens"])
-    energies = _energies(energy, cells, float(cells["input_tokens"].iloc[0]), outputs)
+    energies = _energies(form, cells, float(cells["input_tokens"].iloc[0]), outputs)
     if energies is None:
         return False
     ax.plot(outputs, 1 / energies, color=look.color, linestyle="-", linewidth=look.width_pt)
     return True
 
 
-def draw_ridge(ax: Axes, energy: BatchEnergy, cells: pd.DataFrame) -> bool:
+def draw_ridge(ax: Axes, form: BatchEnergies, cells: pd.DataFrame) -> bool:
     """Draw where the form has its sweet spots over a heat map of one load; as `draw_form`."""
     inputs, outputs = sorted(cells["input_tokens"].unique()), _between(cells["output_tokens"])
     lengths = sorted(cells["output_tokens"].unique())
     places: list[float] = []
     for each in inputs:
-        energies = _energies(energy, cells, float(each), outputs)
+        energies = _energies(form, cells, float(each), outputs)
         if energies is None:
             return False
         place = np.interp(np.log(outputs[np.argmin(energies)]), np.log(lengths), _middles(lengths))
@@ -59,11 +58,13 @@ def draw_ridge(ax: Axes, energy: BatchEnergy, cells: pd.DataFrame) -> bool:
 
 
 def _energies(
-    energy: BatchEnergy, cells: pd.DataFrame, input_tokens: float, outputs: Array
+    form: BatchEnergies, cells: pd.DataFrame, input_tokens: float, outputs: Array
 ) -> Array | None:
     model, requests, limit = cells[["model", "requests", "max_batch_size"]].iloc[0]
+    if model not in form:
+        return None
     inputs = np.full_like(outputs, input_tokens)
-    return energy(str(model), int(requests), int(limit), inputs, outputs)
+    return form[str(model)](int(requests), int(limit), inputs, outputs)
 
 
 def _between(lengths: "pd.Series[int]") -> Array:

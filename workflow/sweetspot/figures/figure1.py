@@ -9,7 +9,7 @@ from matplotlib.colors import LogNorm
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.batch_form import RIDGE_NOTE, BatchEnergy, draw_ridge
+from sweetspot.figures.batch_form import RIDGE_NOTE, BatchEnergies, draw_ridge
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.curves import EFFICIENCY_LABEL
 from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
@@ -46,7 +46,7 @@ def figure1(
     cells: pd.DataFrame,
     style: FigureStyle,
     labels: Mapping[str, ModelLabel] | None = None,
-    batch: BatchEnergy | None = None,
+    batch: BatchEnergies | None = None,
 ) -> Drawing:
     """Draw tokens/J over the grid for each request count N, all on one logarithmic colour scale.
 

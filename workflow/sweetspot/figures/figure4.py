@@ -8,7 +8,7 @@ import pandas as pd
 
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures.batch_form import CURVES_NOTE, BatchEnergy, draw_form
+from sweetspot.figures.batch_form import CURVES_NOTE, BatchEnergies, draw_form
 from sweetspot.figures.canvas import (
     Drawing,
     empty_figure,
@@ -34,7 +34,7 @@ def figure4(
     cells: pd.DataFrame,
     style: FigureStyle,
     labels: Mapping[str, ModelLabel] | None = None,
-    batch: BatchEnergy | None = None,
+    batch: BatchEnergies | None = None,
 ) -> Drawing:
     """Draw tokens/J against output length, a line per max_batch_size and a panel per N.
 

@@ -8,13 +8,20 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweetspot.analysis.batch_files import read_batch_fits
 from sweetspot.analysis.comparison import COLUMNS
 from sweetspot.analysis.fit_files import read_fits, read_written
 from sweetspot.analysis.fits import Fits
 from sweetspot.analysis.sweet_spots import EXTREMES, SWEET_SPOTS
 from sweetspot.catalog import load_model
 from sweetspot.errors import InputError, unknown_name
-from sweetspot.outputs import TABLE_OF_FORMS, TABLE_OF_MODELS, TABLES_OF_FITS
+from sweetspot.outputs import (
+    TABLE_OF_FORMS,
+    TABLE_OF_MODELS,
+    TABLES_OF_BATCH,
+    TABLES_OF_FITS,
+)
+from sweetspot.tables.batch_table import batch_coefficients, batch_loads
 from sweetspot.tables.comparison_table import comparison_table
 from sweetspot.tables.fit_tables import table3, table4, table5
 from sweetspot.tables.form_table import table1
@@ -60,14 +67,18 @@ def make_table(
         if not models:
             raise InputError(f"table {name} needs --models, such as llama-3.1-8b or a config.json")
         return table2(table_models([load_model(model) for model in models]))
-    if name not in TABLES_OF_FITS:
-        raise unknown_name("table", name, (TABLE_OF_FORMS, TABLE_OF_MODELS, *TABLES_OF_FITS))
+    of_fits = (*TABLES_OF_FITS, *TABLES_OF_BATCH)
+    if name not in of_fits:
+        raise unknown_name("table", name, (TABLE_OF_FORMS, TABLE_OF_MODELS, *of_fits))
     if name == "comparison":
         if comparison is None:
             raise InputError("table comparison needs --comparison comparison.csv")
         return comparison_table(_read(comparison, COLUMNS))
     if fits is None:
         raise InputError(f"table {name} needs --fits, the folder that `sweetspot analyse` wrote")
+    if name in TABLES_OF_BATCH:
+        make = batch_coefficients if name == "batch_coefficients" else batch_loads
+        return make(read_batch_fits(fits))
     found = read_fits(fits)
     spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
     return fit_table(name, found, spots, _read(fits / "extremes.csv", EXTREMES), models=models)
