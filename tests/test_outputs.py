@@ -12,8 +12,10 @@ from sweetspot.outputs import (
     FIGURES_OF_FITS,
     FIT_CELLS,
     FIT_LENGTHS,
+    TABLES_OF_BATCH,
     TABLES_OF_FITS,
     can_fit,
+    can_fit_batch,
     figures_of,
     tables_of,
 )
@@ -43,7 +45,8 @@ def cells_of(
 def test_papers_cells_give_every_table_and_figure():
     cells = list(plan(Experiment()).cells)
     assert set(figures_of(cells)) == {*FIGURES, *FIT_FIGURES}
-    assert tables_of(cells) == ["table1_forms", "table2_models", *TABLES_OF_FITS]
+    expected = ["table1_forms", "table2_models", *TABLES_OF_FITS, *TABLES_OF_BATCH]
+    assert tables_of(cells) == expected
     assert figures_of(reversed(cells)) == figures_of(cells)
 
 
@@ -94,3 +97,17 @@ def test_fits_are_planned_where_the_form_with_most_terms_can_be_fitted():
 def test_no_cells_give_no_figures():
     assert figures_of([]) == []
     assert tables_of([]) == ["table1_forms", "table2_models"]
+
+
+@pytest.mark.parametrize(
+    ("loads", "carried"),
+    [
+        ({"requests": (10, 100)}, True),
+        ({"requests": (1000,), "batches": (8, 16)}, True),
+        ({"requests": (8,), "batches": (8, 16)}, False),  # no more than N are in flight: one load
+        ({"requests": (10,)}, False),
+    ],
+)
+def test_batch_form_needs_cells_of_several_loads(loads, carried):
+    assert can_fit_batch(cells_of((64, 128), (8, 16, 32, 64), **loads)) is carried
+    assert not can_fit_batch(cells_of((64,), (8, 16, 32), **loads))

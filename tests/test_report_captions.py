@@ -17,6 +17,8 @@ TABLES = (
     "table3_mape",
     "table4_significance",
     "table5_coefficients",
+    "batch_coefficients",
+    "batch_loads",
 )
 CAPTIONS = [
     ("workflow", {}),

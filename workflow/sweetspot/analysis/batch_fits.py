@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
+from sweetspot.analysis.cell_means import CellMeans
+from sweetspot.analysis.held_out import left_out
+from sweetspot.analysis.linear_fit import LinearFit, linear_fit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
@@ -21,27 +24,6 @@ _CELL = [*LOAD, "input_tokens", "output_tokens"]
 _CACHE_SHARE, _BUFFER_BYTES = 0.9, 2e9
 ONE_LOAD = "has one load only"
 _ALONE = 1e-9  # a share of information this small is rounding: nothing else carries it
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
-class LeastSquares:
-    """A fit that minimises the squares of relative errors; (k,) per term, (n,) per cell.
-
-    Attributes:
-        cell_out, load_out: errors of each cell, as a share of what was observed, by a fit without
-            it, and by one without all cells of its load; NaN where the others do not tell the
-            terms apart.
-    """
-
-    values: Array
-    covariance: Array
-    hc3_covariance: Array
-    leverage: Array
-    errors: Array
-    cell_out: Array
-    load_out: Array
-    df: int
-    sigma: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +48,9 @@ class ModelBatchFit:
     Attributes:
         cells: means over repeats, one row per load and lengths.
         at: their loads.
+        cell_out, load_out: errors of each cell, as a share of what was observed, by a fit without
+            it, and by one without all cells of its load; NaN where the others do not tell the
+            terms apart.
         not_carried: longer forms, each with why the cells cannot carry it.
         limits: what other loads are taken to be under.
     """
@@ -74,7 +59,9 @@ class ModelBatchFit:
     form: BatchForm
     cells: pd.DataFrame
     at: Loads
-    fit: LeastSquares
+    fit: LinearFit
+    cell_out: Array
+    load_out: Array
     not_carried: Mapping[str, str]
     limits: Limits
 
@@ -125,68 +112,28 @@ def fit_model(
         return ONE_LOAD
     memory = kv_cache_of(model, str(ok["gpu"].iloc[0]))
     at, limits = _loads_of(cells, max_num_tokens, memory)
-    energies = cells["energy_per_token_j"].to_numpy(float)
+    means = means_of(cells)
     load = cells.groupby(LOAD, sort=False).ngroup().to_numpy()
     not_carried: dict[str, str] = {}
     for candidate in BATCH_FORMS:
         design = candidate.design_matrix(at)
-        reason = _obstacle(candidate, design / energies[:, None], cells)
+        reason = _obstacle(candidate, design / means.energy_per_token_j[:, None], cells)
         if reason:
             not_carried[candidate.id] = reason
             continue
+        fit = linear_fit(design, means, weights="relative")
         return ModelBatchFit(
             model=model,
             form=candidate,
             cells=cells,
             at=at,
-            fit=least_squares(design, energies, load),
+            fit=fit,
+            cell_out=-fit.cell_out,
+            load_out=-left_out(fit.basis, fit.weighted_errors, load.astype(np.float64)),
             not_carried=not_carried,
             limits=limits,
         )
     return not_carried[BATCH_FORMS[-1].id]
-
-
-def least_squares(design: Array, energies: Array, load: NDArray[np.integer[Any]]) -> LeastSquares:
-    """Fit with every cell's error relative to its energy; the cells must carry the form."""
-    weighted = design / energies[:, None]
-    scale = np.linalg.norm(weighted, axis=0)
-    basis, upper = np.linalg.qr(weighted / scale)
-    ones = np.ones_like(energies)
-    solve = np.linalg.inv(upper) / scale[:, None]
-    missed = ones - basis @ (basis.T @ ones)
-    leverage = np.sum(basis**2, axis=1)
-    df = len(energies) - design.shape[1]
-    sigma = float(np.sqrt(missed @ missed / df))
-    cell_out = missed / (1 - leverage)
-    inner = solve @ basis.T * cell_out
-    return LeastSquares(
-        values=solve @ (basis.T @ ones),
-        covariance=sigma**2 * solve @ solve.T,
-        hc3_covariance=inner @ inner.T,
-        leverage=leverage,
-        errors=-missed,
-        cell_out=-cell_out,
-        load_out=-_left_out(basis, missed, load),
-        df=df,
-        sigma=sigma,
-    )
-
-
-def _left_out(basis: Array, residuals: Array, axis: NDArray[np.integer[Any]]) -> Array:
-    """Return each cell's residual from the fit to the cells of all other groups of the axis.
-
-    Source: of a group g with rows Q_g of the basis it is (1 - Q_g Q_g')⁻¹ e_g, which by Woodbury's
-    identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.
-    """
-    found = np.full_like(residuals, np.nan)
-    for group in np.unique(axis):
-        rows = axis == group
-        of_group = basis[rows]
-        rest = np.eye(basis.shape[1]) - of_group.T @ of_group
-        if np.linalg.eigvalsh(rest)[0] > _ALONE:
-            shift = np.linalg.solve(rest, of_group.T @ residuals[rows])
-            found[rows] = residuals[rows] + of_group @ shift
-    return found
 
 
 def _obstacle(candidate: BatchForm, weighted: Array, cells: pd.DataFrame) -> str:
@@ -211,9 +158,25 @@ def _cell_means(ok: pd.DataFrame) -> pd.DataFrame:
         for name in ("max_concurrency", "max_num_tokens")
         if name in ok and ok[name].notna().any()
     }
-    return ok.groupby(_CELL, sort=False, as_index=False).agg(
-        energy_per_token_j=("energy_per_token_j", "mean"), repeats=("model", "size"), **kept
+    energy = "energy_per_token_j"
+    cells = ok.groupby(_CELL, sort=False)
+    square = (ok[energy] - cells[energy].transform("mean")) ** 2
+    return (
+        ok.assign(square=square)
+        .groupby(_CELL, sort=False, as_index=False)
+        .agg(
+            **{energy: (energy, "mean")},
+            repeats=("model", "size"),
+            spread_j2=("square", "sum"),
+            **kept,
+        )
     )
+
+
+def means_of(cells: pd.DataFrame) -> CellMeans:
+    """Return the cells of `ModelBatchFit`, or some of them, as `linear_fit` takes them."""
+    names = ("input_tokens", "output_tokens", "energy_per_token_j", "repeats", "spread_j2")
+    return CellMeans(*(cells[name].to_numpy(float) for name in names))
 
 
 def _loads_of(cells: pd.DataFrame, max_num_tokens: float, memory: float) -> tuple[Loads, Limits]:

@@ -14,26 +14,29 @@ from sweetspot.analysis.batch_fits import (
     ModelBatchFit,
     cell_name,
     fit_model,
-    least_squares,
+    means_of,
 )
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
-from sweetspot.analysis.cells import groups, ok_cells
-from sweetspot.analysis.least_squares import obstacle
+from sweetspot.analysis.cells import groups, has_noise, ok_cells
+from sweetspot.analysis.least_squares import fit_means, obstacle
+from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.energy_models import Array, form
-from sweetspot.errors import InputError, unknown_name
+from sweetspot.errors import InputError
 
 _EQ5 = form("memory_flops")
 _FEW_DF = 10
 _HIGH_LEVERAGE = 0.5
 
+_BY_TERM = ("std_error", "hc3_std_error", "p_value", "hc3_p_value")
 COEFFICIENTS = [
     *["model", "form", "term", "unit", "value", "std_error", "hc3_std_error", "low", "high"],
-    "meaning",
+    *["p_value", "hc3_p_value", "stars", "hc3_stars", "vif", "meaning"],
 ]
+_OF_FIT = ("sigma", "r_squared", "aic", "bic", "condition_number", "pure_error", "lack_of_fit_p")
 QUALITY = [
-    *["model", "form", "loads", "cells", "observations", "cells_left_out", "df", "sigma"],
+    *["model", "form", "loads", "cells", "observations", "cells_left_out", "df", *_OF_FIT],
     *["mape_percent", "max_leverage", "leave_one_cell_out_percent", "worst_cell"],
     *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
     *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
@@ -106,7 +109,11 @@ class BatchFit:
 
     def _fit_of(self, model: str) -> ModelBatchFit:
         if model not in self.fits:
-            raise unknown_name("model with a fit of the batch form", model, self.fits)
+            known = ", ".join(self.fits) or "no model"
+            raise InputError(
+                f"the batch form was not fitted to {model!r} but to {known}: it takes cells of"
+                " several loads (N, max_batch_size) and lengths"
+            )
         return self.fits[model]
 
     def summary_lines(self) -> list[str]:
@@ -155,7 +162,7 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
                 "interval": interval_in_words(of_model),
             }
         )
-        coefficients += _coefficient_rows(fitted)
+        coefficients += _coefficient_rows(fitted, noise=has_noise(of_model))
         loads += per_load
     spots = [batch_spots(fitted) for fitted in fits.values()]
     return BatchFit(
@@ -247,24 +254,20 @@ def _percent(errors: Array) -> float:
     return float(np.mean(np.abs(known)) * 100) if known.size else float("nan")
 
 
-def _coefficient_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
-    from scipy.stats import t
-
+def _coefficient_rows(fitted: ModelBatchFit, *, noise: bool) -> list[dict[str, Any]]:
     fit = fitted.fit
-    std_errors = np.sqrt(np.diag(fit.covariance))
-    half = float(t.ppf(0.975, fit.df)) * std_errors
-    hc3 = np.sqrt(np.diag(fit.hc3_covariance))
     return [
         {
             "model": fitted.model,
             "form": fitted.form.id,
             "term": term.name,
             "unit": term.unit,
-            "value": fit.values[i],
-            "std_error": std_errors[i],
-            "hc3_std_error": hc3[i],
-            "low": fit.values[i] - half[i],
-            "high": fit.values[i] + half[i],
+            **{name: getattr(fit, f"{name}s")[i] for name in ("value", *_BY_TERM)},
+            "low": fit.low[i],
+            "high": fit.high[i],
+            "vif": fit.vif[i],
+            "stars": stars(fit.p_values[i], noise=noise),
+            "hc3_stars": stars(fit.hc3_p_values[i], noise=noise),
             "meaning": term.meaning,
         }
         for i, term in enumerate(fitted.form.terms)
@@ -272,7 +275,7 @@ def _coefficient_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
 
 
 def _load_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
-    fit, rows = fitted.fit, []
+    errors, rows = fitted.fit.fitted_j / fitted.fit.observed_j - 1, []
     for load, of_load in groups(fitted.cells, LOAD):
         place = of_load.index.to_numpy()
         eq5 = _eq5(of_load)
@@ -281,31 +284,27 @@ def _load_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
                 "model": fitted.model,
                 **dict(zip(LOAD, load, strict=True)),
                 "cells": len(of_load),
-                "mape_percent": _percent(fit.errors[place]),
-                "left_out_percent": _percent(fit.load_out[place]),
-                "eq5_mape_percent": _percent(eq5[0]),
-                "eq5_leave_one_cell_out_percent": _percent(eq5[1]),
+                "mape_percent": _percent(errors[place]),
+                "left_out_percent": _percent(fitted.load_out[place]),
+                "eq5_mape_percent": eq5[0],
+                "eq5_leave_one_cell_out_percent": eq5[1],
             }
         )
     return rows
 
 
-def _eq5(cells: pd.DataFrame) -> tuple[Array, Array]:
-    """Return the errors of Eq. 5 and those of leaving cells out; NaN where it is not carried."""
-    inputs, outputs, energies = (
-        cells[name].to_numpy(float)
-        for name in ("input_tokens", "output_tokens", "energy_per_token_j")
-    )
-    if obstacle(_EQ5, inputs, outputs):
-        nothing = np.full_like(energies, np.nan)
-        return nothing, nothing
-    fit = least_squares(_EQ5.design_matrix(inputs, outputs), energies, np.arange(len(energies)))
-    return fit.errors, fit.cell_out
+def _eq5(cells: pd.DataFrame) -> tuple[float, float]:
+    """Return Eq. 5's mean error and that of leaving cells out, in %; NaN if it is not carried."""
+    means = means_of(cells)
+    if obstacle(_EQ5, means):
+        return float("nan"), float("nan")
+    fit = fit_means(_EQ5, means, weights="relative")
+    return fit.mape_percent, fit.leave_one_cell_out_percent
 
 
 def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> dict[str, Any]:
     fit, at, cells = fitted.fit, fitted.at, fitted.cells
-    worst = int(np.argmax(np.abs(fit.cell_out)))
+    worst = int(np.argmax(np.abs(fitted.cell_out)))
     held = [row["left_out_percent"] for row in per_load if not np.isnan(row["left_out_percent"])]
     eq5 = [row for row in per_load if not np.isnan(row["eq5_mape_percent"])]
     nan = float("nan")
@@ -320,12 +319,12 @@ def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> d
         "loads": len(per_load),
         "cells": len(cells),
         "df": fit.df,
-        "sigma": fit.sigma,
-        "mape_percent": _percent(fit.errors),
+        **{name: getattr(fit, name) for name in _OF_FIT},
+        "mape_percent": fit.mape_percent,
         "max_leverage": float(fit.leverage.max()),
-        "leave_one_cell_out_percent": _percent(fit.cell_out),
+        "leave_one_cell_out_percent": _percent(fitted.cell_out),
         "worst_cell": cell_name(cells.iloc[worst]),
-        "worst_cell_percent": float(np.abs(fit.cell_out[worst]) * 100),
+        "worst_cell_percent": float(np.abs(fitted.cell_out[worst]) * 100),
         "leave_one_load_out_percent": float(np.mean(held)) if held else nan,
         "worst_load_percent": max(held, default=nan),
         "loads_left_out": len(held),
@@ -333,7 +332,7 @@ def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> d
         "eq5_coefficients": len(_EQ5.terms) * len(eq5),
         "eq5_mape_percent": over_cells("eq5_mape_percent"),
         "eq5_leave_one_cell_out_percent": over_cells("eq5_leave_one_cell_out_percent"),
-        "eq5_all_loads_mape_percent": _percent(_eq5(cells)[0]),
+        "eq5_all_loads_mape_percent": _eq5(cells)[0],
         "max_num_tokens": fitted.limits.max_num_tokens,
         "kv_cache_tokens": fitted.limits.kv_cache_tokens,
         "kv_cache_from": fitted.limits.known_from,

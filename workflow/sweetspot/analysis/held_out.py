@@ -18,13 +18,11 @@ class HeldOut:
     tell the terms of Eq. 5 apart.
 
     Attributes:
-        residuals: (n,), weighted, of each cell from the fit to the others.
-        errors_percent: (n,), of the same.
+        errors_percent: (n,), of each cell by the fit to the others.
         cell, input_length, output_length: the mean over cells of leaving out one cell, all cells
             of its input length, or all of its output length.
     """
 
-    residuals: Array
     errors_percent: Array
     cell: float
     input_length: float
@@ -55,21 +53,29 @@ def held_out(
         input_tokens: (n,), of the cells.
         output_tokens: (n,), of the cells.
     """
-    free = 1 - np.sum(basis**2, axis=1)  # one less the leverage
-    single = np.divide(residuals, free, out=np.full_like(residuals, np.nan), where=free > _ALONE)
-    errors = np.abs(single * relative) * 100
+    errors = np.abs(each_left_out(basis, residuals) * relative) * 100
 
     def mean_error(axis: Array) -> float:
-        grouped = _left_out(basis, residuals, axis)
+        grouped = left_out(basis, residuals, axis)
         return float(np.mean(np.abs(grouped * relative)) * 100)
 
     return HeldOut(
-        single, errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
+        errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
     )
 
 
-def _left_out(basis: Array, residuals: Array, axis: Array) -> Array:
-    """Return each cell's residual from the fit to all cells of other lengths.
+def each_left_out(basis: Array, residuals: Array) -> Array:
+    """Return each cell's residual from the fit to the others; NaN where they carry no such fit."""
+    free = 1 - np.sum(basis**2, axis=1)  # one less the leverage
+    found = np.full_like(residuals, np.nan)
+    np.divide(residuals, free, out=found, where=free > _ALONE)
+    return found
+
+
+def left_out(basis: Array, residuals: Array, axis: Array) -> Array:
+    """Return each cell's residual from the fit to all cells that differ from it on the axis.
+
+    NaN where those do not carry the terms.
 
     Source: of a group g with rows Q_g of the basis it is (1 - Q_g Q_g')⁻¹ e_g, which by Woodbury's
     identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.

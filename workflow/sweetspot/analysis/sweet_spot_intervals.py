@@ -10,7 +10,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sweetspot.analysis.least_squares import LEVEL, FormFit
+from sweetspot.analysis.least_squares import FormFit
+from sweetspot.analysis.linear_fit import LEVEL
 from sweetspot.energy_models import Array, sweet_spot_output_tokens
 
 _ALPHA4 = 4

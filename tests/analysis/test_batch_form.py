@@ -1,0 +1,177 @@
+"""The form that knows the batch: its iterations, what it is of Eq. 5, fits of planted loads."""
+
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sweetspot.analysis.batch_files import read_batch_fits, write_batch_fits
+from sweetspot.analysis.batch_fits import fit_model, kv_cache_of
+from sweetspot.analysis.batch_form import BATCH_FORMS, loads, one_wave_alphas
+from sweetspot.analysis.batch_spots import batch_spot
+from sweetspot.analysis.batch_tables import batch_fit
+from sweetspot.energy_models import form, sweet_spot_output_tokens
+from sweetspot.errors import InputError
+
+NAMES = [term.name for term in BATCH_FORMS[0].terms]
+PLANTED = np.array([0.005, 1.5e-7, 7e-6, 2.4e-3, 0.4, 0.7, 150.0])
+LENGTHS = list(product((64, 512, 2048), (64, 256, 1024)))
+CACHE = 262144
+
+
+def cells_of(
+    plant, requests, limit, lengths=LENGTHS, *, noise=0.0, seed=0, model="llama-3.2-1b", cache=CACHE
+):
+    inputs, outputs = np.array(lengths).T
+    at = loads(requests, limit, inputs, outputs, kv_cache_tokens=cache)
+    energies = BATCH_FORMS[0].design_matrix(at) @ PLANTED
+    energies *= 1 + noise * np.random.default_rng(seed).standard_normal(len(energies))
+    held = np.minimum(limit, cache // (inputs + outputs))
+    return plant(
+        *(model, lengths, energies),
+        requests=requests,
+        max_batch_size=limit,
+        max_concurrency=held,
+        noise=noise or np.nan,
+    )
+
+
+@pytest.fixture
+def several(plant):
+    """A grid at three loads; at the largest, requests wait for the limit and for the KV cache."""
+    return pd.concat(cells_of(plant, n, b, noise=0.0) for n, b in ((8, 8), (64, 64), (1000, 256)))
+
+
+@pytest.mark.parametrize(
+    ("requests", "limit", "cache", "iterations"),
+    [
+        (1, 1024, np.inf, 101 + 512 / 8192),  # one prompt, then a token each
+        (32, 1024, np.inf, 101 + 2),  # 32 prompts fill two iterations
+        (32, 8, np.inf, 4 * 101),  # four waves
+        (32, 1024, 16 * 613, 2 * 101),  # the KV cache holds 16 sequences
+        (32, 1024, 100, 32 * 101),  # at least one runs
+    ],
+)
+def test_iterations_are_the_larger_bound(requests, limit, cache, iterations):
+    at = loads(requests, limit, 512, 101, kv_cache_tokens=cache)
+    assert at.iterations[0] == iterations
+
+
+def test_one_wave_is_eq5_and_its_sweet_spot_eq6(several):
+    found = batch_fit(several)
+    alphas = one_wave_alphas(dict(zip(NAMES, PLANTED, strict=True)), 64)
+    outputs = np.array([32.0, 100.0, 777.0])
+    eq5 = form("memory_flops").energy_per_token_j(alphas, np.full(3, 512.0), outputs)
+    of_batch = found.energy_per_token_j("llama-3.2-1b", 64, 1024, 512, outputs)
+    np.testing.assert_allclose(of_batch, eq5, rtol=1e-9)
+    spot = found.sweet_spot("llama-3.2-1b", 512, requests=64, max_batch_size=1024)
+    assert spot.waves == 1
+    assert spot.output_tokens == pytest.approx(sweet_spot_output_tokens(alphas, 512), rel=0.006)
+    assert found.energies["llama-3.2-1b"](64, 1024, 512, 100)[0] == pytest.approx(eq5[1])
+
+
+def test_planted_coefficients_are_found_from_all_loads_at_once(several):
+    found = batch_fit(several)
+    np.testing.assert_allclose(found.coefficients["value"], PLANTED, rtol=1e-7)
+    [quality] = found.quality.itertuples()
+    assert (quality.form, quality.loads, quality.cells, quality.loads_left_out) == (
+        "batch",
+        3,
+        27,
+        3,
+    )
+    assert quality.mape_percent < 1e-9
+    assert quality.eq5_all_loads_mape_percent > 10
+    assert quality.kv_cache_from == "cells"
+    assert CACHE * 0.9 < quality.kv_cache_tokens <= CACHE
+    assert set(found.coefficients["stars"]) == {"no noise"}
+    assert "tests K" not in "".join(found.summary_lines())
+
+
+def test_load_left_out_is_predicted_by_a_fit_without_it(plant):
+    parts = [cells_of(plant, n, 1024, noise=0.02, seed=n) for n in (4, 32, 64)]
+    found = batch_fit(pd.concat(parts))
+    others = batch_fit(pd.concat(parts[:2]))
+    predicted = others.energy_per_token_j(
+        "llama-3.2-1b", 64, 1024, parts[2]["input_tokens"], parts[2]["output_tokens"]
+    )
+    error = np.mean(np.abs(predicted / parts[2]["energy_per_token_j"] - 1)) * 100
+    row = found.per_load[found.per_load["requests"] == 64].iloc[0]
+    assert row["left_out_percent"] == pytest.approx(error, rel=1e-6)
+
+
+def test_limits_beyond_n_are_one_load_and_their_cells_repeats(plant):
+    parts = [cells_of(plant, n, b) for n, b in ((8, 64), (8, 1024), (100, 64), (100, 16))]
+    [quality] = batch_fit(pd.concat(parts)).quality.itertuples()
+    assert (quality.loads, quality.cells, quality.observations) == (3, 27, 36)
+
+
+def test_terms_that_hang_on_one_cell_are_left_out_with_the_reason(plant):
+    parts = [
+        cells_of(plant, 128, 512, noise=0.01, cache=10**7),
+        *(cells_of(plant, n, 512, [(512, 256)], cache=10**7) for n in (1, 8, 512)),
+        cells_of(plant, 32, 512, [(7000, 512)], cache=10**7),
+    ]
+    found = batch_fit(pd.concat(parts))
+    [quality] = found.quality.itertuples()
+    assert quality.form == "batch5"
+    assert "one cell alone tells 7 terms apart (n32/b32/i7000_o512)" in quality.reason
+    said = " ".join(found.summary_lines())
+    for words in ("Fewer terms", "Every cell is one wave", "1 of 5 loads cannot be left out"):
+        assert words in said
+
+
+def test_kv_cache_that_bounds_no_cell_is_the_boards(plant):
+    cells = pd.concat(cells_of(plant, n, 512).drop(columns="max_concurrency") for n in (4, 16))
+    [quality] = batch_fit(cells).quality.itertuples()
+    assert quality.kv_cache_from == "memory"
+    assert quality.kv_cache_tokens == kv_cache_of("llama-3.2-1b", "h100-sxm")
+    [quality] = batch_fit(cells.assign(gpu="mine")).quality.itertuples()
+    assert (quality.kv_cache_from, quality.kv_cache_tokens) == ("unknown", np.inf)
+
+
+def test_full_kv_cache_moves_the_sweet_spot_to_the_end_of_a_wave(several):
+    spot = batch_fit(several).sweet_spot("llama-3.2-1b", 2048, requests=1000, max_batch_size=1000)
+    assert spot.waves > 1
+    found = batch_fit(several).fits["llama-3.2-1b"]
+    beyond = found.loads(1000, 1000, 2048, [spot.output_tokens, spot.output_tokens * 1.01])
+    assert beyond.waves[1] > beyond.waves[0] == spot.waves
+
+
+@pytest.mark.slow
+def test_intervals_of_sweet_spots_cover(plant):
+    def spot(noise, seed):
+        loads = (4, 32, 64)
+        cells = pd.concat(cells_of(plant, n, 64, noise=noise, seed=(seed, n)) for n in loads)
+        return batch_spot(fit_model("llama-3.2-1b", cells), 512, requests=48, max_batch_size=64)
+
+    truth = spot(0.0, 0).output_tokens
+    inside = [found.low <= truth <= found.high for found in (spot(0.02, s) for s in range(150))]
+    assert 0.91 <= np.mean(inside) <= 0.99
+
+
+def test_what_cannot_be_fitted_says_why(plant, several):
+    few = pd.concat(cells_of(plant, n, 8, [(64, 64), (64, 128)]) for n in (1, 2))
+    mixed = several.assign(model="b", gpu=["h100-sxm"] * 9 + ["a100-80gb"] * 18)
+    single = cells_of(plant, 8, 8, model="c")
+    found = batch_fit(pd.concat([few.assign(model="a"), mixed, single]))
+    reasons = found.quality.set_index("model")["reason"].to_dict()
+    assert reasons == {
+        "a": "needs more than 4 cells, has 4",
+        "b": "cells with gpu h100-sxm and a100-80gb are mixed",
+    }
+    assert found.coefficients.empty
+    with pytest.raises(InputError, match="batch form was not fitted to 'c'"):
+        found.sweet_spot("c", 64, requests=1, max_batch_size=1)
+
+
+def test_files_are_read_back_as_they_were_written(several, tmp_path):
+    write_batch_fits(several, tmp_path)
+    expected, found = batch_fit(several), read_batch_fits(tmp_path)
+    for name in ("coefficients", "quality", "per_load", "spots"):
+        pd.testing.assert_frame_equal(
+            getattr(found, name), getattr(expected, name).reset_index(drop=True), check_dtype=False
+        )
+    assert replace(expected, fits={}).summary_lines() == found.summary_lines()
