@@ -221,8 +221,15 @@ def test_table5_prints_whole_tokens_at_the_observed_input(tables, tmp_path):
 def test_comparison_is_short_and_says_what_is_not_evidence(tables):
     table = tables["comparison"]
     assert len(table.frame) < 80
-    assert "Not independent: the simulator's constants were fitted to Table 5" in table.notes[0]
+    assert "Not independent: the simulator's constants were fitted to Table 5" in " ".join(
+        table.notes
+    )
     assert (table.frame["quantity"] == "alpha5").sum() == 1
+    texts = table.texts().set_index("Quantity")
+    spots = texts.loc["observed sweet spot, output tokens", "Relative difference (%)"]
+    assert re.fullmatch(r"\d+ of 13 equal", spots)
+    claim = texts.loc["models worst at the longest input and shortest output"]
+    assert list(claim[["Published", "Ours", "Relative difference (%)"]]) == ["= 13", "13", "holds"]
     assert "13 models" in set(table.frame["model"])
 
 

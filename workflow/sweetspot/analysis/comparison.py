@@ -6,6 +6,7 @@ Published numbers enter one column only; "ours" is computed from cells and fits 
 from collections.abc import Collection, Iterator
 from itertools import chain
 
+import numpy as np
 import pandas as pd
 
 from sweetspot import published
@@ -32,7 +33,7 @@ IS_TABLE5 = "not independent: these cells are Table 5's surface, not data"
 COLUMNS = (
     *("where", "quantity", "model", "condition", "unit", "published", "ours"),
     *("difference", "relative_difference_percent", "cells", "simulated", "engine", "gpu"),
-    *("calibration", "interval", "evidence"),
+    *("calibration", "interval", "evidence", "claim", "holds", "note"),
 )
 
 
@@ -47,7 +48,9 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
     `calibration` the constants of simulated ones and what is other than the paper's one GPU in 16
     bits, `interval` how sure their energies are. What this run has no cells or fits for has no row;
     an average over the 13 models needs all of them. Rows without a published number (errors against
-    the surfaces) have NaN in `published`.
+    the surfaces) have NaN in `published`. Where the paper makes a statement rather than gives a
+    number, `claim` is what it says of ours ("> 1") and `holds` whether that is so ("yes" or "no");
+    such rows have no relative difference. `note` is what is to be known of a published number.
 
     Raises:
         InputError: a row of the cells cannot be used (`ok_cells`).
@@ -57,13 +60,20 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
         table3_pairs(ok, fits.quality),
         table4_pairs(ok, fits),
         table5_pairs(ok, fits),
-        headline_pairs(ok, fits.quality),
+        headline_pairs(ok, fits),
         surface_pairs(ok),
     )
     table = pd.DataFrame([pair._asdict() for pair in pairs], columns=list(Pair._fields))
+    stated = table["relation"] != ""
+    table["claim"] = [
+        f"{relation} {value:g}" if relation else ""
+        for relation, value in zip(table["relation"], table["published"], strict=True)
+    ]
+    table["holds"] = np.where(stated, np.where(_holds(table), "yes", "no"), "")
+    table["published"] = table["published"].mask(table["relation"].isin([">", "<"]))
     table["difference"] = table["ours"] - table["published"]
     # A published 0 (Table 4 has many) has no relative difference.
-    base = table["published"].where(table["published"] != 0)
+    base = table["published"].where((table["published"] != 0) & ~stated)
     table["relative_difference_percent"] = table["difference"] / base.abs() * 100
     is_surface = "energy_source" in ok and (ok["energy_source"] == published.SURFACE_SOURCE).any()
     table["evidence"] = [
@@ -75,6 +85,12 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
         table[column] = " and ".join(filter(None, named))
     table["interval"] = interval_in_words(ok)
     return table[list(COLUMNS)]
+
+
+def _holds(table: pd.DataFrame) -> "pd.Series[bool]":
+    ours, bound, relation = table["ours"], table["published"], table["relation"]
+    held = (relation == "=") & (ours == bound)
+    return held | ((relation == ">") & (ours > bound)) | ((relation == "<") & (ours < bound))
 
 
 def _evidence(simulated: bool, sources: Collection[str], seen: Collection[str]) -> str:

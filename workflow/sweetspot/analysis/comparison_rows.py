@@ -1,6 +1,6 @@
 """What of ours belongs beside which published number."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -25,6 +25,9 @@ class Pair(NamedTuple):
     Attributes:
         cells: how many of our lengths ours was made from.
         sources: which publications ours is not evidence for, if a calibration was fitted to them.
+        relation: of a statement: ours is to be "=", ">" or "<" the published number; empty where
+            numbers are compared.
+        note: what is to be known of the published number.
     """
 
     where: str
@@ -37,6 +40,8 @@ class Pair(NamedTuple):
     cells: int
     simulated: bool
     sources: tuple[str, ...] = (TABLE5,)
+    relation: str = ""
+    note: str = ""
 
 
 def table3_pairs(ok: pd.DataFrame, quality: pd.DataFrame) -> Iterator[Pair]:
@@ -120,7 +125,45 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
                 float(value),
                 fit["cells"],
                 fit["simulated"],
+                # A point of a grid is met or not: how far off says little where steps are doublings
+                relation="=" if column.startswith("observed") else "",
             )
+    yield from _spots_as_grid_points(ok, paper)
+
+
+def _spots_as_grid_points(ok: pd.DataFrame, paper: Mapping[Any, Any]) -> Iterator[Pair]:
+    """For how many of the 13 models the most efficient cell is the paper's, or next to it."""
+    cells = on_paper_load(on_paper_lengths(ok))
+    best_of = extremes(cells[cells["model"].isin(list(paper))]).set_index("model")
+    if len(best_of) < len(paper):
+        return
+    steps = [
+        max(
+            abs(
+                published.GRID.index(best[f"best_{axis}_tokens"])
+                - published.GRID.index(row[f"observed_{axis}_tokens"])
+            )
+            for axis in ("input", "output")
+        )
+        for (_, row), (_, best) in zip(
+            sorted(paper.items()), sorted(best_of.iterrows()), strict=True
+        )
+    ]
+    for quantity, limit in (
+        ("models whose observed sweet spot is the paper's", 0),
+        ("models whose observed sweet spot is the paper's or next to it on the grid", 1),
+    ):
+        yield Pair(
+            "Table 5",
+            quantity,
+            ALL_MODELS,
+            condition(LOAD, int(best_of["cells"].sum()), GRID_CELLS * len(paper)),
+            f"of {len(paper)} models",
+            float("nan"),
+            float(sum(step <= limit for step in steps)),
+            int(best_of["cells"].sum()),
+            bool(best_of["simulated"].any()),
+        )
 
 
 def condition(load: str, shared: int, of_paper: int, others: int = 0) -> str:

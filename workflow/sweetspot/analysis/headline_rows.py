@@ -7,6 +7,7 @@ import pandas as pd
 
 from sweetspot import published
 from sweetspot.analysis.cells import mean_over_repeats
+from sweetspot.analysis.claim_rows import Found, claim_pairs
 from sweetspot.analysis.comparison_rows import (
     ALL_MODELS,
     GRID_CELLS,
@@ -20,6 +21,7 @@ from sweetspot.analysis.comparison_rows import (
     on_paper_lengths,
     on_paper_load,
 )
+from sweetspot.analysis.fits import Fits
 from sweetspot.analysis.sweet_spots import extremes
 from sweetspot.energy_models import form
 
@@ -32,17 +34,27 @@ _AVERAGES = {
 }
 
 
-def headline_pairs(ok: pd.DataFrame, quality: pd.DataFrame) -> Iterator[Pair]:
-    """The numbers that the paper states in its text, and Table 3's two last rows."""
+def headline_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
+    """What the paper states in its text, and Table 3's two last rows."""
     cells = on_paper_lengths(ok)
     means = mean_over_repeats(cells)
     fitted_over = grid_condition(ok)[ALL_MODELS]
-    fitted = on_paper_load(quality[quality["status"] == "ok"])
+    fitted = on_paper_load(fits.quality[fits.quality["status"] == "ok"])
     for _, row in published.headline().iterrows():
         if row["statistic"] in _EFFICIENCIES:
             yield from _efficiency(row, means)
-        else:
+        elif row["statistic"] in _AVERAGES:
             yield from _average(row, on_paper_load(cells), fitted, fitted_over)
+    coefficients = on_paper_load(fits.coefficients)
+    eq5 = coefficients[coefficients["form"] == "memory_flops"]
+    yield from claim_pairs(
+        Found(
+            means=means,
+            mape_percent=fitted.pivot(index="model", columns="form", values="mape_percent"),
+            alphas=eq5.pivot(index="model", columns="term", values="value"),
+            fitted_over=fitted_over,
+        )
+    )
 
 
 def _efficiency(row: "pd.Series[Any]", means: pd.DataFrame) -> Iterator[Pair]:
@@ -73,6 +85,7 @@ def _efficiency(row: "pd.Series[Any]", means: pd.DataFrame) -> Iterator[Pair]:
         len(chosen),
         bool(chosen["simulated"].any()),
         (TABLE5, HEADLINE) if on_grid else (HEADLINE,),
+        note=row["note"],
     )
 
 
@@ -111,6 +124,7 @@ def _average(
         cell_count,
         bool(counted["simulated"].any()),
         (TABLE5, HEADLINE),
+        note=row["note"],
     )
 
 

@@ -28,6 +28,9 @@ SURFACE_SOURCE = "published surface (Table 5, Eq. 5)"
 """`energy_source` of cells that were not measured but are the paper's fit."""
 
 
+_COUNTS = ("requests", "input_tokens", "output_tokens")
+
+
 def table3() -> pd.DataFrame:
     """Return MAPE in %: one row a model, one column a form."""
     return _read("table3_mape_percent.csv")
@@ -44,8 +47,9 @@ def table5() -> pd.DataFrame:
 
 
 def headline() -> pd.DataFrame:
-    """Return the numbers that the paper's text states, one a row; README.md says how to read it."""
-    return _read("headline_figures.csv")
+    """Return what the paper's text states, one number a row; README.md says how to read it."""
+    stated = _read("headline_figures.csv")
+    return stated.assign(**{name: stated[name].fillna("") for name in ("relation", "note")})
 
 
 def throughput() -> pd.DataFrame:
@@ -134,6 +138,4 @@ def _read(name: str) -> pd.DataFrame:
     import pandas as pd
 
     with files(__name__).joinpath(name).open(encoding="utf-8") as file:
-        return pd.read_csv(
-            file, dtype={"requests": "Int64", "input_tokens": "Int64", "output_tokens": "Int64"}
-        )
+        return pd.read_csv(file, dtype=dict.fromkeys(_COUNTS, "Int64"))

@@ -15,7 +15,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
     """Return the comparison without its single cells, and with models summed up.
 
     What Tables 3 and 5 give for every model becomes one row a quantity: the mean of the absolute
-    relative differences.
+    relative differences, or of points of a grid how many are equal.
     """
     per_model = comparison["where"].isin(_PER_MODEL) & (comparison["model"] != ALL_MODELS)
     per_cell = comparison["quantity"].str.startswith("energy per output token")
@@ -23,7 +23,8 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
         _summed(rows)
         for _, rows in comparison[per_model].groupby(["where", "quantity"], sort=False)
     ]
-    nothing = (comparison["published"] == 0) & (comparison["ours"] == 0)  # most of Table 4
+    counts = comparison[["published", "ours"]]
+    nothing = (comparison["where"] == "Table 4") & (counts == 0).all(axis="columns")  # most of it
     single = comparison[~per_model & ~per_cell & ~nothing]
     frame = pd.DataFrame([*single.to_dict("records"), *summed], columns=comparison.columns)
     frame = frame.sort_values("where", kind="stable", ignore_index=True)
@@ -38,17 +39,19 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
             Column("Model", lambda row: row.model, number=False),
             Column("Condition", lambda row: row.condition, number=False),
             Column("Unit", lambda row: row.unit, number=False),
-            Column("Published", number("published", ".5g")),
+            Column("Published", _published),
             Column("Ours", number("ours", ".5g")),
-            Column("Relative difference (%)", _relative_difference),
+            Column("Relative difference (%)", _difference),
             Column("Evidence", lambda row: row.evidence.split(":")[0], number=False),
         ),
         title="Comparison with the paper",
         caption=f"Published numbers (arXiv 2602.05695) beside ours.{origin}",
         notes=(
+            *_notes(frame),
             *(words[0].upper() + words[1:] + "; agreement is no evidence." for words in dependent),
             "B is max_batch_size. Rows of several models give the mean of the absolute relative "
-            "differences. Levels of Table 4 that no model has in either are not listed.",
+            "differences, or how many points of the grid are equal. Levels of Table 4 that no "
+            "model has in either are not listed.",
         )
         if len(frame)
         else ("No cell of this run has a model, load and lengths that the paper has numbers for.",),
@@ -59,6 +62,7 @@ def comparison_table(comparison: pd.DataFrame) -> Table:
 
 def _summed(rows: pd.DataFrame) -> dict[Any, Any]:
     first = rows.iloc[0]
+    grid = bool((rows["holds"] != "").all())
     return {
         **first.to_dict(),
         "model": f"{len(rows)} models",
@@ -68,7 +72,22 @@ def _summed(rows: pd.DataFrame) -> dict[Any, Any]:
         "difference": float("nan"),
         "relative_difference_percent": rows["relative_difference_percent"].abs().mean(),
         "cells": int(rows["cells"].sum()),
+        "claim": "",
+        "holds": f"{(rows['holds'] == 'yes').sum()} of {len(rows)} equal" if grid else "",
     }
+
+
+def _notes(frame: pd.DataFrame) -> list[str]:
+    """Return what is to be known of published numbers, and of what is not compared."""
+    noted = frame[frame["note"] != ""].drop_duplicates(["where", "quantity", "note"])
+    notes = [
+        f"{row['where']}, {row['quantity']}: {row['note']}." for row in noted.to_dict("records")
+    ]
+    if (frame["where"] == "Table 3").any() and not (frame["where"] == "Table 4").any():
+        notes.append(
+            "Table 4 is not compared: that takes all 13 models, and chance to test against."
+        )
+    return notes
 
 
 def _machines(frame: pd.DataFrame) -> list[str]:
@@ -82,7 +101,13 @@ def _machines(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def _relative_difference(row: Any) -> str:
+def _published(row: Any) -> str:
+    return str(row.claim) or number("published", ".5g")(row)
+
+
+def _difference(row: Any) -> str:
+    if row.holds:
+        return {"yes": "holds", "no": "does not hold"}.get(row.holds, str(row.holds))
     if pd.notna(row.relative_difference_percent) and pd.isna(row.published):
         return f"{row.relative_difference_percent:.1f} (mean absolute)"
     return number("relative_difference_percent", "+.1f")(row)
