@@ -161,7 +161,10 @@ def test_sequence_beyond_the_context_is_said(capsys):
         (GENERATED[:4], "--requests needs --input-tokens and --output-tokens"),
         ([*GENERATED, "--at-once"], "--requests needs either --rate or --at-once"),
         ([*GENERATED[:2], *GENERATED[4:]], "--requests needs either --rate or --at-once"),
-        ([*GENERATED, "--requests", "0"], "requests must be a positive integer, not 0"),
+        (
+            [*GENERATED, "--requests", "0"],
+            "requests must be an integer from 1 to 1000000000",
+        ),
         ([*GENERATED, "--rate", "-1"], "rate must be a number of requests per second above 0"),
         ([*GENERATED, "--rate", "nan"], "rate must be a number of requests per second above 0"),
         ([*GENERATED, "--input-tokens", "nan"], "mean length must be at least 1 token, not nan"),

@@ -245,6 +245,7 @@ def test_missing_and_unknown_constants_are_refused(board_file, engine_file, writ
         ("active_power_w", 60, r"idle_power_w must be at most active_power_w (60), not 78"),
         ("voltage_share", 1.1, "voltage_share must be at most 1, not 1.1"),
         ("on_die_share", 2, "on_die_share must be at most 1, not 2"),
+        ("kv_energy_sharing", 32, "kv_energy_sharing must be at most 1, not 32"),
         ("host_ahead", 0.5, "host_ahead must be 0 or 1, not 0.5"),
         ("run_overhead_w", 701, "run_overhead_w must be at most the 700 W power limit"),
     ],

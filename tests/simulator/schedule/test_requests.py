@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sweetspot.errors import InputError
-from sweetspot.simulator.schedule.requests import Lengths, Request, Shape, generated
+from sweetspot.simulator.schedule.requests import MAX_GENERATED, Lengths, Request, Shape, generated
 
 FIXED = Lengths(mean=100)
 
@@ -68,14 +68,15 @@ def test_seed_decides_everything_and_the_rate_no_length():
 
 
 def test_requests_are_drawn_as_they_are_asked_for():
-    found = generated(10**15, FIXED, FIXED, max_seq_len=200, rate_per_s=1.0)
+    found = generated(MAX_GENERATED, FIXED, FIXED, max_seq_len=200, rate_per_s=1.0)
     assert len(list(islice(found, 5000))) == 5000
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"requests": 0}, "requests must be a positive integer, not 0"),
+        ({"requests": 0}, "requests must be an integer from 1 to 1000000000, not 0"),
+        ({"requests": 10**9 + 1}, "requests must be an integer from 1 to 1000000000, not"),
         ({"seed": -1}, "seed must be 0 or more"),
         ({"rate_per_s": 0.0}, "rate must be .* above 0, not 0.0"),
         ({"rate_per_s": float("nan")}, "rate must be"),

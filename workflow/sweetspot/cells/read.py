@@ -25,6 +25,9 @@ OPTIONAL_TEXTS = (
     *("interval_rests_on", "throughput_interval_rests_on"),
 )
 
+_EXACT = 2**53
+"""From here on floating-point numbers no longer count in ones."""
+
 
 def read_cells(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read cells: one row per cell, failed and invalid ones too.
@@ -76,7 +79,8 @@ def positive(cells: pd.DataFrame, name: str, where: str) -> "FloatSeries":
     """
     numbers = pd.to_numeric(cells[name], errors="coerce").astype(float)
     counts = name in COUNTS
-    bad = ~((numbers > 0) & (numbers < math.inf)) | (counts & (numbers % 1 != 0))
+    bad = ~((numbers > 0) & (numbers < (_EXACT if counts else math.inf)))
+    bad |= counts & (numbers % 1 != 0)
     wanted = f"must be a positive {'integer' if counts else 'number'} in a row with status ok"
     _refuse(cells, bad, name, where, wanted, "; measure the cell again or mark it failed")
     return numbers

@@ -241,7 +241,7 @@ def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = No
     if own is not None and own.engine is not None:
         of_engine = own
     else:
-        of_engine = shipped_engine(engine or PAPER_ENGINE)
+        of_engine = shipped_engine(PAPER_ENGINE if engine is None else engine)
     assert of_board.board is not None  # noqa: S101 - as chosen
     assert of_engine.engine is not None  # noqa: S101
     constants = Constants(
@@ -318,7 +318,8 @@ def engine_traits(name: str) -> Traits:
 def _require_possible(constants: Constants, gpu: Gpu, name: str) -> None:
     """Refuse constants that no board has; a fit's bounds are narrower."""
     board, engine = constants.board, constants.engine
-    for field in SHARES:
+    # an exponent of ratios, which beyond 1 are no longer finite
+    for field in (*SHARES, "kv_energy_sharing"):
         if (share := getattr(board, field)) > 1:
             raise InputError(f"{name}: {field} must be at most 1, not {share:g}")
     if engine.host_ahead not in (0, 1):

@@ -13,6 +13,9 @@ Shape = Literal["normal", "lognormal", "exponential"]
 # Numbers drawn in one call: few enough to take no memory, many enough to hide the call.
 CHUNK = 4096
 
+MAX_GENERATED = 1_000_000_000
+"""As many take the simulator a day; a number beyond it is a slip."""
+
 MAX_STDEV = 1e9
 """Far beyond any context; its square is still a number."""
 
@@ -92,8 +95,8 @@ def generated(
     Raises:
         InputError: a number is out of range.
     """
-    if requests < 1:
-        raise InputError(f"requests must be a positive integer, not {requests}")
+    if not 1 <= requests <= MAX_GENERATED:
+        raise InputError(f"requests must be an integer from 1 to {MAX_GENERATED}, not {requests}")
     if seed < 0:
         raise InputError(f"seed must be 0 or more, not {seed}")
     if rate_per_s is not None and not 0 < rate_per_s < float("inf"):
