@@ -50,7 +50,8 @@ def cells(tmp_path):
         status="ok",
         simulated=False,
     )
-    taken = lay_out(table, deployments_of(table, board, Limits())).taken(board, stated_on(board))
+    truth = stated_on(board).having(run_overhead_s=0.0)
+    taken = lay_out(table, deployments_of(table, board, Limits())).taken(board, truth)
     path = tmp_path / "cells.csv"
     table.assign(energy_j=taken.energy_j, duration_s=taken.duration_s).to_csv(path, index=False)
     return path
@@ -213,7 +214,10 @@ def test_json_is_the_file(capsys, cells, tmp_path):
 
 
 def test_simulated_cells_are_refused_unless_asked_for(capsys, cells, tmp_path):
-    pd.read_csv(cells).assign(simulated=True, engine="simulator").to_csv(cells, index=False)
+    table = pd.read_csv(cells)
+    run_j, run_s = table["energy_j"] + 150.0, table["duration_s"] + 1.0  # and the end of a run
+    table = table.assign(simulated=True, engine="simulator", energy_j=run_j, duration_s=run_s)
+    table.to_csv(cells, index=False)
     out = tmp_path / "mine.json"
     options = ["--cells", str(cells), "--gpu", "h100-sxm", "--out", str(out)]
     assert "holds simulated cells only" in refused(capsys, *options)

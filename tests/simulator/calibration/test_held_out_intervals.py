@@ -46,7 +46,8 @@ def test_a_model_unlike_the_others_widens_the_interval_of_all(tmp_path):
     assert alike.energy.factor < 1.03
     assert (alike.energy.models, alike.energy.cells, alike.energy.level) == (3, 54, 0.75)
     assert log(unlike.energy.factor) > 0.5 * log(1.3)
-    assert unlike.throughput.factor < 1.05  # its times are as those of the others
+    # its times are as those of the others, but at the power limit joules cost time
+    assert unlike.throughput.factor < 1.2 < unlike.energy.factor
 
 
 def test_one_model_promises_half_of_the_cells(tmp_path):

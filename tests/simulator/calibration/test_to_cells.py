@@ -17,6 +17,7 @@ from sweetspot.simulator.calibration.to_cells import (
     _SETTING,
     OF_BOARD,
     OF_ENGINE,
+    OF_REQUESTS,
     calibrate_to_cells,
     determines_board,
     fit_own,
@@ -76,7 +77,8 @@ def test_planted_constants_are_met_on_cells_that_were_held_out(tmp_path, gpu_id,
     found = calibrate_to_cells(path, gpu_id, hold_out=4)
     assert found.level == "own measurements"
     assert found.seen == [f"{path}: 27 of 36 cells"]
-    assert found.fitted == [*OF_ENGINE, *OF_BOARD]
+    requests = OF_REQUESTS if engine == "tensorrt-llm" else ()
+    assert found.fitted == [*OF_ENGINE, *requests, *OF_BOARD]
     for name, error in found.held_out_errors_percent.items():
         assert error < 1, name
     assert set(found.held_out_errors_percent) == {"energy_per_token", "throughput", "clock"}
@@ -104,6 +106,30 @@ def test_cells_that_cannot_tell_board_from_engine_leave_the_board_alone(tmp_path
     assert found.fitted == OF_ENGINE
     assert found.constants.board == own_constants(own, stated_on(own.board)).board
     assert own_targets(own)[1].mean_error_percent(own.board, found.constants) < 3
+
+
+@pytest.mark.parametrize("lengths", [LENGTHS, (1024, 2048)], ids=["short ones too", "long alone"])
+def test_what_a_request_costs_is_found_in_noise_where_some_are_short(tmp_path, lengths):
+    """And what weights cost goes to the board's bytes: cells know the sum alone."""
+    path, board = tmp_path / "cells.csv", gpu("h100-sxm")
+    cells = pd.DataFrame(
+        product(("llama-3.2-1b", "llama-3.1-8b"), (64, 1024), lengths, lengths),
+        columns=["model", "max_batch_size", "input_tokens", "output_tokens"],
+    ).assign(requests=200, gpu=board.id, status="ok", simulated=False, engine="tensorrt-llm")
+    truth = stated_on(board).having(
+        request_energy_j=0.45, weight_byte_energy_j=5e-11, run_overhead_s=0.0
+    )
+    taken = lay_out(cells, deployments_of(cells, board, Limits())).taken(board, truth)
+    noise = np.exp(0.02 * np.random.default_rng(3).standard_normal((2, len(cells))))
+    numbers = {"energy_j": taken.energy_j * noise[0], "duration_s": taken.duration_s * noise[1]}
+    cells.assign(**numbers).to_csv(path, index=False)
+    own = read_own_cells(path, board)
+    found = fit_own(own, own_targets(own))
+    short = min(lengths) == 64
+    assert (OF_REQUESTS[0] in found.fitted) == short
+    if short:
+        assert found.constants.engine.request_energy_j == pytest.approx(0.45, rel=0.1)
+    assert found.constants.board.byte_energy_j == pytest.approx(2.1e-10, rel=0.06)
 
 
 def test_clocks_are_a_target_where_all_cells_have_them(tmp_path):

@@ -7,10 +7,16 @@ import sys
 import pytest
 
 from sweetspot.catalog import gpu_ids
-from sweetspot.simulator.constants.kernels import families, kernel_constants, measured_gpus
+from sweetspot.simulator.calibration.kernels.fit import GPUS
+from sweetspot.simulator.constants.kernels import (
+    BESIDE,
+    KernelConstants,
+    families,
+    kernel_constants,
+)
 
 
-@pytest.mark.parametrize("gpu_id", measured_gpus())
+@pytest.mark.parametrize("gpu_id", GPUS)
 def test_measured_gpu_has_its_own_numbers(gpu_id):
     found = kernel_constants(gpu_id)
     assert (found.measured_on, found.stands_in) == (gpu_id, "")
@@ -24,7 +30,7 @@ def test_measured_gpu_has_its_own_numbers(gpu_id):
 @pytest.mark.parametrize("gpu_id", gpu_ids())
 def test_every_gpu_of_the_catalog_has_a_family(gpu_id):
     found = kernel_constants(gpu_id)
-    if gpu_id not in measured_gpus():
+    if gpu_id not in GPUS:
         *known, (_, _, unknown) = families()
         assert found.stands_in in {why for _, _, why in known} - {unknown}
 

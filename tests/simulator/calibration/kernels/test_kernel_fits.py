@@ -13,7 +13,7 @@ from sweetspot.simulator.calibration.kernels.decode import (
     decodes_of,
     fit_decodes,
 )
-from sweetspot.simulator.calibration.kernels.fit import GPUS, constants_file, fit_boards
+from sweetspot.simulator.calibration.kernels.fit import GPUS, constants_file, fit_board
 from sweetspot.simulator.calibration.kernels.gemm import (
     FP8_START,
     START,
@@ -28,7 +28,7 @@ from sweetspot.simulator.calibration.kernels.prompt import fit_prompts, prompts_
 
 @pytest.fixture(scope="module")
 def fits():
-    return fit_boards()
+    return {gpu_id: fit_board(gpu_id) for gpu_id in GPUS}
 
 
 def with_times(table, seconds):

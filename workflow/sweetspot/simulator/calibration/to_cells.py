@@ -23,6 +23,9 @@ _CLOCK = "mean_sm_mhz"
 CLOCK_WEIGHT = 0.5
 OF_ENGINE = ("layer_overhead_s", "step_overhead_s", "sequence_overhead_s", "logit_bytes")
 OF_BOARD = ("flop_energy_j", "byte_energy_j", "kv_byte_energy_j")
+OF_REQUESTS = ("request_energy_j",)
+# Less than this share of the cheapest request's energy is lost in the noise of cells.
+REQUEST_SHARE = 0.02
 
 
 def calibrate_to_cells(
@@ -156,8 +159,10 @@ def fit_own(
     """Return the fit to these targets, which are some of those that the cells give.
 
     The engine's constants are fitted first, to throughput alone, as they are times; the board's
-    beside them where the cells can tell them apart. Nothing of the files that ship goes in, which
-    may have been fitted to the same cells.
+    beside them where the cells can tell them apart, and what a request costs once where that shows
+    (`determine_requests`). What an engine's weights cost beyond the board's bytes is held: cells
+    know the sum of both alone. Nothing of the files that ship goes in, which may have been fitted
+    to the same cells.
     """
     stated = own_constants(own, stated_on(own.board, own.engine))
     quick = [t.condensed() for t in targets]
@@ -165,7 +170,8 @@ def fit_own(
     engine = fit_constants(own.board, times, names=OF_ENGINE, prior=stated)
     if not determines_board(own.cells):
         return engine
-    names = (*OF_ENGINE, *OF_BOARD)
+    requests = OF_REQUESTS if determine_requests(own.cells, stated) else ()
+    names = (*OF_ENGINE, *requests, *OF_BOARD)
     return fit(own.board, quick, names=names, start=engine.constants, prior=stated)
 
 
@@ -174,6 +180,15 @@ def determines_board(cells: pd.DataFrame) -> bool:
     batch = cells[["requests", "max_batch_size"]].min(axis=1)
     lengths = (cells["input_tokens"], cells["output_tokens"])
     return all(each.nunique() > 1 for each in (batch, *lengths))
+
+
+def determine_requests(cells: pd.DataFrame, stated: Constants) -> bool:
+    """Return whether some requests are so short that what each costs once shows.
+
+    Of an engine of which nothing is stated, nothing is fitted: 0 is a bound.
+    """
+    cheapest_j = float((cells["energy_j"] / cells["requests"]).min())
+    return stated.engine.request_energy_j > REQUEST_SHARE * cheapest_j
 
 
 def held_out_cells(cells: pd.DataFrame, one_in: int, turn: int = -1) -> BoolArray:

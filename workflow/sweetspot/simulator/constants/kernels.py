@@ -28,6 +28,8 @@ TENSORRT_LLM = "tensorrt-llm"
 class KernelConstants:
     """What kernels of one engine reach on one GPU; shares are of the data sheet's dense peaks.
 
+    The simulator reads none of those in `BESIDE`: a fit to single kernels is wrong without them.
+
     Attributes:
         measured_on: the GPU whose tables these are, by its id.
         stands_in: why they stand for another GPU, and how far they may be off; empty for that GPU.
@@ -138,6 +140,19 @@ _FAMILIES = (
 _UNKNOWN = _Family((), "h100-sxm", "nothing is known of it; a guess, GEMMs may be 20 % off")
 
 
+# What laws of single kernels have, and the simulator holds elsewhere: docs/kernels.md says where.
+BESIDE = (
+    "gemm_overhead_s",
+    "fp8_quantize_s",
+    "fp8_quantize_bytes",
+    "decode_overhead_s",
+    "decode_small_overhead_s",
+    "prompt_kv_bytes",
+    "fp8_prompt_kv_bytes",
+    "prompt_overhead_s",
+)
+
+
 def kernel_constants(gpu_id: str, engine: str = TENSORRT_LLM) -> KernelConstants:
     """Return what kernels reach on a GPU, or on the one whose tables stand for it.
 
@@ -150,11 +165,6 @@ def kernel_constants(gpu_id: str, engine: str = TENSORRT_LLM) -> KernelConstants
     start = gpu_id.split("-")[0]
     family = next((each for each in _FAMILIES if start in each.begins), _UNKNOWN)
     return _constants(tables, family.measured_on, engine, family.why, family.fp8_of)
-
-
-def measured_gpus() -> tuple[str, ...]:
-    """Return the ids of the GPUs that have tables."""
-    return tuple(_tables())
 
 
 def families() -> Iterator[tuple[tuple[str, ...], str, str]]:

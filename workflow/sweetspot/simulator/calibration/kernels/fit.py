@@ -77,11 +77,6 @@ def fit_board(gpu_id: str) -> BoardFit:
     )
 
 
-def fit_boards() -> dict[str, BoardFit]:
-    """Return all fits of all GPUs that have tables."""
-    return {gpu_id: fit_board(gpu_id) for gpu_id in GPUS}
-
-
 def constants_file(fits: Mapping[str, BoardFit]) -> dict[str, Any]:
     """Return what kernels.json holds, rounded to four digits."""
     ratios = fits[RATIOS_OF]
