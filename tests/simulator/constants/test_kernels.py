@@ -9,8 +9,6 @@ import pytest
 from sweetspot.catalog import gpu_ids
 from sweetspot.simulator.calibration.kernels.fit import GPUS
 from sweetspot.simulator.constants.kernels import (
-    BESIDE,
-    KernelConstants,
     families,
     kernel_constants,
 )

@@ -1,5 +1,6 @@
 """Time and energy of segments: closed forms against sums, the power limit, clocks, directions."""
 
+import math
 from dataclasses import fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from sweetspot.catalog import architecture_from_config, catalog_entry, gpu, gpu_ids, model_ids
 from sweetspot.config import Limits, Precision
 from sweetspot.simulator.constants.constants import METADATA, scales, stated_on
+from sweetspot.simulator.constants.kernels import BESIDE
 from sweetspot.simulator.cost import roofline
 from sweetspot.simulator.cost.clocks import (
     CLOCKS,
@@ -506,6 +508,14 @@ def moved(board, constants, size):
 
 def attended_s(board, constants):
     return 1 / (board.fp16_flops * constants.kernels.prompt_efficiency[128])
+
+
+@given(row=segments(), model=models, on=boards())
+def test_what_kernels_are_said_to_have_beside_is_read_nowhere(row, model, on):
+    known = stated_on(gpu(on.id))
+    none = replace(known.kernels, **dict.fromkeys(BESIDE, math.nan))
+    found = [totals(model, on, each, [row]) for each in (known, replace(known, kernels=none))]
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("name", ADDS)
