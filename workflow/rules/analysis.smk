@@ -41,6 +41,6 @@ rule compare_paper:
     log:
         f"{RUN}/logs/compare_paper.log",
     params:
-        protocol=3,
+        protocol=4,
     shell:
         "{SWEETSPOT} compare-paper {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"
