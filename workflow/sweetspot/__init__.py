@@ -7,6 +7,7 @@ is first used, so that planning a workflow imports this package without numpy or
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots
+- `compare_runs`: two tables of cells side by side
 - `read_cells`, `fit_forms`, `sweet_spot`: the same step by step, from a run's cells.csv
 """
 
