@@ -62,14 +62,14 @@ class Fit:
         cells = cells[cells["status"] == "ok"]
         for (name, requests, max_batch_size), forms in groups(self._of(self.forms, model), GROUP):
             group = (name, requests, max_batch_size)
-            form_id = best_form(forms)
+            form_id, of_group = best_form(forms), _of_group(cells, group)
             found.append(
                 GroupFit(
                     model=name,
                     requests=requests,
                     max_batch_size=max_batch_size,
-                    load_is_given="requests" not in self.observations.assumed,
-                    cells=_of_group(cells, group),
+                    load_is_given=bool(of_group["load_is_given"].all()),
+                    cells=of_group,
                     forms=forms,
                     coefficients=_of_group(self.fits.coefficients, group),
                     sweet_spots=_of_group(self.sweet_spots, group),

@@ -42,6 +42,11 @@ class GroupFit:
         return f"{self.model}{load if self.load_is_given else ''}"
 
     @property
+    def is_constant(self) -> bool:
+        """Whether the energy is the same in all cells, so that there is nothing to draw."""
+        return self.best is not None and bool(np.isnan(self.best.r_squared))
+
+    @property
     def no_eq5(self) -> str:
         """Why Eq. 5 was not fitted; empty where it was."""
         eq5 = self.forms[self.forms["form"] == "memory_flops"]

@@ -19,7 +19,7 @@ from sweetspot.errors import InputError
 COLUMNS = (
     *("cell", "model", "engine", "gpu", "status", "reason", "simulated"),
     *("requests", "max_batch_size", "input_tokens", "output_tokens", "repeat"),
-    *("energy_per_token_j", "tokens_per_j", "energy_source", "noise"),
+    *("load_is_given", "energy_per_token_j", "tokens_per_j", "energy_source", "noise"),
     *("beyond_native_context", "calibration"),
 )
 """Columns that every table of observations has; those of its file follow."""
@@ -33,16 +33,15 @@ class Observations:
 
     Attributes:
         cells: one row per measurement, columns of `COLUMNS` as docs/cells.md says, and others that
-            the file has. Rows without usable lengths are not among them; those without a usable
-            energy have the status "invalid" and a reason.
+            the file has; `load_is_given` is whether the file says how many requests they are of.
+            Rows without usable lengths are not among them; those without a usable energy have the
+            status "invalid" and a reason.
         notes: how the file was understood, one sentence each; those that begin with "Warning" are
             reasons to doubt a number.
-        assumed: our names of columns that the file does not have, and which got a default.
     """
 
     cells: pd.DataFrame
     notes: tuple[str, ...]
-    assumed: frozenset[str] = frozenset()
 
 
 def read_observations(
@@ -81,8 +80,7 @@ def read_observations(
     notes += [f"columns: {'; '.join(taken)}"] if taken else []
     cells, defaults = _cells(table, found, energy.per_token_j, stem)
     cells, said = clean(cells, where)
-    assumed = frozenset(_IDENTITY) - found.keys()
-    return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said), assumed)
+    return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
 
 
 def _is_text(column: str) -> bool:
@@ -173,6 +171,7 @@ def _cells(
     """Return the table under our names, and what was assumed where it says nothing."""
     values: dict[str, Any] = {name: taken.values for name, taken in found.items()}
     values["energy_per_token_j"] = energy_per_token_j
+    values["load_is_given"] = "requests" in found or "max_batch_size" in found
     assumed = []
     if "model" not in found:
         values["model"] = model

@@ -1,7 +1,8 @@
 """The folder that a fit of one's own leaves: fits, tables, figures."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +14,13 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES
-from sweetspot.figures.canvas import save
+from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
 from sweetspot.outputs import TABLES_OF_OWN_FITS, figures_of
-from sweetspot.tables import fit_table, write_table
+from sweetspot.tables import write_table
+from sweetspot.tables.own_table import own_table
 
 _ORIGIN = ("simulated", "gpu", "engine")
 
@@ -38,17 +40,34 @@ def write_fit(found: Fit, out: Path) -> list[str]:
     missing = []
     for name in TABLES_OF_OWN_FITS:
         try:
-            table = fit_table(name, found.fits, found.sweet_spots, found.extremes)
+            table = own_table(name, found)
         except InputError as error:
             missing.append(f"no {name}: {error}")
         else:
             write_table(table, out / "tables" / name)
+    return [*missing, *_draw(found, out)]
+
+
+def _draw(found: Fit, out: Path) -> list[str]:
+    """Draw what the cells of each origin carry; return what they do not, and why."""
+    missing = []
     style = FigureStyle()
-    for folder, part in _by_origin(cells):
+    for folder, part in _by_origin(found.observations.cells):
         labels = catalog_labels(part["model"].unique())
-        for name in figures_of(_points(part)):
+        groups = [group for group in found.groups() if group.model in set(part["model"])]
+        varied = [group for group in groups if group.best is not None and not group.is_constant]
+        drawings: dict[str, Callable[[], Drawing]] = {
+            name: partial(FIGURES[name], part, style, labels)
+            for name in figures_of(_points(part))
+            if name in FIGURES
+        }
+        if varied:
+            drawings |= {
+                name: partial(draw, varied, style, labels) for name, draw in FIT_FIGURES.items()
+            }
+        for name, draw_it in drawings.items():
             try:
-                figure = FIGURES[name](part, style, labels)
+                figure = draw_it()
             except InputError as error:
                 missing.append(f"no {folder}/{name}: {error}")
             else:

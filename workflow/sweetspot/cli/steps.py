@@ -188,16 +188,14 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
     from sweetspot.analysis.fit import fit
     from sweetspot.errors import unknown_name
     from sweetspot.outputs import TABLES_OF_OWN_FITS
-    from sweetspot.tables import fit_table
+    from sweetspot.tables.own_table import own_table
 
     if arguments.name not in TABLES_OF_OWN_FITS:
         raise unknown_name("table of measurements", arguments.name, TABLES_OF_OWN_FITS)
     columns = columns_of(arguments.columns)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     _say(found.notes)
-    return fit_table(
-        arguments.name, found.fits, found.sweet_spots, found.extremes, models=arguments.models
-    )
+    return own_table(arguments.name, found, models=arguments.models)
 
 
 def _figure(arguments: argparse.Namespace) -> None:

@@ -100,19 +100,17 @@ def noise_levels(cells: pd.DataFrame) -> list[float]:
     return sorted({float(level) for level in pd.to_numeric(cells["noise"]).dropna() if level > 0})
 
 
-def provenance(cells: pd.DataFrame, *, load: bool = True) -> str:
+def provenance(cells: pd.DataFrame) -> str:
     """Return the small print of a figure: where its cells come from and how many there are.
 
-    Args:
-        cells: those that are drawn.
-        load: whether their requests and batch limits are known, and so worth saying.
+    Somebody's cells may not say how many requests they are of: then nothing is said of it here.
 
     Raises:
         InputError: no cell is valid, or cells of different origin are mixed.
     """
     valid = valid_cells(cells)
     words = [*evidence_of(cells).words, *filter(None, [interval_in_words(valid)])]
-    if load:
+    if "load_is_given" not in valid or is_true(valid["load_is_given"]).all():
         words.append(f"N = {_numbers(valid['requests'])}")
         words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
     setting = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]

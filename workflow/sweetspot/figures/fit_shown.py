@@ -105,7 +105,7 @@ def shown(
         names={model: label_of(model, labels or {}).name for model in fits},
         looks=model_looks(style.palette, list(fits)),
         evidence=evidence_of(cells),
-        source=provenance(cells, load=all(group.load_is_given for group in found)),
+        source=provenance(cells),
     )
 
 
