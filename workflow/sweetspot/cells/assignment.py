@@ -240,6 +240,8 @@ def _note(match: Match, column: str, factors: "pd.Series") -> str:
         how = f" × {match.factor:.6g}"
     else:
         how = ""
+    if match.quantity == "duration_s" and match.rank > 1:
+        how += ", as the time of the whole run"
     return f"{match.quantity} is {column!r}{how}"
 
 

@@ -80,7 +80,7 @@ _ABOUT = {
     *("gpu", "gpus", "total", "consumed", "consumption", "used", "usage", "measured", "avg"),
     *("average", "mean", "board", "device", "of", "the", "draw", "drawn", "run", "all", "net"),
 }
-_ENERGY = {"", "energy"}
+_ENERGY = {"", "energy", "e"}
 _POWER = {"", "power"}
 _TIMES = {
     *("duration", "time", "elapsed", "elapsed time", "run time", "runtime", "walltime", "makespan"),
@@ -98,6 +98,7 @@ _BATCHES = {
     *("batch", "bs", "batchsize", "batch size", "max batch size", "max num seqs", "concurrency"),
     *("max concurrency", "num concurrent requests", "concurrent requests", "max batch"),
 }
+_OUTPUT_RATES = {"output throughput", "output token throughput", "tps", "output tps", "decode tps"}
 _NAMES = {
     "model": {"model", "model id", "model name", "llm", "llm name", "hf model", "llm model"},
     "gpu": {
@@ -107,7 +108,7 @@ _NAMES = {
     "engine": {"engine", "backend", "framework", "inference engine", "serving engine"},
     "status": {"status", "success", "valid"},
 }
-_WHOLE = {"n": "requests", "b": "max_batch_size"}
+_WHOLE = {"N": "requests", "B": "max_batch_size"}  # n may count repeats
 _PER_TOKEN = {"output", "generated", "new", "completion", "decode", "decoded", "out"}
 _PER_REQUEST = {"request", "query", "prompt", "inference", "response", "generation", "sample"}
 _PER_RUN = {"run", "batch", "experiment", "measurement", "test", "benchmark"}
@@ -118,8 +119,8 @@ def recognise(column: str) -> Match | None:
     plain = column.strip()
     if plain.lower() in CANONICAL:
         return Match(plain.lower(), 0, unit=CANONICAL[plain.lower()])
-    if plain.lower() in _WHOLE:
-        return Match(_WHOLE[plain.lower()], 1)
+    if plain in _WHOLE:
+        return Match(_WHOLE[plain], 1)
     name = take_apart(plain)
     return _rate(name) or _energy(name) or _power_or_time(name) or _count(name) or _text(name)
 
@@ -134,7 +135,7 @@ def _rate(name: Name) -> Match | None:
         if name.per_unit.dimension == "time" and said <= {"throughput"} and "total" not in left:
             rank = 1 if left & _PER_TOKEN else 2
             return Match("throughput_tokens_per_s", rank, 1 / name.per_unit.factor)
-    if name.words in (("output", "throughput"), ("tps",), ("output", "token", "throughput")):
+    if " ".join(name.words) in _OUTPUT_RATES:
         return Match("throughput_tokens_per_s", 2, assumed="tokens/s")
     return None
 
@@ -143,13 +144,16 @@ def _energy(name: Name) -> Match | None:
     """Return an energy, per whatever."""
     if name.measure and name.measure.dimension != "energy":
         return None
-    if " ".join(word for word in name.words if word not in _ABOUT) not in _ENERGY:
-        return None
     if not name.measure and "energy" not in name.words:
         return None
+    said = [word for word in name.words if word not in _ABOUT]
     factor = name.measure.factor if name.measure else 1.0
     assumed = "" if name.measure else "J"
     per = [word for word in name.per if word != "number"]
+    if not per and said[-1:] in (["token"], ["tokens"]):  # E_token [mJ]
+        said, per = said[:-1], ["token"]
+    if " ".join(said) not in _ENERGY:
+        return None
     tokens = _tokens_of(per)
     if tokens:
         return Match("energy_per_token_j", 1, factor / tokens, name.unit, assumed)

@@ -4,17 +4,14 @@ What is read here has the names and the texts of the file; what they mean is sai
 """
 
 import codecs
-import csv
-import io
 import json
-import re
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sweetspot.cells.separated import read_separated, some_lines
 from sweetspot.errors import InputError
 from sweetspot.reading import read_bytes
 
@@ -36,10 +33,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_DELIMITERS = ",;\t|"
-_SAMPLE_LINES = 50
-_NUMBER = re.compile(r"\s*[-+]?\d+\s*")
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d+,\d+(?:[eE][-+]?\d+)?\s*")
 
 
 def read_table(path: Path, is_text: Callable[[str], bool]) -> tuple[pd.DataFrame, list[str]]:
@@ -69,7 +62,7 @@ def read_table(path: Path, is_text: Callable[[str], bool]) -> tuple[pd.DataFrame
     if text.lstrip()[0] in "{[":
         table, more = _of_json(text, path)
     else:
-        table, more = _of_lines(text, path, is_text)
+        table, more = read_separated(text, path, is_text)
     if table.empty:
         raise InputError(
             f"{path} has no rows; its columns are {', '.join(map(str, table.columns))}"
@@ -115,7 +108,7 @@ def _of_json(text: str, path: Path) -> tuple[pd.DataFrame, list[str]]:
                 f"{path} begins as JSON, and no line of it is; make it again"
             ) from None
         if broken:
-            notes.append(f"{_lines(broken)} no valid JSON: left out")
+            notes.append(f"{some_lines(broken)} no valid JSON: left out")
     rows = data if isinstance(data, list) else [data]
     mappings = [row for row in rows if isinstance(row, dict)]
     if not mappings:
@@ -126,104 +119,9 @@ def _of_json(text: str, path: Path) -> tuple[pd.DataFrame, list[str]]:
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what is nested, as the provenance of a record: no cell of a table holds it."""
-    return {name: value for name, value in row.items() if not isinstance(value, dict | list)}
-
-
-def _of_lines(
-    text: str, path: Path, is_text: Callable[[str], bool]
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return a table of separated values."""
-    notes: list[str] = []
-    said = re.match(r"\s*sep=(.)\r?\n", text)  # what Excel writes for itself
-    if said:
-        text = text[said.end() :]
-    while text.lstrip().startswith("#"):  # comments above the names
-        text = text.lstrip().partition("\n")[2]
-    sample = text.lstrip("\r\n").splitlines()[:_SAMPLE_LINES]
-    delimiter = said[1] if said else _delimiter(sample)
-    rows = [row for row in csv.reader(sample, delimiter=delimiter, skipinitialspace=True) if row]
-    if not rows:
-        raise InputError(f"{path} holds comments only; it needs a line of column names")
-    names = [name.strip() for name in rows[0]]
-    _check_header(names, rows[1:], delimiter, path)
-    comma = delimiter != "," and any(_DECIMAL_COMMA.fullmatch(v) for row in rows[1:] for v in row)
-    if delimiter != ",":
-        notes.append(
-            f"columns are separated by {'tabs' if delimiter == chr(9) else repr(delimiter)}"
-            f"{', decimals by commas' if comma else ''}"
-        )
-    try:
-        with warnings.catch_warnings(record=True) as said_by_pandas:
-            warnings.simplefilter("always")
-            table = pd.read_csv(
-                io.StringIO(text),
-                sep=delimiter,
-                skipinitialspace=True,
-                decimal="," if comma else ".",
-                # a row that ends with a separator has no more values than there are names
-                index_col=False,
-                dtype={column: str for column in rows[0] if is_text(column.strip())},
-                keep_default_na=False,
-                na_values=[""],
-                on_bad_lines="warn",
-                low_memory=False,
-            )
-    except (ValueError, OverflowError) as error:  # what pandas raises of tables is one, too
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is not a table ({reason}); save it as CSV again") from error
-    bad = [int(n) for w in said_by_pandas for n in re.findall(r"line (\d+)", str(w.message))]
-    if bad:
-        notes.append(f"{_lines(bad)} more values than there are columns: left out")
-    table = table.dropna(how="all").rename(columns=lambda name: str(name).strip())
-    if comma:
-        for column, kind in table.dtypes.items():
-            if not is_text(str(column)) and not pd.api.types.is_numeric_dtype(kind):
-                table[column] = table[column].map(_with_point, na_action="ignore")
-    return table, notes
-
-
-def _with_point(value: Any) -> Any:
-    """Return a number with a decimal comma, that pandas left as it is, with a decimal point."""
-    if isinstance(value, str) and re.match(r"\s*[-+]?(\d{1,3}(\.\d{3})+|\d+),\d", value):
-        return value.replace(".", "").replace(",", ".")
-    return value
-
-
-def _delimiter(sample: list[str]) -> str:
-    """Return what separates the columns: what the first line has most of, outside of quotes."""
-    header = re.sub(r'"[^"]*"', "", sample[0]) if sample else ""
-    return max(_DELIMITERS, key=header.count)
-
-
-def _check_header(names: list[str], rows: list[list[str]], delimiter: str, path: Path) -> None:
-    """Refuse what pandas would read as something else than it is.
-
-    Raises:
-        InputError: the first line holds no names, or all rows have more values than it has names.
-    """
-    if all(_NUMBER.fullmatch(name) or _is_float(name) for name in names if name):
-        raise InputError(
-            f"{path} begins with numbers ({', '.join(names[:6])}); put a line of column names first"
-        )
-    widths = {len(row) - (row[-1].strip() == "") for row in rows}
-    if rows and min(widths) > len(names):
-        comma = "; are its decimals commas? save it with semicolons or points" * (delimiter == ",")
-        raise InputError(
-            f"{path} has {len(names)} column names and {min(widths)} values in each row{comma}"
-        )
-
-
-def _is_float(text: str) -> bool:
-    try:
-        float(text.replace(",", "."))
-    except ValueError:
-        return False
-    return True
-
-
-def _lines(numbers: list[int]) -> str:
-    some = ", ".join(map(str, numbers[:5])) + ", ..." * (len(numbers) > 5)
-    if len(numbers) == 1:
-        return f"line {some} has"
-    return f"{len(numbers)} lines ({some}) have"
+    """Put what is nested beside the rest, where no name is taken; lists are no values of a cell."""
+    flat = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+    for value in row.values():
+        for name, inner in _flat(value).items() if isinstance(value, dict) else ():
+            flat.setdefault(name, inner)
+    return flat

@@ -1,7 +1,7 @@
 """Anybody's measurements as cells: columns found by name, units converted, rows checked."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,10 @@ def read_observations(
     return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
 
 
+def _and(way: Sequence[str]) -> str:
+    return f"{' and '.join(way)} {'are' if len(way) > 1 else 'is'}"
+
+
 def _is_text(column: str) -> bool:
     match = recognise(column)
     return match is not None and (match.quantity in TEXTS or match.quantity == "cell")
@@ -154,7 +158,7 @@ def _energy(assignment: Assignment, found: Mapping[str, Taken]) -> _Energy:
         load = found.get("requests") or found.get("max_batch_size")
         if load is None:
             raise InputError(
-                f"{assignment.where}: {' and '.join(way)} are of a whole run, so its number of "
+                f"{assignment.where}: {_and(way)} of a whole run, so its number of "
                 f"requests is needed: a column such as {ACCEPTED['requests']}, or one number for "
                 "all rows: --columns requests=1 where each row is of one request"
             )
