@@ -1,4 +1,4 @@
-"""The folder that a fit of one's own leaves: fits, tables, figures."""
+"""The folder that a fit of one's own leaves: fits, tables, figures, a page of it all."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -14,19 +14,20 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.figures import FIGURES, FIT_FIGURES, TITLES
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
 from sweetspot.outputs import TABLES_OF_OWN_FITS, figures_of
+from sweetspot.report import Picture, report_html
 from sweetspot.tables import write_table
 from sweetspot.tables.own_table import own_table
 
 _ORIGIN = ("simulated", "gpu", "engine")
 
 
-def write_fit(found: Fit, out: Path) -> list[str]:
-    """Write cells.csv, fits/, tables/ and figures/ into a folder.
+def write_fit(found: Fit, out: Path, title: str) -> list[str]:
+    """Write cells.csv, fits/, tables/, figures/ and report.html, which has a title, into a folder.
 
     Returns:
         What the cells cannot give, one sentence each.
@@ -37,7 +38,7 @@ def write_fit(found: Fit, out: Path) -> list[str]:
     cells = found.observations.cells
     write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
     write_fits(cells, found.fits, out / "fits")
-    missing = []
+    missing, tables = [], []
     for name in TABLES_OF_OWN_FITS:
         try:
             table = own_table(name, found)
@@ -45,34 +46,39 @@ def write_fit(found: Fit, out: Path) -> list[str]:
             missing.append(f"no {name}: {error}")
         else:
             write_table(table, out / "tables" / name)
-    return [*missing, *_draw(found, out)]
+            tables.append(table)
+    pictures, not_drawn = _draw(found, out)
+    page = report_html(
+        title, notes=found.notes, groups=found.groups(), tables=tables, pictures=pictures
+    )
+    write_text_atomic(out / "report.html", page)
+    return [*missing, *not_drawn]
 
 
-def _draw(found: Fit, out: Path) -> list[str]:
-    """Draw what the cells of each origin carry; return what they do not, and why."""
-    missing = []
+def _draw(found: Fit, out: Path) -> tuple[list[Picture], list[str]]:
+    """Draw what the cells of each origin carry; return it, and what they do not, and why."""
+    pictures, missing = [], []
     style = FigureStyle()
     for folder, part in _by_origin(found.observations.cells):
         labels = catalog_labels(part["model"].unique())
         groups = [group for group in found.groups() if group.model in set(part["model"])]
         varied = [group for group in groups if group.best is not None and not group.is_constant]
-        drawings: dict[str, Callable[[], Drawing]] = {
-            name: partial(FIGURES[name], part, style, labels)
-            for name in figures_of(_points(part))
-            if name in FIGURES
-        }
+        drawings: dict[str, Callable[[], Drawing]] = {}
         if varied:
-            drawings |= {
-                name: partial(draw, varied, style, labels) for name, draw in FIT_FIGURES.items()
-            }
+            for name, draw in FIT_FIGURES.items():
+                drawings[name] = partial(draw, varied, style, labels)
+        for name in figures_of(_points(part)):
+            if name in FIGURES:
+                drawings[name] = partial(FIGURES[name], part, style, labels)
         for name, draw_it in drawings.items():
             try:
                 figure = draw_it()
             except InputError as error:
                 missing.append(f"no {folder}/{name}: {error}")
             else:
-                save(figure, out / folder / name, style.dpi)
-    return missing
+                png, *_ = save(figure, out / folder / name, style.dpi)
+                pictures.append(Picture(TITLES[name], figure.alt_text, png.read_bytes()))
+    return pictures, missing
 
 
 def _by_origin(cells: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:

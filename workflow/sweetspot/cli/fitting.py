@@ -82,5 +82,5 @@ def _fit(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         from sweetspot.cli.fit_folder import write_fit
 
-        missing = write_fit(found, arguments.out)
+        missing = write_fit(found, arguments.out, f"Fit of {Path(arguments.cells).name}")
         print(*missing, f"written to {arguments.out}", sep="\n", file=sys.stderr)

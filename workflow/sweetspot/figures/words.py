@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 def quantity(value: float) -> str:
     """Return a number in three digits: 0.0123, 18.8, 114."""
     if not math.isfinite(value):
-        return "none"
+        return "∞" if value > 0 else "none"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
