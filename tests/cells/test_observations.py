@@ -2,9 +2,11 @@
 
 import json
 import math
+import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -251,3 +253,17 @@ def test_dataframe_is_read_as_a_file_and_stays_as_it_was():
 def test_minimum_is_no_latency_in_minutes(file):
     text = "I,O,N,power_w,latency_min,latency_max,duration_s\n64,64,1,100,1,9,2\n"
     assert only(file(text))["energy_per_token_j"] == 100 * 2 / 64
+
+
+@pytest.mark.slow
+def test_a_million_rows_take_seconds(tmp_path):
+    rng = np.random.default_rng(1)
+    rows = 1_000_000
+    lengths = {name: rng.choice([64, 256, 1024], rows) for name in ("isl", "osl")}
+    table = pd.DataFrame(lengths | {"J/token": rng.uniform(0.9, 1.1, rows).round(6)})
+    table.to_csv(tmp_path / "my.csv", index=False)
+    begun = time.process_time()
+    found = read_observations(tmp_path / "my.csv")
+    assert time.process_time() - begun < 10
+    assert len(found.cells) == rows
+    assert note(found, "1000000 rows are repeats of 9 cells")

@@ -20,6 +20,7 @@ _GOOD = {"", "ok", "true", "1", "1.0", "success", "succeeded", "successful", "do
 _GOOD |= {"complete", "passed", "pass", "valid", "finished", "200", "yes"}
 _TRUE = {"true", "1", "1.0", "yes"}
 _SHOWN = 5
+_FEW_ROWS = 20
 
 # No board is known to give 20 000 output tokens for a joule, none to take a kilojoule for one of an
 # answer of usual length.
@@ -113,10 +114,17 @@ def texts(values: "pd.Series") -> "pd.Series":
 
 
 def _copies(cells: pd.DataFrame) -> "pd.Series":
+    """Return which rows are the same in all columns as an earlier one.
+
+    Where a cell has many, two measurements may well agree to the last digit that was written.
+    """
     try:
-        return cells.duplicated()
+        copies = cells.duplicated()
     except TypeError:  # a DataFrame may hold lists
-        return cells.astype(str).duplicated()
+        copies = cells.astype(str).duplicated()
+    if copies.any():
+        copies &= cells.groupby(POINT, dropna=False)["model"].transform("size") <= _FEW_ROWS
+    return copies
 
 
 def _flags(cells: pd.DataFrame, name: str) -> "pd.Series":
