@@ -77,7 +77,13 @@ def test_one_gpu_sends_nothing(board):
 def test_all_gpus_wait_for_the_last_one():
     """7 µs an all-reduce and GPU after the first, 65 all-reduces an iteration of 32 layers."""
     assert not wait_s(work_of()).any()
-    np.testing.assert_allclose(wait_s(work_of(8)), 7 * 65 * 7e-6)
+    found = work_of(8)
+    small = found.message_bytes < 400_000
+    assert small.any()
+    np.testing.assert_allclose(wait_s(found)[~small], 7 * 65 * 7e-6)
+    np.testing.assert_allclose(
+        wait_s(found)[small], 7 * 65 * 7e-6 * found.message_bytes[small] / 400_000
+    )
 
 
 def test_message_counts_of_a_layer():
