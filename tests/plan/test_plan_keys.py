@@ -9,7 +9,7 @@ from sweetspot.catalog.packaged import read_packaged
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.plan import plan as plan_module
-from sweetspot.plan.block import PROTOCOL
+from sweetspot.plan.block import PROTOCOL, SHARED_PROTOCOL
 from sweetspot.plan.plan import plan
 from sweetspot.simulator.constants.calibration_file import shipped_engine
 
@@ -219,6 +219,18 @@ def test_records_from_before_precision_and_traits_could_be_chosen_keep_their_key
     assert "sliding_windows" not in said
     assert "nvlink" not in said
     assert "pcie" not in said
+
+
+def test_what_several_gpus_cost_is_in_the_keys_of_their_cells_only(small_experiment):
+    def with_and_after(gpus):
+        [block] = plan(small_experiment(limits={"tensor_parallel": gpus})).blocks
+        newer = replace(block.settings, shared_protocol=SHARED_PROTOCOL + 1)
+        return block.settings.json, newer.json
+
+    alone, alone_after = with_and_after(1)
+    assert alone == alone_after
+    shared, shared_after = with_and_after(2)
+    assert shared != shared_after
 
 
 def test_windows_decide_values_of_models_that_have_them_only(keys):

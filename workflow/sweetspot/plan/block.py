@@ -24,6 +24,9 @@ from sweetspot.simulator.deployment.deployment import Deployment
 # Raised whenever the code changes what a cell's numbers are or mean; every cell is then redone.
 PROTOCOL = 3
 
+# The same for cells of models that several GPUs share; others keep their keys.
+SHARED_PROTOCOL = 1
+
 MODEL_PRECISION = Precision()
 """Weights and KV cache in the checkpoint's 16 bits."""
 
@@ -56,6 +59,7 @@ class Settings:
     traits: Traits = PAPER_TRAITS
     noise: Noise | None = None
     protocol: int = PROTOCOL
+    shared_protocol: int = SHARED_PROTOCOL
 
     @property
     def max_batch_size(self) -> int:
@@ -108,6 +112,8 @@ class Settings:
         }
         if self.calibration:
             left_out["calibration"] = of_calibration
+        if alone:
+            left_out["shared_protocol"] = True
         if self.precision == MODEL_PRECISION:
             left_out["precision"] = True
         if self.traits == PAPER_TRAITS:
