@@ -111,7 +111,7 @@ accuracy: env
 
 sensor: env
 	$(BIN)/sweetspot sensor --page docs/sensor.md --figure docs/images/sensor
-	@rm docs/images/sensor.pdf
+	@rm -f docs/images/sensor.pdf docs/images/sensor.alt.txt
 
 statistics: env
 	$(BIN)/python benchmarks/fits.py docs/statistics.md
@@ -119,7 +119,7 @@ statistics: env
 settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \
 	  --lengths 4096+16 64+512 --figure docs/images/settings
-	@rm docs/images/settings.pdf
+	@rm docs/images/settings.pdf docs/images/settings.alt.txt
 
 bench: env
 	@mkdir -p build

@@ -89,11 +89,11 @@ class Settings:
     def json(self) -> str:
         """The settings as one line; what decides nothing is left out.
 
-        That is where a GPU's numbers were read, its links where it runs alone, its highest clock,
-        settings where there are none, in what a model is as any dense one in 16 bits, the version
-        of the engine whose constants were taken, precision and traits where they are the model's
-        and the paper's, and noise where there is none: records from before these could be chosen
-        keep their keys.
+        That is where a GPU's numbers were read, its links, and what several cost, where it runs
+        alone, its highest clock, settings where there are none, in what a model is as any dense one
+        in 16 bits, the version of the engine whose constants were taken, precision and traits where
+        they are the model's and the paper's, and noise where there is none: records from before
+        these could be chosen keep their keys.
         """
         return self._json({"engine_version"})
 

@@ -30,8 +30,8 @@ PCIE_RING_SHARE = 0.55
 # 0.17 and 1.0, 46 cells): without it long outputs come out 4 to 21 % too fast on 4 and 8 of them.
 # Those on H100, where 7 µs is best as well, and on A100 are predictions.
 WAIT_S = 7e-6
-# The smallest message of these cells. Steps of fewer tokens were not seen: what they wait is taken to
-# fall with them, as a whole step of one sequence is known to take no longer than such waits alone.
+# The smallest message of these cells. Steps of fewer tokens were not seen: what they wait is taken
+# to fall with them, or one sequence alone would spend most of its time waiting.
 WAIT_FROM_BYTES = 400_000
 # Per byte that a GPU sends, reads and writes of memory included: the same table's power of messages
 # beyond 100 MB, 262 to 287 W at 290 to 340 GB/s, less 160 W of those that send hardly any. Bounds:
