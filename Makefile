@@ -77,9 +77,11 @@ campaign-report: env
 # import. Who has finished takes tests from who has not.
 WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))') --dist worksteal
 test: .venv/ready-test $(TORCH)/ready lint
+	@sh scripts/slurm.sh
 	$(BIN)/pytest -q $(WORKERS)
 
 coverage: .venv/ready-test $(TORCH)/ready
+	@sh scripts/slurm.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
 lint: .venv/ready-test

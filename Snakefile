@@ -16,6 +16,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 
 from snakemake.logging import LogEvent, logger
@@ -64,7 +65,7 @@ rule all:
         rules.manifest.output,
     resources:
         # For `snakemake -n`: of all blocks together, without building and loading engines.
-        expected_gpu_hours=lambda w: gpu_hours(*BLOCKS.values()),
+        expected_gpu_hours=lambda w: gpu_hours(*BLOCKS),
 
 
 onstart:

@@ -20,9 +20,11 @@ try:
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, figures_of, tables_of
+    from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
     from sweetspot.measure.record import is_failed, record_path
     from sweetspot.reading import as_mapping, read_yaml
+    from sweetspot.slurm import JobRequest, require_slurm
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
 
@@ -75,9 +77,9 @@ def to_measure(block, cell):
     return again or not path.exists()
 
 
-def cells_to_measure(block):
-    """Return how many cells of a block are still to be measured or simulated."""
-    return sum(to_measure(block, cell) for cell in block.cells)
+def cells_left(block):
+    """Return the cells of a block that are still to be measured or simulated."""
+    return [cell for cell in block.cells if to_measure(block, cell)]
 
 
 def needs_weights():
@@ -98,7 +100,7 @@ def check_before_jobs():
         if workflow.local_exec:
             if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
                 stop("no job can run on less than 1 core; say with --cores how many there are")
-            blocks = [block for block in PLAN.blocks if cells_to_measure(block)]
+            blocks = [block for block in PLAN.blocks if cells_left(block)]
             if blocks:  # what is measured is tabulated and drawn on any machine
                 node = EXPERIMENT.node
                 weights = dict.fromkeys(map(weights_of, blocks)) if needs_weights() else {}
@@ -106,6 +108,20 @@ def check_before_jobs():
                     *(EXPERIMENT.engine, EXPERIMENT.gpu),
                     *(node.python, node.container, list(weights)),
                 )
+        elif workflow.executor_plugin.name == "slurm":
+            require_slurm(
+                [
+                    JobRequest(
+                        name=f"{job.rule.name} of {job.wildcards.block}",
+                        partition=str(job.resources.get("slurm_partition") or ""),
+                        account=str(job.resources.get("slurm_account") or ""),
+                        runtime_min=job.resources.runtime,
+                    )
+                    for job in workflow.dag.needrun_jobs()
+                    if job.rule.name == "measure"
+                ],
+                *(workflow.executor_settings.status_command, Path()),
+            )
     except SweetspotError as error:
         stop(error)
 

@@ -13,20 +13,30 @@ Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, 
 
 def new_cells(wildcards):
     """Return how many cells of the block have no record yet; `snakemake -n` shows it."""
-    return cells_to_measure(BLOCKS[wildcards.block])
+    return len(cells_left(BLOCKS[wildcards.block]))
 
 
-def gpu_hours(*blocks):
-    """Return how long the GPU will be busy with the cells to measure; `snakemake -n` shows it.
+@cache
+def busy(block_id):
+    """Return how long the GPU will be busy with a block's cells to measure, in s."""
+    from sweetspot.plan.busy import busy_s
+
+    block = BLOCKS[block_id]
+    return busy_s(block, cells_left(block))
+
+
+def gpu_hours(*block_ids):
+    """Return the same of several blocks in hours; `snakemake -n` shows it.
 
     Text, as no scheduler is to count with it.
     """
-    from sweetspot.plan.busy import busy_s
+    return f"{sum(map(busy, block_ids)) / 3600:.2f}"
 
-    seconds = sum(
-        busy_s(block, [cell for cell in block.cells if to_measure(block, cell)]) for block in blocks
-    )
-    return f"{seconds / 3600:.2f}"
+
+def runtime(wildcards):
+    """Return how many minutes a block's job may take on a cluster."""
+    block = BLOCKS[wildcards.block]
+    return runtime_min(block, len(cells_left(block)), busy(block.id))
 
 
 def datasets(wildcards):
@@ -63,7 +73,10 @@ rule measure:
     resources:
         gpu=0 if EXPERIMENT.engine == "simulator" else 1,
         new_cells=new_cells,
-        expected_gpu_hours=lambda w: gpu_hours(BLOCKS[w.block]),
+        expected_gpu_hours=lambda w: gpu_hours(w.block),
+        # What a cluster's job asks for; on a node nothing looks at them.
+        runtime=runtime,
+        mem_mb=lambda w: memory_mb(BLOCKS[w.block]),
     params:
         # All that decides a value is here, so a change of it redoes the block, and only that.
         settings=lambda w: BLOCKS[w.block].settings.json,

@@ -34,7 +34,7 @@ class Progress(logging.Handler):
             for rule, jobs in record.stats.items():
                 self.planned[COUNTED.get(rule)] += jobs
             # Looked up once: jobs make records as they go.
-            self.cells = {name: cells_to_measure(block) for name, block in BLOCKS.items()}
+            self.cells = {name: len(cells_left(block)) for name, block in BLOCKS.items()}
             self.begun, self.left = time.monotonic(), sum(self.cells.values())
         elif not self.planned:  # and never is in a job of a cluster
             if record.levelno >= logging.ERROR and self.is_quiet():
