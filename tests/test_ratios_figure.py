@@ -34,3 +34,24 @@ def test_models_have_a_panel_each_on_one_scale_and_unknown_intervals_no_bar():
     assert "B: b.csv" in [text.get_text() for text in figure.texts]
     assert {text.get_text() for ax in figure.axes for text in ax.texts} == {"B SIMULATED"}
     assert "from 0.5 (other, 256 input and 64 output tokens) to 1.5 (mine" in figure.alt_text
+
+
+def test_many_lengths_are_told_apart_by_octaves():
+    lengths = np.arange(1, 41)
+    ratios = pd.DataFrame(
+        {
+            "model": "mine",
+            "input_tokens": lengths,
+            "output_tokens": lengths,
+            "ratio": 1.0 + lengths / 100,
+            "low": np.nan,
+            "high": np.nan,
+            "simulated_a": False,
+            "simulated_b": False,
+        }
+    )
+    figure = ratios_figure(ratios, {"mine": 1.2}, FigureStyle(), {}, [])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels == ["1", "2 to 3", "4 to 7", "8 to 15", "16 to 31", "32 to 63"]
+    ticks = [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    assert ticks == ["1", "2", "4", "8", "16", "32"]

@@ -128,10 +128,18 @@ def test_several_models_have_a_row_each():
     assert list(texts["Energy per token, B / A"]) == ["1.50 (1.50 to 1.50)"] * 2
 
 
+def test_one_model_on_each_side_is_compared_whatever_it_is_called():
+    beside = compare_runs(cells(model="a"), cells(2.0, model="b"))
+    assert list(beside.by_model["model"]) == ["b / a"]
+    assert beside.notes[0].startswith("A has the model a, B b: other names")
+    several = pd.concat([cells(), cells(model="more")])
+    with pytest.raises(InputError, match="model is mine, more in A and other in B"):
+        compare_runs(several, cells(model="other"))
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": "other"}, "model is mine in A and other in B; --columns-a"),
         ({"requests": 100}, "requests is 10 in A and 100 in B; --columns-a"),
         ({"output_tokens": 7}, "output_tokens is 64, 256, 1024 in A and 7 in B"),
     ],

@@ -110,7 +110,8 @@ def compare_runs(
     """Set two tables of cells side by side: the first is A, the second is B.
 
     Cells belong together that have the same model, requests, max_batch_size, input and output
-    tokens; repeats are averaged. Simulated may stand beside measured, and is called so.
+    tokens; repeats are averaged. Where each side has one model, they belong together whatever it is
+    called, which is said. Simulated may stand beside measured, and is called so.
 
     Args:
         first: A: a DataFrame, a .csv or .jsonl file, or the folder of a run or a campaign.
@@ -127,6 +128,7 @@ def compare_runs(
         for source, columns in ((first, first_columns), (second, second_columns))
     ]
     a, b = (_side(observations) for observations in read)
+    a, b, said = _one_model_each(a, b)
     both = a.merge(b, on=POINT, suffixes=("_a", "_b"))
     if both.empty:
         raise InputError(_nothing_in_common(a, b))
@@ -137,10 +139,13 @@ def compare_runs(
             [_of_model(str(model), rows) for model, rows in ratios.groupby("model", sort=False)]
         ),
         sides=(f"A: {_words(first, read[0])}", f"B: {_words(second, read[1])}"),
-        notes=tuple(
-            f"{name}: {note}"
-            for name, observations in zip("AB", read, strict=True)
-            for note in observations.notes
+        notes=(
+            *said,
+            *(
+                f"{name}: {note}"
+                for name, observations in zip("AB", read, strict=True)
+                for note in observations.notes
+            ),
         ),
     )
 
@@ -173,6 +178,19 @@ def _side(observations: Observations) -> pd.DataFrame:
         half=half,
         level=level.where(bounded, _LEVEL),
     )
+
+
+def _one_model_each(
+    a: pd.DataFrame, b: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, tuple[str, ...]]:
+    """Return two sides of one model each under one name, where theirs differ, and say so."""
+    names = [side["model"].unique() for side in (a, b)]
+    if any(len(each) > 1 for each in names) or names[0][0] == names[1][0]:
+        return a, b, ()
+    (of_a,), (of_b,) = names
+    both = f"{of_b} / {of_a}"
+    note = f"A has the model {of_a}, B {of_b}: other names, set side by side all the same"
+    return a.assign(model=both), b.assign(model=both), (note,)
 
 
 def _with_intervals(both: pd.DataFrame) -> pd.DataFrame:

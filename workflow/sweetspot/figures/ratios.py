@@ -25,6 +25,7 @@ from sweetspot.figures.words import quantity
 
 _PANEL_HEIGHT_IN = 2.2
 _SPREAD = 0.06  # in octaves, between the dots of neighbouring inputs, which would hide each other
+_FEW = 10  # lengths that are told apart one by one
 _BAR_ALPHA = 0.4  # so that many bars together do not hide the dots
 
 
@@ -47,8 +48,9 @@ def ratios_figure(
     """
     models = list(ratios["model"].unique())
     names = {model: label_of(model, labels).name for model in models}
-    inputs = sorted(ratios["input_tokens"].unique())
-    looks = dict(zip(inputs, ordered_looks(style, len(inputs)), strict=True))
+    ratios = ratios.assign(group=_groups(ratios["input_tokens"]))
+    groups = dict.fromkeys(ratios.sort_values("input_tokens")["group"])
+    looks = dict(zip(groups, ordered_looks(style, len(groups)), strict=True))
     per_row = min(len(models), 3) if style.columns == 2 else 1
     width_in = style.panels_width_in if per_row > 1 else style.single_width_in
     legend: dict[str, Artist] = {}
@@ -67,6 +69,22 @@ def ratios_figure(
         return finish(figure, [note, *small_print], _alt_text(ratios, means, names))
 
 
+def _groups(lengths: "pd.Series[int]") -> list[str]:
+    """Return what tells dots apart: the length where there are few, else its octave."""
+    if lengths.nunique() <= _FEW:
+        return [str(length) for length in lengths]
+    powers = [int(length).bit_length() - 1 for length in lengths]
+    return [f"{2**power} to {2 ** (power + 1) - 1}" if power else "1" for power in powers]
+
+
+def _ticks(lengths: "pd.Series[int]") -> list[int]:
+    """Return the lengths where they are few, else powers of two among them."""
+    if lengths.nunique() <= _FEW:
+        return sorted(lengths.unique())
+    low, high = int(lengths.min()), int(lengths.max())
+    return [2**power for power in range((low - 1).bit_length(), high.bit_length())]
+
+
 def _stamped(ratios: pd.DataFrame) -> str:
     simulated = [side for side in "AB" if ratios[f"simulated_{side.lower()}"].any()]
     return "SIMULATED" if len(simulated) == 2 else f"{simulated[0]} SIMULATED" if simulated else ""
@@ -76,36 +94,36 @@ def _draw(
     ax: Axes,
     cells: pd.DataFrame,
     mean: float,
-    looks: Mapping[int, LineLook],
+    looks: Mapping[str, LineLook],
     legend: dict[str, Artist],
 ) -> None:
     ax.axhline(1.0, color=QUIET, linewidth=0.6)
     ax.axhline(mean, color=QUIET, linewidth=0.8, linestyle="--")
     middle = (len(looks) - 1) / 2
-    for place, (length, look) in enumerate(looks.items()):
-        of_length = cells[cells["input_tokens"] == length]
-        at = of_length["output_tokens"] * 2 ** ((place - middle) * _SPREAD)
-        known = of_length["low"].notna()
+    for place, (group, look) in enumerate(looks.items()):
+        of_group = cells[cells["group"] == group]
+        at = of_group["output_tokens"] * 2 ** ((place - middle) * _SPREAD)
+        known = of_group["low"].notna()
         ax.vlines(
             at[known],
-            of_length.loc[known, "low"],
-            of_length.loc[known, "high"],
+            of_group.loc[known, "low"],
+            of_group.loc[known, "high"],
             color=look.color,
             alpha=_BAR_ALPHA,
             linewidth=0.6,
         )
         (dots,) = ax.plot(
             at,
-            of_length["ratio"],
+            of_group["ratio"],
             linestyle="none",
             marker=look.marker,
             markersize=3.5,
             color=look.color,
         )
-        legend.setdefault(str(length), dots)
+        legend.setdefault(group, dots)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    length_ticks(ax.xaxis, sorted(cells["output_tokens"].unique()))
+    length_ticks(ax.xaxis, _ticks(cells["output_tokens"]))
     ax.tick_params(axis="x", labelrotation=45)
     ax.set_xlabel(OUTPUT_LABEL)
     plain_look(ax)
