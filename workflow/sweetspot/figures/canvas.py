@@ -19,6 +19,7 @@ ALT_SUFFIX = ".alt.txt"
 _ALT_COLUMNS = 88
 _LINE_HEIGHT = 1.3
 _MARGIN_IN = 0.04
+_SURE = 0.98  # at another resolution letters are a little wider
 _LEGEND_HANDLE_EM = 3.4
 _CHARACTER_EM = 0.62
 _LEGEND_LOOK: Mapping[str, Any] = {
@@ -133,13 +134,14 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
             figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
         written.append(path)
     alt = stem.with_name(stem.name + ALT_SUFFIX)
-    write_text_atomic(alt, f"{textwrap.fill(figure.alt_text, _ALT_COLUMNS)}\n")
+    lines = textwrap.fill(figure.alt_text, _ALT_COLUMNS, break_on_hyphens=False)
+    write_text_atomic(alt, f"{lines}\n")
     return [*written, alt]
 
 
 def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:
     """Break a text into lines of at most this width, at its middle dots where it has any."""
-    room_px = width_in * figure.dpi
+    room_px = _SURE * width_in * figure.dpi
     probe = figure.text(0.0, 0.0, "", fontsize=MIN_FONT_PT)
 
     def fits(line: str) -> bool:

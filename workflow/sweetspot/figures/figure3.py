@@ -21,11 +21,13 @@ from sweetspot.figures.heat import (
 )
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid, grids
-from sweetspot.figures.style import journal_look
+from sweetspot.figures.style import journal_look, spaced
 from sweetspot.figures.words import counted
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
+_ANNOTATED = 9  # columns of cells that have room for a number
+_LEAST_SHARE = 0.25  # of the grid: with less there is no shape to see
 _LEAST_LENGTHS = 7  # the label of the colour bar is as long
 _AXIS_IN = 0.45
 _PEAK: Mapping[str, Any] = {
@@ -81,8 +83,10 @@ def figure3_heatmap(
     mean, models = normalised_mean(drawn)
     partial = models < models.to_numpy(int).max()
     annotations = mean.map("{:.2f}".format) + partial.replace({True: "*", False: ""})
+    room = len(mean.columns) <= _ANNOTATED
     with journal_look(style):
         height_in = max(len(mean), _LEAST_LENGTHS) * _CELL_HEIGHT_IN + _AXIS_IN
+        height_in = min(height_in, style.single_width_in)
         figure = empty_figure(style.single_width_in, height_in)
         ax = figure.add_subplot()
         norm = Normalize(0.0, 1.0)
@@ -91,7 +95,7 @@ def figure3_heatmap(
             mean,
             norm=norm,
             colormap=style.colormap,
-            annotations=annotations,
+            annotations=annotations if room else None,
             word=evidence.stamp,
         )
         ax.set_xlabel(OUTPUT_LABEL)
@@ -140,7 +144,7 @@ def figure3_surface(
         ax.view_init(elev=28, azim=-58)
         ax.set_box_aspect((1.25, 1.1, 0.95), zoom=0.93)
         for axis, lengths in (("x", mean.columns), ("y", mean.index)):
-            ticked = lengths[:: -(-len(lengths) // _TICKS)]
+            ticked = spaced([int(length) for length in lengths], _TICKS)
             getattr(ax, f"set_{axis}ticks")(np.log2(ticked), [str(length) for length in ticked])
         # where the axes meet, labels of both would meet, too
         for axis3d, side in ((ax.xaxis, "right"), (ax.yaxis, "left")):
@@ -191,7 +195,15 @@ def _shared_grid(cells: pd.DataFrame) -> tuple[Evidence, pd.DataFrame]:
             "Figure 3 needs several input and several output lengths of one model, and no cell "
             "table here has that; add a sweep over `input_tokens` and `output_tokens`"
         )
-    return evidence, common_setting(of_grids)
+    shared = common_setting(of_grids)
+    inputs, outputs = (shared[f"{end}_tokens"].nunique() for end in ("input", "output"))
+    points = len(shared.drop_duplicates(["input_tokens", "output_tokens"]))
+    if points < _LEAST_SHARE * inputs * outputs:
+        raise InputError(
+            f"Figure 3 needs most input lengths with most output lengths, and of {inputs} times"
+            f" {outputs} there are {points}; fitted curves (fit_curves) need no grid"
+        )
+    return evidence, shared
 
 
 def _notes(models: pd.DataFrame, *, flat: bool) -> str:

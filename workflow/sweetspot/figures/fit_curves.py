@@ -28,6 +28,7 @@ from sweetspot.figures.words import counted, listed, quantity
 _Item = TypeVar("_Item")
 
 MOST_PANELS = 16
+_SCATTERED = 4  # panels where no three cells share an input length
 _INPUTS = 3  # input lengths of a panel that has several
 _HEIGHT_IN = 1.75
 _PER_DOUBLING = 16
@@ -48,13 +49,14 @@ def fit_curves(
     of_fit = shown(found, style, labels)
     models = _chosen(of_fit)
     if len(models) == 1:
-        lengths = _evenly(_inputs(of_fit, models[0]), MOST_PANELS)
+        lengths = _of_one(of_fit, models[0])
         subjects = [(models[0], [length]) for length in lengths]
     else:
         subjects = [(model, _evenly(_inputs(of_fit, model), _INPUTS)) for model in models]
     places = sorted({length for _, inputs in subjects for length in inputs})
     looks = dict(zip(places, ordered_looks(style, len(places)), strict=True))
-    per_row = min(4, len(subjects)) if style.columns == 2 else min(2, len(subjects))
+    fullest = min((4, 5, 3), key=lambda count: -len(subjects) % count)
+    per_row = min(fullest if style.columns == 2 else 2, len(subjects))
     with journal_look(style):
         width_in = style.panels_width_in if len(subjects) > 1 else style.single_width_in
         figure = empty_figure(width_in, _HEIGHT_IN * -(-len(subjects) // per_row))
@@ -108,6 +110,13 @@ def _evenly(items: list[_Item], most: int) -> list[_Item]:
 
 def _inputs(of_fit: Shown, model: str) -> list[int]:
     return sorted({int(length) for length in of_fit.fits[model].input_tokens})
+
+
+def _of_one(of_fit: Shown, model: str) -> list[int]:
+    """Return the input lengths of the only model that have a panel, few where all are scattered."""
+    inputs = of_fit.fits[model].input_tokens
+    own = [length for length in _inputs(of_fit, model) if (inputs == length).sum() > 2]
+    return _evenly(own, MOST_PANELS) or _evenly(_inputs(of_fit, model), _SCATTERED)
 
 
 def _spot(of_fit: Shown, model: str, input_tokens: int) -> "pd.Series[float] | None":
@@ -168,7 +177,7 @@ def _dress(ax: Axes, of_fit: Shown, model: str, title: str) -> None:
     lengths = sorted({int(length) for length in fit.output_tokens})
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    length_ticks(ax.xaxis, _evenly(lengths, 4))
+    length_ticks(ax.xaxis, lengths, most=4)
     decimal_ticks(ax.yaxis)
     ax.set_title(title)
     plain_look(ax)

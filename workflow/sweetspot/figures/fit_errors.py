@@ -33,6 +33,7 @@ _AGAINST = {
 _HEIGHT_IN = 2.1
 _DODGE = 0.25  # half the room, in doublings, that models at one length share
 _BINS = 12
+_LEAST_PERCENT = 0.1  # that the axis of residuals reaches: less is rounding
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
 _CELLS_OF_A_MEDIAN = 5
 _CELLS_OF_A_BAND = 10
@@ -49,7 +50,7 @@ def fit_errors(
     of_fit = shown(found, style, labels)
     points = _points(of_fit)
     by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND
-    furthest = 1.1 * float(points["residual_percent"].abs().max()) or 1.0
+    furthest = max(_LEAST_PERCENT, 1.1 * float(points["residual_percent"].abs().max()))
     per_row = 2 if style.columns == 2 else 1
     with journal_look(style):
         figure = empty_figure(style.panels_width_in, _HEIGHT_IN * 4 / per_row)
@@ -113,17 +114,18 @@ def _dress(ax: Axes, points: pd.DataFrame, column: str, *, outer: bool) -> None:
     """
     positive = points[points[column] > 0]
     ax.set_xscale("log", base=10 if column == "fitted_j" else 2)
-    if column == "fitted_j":
+    lengths = sorted({int(value) for value in positive[column]}) if column != "fitted_j" else []
+    if lengths:
+        length_ticks(ax.xaxis, lengths)
+    else:
+        decimal_ticks(ax.xaxis)
+    if lengths and len(lengths) <= _BINS:
+        by = positive[column]
+    else:
         bins = max(1, min(_BINS, len(positive) // _CELLS_OF_A_MEDIAN))
         edges = positive[column].quantile(np.linspace(0, 1, bins + 1)[1:-1])
         by = pd.Series(np.digitize(positive[column], edges), positive.index)
-        x = positive.groupby(by)[column].median()
-        decimal_ticks(ax.xaxis)
-    else:
-        by = positive[column]
-        x = positive.groupby(by)[column].first()
-        length_ticks(ax.xaxis, [int(length) for length in x])
-        ax.tick_params(axis="x", rotation=90 if len(x) > 8 else 0)
+    x = positive.groupby(by)[column].median()
     shares = positive.groupby(by)["residual_percent"]
     least, low, middle, high, most = (shares.quantile(share) for share in _SHARES)
     if outer:
@@ -145,8 +147,12 @@ def _errors(of_fit: Shown) -> str:
     fits = of_fit.fits.values()
     of_cells = float(np.mean([fit.mape_percent for fit in fits]))
     left_out = float(np.mean([fit.leave_one_cell_out_percent for fit in fits]))
-    held_out = f", {left_out:.2g} % on cells left out one by one" if np.isfinite(left_out) else ""
-    return f"mean error {of_cells:.2g} %{held_out}"
+    held_out = f", {_percent(left_out)} on cells left out one by one"
+    return f"mean error {_percent(of_cells)}{held_out if np.isfinite(left_out) else ''}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.2g} %" if value >= _LEAST_PERCENT / 10 else "below 0.01 %"
 
 
 def _found(of_fit: Shown, points: pd.DataFrame) -> str:

@@ -24,6 +24,7 @@ CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
 _STRIP = 0.8  # of a cell's height
+_LABELS = 12  # that an axis has room for
 _DARK_LETTERS_LUMINANCE = 0.25
 """On paint brighter than this, letters are black: white ones fall below a contrast of 3.5 there.
 
@@ -49,12 +50,18 @@ def heat_map(
     rows, columns = values.shape
     paints = mpl.colormaps[colormap]
     ax.pcolormesh(
-        np.ma.masked_invalid(values), norm=norm, cmap=paints, edgecolors="white", linewidth=0.4
+        np.ma.masked_invalid(values),
+        norm=norm,
+        cmap=paints,
+        edgecolors="none" if annotations is None else "white",
+        linewidth=0.4,
     )
     gaps = np.argwhere(np.isnan(values)).tolist()
     for row, column in gaps:
         ax.add_patch(Rectangle((column, row), 1, 1, facecolor=_GAP_GREY, zorder=0.5))
-        ax.text(column + 0.5, row + 0.5, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
+        if annotations is not None:
+            at = (column + 0.5, row + 0.5)
+            ax.text(*at, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
     letters = np.full(values.shape, "") if annotations is None else annotations.to_numpy(str)
     for row, column in np.argwhere((letters != "") & np.isfinite(values)).tolist():
         bright = _luminance(paints(norm(values[row, column]))) > _DARK_LETTERS_LUMINANCE
@@ -79,8 +86,10 @@ def heat_map(
             color="0.6",
         )
     ax.set(xlim=(0, columns), ylim=(0, rows + (_STRIP if word else 0)))
-    ax.set_xticks(np.arange(columns) + 0.5, [str(length) for length in grid.columns])
-    ax.set_yticks(np.arange(rows) + 0.5, [str(length) for length in grid.index])
+    for axis, lengths in ((ax.xaxis, grid.columns), (ax.yaxis, grid.index)):
+        every = -(-len(lengths) // _LABELS)
+        places = range(0, len(lengths), every)
+        axis.set_ticks([place + 0.5 for place in places], [str(lengths[place]) for place in places])
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0, pad=2)
     ax.tick_params(axis="x", rotation=0 if _fits(grid.columns) else 90)

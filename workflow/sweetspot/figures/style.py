@@ -166,11 +166,22 @@ def plain_look(ax: Axes) -> None:
     ax.spines[["top", "right"]].set_visible(False)
 
 
-def length_ticks(axis: Axis, lengths: Sequence[int]) -> None:
-    """Tick an axis of token counts at the lengths that were run, written in full."""
-    axis.set_major_locator(FixedLocator(list(lengths)))
+def length_ticks(axis: Axis, lengths: Sequence[int], most: int = 8) -> None:
+    """Tick a logarithmic axis at lengths that were run, written in full, as many as have room."""
+    ticked = spaced(lengths, most)
+    axis.set_major_locator(FixedLocator(ticked))
     axis.set_minor_locator(NullLocator())
-    axis.set_ticklabels([str(length) for length in lengths])
+    axis.set_ticklabels([str(length) for length in ticked])
+
+
+def spaced(lengths: Sequence[int], most: int) -> list[int]:
+    """Return at most so many of some rising lengths, apart on a logarithmic axis."""
+    least = (lengths[-1] / lengths[0]) ** (1 / most)
+    kept = [lengths[0]]
+    for length in lengths[1:]:
+        if length > least * kept[-1]:
+            kept.append(length)
+    return kept
 
 
 def decimal_ticks(axis: Axis) -> None:
