@@ -24,7 +24,7 @@ from sweetspot.figures.style import (
 from sweetspot.figures.words import quantity
 
 _PANEL_HEIGHT_IN = 2.2
-_SPREAD = 0.06  # in octaves, between the dots of neighbouring inputs, which would hide each other
+_SPREAD = 0.36  # in octaves, of the dots of all inputs at a length, which would hide each other
 _FEW = 10  # lengths that are told apart one by one
 _BAR_ALPHA = 0.4  # so that many bars together do not hide the dots
 
@@ -99,10 +99,10 @@ def _draw(
 ) -> None:
     ax.axhline(1.0, color=QUIET, linewidth=0.6)
     ax.axhline(mean, color=QUIET, linewidth=0.8, linestyle="--")
-    middle = (len(looks) - 1) / 2
+    steps = max(1, len(looks) - 1)
     for place, (group, look) in enumerate(looks.items()):
         of_group = cells[cells["group"] == group]
-        at = of_group["output_tokens"] * 2 ** ((place - middle) * _SPREAD)
+        at = of_group["output_tokens"] * 2 ** ((place / steps - 0.5) * _SPREAD)
         known = of_group["low"].notna()
         ax.vlines(
             at[known],
