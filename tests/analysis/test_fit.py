@@ -158,3 +158,20 @@ def test_groups_of_a_few_cells_are_named_beside_larger_ones():
     few = surface(inputs=[64], outputs=[64, 128], noise=0.02)
     text = fit(pd.concat([surface(noise=0.02).assign(N=8), few.assign(N=1)])).summary()
     assert "too few cells for more than a constant: mine, N = 1, max_batch_size 1: 2" in text
+
+
+def test_several_loads_also_have_the_form_that_knows_the_batch():
+    loads = [
+        surface(noise=0.01).assign(N=n, **{"J/token": lambda c, n=n: c["J/token"] + 0.5 / n})
+        for n in (1, 8, 64)
+    ]
+    found = fit(pd.concat(loads).assign(max_num_batched_tokens=2048))
+    assert found.batch.quality["loads"].tolist() == [3]
+    assert found.batch.quality["max_num_tokens"].tolist() == [2048]
+    w = found.batch.coefficients.set_index("term").loc["w", "value"]
+    assert w == pytest.approx(0.5, rel=0.05)
+    text = found.summary(model="mine")
+    assert "mine, all loads at once" in text
+    values = json.loads(json.dumps(found.values(), allow_nan=False))
+    assert len(values["groups"]) == 3
+    assert {row["term"] for row in values["batch"]["coefficients"]} >= {"a0", "w"}

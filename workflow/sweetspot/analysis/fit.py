@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sweetspot.analysis.batch_tables import BatchFit, batch_fit
 from sweetspot.analysis.cells import GROUP, groups
 from sweetspot.analysis.fit_summary import summary, values
 from sweetspot.analysis.fits import Fits, fit_forms
@@ -30,11 +31,13 @@ class Fit:
         observations: the measurements as cells, and how they were understood.
         fits: coefficients and quality of every form, as tables.
         sweet_spots: one row per input length of every group that Eq. 5 was fitted to.
+        batch: the form that knows the batch, fitted to all loads of each model that has several.
     """
 
     observations: Observations
     fits: Fits
     sweet_spots: pd.DataFrame
+    batch: BatchFit
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -145,7 +148,7 @@ class Fit:
         Raises:
             InputError: there is no such model.
         """
-        return summary(self.notes, self.groups(model))
+        return summary(self.notes, self.groups(model), self._batch_of(model))
 
     def values(self, *, model: str | None = None) -> dict[str, Any]:
         """Return the same as data for JSON; what is not known is None.
@@ -153,7 +156,18 @@ class Fit:
         Raises:
             InputError: there is no such model.
         """
-        return values(self.notes, self.groups(model))
+        return values(self.notes, self.groups(model), self._batch_of(model))
+
+    def _batch_of(self, model: str | None) -> BatchFit:
+        """Return the batch form of one model; of all where none is named."""
+        if model is None:
+            return self.batch
+        tables = {
+            name: getattr(self.batch, name)
+            for name in ("coefficients", "quality", "per_load", "spots")
+        }
+        of_model = {name: table[table["model"] == model] for name, table in tables.items()}
+        return replace(self.batch, **of_model)
 
     def _of(self, frame: pd.DataFrame, model: str | None) -> pd.DataFrame:
         """Return the rows of one model; all where none is named.
@@ -192,7 +206,8 @@ def fit(
 def fit_observations(observations: Observations, *, weights: FitWeights) -> Fit:
     """Fit the six forms to measurements that were read; as `fit`."""
     fits = fit_forms(observations.cells, weights=weights)
-    return Fit(observations, fits, sweet_spots(observations.cells, fits))
+    cells = observations.cells
+    return Fit(observations, fits, sweet_spots(cells, fits), batch_fit(cells))
 
 
 def _of_group(frame: pd.DataFrame, group: tuple[Any, ...]) -> pd.DataFrame:

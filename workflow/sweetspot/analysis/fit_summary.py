@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sweetspot.analysis.batch_tables import BatchFit
 from sweetspot.analysis.cells import GROUP
 from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.analysis.group_fit import GroupFit
@@ -20,8 +21,11 @@ _FEW = 4  # beside others, a group of fewer cells is named only
 _MISSING = "–"
 
 
-def summary(notes: Sequence[str], found: Sequence[GroupFit]) -> str:
-    """Return how the measurements were understood, and every group's fits and sweet spots."""
+def summary(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) -> str:
+    """Return how the measurements were understood, and every group's fits and sweet spots.
+
+    Of models with several loads, also the form that knows the batch, fitted to all of them.
+    """
     parts = ["\n".join(_wrapped(note, "- ", "  ") for note in notes)]
     few = _FEW if any(group.count >= _FEW for group in found) else 0
     too_small = []
@@ -39,10 +43,13 @@ def summary(notes: Sequence[str], found: Sequence[GroupFit]) -> str:
     if too_small:
         said = f"too few cells for more than a constant: {'; '.join(too_small)}"
         parts.append(_wrapped(said, "", "  "))
+    parts.append(
+        "\n".join(_wrapped(line.strip(), *_indents(line)) for line in batch.summary_lines())
+    )
     return "\n\n".join(filter(None, parts))
 
 
-def values(notes: Sequence[str], found: Sequence[GroupFit]) -> dict[str, Any]:
+def values(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) -> dict[str, Any]:
     """Return the same as mappings and lists."""
     groups = [
         {
@@ -56,7 +63,11 @@ def values(notes: Sequence[str], found: Sequence[GroupFit]) -> dict[str, Any]:
         }
         for group in found
     ]
-    return {"notes": list(notes), "groups": _plain(groups)}
+    of_batch = {
+        name: getattr(batch, name).to_dict("records")
+        for name in ("quality", "coefficients", "per_load", "spots")
+    }
+    return {"notes": list(notes), "groups": _plain(groups), "batch": _plain(of_batch)}
 
 
 def _heading(group: GroupFit) -> str:
@@ -201,6 +212,12 @@ def _wrapped(text: str, first: str, others: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
+
+
+def _indents(line: str) -> tuple[str, str]:
+    """Return what a line begins with, and what those begin with that it is broken into."""
+    first = " " * (len(line) - len(line.lstrip()))
+    return first, f"{first}    "
 
 
 def _plain(value: Any) -> Any:

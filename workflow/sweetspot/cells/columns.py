@@ -49,6 +49,7 @@ class Match:
 CANONICAL: Mapping[str, str] = {
     **dict.fromkeys((*TEXTS, "simulated", "cell"), ""),
     **dict.fromkeys(("requests", "max_batch_size", "input_tokens", "output_tokens", "repeat"), ""),
+    "max_num_tokens": "",
     "total_input_tokens": "",
     "total_output_tokens": "",
     "energy_per_token_j": "J",
@@ -204,6 +205,8 @@ def _count(name: Name) -> Match | None:
             return Match(quantity, 1)
         if core.startswith("total ") and core.removeprefix("total ") in names:
             return Match(f"total_{quantity}", 1)
+    if whole in ("max num tokens", "max num batched tokens"):
+        return Match("max_num_tokens", 1)
     if core in _LIMITS and (core != "max" or set(name.words) & _TOKENS):
         return Match("output_tokens", 2)
     if whole in ("completed", "successful requests", "completed requests"):

@@ -104,7 +104,7 @@ def _lengths(assignment: Assignment) -> dict[str, Taken]:
     """
     found = {
         name: taken
-        for name in (*_IDENTITY, "status", "repeat")
+        for name in (*_IDENTITY, "status", "repeat", "max_num_tokens")
         if (taken := assignment.take(name)) is not None
     }
     for length in ("input_tokens", "output_tokens"):

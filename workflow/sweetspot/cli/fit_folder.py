@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweetspot.analysis.batch_files import write_batch_fits
 from sweetspot.analysis.fit import Fit
 from sweetspot.analysis.fit_files import write_fits
 from sweetspot.cells.cell import Cell
@@ -14,11 +15,11 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES, FIT_FIGURES, TITLES
+from sweetspot.figures import FIGURES, FIT_FIGURES, SHOW_BATCH, TITLES
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
-from sweetspot.outputs import TABLES_OF_OWN_FITS, figures_of
+from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS, figures_of
 from sweetspot.report import Picture, report_html
 from sweetspot.tables import write_table
 from sweetspot.tables.own_table import own_table
@@ -38,8 +39,10 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     cells = found.observations.cells
     write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
     write_fits(cells, found.fits, out / "fits")
+    if found.batch.fits:
+        write_batch_fits(cells, out / "fits")
     missing, tables = [], []
-    for name in TABLES_OF_OWN_FITS:
+    for name in (*TABLES_OF_OWN_FITS, *(TABLES_OF_BATCH if found.batch.fits else ())):
         try:
             table = own_table(name, found)
         except InputError as error:
@@ -70,6 +73,9 @@ def _draw(found: Fit, out: Path) -> tuple[list[Picture], list[str]]:
         for name in figures_of(_points(part)):
             if name in FIGURES:
                 drawings[name] = partial(FIGURES[name], part, style, labels)
+            if name in SHOW_BATCH:
+                energies = found.batch.energies
+                drawings[name] = partial(SHOW_BATCH[name], part, style, labels, energies)
         for name, draw_it in drawings.items():
             try:
                 figure = draw_it()

@@ -187,11 +187,12 @@ def _table(arguments: argparse.Namespace) -> None:
 def _table_of_own(arguments: argparse.Namespace) -> "Table":
     from sweetspot.analysis.fit import fit
     from sweetspot.errors import unknown_name
-    from sweetspot.outputs import TABLES_OF_OWN_FITS
+    from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS
     from sweetspot.tables.own_table import own_table
 
-    if arguments.name not in TABLES_OF_OWN_FITS:
-        raise unknown_name("table of measurements", arguments.name, TABLES_OF_OWN_FITS)
+    known = (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH)
+    if arguments.name not in known:
+        raise unknown_name("table of measurements", arguments.name, known)
     columns = columns_of(arguments.columns)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     _say(found.notes)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.analysis.batch_files import read_batch_fits
+from sweetspot.analysis.batch_tables import BatchFit
 from sweetspot.analysis.comparison import COLUMNS
 from sweetspot.analysis.fit_files import read_fits, read_written
 from sweetspot.analysis.fits import Fits
@@ -41,6 +42,7 @@ __all__ = [
     "table4",
     "table5",
     "table_models",
+    "table_of_batch",
     "write_table",
 ]
 
@@ -77,11 +79,15 @@ def make_table(
     if fits is None:
         raise InputError(f"table {name} needs --fits, the folder that `sweetspot analyse` wrote")
     if name in TABLES_OF_BATCH:
-        make = batch_coefficients if name == "batch_coefficients" else batch_loads
-        return make(read_batch_fits(fits))
+        return table_of_batch(name, read_batch_fits(fits))
     found = read_fits(fits)
     spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
     return fit_table(name, found, spots, _read(fits / "extremes.csv", EXTREMES), models=models)
+
+
+def table_of_batch(name: str, fits: BatchFit) -> Table:
+    """Return one of the tables of the batch form."""
+    return (batch_coefficients if name == "batch_coefficients" else batch_loads)(fits)
 
 
 def fit_table(
