@@ -68,15 +68,15 @@ def test_interval_of_repeats_is_welch_s():
 
 
 def test_intervals_of_cells_and_of_models_cover_at_their_level():
-    """200 pairs of tables at once, each as a model of its own."""
-    names = [f"m{seed}" for seed in range(200)]
+    """100 pairs of tables at once, each as a model of its own."""
+    names = [f"m{seed}" for seed in range(100)]
     beside = compare_runs(
         pd.concat([repeats(1.0, 2 * n).assign(model=name) for n, name in enumerate(names)]),
         pd.concat([repeats(1.2, 2 * n + 1).assign(model=name) for n, name in enumerate(names)]),
     )
     for rows in (beside.ratios, beside.by_model):
         covered = ((rows["low"] < 1.2) & (rows["high"] > 1.2)).mean()
-        assert 0.92 < covered < 0.98
+        assert 0.91 < covered < 0.99
 
 
 def test_simulated_beside_measured_is_labelled_and_as_sure_as_the_simulator():
