@@ -6,7 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,7 +24,7 @@ SlurmctldPort={ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 CredType=cred/munge
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool/%n
@@ -38,7 +38,7 @@ ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 MpiDefault=none
 SwitchType=switch/none
-ReturnToService=2
+ReturnToService=1
 SchedulerParameters=sched_interval=1,bf_interval=1,batch_sched_delay=0
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
@@ -49,9 +49,9 @@ KillWait=2
 SlurmctldTimeout=30
 SlurmdTimeout=30
 {storage}
-NodeName=DEFAULT NodeHostname={host} NodeAddr=127.0.0.1 CPUs=16 RealMemory=256000 Gres=gpu:h100:2
-NodeName=gpu1 Port={ports[1]}
-NodeName=gpu2 Port={ports[2]}
+NodeName=DEFAULT CPUs=16 RealMemory=256000 Gres=gpu:h100:2
+NodeName=gpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]}
+NodeName=gpu2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]}
 PartitionName=gpu Nodes=gpu[1-2] MaxTime=1-00:00:00 State=UP
 PartitionName=short Nodes=gpu[1-2] MaxTime=00:01:00 State=UP
 """
@@ -83,7 +83,7 @@ grant all on slurm_acct_db.* to slurm@localhost; grant all on slurm_acct_db.* to
 # What the nodes tell their jobs: each has boards and a temporary folder of its own, as two machines
 # would.
 TASK_PROLOG = """#!/bin/sh
-[ -z "$FAKE_NVML" ] || echo export FAKE_NVML=$FAKE_NVML.$SLURMD_NODENAME
+[ -z "$FAKE_NVML" ] || echo export FAKE_NVML=${{FAKE_NVML%.gpu?}}.$SLURMD_NODENAME
 echo export TMPDIR={folder}/tmp/$SLURMD_NODENAME
 """
 # Snakemake's plugin takes all of SLURM's variables out of a job's environment, and SLURM_CONF with
@@ -120,13 +120,16 @@ class Slurm:
             timeout=60,
         ).stdout
 
-    def jobs(self):
-        """Return {id: {state, node, comment}} of the jobs of all heads, ended ones among them."""
-        lines = self("squeue", "--noheader", "--states=all", "--format=%i|%T|%N|%k").splitlines()
-        return {
-            job: {"state": state, "node": node, "comment": comment}
-            for job, state, node, comment in (line.split("|") for line in lines)
-        }
+    def jobs(self, folder):
+        """Return {block: (id, state, node)} of the jobs submitted from there, the last of each."""
+        found = {}
+        for line in self(
+            "squeue", "-h", "--states=all", "--sort=i", "-o", "%i|%T|%N|%k|%Z"
+        ).splitlines():
+            job, state, node, comment, place = line.split("|")
+            if place == str(folder):
+                found[comment.removeprefix("rule_measure_wildcards_")] = job, state, node
+        return found
 
     def start(self, *command, name=None):
         """Start a daemon, which ends with this process however that does."""
@@ -227,8 +230,8 @@ class Slurm:
     def down(self):
         """End all jobs, and then all that was started, the youngest first."""
         if "slurmctld" in self.daemons:
-            self("scancel", "--full", "--signal=KILL", "--user=root")
-            self("scancel", "--user=root")
+            with suppress(subprocess.CalledProcessError):
+                self("scancel", "--user=root")
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
             try:

@@ -1,14 +1,19 @@
-"""The workflow through profiles/slurm on a real SLURM: whole, and after all that ends a job."""
+"""The workflow through profiles/slurm on a real SLURM, and after all that ends a job or a head."""
 
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
+from sweetspot.catalog.packaged import read_packaged
 from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.measure.cells_table import write_cells
@@ -16,8 +21,9 @@ from sweetspot.measure.measure import measure_block
 from sweetspot.plan.plan import plan
 
 ROOT = Path(__file__).parents[3]
-PROFILE = ROOT / "profiles" / "slurm" / "config.yaml"
+PROFILE = ROOT / "profiles" / "slurm" / "profile.yaml"
 UNSET = 'slurm_partition: ""'
+TABLE = "results/small/cells.csv"
 
 pytestmark = pytest.mark.slow
 
@@ -25,55 +31,88 @@ SIMULATED = {
     "run": "small",
     "engine": "simulator",
     "models": ["llama-3.2-1b", "opt-1.3b"],
-    "sweeps": {"grid": {"input_tokens": [64, 256], "output_tokens": [64, 256], "requests": [100]}},
+    "sweeps": {"grid": {"input_tokens": [64, 256], "output_tokens": [64], "requests": [100]}},
+}
+MEASURED = {
+    "run": "small",
+    "models": ["opt-1.3b"],
+    "sweeps": {
+        "grid": {
+            "input_tokens": [16],
+            "output_tokens": [8, 16],
+            "requests": [4],
+            "max_batch_size": [16, 20, 24, 28],
+        }
+    },
+    "limits": {"max_seq_len": 64, "max_batch_size": 28, "max_num_tokens": 128},
+    "dataset": {"vocab_size": 1000, "eos_id": 2},
+    "measure": {"interval_s": 0.02, "min_window_s": 0, "idle_s": 0},
 }
 
 
 class Head:
     """`snakemake` as it is run on a login node, in a folder of its own."""
 
-    def __init__(self, folder, experiment, partition="gpu", **changes):
-        self.folder, self.table = folder, folder / "results" / experiment["run"] / "cells.csv"
+    def __init__(self, folder, experiment, partition="gpu", **profile):
+        self.folder = folder
         (folder / "profile").mkdir(parents=True)
         (folder / "experiment.yaml").write_text(yaml.safe_dump(experiment))
         text = PROFILE.read_text(encoding="utf-8")
         assert text.count(UNSET) == 1
         text = text.replace(UNSET, f"slurm_partition: {json.dumps(partition)}")
-        for old, new in changes.items():
-            text = re.sub(
-                rf"^{old.replace('_', '-')}: .*$",
-                f"{old.replace('_', '-')}: {new}",
-                text,
-                flags=re.MULTILINE,
-            )
-        (folder / "profile" / "config.yaml").write_text(text, encoding="utf-8")
+        for key, value in profile.items():
+            text, found = re.subn(rf"(?m)^{key}: \S+", f"{key}: {value}", text)
+            assert found == 1
+        (folder / "profile" / "profile.yaml").write_text(text, encoding="utf-8")
 
     @property
-    def command(self):
+    def arguments(self):
         return [
-            *(sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile"),
-            *("--directory", self.folder, "--configfile", self.folder / "experiment.yaml"),
+            *("--snakefile", ROOT / "Snakefile", "--directory", self.folder),
+            *("--configfile", self.folder / "experiment.yaml"),
             *("--workflow-profile", self.folder / "profile"),
         ]
 
-    def run(self, *targets):
-        return subprocess.run(
-            [*self.command, *targets],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=180,
-            check=False,
-        )
+    def start(self, target=TABLE):
+        with (self.folder / "head.log").open("ab") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", target, *self.arguments],
+                cwd=self.folder,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def end_of(self, started):
+        """Return the exit code of a head, and what all heads here have said."""
+        try:
+            code = started.wait(240)
+        finally:
+            started.kill()
+        return code, (self.folder / "head.log").read_text()
+
+    @property
+    def table(self):
+        return (self.folder / TABLE).read_bytes()
+
+    def records(self):
+        """Return when each cell's record was written, by its cell."""
+        folder = self.folder / "results/small/records"
+        return {
+            path.relative_to(folder).with_suffix("").with_suffix(""): path.stat().st_mtime_ns
+            for path in folder.rglob("*.json")
+        }
 
 
 @pytest.fixture
 def slurm(a_slurm, monkeypatch):
-    """The cluster with nothing in its queue, found by all that is started."""
+    """The cluster, all of its nodes up, found by all that is started."""
     for name, value in a_slurm.environment.items():
         monkeypatch.setenv(name, value)
     yield a_slurm
     a_slurm("scancel", "--user=root")
+    for node in a_slurm("sinfo", "-h", "-N", "-t", "drain,down", "-o", "%N").split():
+        a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
 
 
 def table_of(experiment, folder):
@@ -87,10 +126,99 @@ def table_of(experiment, folder):
     return (folder / "cells.csv").read_bytes()
 
 
-def test_simulated_experiment_runs_as_jobs_and_gives_the_same_table(slurm, tmp_path):
+def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_path, wait_until):
     head = Head(tmp_path / "head", SIMULATED)
-    done = head.run("results/small/cells.csv")
-    assert done.returncode == 0, done.stderr
-    assert head.table.read_bytes() == table_of(SIMULATED, tmp_path)
-    jobs = slurm.jobs().values()
-    assert [job["state"] for job in jobs] == ["COMPLETED"] * 2
+    slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
+    first = head.start()
+    wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=60)
+    jobs = slurm.jobs(head.folder)
+    assert {state for _, state, _ in jobs.values()} == {"PENDING"}
+    slurm("scancel", jobs["opt-1.3b_b1024"][0])
+    slurm("scontrol", "update", "nodename=gpu2", "state=resume")
+    code, said = head.end_of(first)
+    assert code == 1
+    assert "SLURM status is: 'CANCELLED'" in said
+    assert slurm.jobs(head.folder)["llama-3.2-1b_b1024"][1:] == ("COMPLETED", "gpu2")
+    done = head.records()
+    assert len(done) == 2
+
+    code, said = head.end_of(head.start())
+    assert code == 0, said
+    assert head.records().items() >= done.items()
+    assert head.table == table_of(SIMULATED, tmp_path)
+
+
+@pytest.fixture
+def gpu_nodes(tmp_path, tensorrt_llm, fake_nvml, monkeypatch):
+    """Put TensorRT-LLM, a checkpoint, and two boards a node there; return a head that measures."""
+    fake_nvml({}, {}, {}, {})
+    boards = Path(os.environ["FAKE_NVML"])
+    lines = boards.read_text().splitlines(keepends=True)
+    for node, its in {"gpu1": lines[:2], "gpu2": lines[2:]}.items():
+        boards.with_name(f"boards.{node}").write_text("".join(its))
+    boards.unlink()  # the login node has none
+    node = {"python": sys.executable, "opt_examples": str(tensorrt_llm.opt_examples)}
+    head = Head(tmp_path / "head", MEASURED | {"node": node})
+    checkpoint = head.folder / "checkpoints" / "facebook" / "opt-1.3b"
+    checkpoint.mkdir(parents=True)
+    config = read_packaged("models.yaml")["opt-1.3b"]["config"]
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    (checkpoint / "model.safetensors").touch()
+    return head
+
+
+def boards_of(head):
+    """Return {UUID: [(first, last time of a trace)]} of all cells that were measured."""
+    spans = {}
+    folder = head.folder / "results/small/records"
+    for path in folder.rglob("*.json"):
+        trace = path.with_suffix(".trace.csv.gz")
+        times_s = np.loadtxt(trace, delimiter=",", skiprows=1, usecols=0)
+        uuid = json.loads(path.read_text())["provenance"]["gpu_uuid"]
+        spans.setdefault(uuid, []).append((times_s[0], times_s[-1]))
+    return spans
+
+
+def test_measuring_outlives_cancel_limit_lost_node_and_killed_head(
+    slurm, gpu_nodes, monkeypatch, wait_until, forked_snakemake
+):
+    head = gpu_nodes
+    monkeypatch.setenv("FAULT", "hang@n4_i16_o16")
+    monkeypatch.setenv("HANG_S", "600")
+    first = head.start()
+    try:
+        wait_until(lambda: len(head.records()) == 4, timeout_s=120)
+        done = head.records()
+        jobs = slurm.jobs(head.folder)
+        assert sorted(node for _, _, node in jobs.values()) == ["gpu1", "gpu1", "gpu2", "gpu2"]
+        # All four run: each has a board of its own.
+        assert set(boards_of(head)) == {"GPU-0", "GPU-1", "GPU-2", "GPU-3"}
+        on_first, on_second = (
+            [j for j, _, n in jobs.values() if n == node] for node in ("gpu1", "gpu2")
+        )
+        slurm("scancel", on_first[0])
+        slurm("scontrol", "update", f"jobid={on_first[1]}", "EndTime=now+1")
+        slurm("scontrol", "update", "nodename=gpu2", "state=down", "reason=test")
+
+        def states(jobs):
+            return [state for job, state, _ in slurm.jobs(head.folder).values() if job in jobs]
+
+        wait_until(lambda: states(on_first) == ["CANCELLED", "TIMEOUT"], timeout_s=60)
+        slurm("scontrol", "update", "nodename=gpu2", "state=resume")
+        wait_until(lambda: states(on_second) == ["RUNNING"] * 2, timeout_s=60)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+
+    monkeypatch.delenv("FAULT")
+    assert forked_snakemake([*head.arguments, "--unlock"]).returncode == 0
+    refused = forked_snakemake([TABLE, *head.arguments])
+    assert refused.returncode == 2
+    assert f"`scancel {' '.join(on_second)}`" in refused.stderr
+    slurm("scancel", *on_second)
+    code, said = head.end_of(head.start())
+    assert code == 0, said
+    assert len(head.records()) == 8
+    assert head.records().items() >= done.items()
+    for spans in boards_of(head).values():
+        assert all(earlier[1] < later[0] for earlier, later in pairwise(sorted(spans)))

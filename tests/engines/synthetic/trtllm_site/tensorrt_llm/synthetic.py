@@ -8,6 +8,7 @@ import sys
 import time
 
 RUN_S = float(os.environ.get("RUN_S", "0.1"))
+HANG_S = float(os.environ.get("HANG_S", "60"))
 
 
 def fault(where):
@@ -40,8 +41,8 @@ def fail(name):
             print("x" * 1_000_000)
     if name == "hang":
         worker = subprocess.Popen(
-            [sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True
+            [sys.executable, "-c", f"import time; time.sleep({HANG_S})"], start_new_session=True
         )
         pathlib.Path(os.environ["WORKER"]).write_text(str(worker.pid))
         log("Setting up for warmup...")
-        time.sleep(60)
+        time.sleep(HANG_S)
