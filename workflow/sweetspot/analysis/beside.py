@@ -1,9 +1,10 @@
 """Two runs, boards or engines side by side: what B takes over what A takes, cell by cell.
 
-A cell's interval comes from what each side says of itself: from repeats that differ (Welch's t on
-the logarithm), from the simulator's interval, or both, as independent. Without either on both
-sides it is unknown. A model's interval is that of the mean over its common cells, whose ratios
-are taken as a sample.
+A cell's interval comes from what each side says of itself: from repeats that differ (Welch's t of
+the means, each as a share of itself), or from the simulator's interval; both are taken as
+independent. A single value says nothing: beside repeats or another one the interval is unknown,
+beside a simulated cell it counts as exact, and `interval_from` says which. A model's interval is
+that of the mean over its common cells, whose ratios are taken as a sample.
 """
 
 import os
@@ -155,9 +156,9 @@ def _side(observations: Observations) -> pd.DataFrame:
     ok = ok_cells(observations.cells)
     ok = ok.assign(model=[catalog_id(model) or model for model in ok["model"]])
     numbers = [*_OTHERS.values(), *_BOUNDS]
-    ok = ok.assign(
-        **{name: pd.to_numeric(ok.get(name, np.nan), errors="coerce") for name in numbers}
-    )
+    for name in numbers:
+        values = pd.to_numeric(ok[name], errors="coerce") if name in ok else np.nan
+        ok[name] = pd.Series(values, index=ok.index, dtype=float).where(lambda each: each > 0)
     cells = ok.groupby(POINT, sort=False, as_index=False).agg(
         energy=("energy_per_token_j", "mean"),
         std=("energy_per_token_j", "std"),
