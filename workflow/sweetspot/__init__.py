@@ -6,7 +6,8 @@ is first used, so that planning a workflow imports this package without numpy or
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
-- `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots
+- `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots;
+  `read_observations` only reads them
 - `compare_runs`: two tables of cells side by side
 - `read_cells`, `fit_forms`, `sweet_spot`: the same step by step, from a run's cells.csv
 """
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from sweetspot.catalog import gpu_ids as gpus
     from sweetspot.catalog import load_model
     from sweetspot.catalog import model_ids as models
+    from sweetspot.cells.observations import read_observations
     from sweetspot.cells.read import read_cells
     from sweetspot.config import GpuSettings, Limits, Precision, Traits
     from sweetspot.simulator.schedule.requests import Request
@@ -47,6 +49,7 @@ __all__ = [
     "models",
     "predict",
     "read_cells",
+    "read_observations",
     "simulate_load",
     "sweet_spot",
 ]
@@ -69,6 +72,7 @@ _HOMES = {
     "models": "catalog.models:model_ids",
     "predict": "ask.predict",
     "read_cells": "cells.read",
+    "read_observations": "cells.observations",
     "simulate_load": "ask.load",
     "sweet_spot": "analysis.sweet_spots",
 }
