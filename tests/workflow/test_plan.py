@@ -11,7 +11,7 @@ PAPER = {
     "cells": 1,
     "analyse": 1,
     "compare_paper": 1,
-    "table": 6,
+    "table": 8,
     "figure": 8,
     "manifest": 1,
     "all": 1,
