@@ -170,7 +170,7 @@ def test_what_cannot_be_fitted_says_why(plant, several):
 def test_files_are_read_back_as_they_were_written(several, tmp_path):
     write_batch_fits(several, tmp_path)
     expected, found = batch_fit(several), read_batch_fits(tmp_path)
-    for name in ("coefficients", "quality", "per_load", "spots"):
+    for name in ("coefficients", "quality", "per_load", "spots", "across"):
         pd.testing.assert_frame_equal(
             getattr(found, name), getattr(expected, name).reset_index(drop=True), check_dtype=False
         )

@@ -2,14 +2,15 @@
 
 Needs:   results/<run>/cells.csv
 Makes:   results/<run>/fits/{coefficients,quality,sweet_spots,extremes}.csv
-         results/<run>/fits/batch_{coefficients,quality,loads,spots}.csv
+         results/<run>/fits/batch_{coefficients,quality,loads,spots,across}.csv
          results/<run>/comparison.csv
 Config:  analysis, limits
 """
 
 FITS = [f"{RUN}/fits/{name}.csv" for name in ("coefficients", "quality", "sweet_spots", "extremes")]
 BATCH_FITS = [
-    f"{RUN}/fits/batch_{name}.csv" for name in ("coefficients", "quality", "loads", "spots")
+    f"{RUN}/fits/batch_{name}.csv"
+    for name in ("coefficients", "quality", "loads", "spots", "across")
 ]
 
 

@@ -16,6 +16,7 @@ TYPE_CHECKING = False  # to type checkers it is true; importing it from typing t
 
 if TYPE_CHECKING:
     from sweetspot.analysis.beside import compare_runs
+    from sweetspot.analysis.batch_tables import batch_fit
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
@@ -41,6 +42,7 @@ __all__ = [
     "Simulated",
     "Traits",
     "__version__",
+    "batch_fit",
     "compare_runs",
     "fit",
     "fit_forms",
@@ -64,6 +66,7 @@ _HOMES = {
     "Request": "simulator.schedule.requests",
     "Simulated": "ask.load",
     "Traits": "config",
+    "batch_fit": "analysis.batch_tables",
     "compare_runs": "analysis.beside",
     "fit": "analysis.fit",
     "fit_forms": "analysis.fits",

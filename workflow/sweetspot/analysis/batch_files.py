@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sweetspot.analysis.batch_across import ACROSS
 from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS
 from sweetspot.analysis.batch_tables import COEFFICIENTS, LOADS, QUALITY, BatchFit, batch_fit
@@ -16,6 +17,7 @@ _COLUMNS = {
     "batch_quality": QUALITY,
     "batch_loads": LOADS,
     "batch_spots": BATCH_SPOTS,
+    "batch_across": ACROSS,
 }
 
 
@@ -28,7 +30,7 @@ def write_batch_fits(
         InputError: a row cannot be used, or the folder not written.
     """
     fit = batch_fit(cells, max_num_tokens=max_num_tokens)
-    tables = (fit.coefficients, fit.quality, fit.per_load, fit.spots)
+    tables = (fit.coefficients, fit.quality, fit.per_load, fit.spots, fit.across)
     for name, table in zip(_COLUMNS, tables, strict=True):
         write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
 

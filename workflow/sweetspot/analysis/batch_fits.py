@@ -107,6 +107,9 @@ def fit_model(
         if len(values) > 1:
             return f"cells with {column} {' and '.join(map(str, values))} are mixed"
     limited = ok.assign(batch_limit=ok[["requests", "max_batch_size"]].min(axis="columns"))
+    if "max_concurrency" in limited:
+        held = limited[["max_concurrency", "batch_limit"]].min(axis="columns", skipna=False)
+        limited = limited.assign(max_concurrency=held)
     cells = _cell_means(limited)
     if len(cells.drop_duplicates(LOAD)) < 2:
         return ONE_LOAD
@@ -153,17 +156,14 @@ def _obstacle(candidate: BatchForm, weighted: Array, cells: pd.DataFrame) -> str
 
 def _cell_means(ok: pd.DataFrame) -> pd.DataFrame:
     """Return one row per load and lengths: repeats share whatever a form misses there."""
-    kept = {
-        name: (name, "min")
-        for name in ("max_concurrency", "max_num_tokens")
-        if name in ok and ok[name].notna().any()
-    }
+    # cells of one load may differ in how many requests its engines had memory for
+    keys = [*_CELL, *(["max_concurrency"] if "max_concurrency" in ok else [])]
+    kept = {"max_num_tokens": ("max_num_tokens", "min")} if "max_num_tokens" in ok else {}
     energy = "energy_per_token_j"
-    cells = ok.groupby(_CELL, sort=False)
-    square = (ok[energy] - cells[energy].transform("mean")) ** 2
+    means = ok.groupby(keys, sort=False, dropna=False)[energy].transform("mean")
     return (
-        ok.assign(square=square)
-        .groupby(_CELL, sort=False, as_index=False)
+        ok.assign(square=(ok[energy] - means) ** 2)
+        .groupby(keys, sort=False, dropna=False, as_index=False)
         .agg(
             **{energy: (energy, "mean")},
             repeats=("model", "size"),

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sweetspot.analysis.batch_across import across_models
 from sweetspot.analysis.batch_fits import (
     LOAD,
     ONE_LOAD,
@@ -39,6 +40,7 @@ QUALITY = [
     *["model", "form", "loads", "cells", "observations", "cells_left_out", "df", *_OF_FIT],
     *["mape_percent", "max_leverage", "leave_one_cell_out_percent", "worst_cell"],
     *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
+    "leave_one_model_out_percent",
     *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
     *["eq5_all_loads_mape_percent", "max_num_tokens", "kv_cache_tokens", "kv_cache_from"],
     *["cells_of_several_waves", "cells_bound_by_kv_cache"],
@@ -64,6 +66,7 @@ class BatchFit:
             form than `batch`.
         per_load: the same errors, one row per load.
         spots: one row per load and input length, `batch_spots`.
+        across: one row per model and term, `across_models`.
     """
 
     fits: Mapping[str, ModelBatchFit]
@@ -71,6 +74,7 @@ class BatchFit:
     quality: pd.DataFrame
     per_load: pd.DataFrame
     spots: pd.DataFrame
+    across: pd.DataFrame
 
     def sweet_spot(
         self, model: str, input_tokens: float, *, requests: float, max_batch_size: float
@@ -165,12 +169,17 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
         coefficients += _coefficient_rows(fitted, noise=has_noise(of_model))
         loads += per_load
     spots = [batch_spots(fitted) for fitted in fits.values()]
+    across = across_models(fits)
+    by_others = across.groupby("model")["energy_error_percent"].first()
+    for row in quality:
+        row["leave_one_model_out_percent"] = by_others.get(row["model"], np.nan)
     return BatchFit(
         fits,
         pd.DataFrame(coefficients, columns=COEFFICIENTS),
         pd.DataFrame(quality, columns=QUALITY),
         pd.DataFrame(loads, columns=LOADS),
         pd.concat(spots) if spots else pd.DataFrame(columns=BATCH_SPOTS),
+        across,
     )
 
 

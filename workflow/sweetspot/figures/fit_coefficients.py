@@ -17,7 +17,7 @@ from sweetspot.figures.words import counted, listed
 
 _ROW_IN = 0.14
 _AXES_IN = 0.6
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _GREEK = {"alpha": "α"}
 
 
@@ -83,7 +83,7 @@ def _draw(ax: Axes, of_fit: Shown, fits: Mapping[str, FormFit], place: int) -> N
             markerfacecolor="white" if low <= 0 <= high else look.color,
         )
     ax.axvline(0.0, color=QUIET, linewidth=0.6, zorder=1)
-    ax.set_xlabel(f"{f'10{str(power).translate(_SUPERSCRIPTS)} ' if power else ''}{unit}")
+    ax.set_xlabel(f"{f'10{str(power).translate(SUPERSCRIPTS)} ' if power else ''}{unit}")
     ax.margins(x=0.1)
     ax.xaxis.set_major_locator(MaxNLocator(3))
     ax.tick_params(axis="y", length=0)

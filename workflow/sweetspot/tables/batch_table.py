@@ -43,7 +43,8 @@ def batch_loads(fit: BatchFit) -> Table:
         batch_limit=float("nan"),
         left_out_percent=lambda rows: rows["leave_one_load_out_percent"],
     )
-    columns = [*fit.per_load.columns, "leave_one_cell_out_percent", "eq5_all_loads_mape_percent"]
+    of_totals = ("leave_one_cell_out_percent", "leave_one_model_out_percent")
+    columns = [*fit.per_load.columns, *of_totals, "eq5_all_loads_mape_percent"]
     frame = pd.concat(
         [
             part.reindex(columns=columns).astype(object)
@@ -65,6 +66,7 @@ def batch_loads(fit: BatchFit) -> Table:
             Column("Error (%)", number("mape_percent", ".2f")),
             Column("Load left out (%)", number("left_out_percent", ".2f")),
             Column("Cell left out (%)", number("leave_one_cell_out_percent", ".2f")),
+            Column("Model left out (%)", number("leave_one_model_out_percent", ".2f")),
             Column("Eq. 5 of this load (%)", number("eq5_mape_percent", ".2f")),
             Column("Eq. 5, cell left out (%)", number("eq5_leave_one_cell_out_percent", ".2f")),
             Column("Eq. 5 of all loads (%)", number("eq5_all_loads_mape_percent", ".1f")),
@@ -79,6 +81,8 @@ def batch_loads(fit: BatchFit) -> Table:
             "In flight at most: min(N, max_batch_size); loads that agree in it are one.",
             "Load left out: predicted from the other loads alone. In the rows of all loads it is"
             " the mean over those that can be, and Eq. 5's errors are of the loads that carry it.",
+            "Model left out: with all coefficients predicted from the sizes of the model and the"
+            " coefficients of the others, where at least four have the whole form.",
             *_notes(fit),
         ),
         label="tab:batch-loads",

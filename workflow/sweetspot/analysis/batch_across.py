@@ -1,0 +1,121 @@
+"""Across models: which coefficients of the batch form follow from what a model's config says.
+
+Each coefficient is a sum of a few sizes of the model, each times a factor that all models share.
+Counting says which sizes (docs/batch-form.md); none was chosen by how well it fits. A model is
+predicted from the factors of the others.
+"""
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.batch_fits import ModelBatchFit
+from sweetspot.analysis.batch_form import BATCH_FORMS
+from sweetspot.catalog import Architecture, load_model, model_ids
+from sweetspot.energy_models import Array
+
+LEAST_MODELS = 4
+"""Two factors need two models, the one left out makes three, and one more shows an error."""
+
+SIZES: Mapping[str, Callable[[Architecture], float]] = {
+    "1": lambda _: 1.0,
+    "parameters": lambda a: float(a.parameters),
+    "weights of layers": lambda a: float(a.token_weights),
+    "layers": lambda a: float(a.layers),
+    "layers · attention width": lambda a: float(a.layers * a.query_size),
+    "KV bytes per token": lambda a: float(a.kv_bytes_per_token),
+}
+
+RULES: Mapping[str, tuple[str, ...]] = {
+    "a0": ("parameters", "layers"),  # all weights, the output head among them; norms and the like
+    "a1": ("layers · attention width",),  # FLOPs of attention for a pair of tokens
+    "a2": ("KV bytes per token",),
+    "a3": ("weights of layers",),  # a prompt's token passes layers, and no output head
+    "a5": ("1",),
+    "w": ("parameters", "layers"),  # weights are read, kernels of each layer launched
+    "r": ("1",),
+}
+
+ACROSS = [
+    *["model", "term", "unit", "value", "std_error", "predicted", "error_percent"],
+    "energy_error_percent",
+]
+
+
+def across_models(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
+    """Predict the coefficients of each model of the catalog from those of the others.
+
+    Args:
+        fits: by model; those of the whole form count, and at least `LEAST_MODELS` of them.
+
+    Returns:
+        One row per model and term: value and standard error as fitted, `predicted` by the factors
+        of the other models, how far that is off in %, and `energy_error_percent`: the mean absolute
+        error of e over the model's cells with all its coefficients predicted. No rows if there are
+        fewer models.
+    """
+    whole = BATCH_FORMS[0]
+    known = set(model_ids())
+    used = {m: fit for m, fit in fits.items() if fit.form is whole and m in known}
+    if len(used) < LEAST_MODELS:
+        return pd.DataFrame(columns=ACROSS)
+    values = np.array([fit.fit.values for fit in used.values()])
+    architectures = [load_model(model) for model in used]
+    predicted = np.column_stack(
+        [
+            _left_out(_sizes(RULES[term.name], architectures), values[:, place])
+            for place, term in enumerate(whole.terms)
+        ]
+    )
+    rows = []
+    for row, (model, fit) in enumerate(used.items()):
+        energies = whole.design_matrix(fit.at) @ predicted[row]
+        energy_error = float(np.mean(np.abs(energies / fit.fit.observed_j - 1)) * 100)
+        rows += [
+            {
+                "model": model,
+                "term": term.name,
+                "unit": term.unit,
+                "value": fit.fit.values[place],
+                "std_error": fit.fit.std_errors[place],
+                "predicted": predicted[row, place],
+                "error_percent": (predicted[row, place] / fit.fit.values[place] - 1) * 100,
+                "energy_error_percent": energy_error,
+            }
+            for place, term in enumerate(whole.terms)
+        ]
+    return pd.DataFrame(rows, columns=ACROSS)
+
+
+def shared_factors(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
+    """Return the factors of all these models together: one row per term and size."""
+    architectures = [load_model(model) for model in fits]
+    rows = []
+    for place, term in enumerate(BATCH_FORMS[0].terms):
+        values = np.array([fit.fit.values[place] for fit in fits.values()])
+        factors = _factors(_sizes(RULES[term.name], architectures), values)
+        rows += [
+            {"term": term.name, "size": size, "factor": factor, "unit": term.unit}
+            for size, factor in zip(RULES[term.name], factors, strict=True)
+        ]
+    return pd.DataFrame(rows)
+
+
+def _sizes(names: tuple[str, ...], architectures: list[Architecture]) -> Array:
+    return np.array([[SIZES[name](each) for name in names] for each in architectures])
+
+
+def _factors(sizes: Array, values: Array) -> Array:
+    """Return the factors with the least squares of relative errors."""
+    scale = np.linalg.norm(sizes, axis=0)
+    scaled = sizes / scale / values[:, None]
+    return np.asarray(np.linalg.lstsq(scaled, np.ones_like(values), rcond=None)[0] / scale)
+
+
+def _left_out(sizes: Array, values: Array) -> Array:
+    """Return each model's coefficient by the factors of the others."""
+    places = np.arange(len(values))
+    return np.array(
+        [sizes[each] @ _factors(sizes[places != each], values[places != each]) for each in places]
+    )

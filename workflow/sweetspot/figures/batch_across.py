@@ -1,0 +1,98 @@
+"""Coefficients of the batch form: as fitted to a model, against what the other models say of it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from sweetspot.analysis.batch_across import RULES
+from sweetspot.config import FigureStyle
+from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
+from sweetspot.figures.fit_coefficients import SUPERSCRIPTS
+from sweetspot.figures.labels import ModelLabel, label_of
+from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look, stamp
+
+_PANEL_IN = 1.75
+
+
+def batch_across(
+    across: pd.DataFrame,
+    style: FigureStyle,
+    labels: Mapping[str, ModelLabel] | None = None,
+    *,
+    origin: str,
+    mark: str = "",
+) -> Drawing:
+    """Draw `across_models`, a panel a coefficient and a marker a model.
+
+    Args:
+        across: its rows, at least those of one model.
+        style: of figures.
+        labels: names of models.
+        origin: small print on where the cells are from.
+        mark: written into each panel, such as SIMULATED.
+    """
+    terms, models = list(across["term"].unique()), list(across["model"].unique())
+    names = {model: label_of(model, labels or {}).name for model in models}
+    looks = model_looks(style.palette, models)
+    per_row = 4 if style.columns == 2 else 2
+    rows = -(-len(terms) // per_row)
+    entries = {}
+    with journal_look(style):
+        figure = empty_figure(style.panels_width_in, _PANEL_IN * rows)
+        axes = panels(figure, len(terms), per_row)
+        for place, (ax, term) in enumerate(zip(axes, terms, strict=True)):
+            of_term = across[across["term"] == term].set_index("model")
+            power = _power(of_term["value"])
+            of_term = of_term.assign(
+                value=of_term["value"] / 10.0**power, predicted=of_term["predicted"] / 10.0**power
+            )
+            for model in models:
+                [entries[names[model]]] = ax.plot(
+                    of_term.loc[[model], "predicted"].to_numpy(),
+                    of_term.loc[[model], "value"].to_numpy(),
+                    color=looks[model].color,
+                    marker=looks[model].marker,
+                    markersize=4,
+                    linestyle="none",
+                )
+            _dress(ax, of_term, term, power)
+            ax.set_ylabel("as fitted" if place % per_row == 0 else "")
+            stamp(ax, mark)
+        legend_above(figure, entries, style.font_size_pt)
+        errors = across.groupby("term", sort=False)["error_percent"].agg(lambda e: e.abs().mean())
+        found = "; ".join(f"{term} {error:.0f} %" for term, error in errors.items())
+        of_energy = across.groupby("model")["energy_error_percent"].first()
+        note = (
+            "Line: as predicted. Titles: what a coefficient is taken to be proportional to, or a"
+            f" sum of. Mean error of e with all coefficients predicted: {of_energy.mean():.1f} %,"
+            f" {of_energy.max():.1f} % for the worst model."
+        )
+        alt_text = (
+            f"Seven coefficients of the batch form as fitted to {len(models)} models, against what"
+            f" the other models predict for each. {origin}. Mean error: {found}. {note}"
+        )
+        return finish(figure, [note, origin], alt_text)
+
+
+def _dress(ax: Axes, of_term: pd.DataFrame, term: str, power: int) -> None:
+    both = of_term[["value", "predicted"]].to_numpy(float)
+    margin = 0.08 * max(np.ptp(both), 0.05 * both.max())
+    ends = np.array([both.min() - margin, both.max() + margin])
+    ax.plot(ends, ends, color=QUIET, linewidth=0.8, zorder=1)
+    ax.set_xlim(*ends)
+    ax.set_ylim(*ends)
+    ax.set_title(f"{term}: {', '.join(RULES[term]).replace('1', 'the same for all')}")
+    scale = f"10{str(power).translate(SUPERSCRIPTS)} " if power else ""
+    ax.set_xlabel(f"by the others ({scale}{of_term['unit'].iloc[0]})")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(3))
+    plain_look(ax)
+
+
+def _power(values: "pd.Series[float]") -> int:
+    """Return the power of ten that is written into an axis' unit instead of its numbers."""
+    power = int(np.floor(np.log10(values.abs().max())))
+    return 0 if -1 <= power <= 2 else power
