@@ -15,8 +15,8 @@ is first used, so that planning a workflow imports this package without numpy or
 TYPE_CHECKING = False  # to type checkers it is true; importing it from typing takes 20 ms
 
 if TYPE_CHECKING:
-    from sweetspot.analysis.beside import compare_runs
     from sweetspot.analysis.batch_tables import batch_fit
+    from sweetspot.analysis.beside import compare_runs
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot

@@ -29,9 +29,16 @@ def write_batch_fits(
     Raises:
         InputError: a row cannot be used, or the folder not written.
     """
-    fit = batch_fit(cells, max_num_tokens=max_num_tokens)
-    tables = (fit.coefficients, fit.quality, fit.per_load, fit.spots, fit.across)
-    for name, table in zip(_COLUMNS, tables, strict=True):
+    write_batch_tables(batch_fit(cells, max_num_tokens=max_num_tokens), out_dir)
+
+
+def write_batch_tables(fit: BatchFit, out_dir: Path) -> None:
+    """Write the tables of a fit, as `write_batch_fits` does.
+
+    Raises:
+        InputError: the folder cannot be written.
+    """
+    for name, table in zip(_COLUMNS, fit.tables.values(), strict=True):
         write_text_atomic(out_dir / f"{name}.csv", table.to_csv(index=False))
 
 

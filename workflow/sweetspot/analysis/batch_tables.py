@@ -17,8 +17,9 @@ from sweetspot.analysis.batch_fits import (
     fit_model,
     means_of,
 )
-from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS
+from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
+from sweetspot.analysis.batch_words import summary_lines
 from sweetspot.analysis.cells import groups, has_noise, ok_cells
 from sweetspot.analysis.least_squares import fit_means, obstacle
 from sweetspot.analysis.significance import stars
@@ -27,8 +28,6 @@ from sweetspot.energy_models import Array, form
 from sweetspot.errors import InputError
 
 _EQ5 = form("memory_flops")
-_FEW_DF = 10
-_HIGH_LEVERAGE = 0.5
 
 _BY_TERM = ("std_error", "hc3_std_error", "p_value", "hc3_p_value")
 COEFFICIENTS = [
@@ -107,6 +106,12 @@ class BatchFit:
         return fitted.energy_per_token_j(requests, max_batch_size, input_tokens, output_tokens)
 
     @property
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The tables by name."""
+        names = ("coefficients", "quality", "per_load", "spots", "across")
+        return {name: getattr(self, name) for name in names}
+
+    @property
     def energies(self) -> dict[str, Callable[[int, int, Array, Array], Array]]:
         """By model e at N, max_batch_size, I and O, for figures."""
         return {model: fitted.energy_per_token_j for model, fitted in self.fits.items()}
@@ -120,13 +125,15 @@ class BatchFit:
             )
         return self.fits[model]
 
-    def summary_lines(self) -> list[str]:
-        """Return all of it for a screen; empty where no model has several loads."""
+    def summary_lines(self, model: str | None = None) -> list[str]:
+        """Return all of it for a screen of 100 columns; empty where no model has several loads."""
         lines: list[str] = []
         for row in self.quality.itertuples():
-            terms = self.coefficients[self.coefficients["model"] == row.model]
-            lines += [f"{row.model}, all loads at once", *_summary(row, terms)]
-            lines += [f"  {note}" for note in notes_of(row, terms)]
+            if model is None or row.model == model:
+                terms, spots = (
+                    frame[frame["model"] == row.model] for frame in (self.coefficients, self.spots)
+                )
+                lines += summary_lines(row, terms, spots)
         return lines
 
 
@@ -187,74 +194,6 @@ def _require_positive(**numbers: float) -> None:
     for name, value in numbers.items():
         if not 0 < value < float("inf"):
             raise InputError(f"{name} must be a positive number, not {value!r}")
-
-
-def notes_of(quality: Any, coefficients: pd.DataFrame) -> list[str]:
-    """Return what a reader of one model's fit should know: a row of `quality`, and its terms."""
-    if quality.status != "ok":
-        return [f"Not fitted: {quality.reason}."]
-    notes = []
-    if quality.form != BATCH_FORMS[0].id:
-        notes.append(f"Fewer terms than the whole form: {quality.reason}.")
-    if not quality.cells_of_several_waves:
-        notes.append(
-            "Every cell is one wave: ⌈N/k⌉ is 1 in all of them, so that nothing here tests what"
-            " more requests than fit at once would take."
-        )
-    if not quality.cells_bound_by_kv_cache:
-        notes.append(
-            "The KV cache bounds no cell, so that nothing here tests K; other loads are taken to "
-            + (
-                f"have {quality.kv_cache_tokens:.3g} tokens of it, as the board's memory leaves."
-                if quality.kv_cache_from == "memory"
-                else "fit into it."
-            )
-        )
-    if quality.loads_left_out < quality.loads:
-        notes.append(
-            f"{quality.loads - quality.loads_left_out} of {quality.loads} loads cannot be left"
-            " out: the others do not tell the terms apart."
-        )
-    negative = coefficients.loc[coefficients["value"] < 0, "term"].tolist()
-    if negative:
-        notes.append(f"Negative, which no cost can be: {', '.join(negative)}.")
-    if quality.max_leverage > _HIGH_LEVERAGE:
-        notes.append(
-            f"One cell sets much of the fit: its leverage is {quality.max_leverage:.2f} of 1."
-        )
-    if quality.df < _FEW_DF:
-        notes.append(f"Few cells: {quality.df} more than coefficients.")
-    if quality.simulated and not quality.noise > 0:
-        notes.append(
-            "Simulated cells without noise: standard errors and intervals measure lack of fit."
-        )
-    return notes
-
-
-def _summary(row: Any, terms: pd.DataFrame) -> list[str]:
-    if row.status != "ok":
-        return []
-    lines = [
-        f"  {len(terms)} coefficients, {row.cells} cells of {row.loads} loads, T ="
-        f" {row.max_num_tokens:.0f} tokens, sigma {100 * row.sigma:.2f} %",
-        f"  mean error {row.mape_percent:.2f} %; a cell left out"
-        f" {row.leave_one_cell_out_percent:.2f} %, worst {row.worst_cell_percent:.1f} %"
-        f" ({row.worst_cell}); a load left out {row.leave_one_load_out_percent:.2f} %, worst"
-        f" {row.worst_load_percent:.1f} %",
-    ]
-    if row.eq5_loads:
-        lines.append(
-            f"  Eq. 5 fitted to each of {row.eq5_loads} loads: {row.eq5_coefficients} coefficients,"
-            f" mean error {row.eq5_mape_percent:.2f} %, a cell left out"
-            f" {row.eq5_leave_one_cell_out_percent:.2f} %; to all loads at once"
-            f" {row.eq5_all_loads_mape_percent:.1f} %"
-        )
-    lines += [
-        f"  {term.term:<3} {term.value: .4e} ± {term.std_error:.1e} {term.unit:<9}"
-        f" ({term.low: .3e} to {term.high: .3e})  {term.meaning}"
-        for term in terms.itertuples()
-    ]
-    return lines
 
 
 def _percent(errors: Array) -> float:

@@ -43,9 +43,7 @@ def summary(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) ->
     if too_small:
         said = f"too few cells for more than a constant: {'; '.join(too_small)}"
         parts.append(_wrapped(said, "", "  "))
-    parts.append(
-        "\n".join(_wrapped(line.strip(), *_indents(line)) for line in batch.summary_lines())
-    )
+    parts.append("\n".join(batch.summary_lines()))
     return "\n\n".join(filter(None, parts))
 
 
@@ -212,12 +210,6 @@ def _wrapped(text: str, first: str, others: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def _indents(line: str) -> tuple[str, str]:
-    """Return what a line begins with, and what those begin with that it is broken into."""
-    first = " " * (len(line) - len(line.lstrip()))
-    return first, f"{first}    "
 
 
 def _plain(value: Any) -> Any:

@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from sweetspot.analysis.batch_tables import BatchFit, notes_of
+from sweetspot.analysis.batch_tables import BatchFit
+from sweetspot.analysis.batch_words import notes_of
 from sweetspot.tables.names import printed_name, with_names
 from sweetspot.tables.table import Column, Table, number
 
