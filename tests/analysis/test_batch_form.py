@@ -175,3 +175,9 @@ def test_files_are_read_back_as_they_were_written(several, tmp_path):
             getattr(found, name), getattr(expected, name).reset_index(drop=True), check_dtype=False
         )
     assert replace(expected, fits={}).summary_lines() == found.summary_lines()
+
+
+def test_columns_that_are_no_numbers_are_not_used(several):
+    odd = several.assign(max_concurrency="many", max_num_tokens=["8192", "0", "?"] * 9)
+    [quality] = batch_fit(odd).quality.itertuples()
+    assert (quality.kv_cache_from, quality.max_num_tokens) == ("memory", 8192)

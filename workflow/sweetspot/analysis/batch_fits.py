@@ -107,6 +107,9 @@ def fit_model(
         if len(values) > 1:
             return f"cells with {column} {' and '.join(map(str, values))} are mixed"
     limited = ok.assign(batch_limit=ok[["requests", "max_batch_size"]].min(axis="columns"))
+    for name in {"max_concurrency", "max_num_tokens"} & set(limited):  # anybody's columns
+        numbers = pd.to_numeric(limited[name], errors="coerce")
+        limited[name] = numbers.where((numbers >= 1) & (numbers < np.inf))
     if "max_concurrency" in limited:
         held = limited[["max_concurrency", "batch_limit"]].min(axis="columns", skipna=False)
         limited = limited.assign(max_concurrency=held)

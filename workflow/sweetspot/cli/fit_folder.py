@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from sweetspot.analysis.batch_files import write_batch_fits
+from sweetspot.analysis.batch_files import write_batch_tables
 from sweetspot.analysis.fit import Fit
 from sweetspot.analysis.fit_files import write_fits
 from sweetspot.cells.cell import Cell
@@ -40,7 +40,7 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
     write_fits(cells, found.fits, out / "fits")
     if found.batch.fits:
-        write_batch_fits(cells, out / "fits")
+        write_batch_tables(found.batch, out / "fits")
     missing, tables = [], []
     for name in (*TABLES_OF_OWN_FITS, *(TABLES_OF_BATCH if found.batch.fits else ())):
         try:
