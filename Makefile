@@ -58,7 +58,7 @@ paper: env
 	@echo
 	@echo "Simulated: no GPU was measured. All of it lies in $(RESULTS)/"
 	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md, .html and .tex"
-	@echo "  figures/        Figures 1 to 4, as .png and .pdf"
+	@echo "  figures/        Figures 1 to 4 and those of the fits, as .png and .pdf, and in words"
 	@echo "  comparison.csv  the paper's numbers beside ours"
 	@echo "  cells.csv       one row per cell"
 	@echo "  report.html     everything on one page"

@@ -31,7 +31,9 @@ class FigureStyle(Section):
         description="Font size at final size, in points; numbers inside heat maps stay at 7.",
     )
     palette: Literal["colorblind", "okabe_ito"] = Field(
-        default="colorblind", description="Colours of lines: seaborn's or Okabe and Ito's set."
+        default="colorblind",
+        description="Colours of lines, eight of seaborn's or of Okabe and Ito's set; a family of"
+        " models has the same in all figures.",
     )
     colormap: Literal["viridis", "cividis", "magma"] = Field(
         default="viridis", description="Colour scale of heat maps."

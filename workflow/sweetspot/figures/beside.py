@@ -7,8 +7,8 @@ from matplotlib.axes import Axes
 
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
-from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look
+from sweetspot.figures.labels import ModelLabel, label_of, written_out
+from sweetspot.figures.style import QUIET, decimal_ticks, journal_look, model_looks, plain_look
 from sweetspot.figures.words import quantity
 
 _HEIGHT_IN = 2.9
@@ -33,6 +33,8 @@ def beside_figure(
         _draw(left, cells, "energy_per_token_j", style, labels)
         left.set_xscale("log")
         left.set_yscale("log")
+        for axis in (left.xaxis, left.yaxis):
+            decimal_ticks(axis)
         left.set_title("Energy per output token (J)")
         left.legend(loc="upper left", frameon=False)
         _draw(right, cells, "mean_power_w", style, labels)
@@ -47,7 +49,7 @@ def beside_figure(
             f" {quantity(100 * errors['energy'])} % and simulated power"
             f" {quantity(100 * errors['power'])} % off the measured."
         )
-        notes = ["Line: simulated as measured. One dot a cell.", provenance]
+        notes = ["Line: simulated as measured. One dot a cell.", written_out(provenance)]
         return finish(figure, notes, alt_text)
 
 

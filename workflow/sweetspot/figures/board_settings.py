@@ -7,7 +7,9 @@ from matplotlib.axes import Axes
 
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
-from sweetspot.figures.style import LineLook, categorical_looks, journal_look, plain_look
+from sweetspot.figures.evidence import SIMULATED
+from sweetspot.figures.labels import written_out
+from sweetspot.figures.style import LineLook, categorical_looks, journal_look, plain_look, stamp
 from sweetspot.figures.words import listed, quantity
 
 MEASURED_CLOCK_SHARE = 0.75
@@ -57,6 +59,8 @@ def settings_figure(
         _draw(right, by_clock, looks)
         right.set_xlabel("Clock (MHz)")
         right.set_title("Locked clock, full power limit")
+        for ax in (left, right):
+            stamp(ax, SIMULATED.upper())
         highest_mhz = max(curve.settings[-1] for curve in by_clock)
         right.axvspan(
             right.get_xlim()[0], MEASURED_CLOCK_SHARE * highest_mhz, color="0.95", zorder=0
@@ -69,9 +73,9 @@ def settings_figure(
         alt_text = (
             "Energy per output token and throughput, as shares of those at the full power limit,"
             " against power limit and against locked clock. Energy is least"
-            f" {_found(by_limit, 'W')}; {_found(by_clock, 'MHz')}. {provenance}"
+            f" {_found(by_limit, 'W')}; {_found(by_clock, 'MHz')}. {written_out(provenance)}"
         )
-        return finish(figure, [note, provenance], alt_text)
+        return finish(figure, [note, written_out(provenance)], alt_text)
 
 
 def _found(curves: Sequence[Curve], unit: str) -> str:

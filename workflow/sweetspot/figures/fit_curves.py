@@ -12,7 +12,6 @@ from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
 from sweetspot.figures.fit_shown import ENERGY_LABEL, Shown, shown
-from sweetspot.figures.heat import OUTPUT_LABEL
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.style import (
     LineLook,
@@ -71,7 +70,7 @@ def fit_curves(
             title = of_fit.names[model] if len(models) > 1 else f"I = {inputs[0]} tokens"
             _dress(ax, of_fit, model, title)
             ax.set_ylabel("" if place % per_row else ENERGY_LABEL)
-            ax.set_xlabel(OUTPUT_LABEL if place >= len(subjects) - per_row else "")
+            ax.set_xlabel("Output O (tokens)" if place >= len(subjects) - per_row else "")
             stamp(ax, of_fit.evidence.stamp)
         keys = {f"I = {length} tokens": entries[length] for length in places}
         if len(models) == 1:
@@ -80,7 +79,7 @@ def fit_curves(
         fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
         notes = [
             f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
-            " Diamond and bar: sweet spot O* and its 95 % interval. Vertical scales differ.",
+            " Diamond and bar: sweet spot O* and its 95 % interval. Scales differ.",
             fewer.strip() if len(models) < len(of_fit.models) else "",
             of_fit.no_noise,
         ]

@@ -7,7 +7,16 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from sweetspot.catalog import catalog_entry
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
-from sweetspot.figures.style import QUIET, LineLook, categorical_looks, journal_look, plain_look
+from sweetspot.figures.evidence import SIMULATED
+from sweetspot.figures.labels import written_out
+from sweetspot.figures.style import (
+    QUIET,
+    LineLook,
+    categorical_looks,
+    journal_look,
+    plain_look,
+    stamp,
+)
 from sweetspot.figures.words import quantity
 
 SHORT_S = 20.0
@@ -35,6 +44,7 @@ def sensor_figure(
         left, right = panels(figure, 2, per_row)
         _draw_errors(left, cells, tail, none)
         _draw_alpha5(right, alpha5, tail, none, stated)
+        stamp(left, SIMULATED.upper())  # right stands what was published, too
         note = (
             f"Bars: lowest and highest by when the first reading falls, runs up to {SHORT_S:g} s."
             " One dot a cell, 13 models."
@@ -48,9 +58,9 @@ def sensor_figure(
             " of each model's alpha5. Readings are at most"
             f" {quantity(errors['with_tail_j'])} % off the true energy where the window ends 1 s"
             f" after the run, and {quantity(errors['without_tail_j'])} % where it ends with the"
-            f" run. {provenance}"
+            f" run. {written_out(provenance)}"
         )
-        return finish(figure, [note, provenance], alt_text)
+        return finish(figure, [note, written_out(provenance)], alt_text)
 
 
 def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) -> None:
