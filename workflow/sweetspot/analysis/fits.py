@@ -107,7 +107,7 @@ def fit_forms(
         noise = has_noise(rows)
         for form in forms:
             key = {**dict(zip(GROUP, group, strict=True)), "form": form.id, "weights": weights}
-            reason = obstacle(form, means)
+            reason = obstacle(form, means, weights=weights)
             row = key | of_group
             if reason:
                 quality.append(row | {"worst_cell": "", "status": "not fitted", "reason": reason})

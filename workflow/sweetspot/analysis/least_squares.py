@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cell_means import CellMeans, cell_means
 from sweetspot.analysis.held_out import held_out
-from sweetspot.analysis.linear_fit import LinearFit, linear_fit, scaled
+from sweetspot.analysis.linear_fit import LinearFit, linear_fit, weighted_terms
 from sweetspot.config import FitWeights
 from sweetspot.energy_models import Array, Form
 
@@ -42,12 +42,13 @@ class FormFit(LinearFit):
         It is of the mean: a single measurement scatters about it by its own noise.
         """
         design = self.form.design_matrix(input_tokens, output_tokens)
-        half = self.t_quantile * np.sqrt(np.einsum("ij,jk,ik->i", design, self.covariance, design))
+        variance = np.einsum("ij,jk,ik->i", design, self.covariance, design)
+        half = self.t_quantile * np.sqrt(np.maximum(0.0, variance))  # which rounding makes less
         middle = design @ self.values
         return middle - half, middle + half
 
 
-def obstacle(form: Form, cells: CellMeans) -> str:
+def obstacle(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") -> str:
     """Return why these cells cannot carry this form; empty where they can."""
     lengths = cells.input_tokens, cells.output_tokens
     count = len(cells.repeats)
@@ -59,7 +60,7 @@ def obstacle(form: Form, cells: CellMeans) -> str:
     has = f"has {count} over {inputs} and {outputs}"
     if count < form.min_cells:
         return f"{needs}, {has}"
-    rank = np.linalg.matrix_rank(scaled(form.design_matrix(*lengths))[0])
+    rank = np.linalg.matrix_rank(weighted_terms(form.design_matrix(*lengths), cells, weights)[0])
     if rank < len(form.terms):
         return f"{needs} that vary independently, {has} (rank {rank} of {len(form.terms)})"
     return ""

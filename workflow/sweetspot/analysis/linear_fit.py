@@ -91,13 +91,10 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
     from statsmodels.regression.linear_model import WLS
 
     observed = cells.energy_per_token_j
-    # I²/O is 10⁵ times the constant; unscaled columns would cost half the digits of the inverse.
-    design, scale = scaled(design)
-    root = 1 / observed if weights == "relative" else np.ones_like(observed)
-    weighted = design * root[:, None]
+    weighted, scale, root = weighted_terms(design, cells, weights)
     basis, triangle = np.linalg.qr(weighted)
     with np.errstate(divide="ignore", invalid="ignore"):
-        result = WLS(observed, design, weights=root**2).fit()
+        result = WLS(observed, design / scale, weights=root**2).fit()
         r_squared, aic, bic = float(result.rsquared), float(result.aic), float(result.bic)
     residuals, values = np.asarray(result.wresid), np.asarray(result.params)
     std_errors, df = np.asarray(result.bse), int(result.df_resid)
@@ -126,7 +123,7 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
         high=(values + t_quantile * std_errors) / scale,
         p_values=p_values,
         hc3_p_values=hc3_p_values,
-        vif=_inflation(design, root**2, np.diag(result.normalized_cov_params)),
+        vif=_inflation(design / scale, root**2, np.diag(result.normalized_cov_params)),
         covariance=np.asarray(result.cov_params()) / units,
         hc3_covariance=hc3_covariance / units,
         leverage=np.sum(basis**2, axis=1),
@@ -138,7 +135,7 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
         r_squared=float("nan") if np.ptp(observed) == 0 else r_squared,
         aic=float("nan") if exact else aic,
         bic=float("nan") if exact else bic,
-        condition_number=float(np.linalg.cond(scaled(triangle)[0])),
+        condition_number=float(np.linalg.cond(triangle)),
         pure_error=pure_error,
         lack_of_fit_f=f_value,
         lack_of_fit_p=f_p_value,
@@ -146,6 +143,21 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
         weighted_errors=residuals,
         cell_out=cell_out,
     )
+
+
+def weighted_terms(
+    design: Array, cells: CellMeans, weights: FitWeights
+) -> tuple[Array, Array, Array]:
+    """Return the terms times the root of each cell's weight, as columns of length 1; both factors.
+
+    I²/O is 10⁵ times the constant: unscaled columns would cost half the digits of the inverse. t
+    and p do not change by it.
+    """
+    energies = cells.energy_per_token_j
+    root = 1 / energies if weights == "relative" else np.ones_like(energies)
+    weighted = design * root[:, None]
+    scale = np.linalg.norm(weighted, axis=0)
+    return weighted / scale, scale, root
 
 
 def _inflation(design: Array, weights: Array, unscaled_variances: Array) -> Array:
@@ -181,9 +193,3 @@ def _lack_of_fit(
     missed_df = len(root) - design.shape[1]
     f_value = float(missed @ missed) / missed_df / pure_square
     return pure_error, f_value, float(f.sf(f_value, missed_df, pure_df))
-
-
-def scaled(design: Array) -> tuple[Array, Array]:
-    """Return the columns at length 1, and the lengths; t and p do not change by it."""
-    scale = np.linalg.norm(design, axis=0)
-    return design / scale, scale

@@ -111,13 +111,15 @@ def bootstrap(
         seed: of numpy's default generator.
 
     A draw without a minimum counts as one at inf; one of cells that do not carry the form is left
-    out.
+    out, and NaN is the answer where that leaves none.
     """
     rng = np.random.default_rng(seed)
     lengths = [
         sweet_spot_output_tokens(coefficients, input_tokens)
         for coefficients in _drawn_again(fit, rng, by, draws).tolist()
     ]
+    if not lengths:
+        return Interval(np.array(np.nan), np.array(np.nan))
     tail = (1 - LEVEL) / 2
     bounds = np.quantile(
         np.nan_to_num(lengths, nan=np.inf), [tail, 1 - tail], method="inverted_cdf"
@@ -132,7 +134,11 @@ def _drawn_again(fit: FormFit, rng: np.random.Generator, by: str, draws: int) ->
     scale = np.linalg.norm(design, axis=0)
     design /= scale
     if by == "residuals":
-        residuals = (fit.observed_j - fit.fitted_j) * root / np.sqrt(1 - fit.leverage)
+        residuals = (
+            (fit.observed_j - fit.fitted_j)
+            * root
+            / np.sqrt(np.maximum(1 - fit.leverage, _SINGULAR))
+        )
         drawn = rng.choice(residuals - residuals.mean(), (draws, len(residuals)))
         return np.asarray((fit.fitted_j * root + drawn) @ np.linalg.pinv(design).T / scale)
     cells = len(root)
@@ -152,4 +158,5 @@ def _amortised(input_tokens: ArrayLike) -> Array:
 
 def _variance(fit: FormFit, contrast: Array) -> Array:
     """Return the variance of linear combinations of the coefficients."""
-    return np.asarray(np.einsum("...i,ij,...j->...", contrast, fit.covariance, contrast))
+    variance = np.einsum("...i,ij,...j->...", contrast, fit.covariance, contrast)
+    return np.asarray(np.maximum(0.0, variance))  # which rounding could make less
