@@ -251,8 +251,8 @@ def page(figure: str) -> tuple[str, pd.DataFrame]:
         "What the [batch form](batch-form.md) errs by. All errors are mean absolute ones in % of"
         " the energy per output token, and all fits weigh relative errors. *Left out* means:"
         " predicted by a fit to the other cells, or to the cells of the other loads. A load is N"
-        " and min(N, max_batch_size): limits above N change nothing, so their cells are one, and"
-        " none is predicted from its twin.",
+        " and min(N, max_batch_size): limits above N change nothing, so no load is predicted from"
+        " its twin.",
         "The form was chosen among about ten variants with such numbers in sight, measured ones"
         " among them, and simulated cells owe their energies to a simulator that counts as the"
         " form does. Only cells, loads and models are held out.",

@@ -87,7 +87,7 @@ def figure4(
         legend_above(figure, order, style.font_size_pt, title="max_batch_size (requests)")
         alt_text = (
             "Energy efficiency in tokens per joule against output length, one line for each"
-            f" max_batch_size. {evidence.sentence} {' '.join(found)}"
+            f" max_batch_size. {evidence.sentence} {' '.join([*found, *notes])}"
         )
         return finish(figure, [" ".join([curve_notes(drawn), *notes]), source], alt_text)
 
