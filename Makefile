@@ -117,6 +117,8 @@ sensor: env
 
 statistics: env
 	$(BIN)/python benchmarks/fits.py docs/statistics.md
+	$(BIN)/python benchmarks/batch_form.py docs/batch-evidence.md docs/images/batch_across
+	@rm docs/images/batch_across.pdf docs/images/batch_across.alt.txt
 
 settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \

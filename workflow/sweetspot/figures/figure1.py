@@ -111,7 +111,7 @@ def figure1(
         alt_text = (
             "Heat maps of energy efficiency in tokens per joule over input length I and output"
             f" length O, one for each number of requests N. {evidence.sentence}"
-            f" The most efficient cell is {listed(found)}."
+            f" The most efficient cell is {listed(found)}.{f' {RIDGE_NOTE}' if ridge else ''}"
         )
         return finish(figure, [" ".join(filter(None, notes)), source], alt_text)
 
