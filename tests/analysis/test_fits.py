@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sweetspot import published
 from sweetspot.analysis.fit_files import fit_file, read_fits
 from sweetspot.analysis.fits import fit_forms
 from sweetspot.analysis.significance import stars
+from sweetspot.analysis.sweet_spots import sweet_spots
 from sweetspot.energy_models import FORMS, form
 from sweetspot.errors import InputError, TooFewCellsError
 
@@ -211,3 +214,27 @@ def test_fits_of_other_columns_are_refused_by_name(noisy, tmp_path, name):
     (tmp_path / name).write_text("x\n")
     with pytest.raises(InputError, match=f"{name}.*delete the folder and fit again"):
         read_fits(tmp_path)
+
+
+@settings(
+    max_examples=settings().max_examples // 5,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data(), weights=st.sampled_from(["equal", "relative"]))
+def test_any_cells_give_fits_or_one_line(plant, data, weights):
+    length = st.sampled_from([1, 64, 65, 128, 4096, 100_000])
+    lengths = data.draw(st.lists(st.tuples(length, length), min_size=1, max_size=25))
+    energy = st.one_of(st.just(2.0), st.floats(1e-9, 1e9))
+    energies = data.draw(st.lists(energy, min_size=len(lengths), max_size=len(lengths)))
+    cells = plant("m", lengths, np.array(energies), simulated=False)
+    if len(set(lengths)) == 1:
+        with pytest.raises(TooFewCellsError):
+            fit_forms(cells, weights=weights)
+        return
+    fits = fit_forms(cells, weights=weights)
+    quality = fits.quality.set_index("form")
+    assert quality.at["baseline1", "status"] == "ok"
+    assert ((quality["reason"] == "") == (quality["status"] == "ok")).all()
+    spots = sweet_spots(cells, fits)
+    assert len(spots) in (0, cells["input_tokens"].nunique())
+    assert not (spots["estimated_low"] > spots["estimated_high"]).any()

@@ -47,6 +47,18 @@ def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
     assert (inside["estimated_tokens_per_j"] >= inside["observed_tokens_per_j"] * 0.999999).all()
 
 
+def test_what_the_observed_length_loses_is_the_fitted_curve_above_its_least(noisy):
+    fits = fit_forms(noisy)
+    for row in sweet_spots(noisy, fits).itertuples():
+        fit = fits.fit_of(row.model, row.requests, row.max_batch_size, "memory_flops")
+        outputs = [row.observed_output_tokens, row.estimated_output_tokens]
+        observed, least = fit.energy_per_token_j([row.input_tokens] * 2, outputs)
+        assert row.lost_at_observed_percent == pytest.approx((observed / least - 1) * 100)
+        assert row.lost_at_observed_percent >= 0
+        inside = row.range2_low <= row.observed_output_tokens <= row.range2_high
+        assert inside == (row.lost_at_observed_percent <= 2)
+
+
 def test_estimate_outside_the_measured_outputs_is_marked(surfaces):
     short = surfaces[(surfaces["output_tokens"] <= 256) & (surfaces["model"] == "llama-3.2-1b")]
     spots = sweet_spots(short, fit_forms(short))
