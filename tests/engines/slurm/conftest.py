@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -239,6 +240,15 @@ class Slurm:
             except subprocess.TimeoutExpired:
                 daemon.kill()
                 daemon.wait()
+        # A process whose parent was killed before it is none of its job's any more: without cgroups
+        # SLURM follows parents.
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if (
+                    f"SLURM_CONF={self.folder}/slurm.conf".encode()
+                    in (process / "environ").read_bytes()
+                ):
+                    os.kill(int(process.name), signal.SIGKILL)
 
 
 def missing_of_slurm(*programs):
@@ -269,3 +279,25 @@ def a_slurm(tmp_path_factory):
     """Start a SLURM without accounting, once; each test has it with idle nodes."""
     with slurm_in(tmp_path_factory.mktemp("slurm")) as cluster:
         yield cluster
+
+
+@pytest.fixture
+def slurm(a_slurm, monkeypatch):
+    """The cluster, all of its nodes up, found by all that is started."""
+    for name, value in a_slurm.environment.items():
+        monkeypatch.setenv(name, value)
+    yield a_slurm
+    a_slurm("scancel", "--user=root")
+    for node in set(a_slurm("sinfo", "-h", "-N", "-t", "drain,down", "-o", "%N").split()):
+        a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
+
+
+@pytest.fixture
+def node_boards(fake_nvml):
+    """Put two boards into each node, and none into the login node."""
+    fake_nvml({}, {}, {}, {})
+    boards = Path(os.environ["FAKE_NVML"])
+    lines = boards.read_text().splitlines(keepends=True)
+    for node, its in zip(NODES, (lines[:2], lines[2:]), strict=True):
+        boards.with_name(f"boards.{node}").write_text("".join(its))
+    boards.unlink()

@@ -104,17 +104,6 @@ class Head:
         }
 
 
-@pytest.fixture
-def slurm(a_slurm, monkeypatch):
-    """The cluster, all of its nodes up, found by all that is started."""
-    for name, value in a_slurm.environment.items():
-        monkeypatch.setenv(name, value)
-    yield a_slurm
-    a_slurm("scancel", "--user=root")
-    for node in a_slurm("sinfo", "-h", "-N", "-t", "drain,down", "-o", "%N").split():
-        a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
-
-
 def table_of(experiment, folder):
     """Return the table of the simulated experiment, computed here."""
     experiment = parse_experiment(experiment)
@@ -149,14 +138,8 @@ def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_p
 
 
 @pytest.fixture
-def gpu_nodes(tmp_path, tensorrt_llm, fake_nvml, monkeypatch):
-    """Put TensorRT-LLM, a checkpoint, and two boards a node there; return a head that measures."""
-    fake_nvml({}, {}, {}, {})
-    boards = Path(os.environ["FAKE_NVML"])
-    lines = boards.read_text().splitlines(keepends=True)
-    for node, its in {"gpu1": lines[:2], "gpu2": lines[2:]}.items():
-        boards.with_name(f"boards.{node}").write_text("".join(its))
-    boards.unlink()  # the login node has none
+def measuring(tmp_path, tensorrt_llm, node_boards):
+    """Return a head whose nodes have TensorRT-LLM and the checkpoint."""
     node = {"python": sys.executable, "opt_examples": str(tensorrt_llm.opt_examples)}
     head = Head(tmp_path / "head", MEASURED | {"node": node})
     checkpoint = head.folder / "checkpoints" / "facebook" / "opt-1.3b"
@@ -180,9 +163,9 @@ def boards_of(head):
 
 
 def test_measuring_outlives_cancel_limit_lost_node_and_killed_head(
-    slurm, gpu_nodes, monkeypatch, wait_until, forked_snakemake
+    slurm, measuring, monkeypatch, wait_until, forked_snakemake
 ):
-    head = gpu_nodes
+    head = measuring
     monkeypatch.setenv("FAULT", "hang@n4_i16_o16")
     monkeypatch.setenv("HANG_S", "600")
     first = head.start()

@@ -1,0 +1,62 @@
+"""docs/cluster.md word for word: its commands, in their order, on the SLURM of the tests."""
+
+import csv
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+VLLM_SITE = Path(__file__).parents[1] / "synthetic" / "vllm_site"
+THEIRS = "/shared/vllm/bin/python"
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def clone(tmp_path, torch_python):
+    """A folder like a clone of this repository, with the page's experiment."""
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    for name in ("Snakefile", "workflow"):
+        (folder / name).symlink_to(ROOT / name)
+    (experiment,) = blocks("yaml")
+    assert experiment.count(THEIRS) == 1
+    (folder / "first.yaml").write_text(experiment.replace(THEIRS, torch_python))
+    return folder
+
+
+@pytest.mark.slow
+def test_first_campaign_goes_as_the_page_says(slurm, clone, node_boards, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", f"{VLLM_SITE}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    said = {}
+    for block in blocks("console"):
+        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, shown = part.partition("\n")
+            done = subprocess.run(
+                ["bash", "-c", command],
+                cwd=clone,
+                capture_output=True,
+                text=True,
+                timeout=240,
+                check=False,
+            )
+            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+            assert not shown or done.stdout == shown
+            said[command.split()[0], "-n" in command] = done.stdout + done.stderr
+    asked = re.findall(r"block=\S+\n *resources: .*runtime=(\d+)", said["snakemake", True])
+    assert len(asked) == 2
+    assert all(15 < int(minutes) < 30 for minutes in asked)
+    assert said["squeue", False].count("COMPLETED") == 2
+    with (clone / "results/first/cells.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["status"] for row in rows] == ["ok"] * 4
+    assert (clone / "results/first/manifest.json").is_file()
