@@ -293,6 +293,15 @@ def slurm(a_slurm, monkeypatch):
 
 
 @pytest.fixture
+def forgetful_slurm(tmp_path_factory, monkeypatch):
+    """Return another one, which keeps accounts, and no job in its queue once that has ended."""
+    with slurm_in(tmp_path_factory.mktemp("slurm"), accounting=True, min_job_age_s=2) as cluster:
+        for name, value in cluster.environment.items():
+            monkeypatch.setenv(name, value)
+        yield cluster
+
+
+@pytest.fixture
 def node_boards(fake_nvml):
     """Put two boards into each node, and none into the login node."""
     fake_nvml({}, {}, {}, {})

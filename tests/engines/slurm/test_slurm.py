@@ -205,3 +205,16 @@ def test_measuring_outlives_cancel_limit_lost_node_and_killed_head(
     assert head.records().items() >= done.items()
     for spans in boards_of(head).values():
         assert all(earlier[1] < later[0] for earlier, later in pairwise(sorted(spans)))
+
+
+def test_cluster_that_forgets_jobs_is_asked_by_sacct(forgetful_slurm, tmp_path, forked_snakemake):
+    experiment = SIMULATED | {"models": ["opt-1.3b"]}
+    head = Head(tmp_path / "by-squeue", experiment)
+    refused = forked_snakemake([TABLE, *head.arguments])
+    assert refused.returncode == 2
+    assert "set slurm-status-command: sacct in the profile" in refused.stderr
+
+    head = Head(tmp_path / "by-sacct", experiment, **{"slurm-status-command": "sacct"})
+    code, said = head.end_of(head.start())
+    assert code == 0, said
+    assert len(head.records()) == 2
