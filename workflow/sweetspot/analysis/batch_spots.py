@@ -69,7 +69,7 @@ def batch_spot(
     design = fitted.form.design_matrix(at)
     energies = design @ fitted.fit.values
     best = int(np.argmin(energies))
-    if best == len(outputs) - 1:
+    if best == len(outputs) - 1 or energies[best] <= 0:
         return BatchSpot(*([float("nan")] * len(BatchSpot._fields)))
     places = np.argmin(design @ _draws(fitted), axis=0)
     low, high = np.quantile(outputs[places], [0.025, 0.975], method="nearest")

@@ -28,6 +28,8 @@ _LOWEST_J, _HIGHEST_J = 5e-5, 1e3
 _USUAL_J = (1e-3, 30.0)
 _OTHER_UNITS = {"mJ": 1e-3, "J per 1000 tokens": 1e-3, "Wh": 3600.0, "kWh": 3.6e6}
 _DISAGREE = 10.0
+# beyond these a number is a slip, and its square no number
+_COUNTS_WITHIN, _ENERGIES_WITHIN = (1, 1e9), (1e-12, 1e12)
 
 
 def clean(cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
@@ -140,6 +142,8 @@ def _wrong(values: "pd.Series", *, whole: bool) -> Iterator[tuple[str, "pd.Serie
     yield "negative", values < 0
     yield "zero", values == 0
     yield "infinite", values == np.inf
+    low, high = _COUNTS_WITHIN if whole else _ENERGIES_WITHIN
+    yield f"not within {low:g} and {high:g}", (values < low) | (values > high)
     if whole:
         yield "that is no whole number", values % 1 != 0
 
