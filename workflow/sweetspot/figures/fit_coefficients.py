@@ -92,7 +92,10 @@ def _draw(ax: Axes, of_fit: Shown, fits: Mapping[str, FormFit], place: int) -> N
 
 def _found(of_fit: Shown, fits: Mapping[str, FormFit]) -> str:
     """Return how many coefficients have intervals away from zero, and which are negative."""
-    terms = next(iter(fits.values())).form.terms
+    first, *others = fits.values()
+    if not others:
+        return _found_of_one(first)
+    terms = first.form.terms
     parts = []
     for place, term in enumerate(terms):
         clear = sum(bool(fit.low[place] > 0 or fit.high[place] < 0) for fit in fits.values())
@@ -100,6 +103,15 @@ def _found(of_fit: Shown, fits: Mapping[str, FormFit]) -> str:
         also = f", negative in {negative}" if negative else ""
         parts.append(f"{_written(term.name)} in {clear}{also}")
     return f"The interval leaves zero out, of {counted(len(fits), 'model')}: {'; '.join(parts)}."
+
+
+def _found_of_one(fit: FormFit) -> str:
+    """Return the coefficients of the only model with their intervals."""
+    parts = [
+        f"{_written(term.name)} {fit.values[i]:.2e} ({fit.low[i]:.2e} to {fit.high[i]:.2e})"
+        for i, term in enumerate(fit.form.terms)
+    ]
+    return f"They are {listed(parts)}, in J and tokens."
 
 
 def _written(term: str) -> str:

@@ -21,9 +21,11 @@ a { color: var(--accent); }
 .quiet { color: var(--quiet); font-size: .875rem; }
 .stamp { display: inline-block; padding: .1rem .5rem; border: 1px solid; font-weight: 700;
   letter-spacing: .08em; font-size: .8rem; color: var(--warn); }
-.scroll { overflow-x: auto; }
+.scroll { overflow: auto; max-height: 40rem; }
+figure .scroll { max-height: none; }
 table { border-collapse: collapse; font-size: .875rem; }
-th { border-bottom: 1px solid var(--quiet); font-weight: 600; vertical-align: bottom; }
+th { font-weight: 600; vertical-align: bottom; position: sticky; top: 0;
+  background: var(--paper); box-shadow: inset 0 -1px var(--quiet); }
 th, td { padding: .25rem .7rem .25rem 0; text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; }
 th:first-child, td:first-child { text-align: left; }
