@@ -130,3 +130,11 @@ def test_interrupted_write_leaves_no_file(tmp_path, monkeypatch):
 def test_number_out_of_range_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         spec(**changes)
+
+
+@pytest.mark.parametrize("changes", [{}, {"vocab_size": 128256, "requests": 111}])
+def test_size_is_known_before_the_file_is_written(changes, tmp_path):
+    asked = spec(**changes)
+    write_dataset(tmp_path / "set.jsonl", asked)
+    size = (tmp_path / "set.jsonl").stat().st_size
+    assert dataset.dataset_bytes(asked) == pytest.approx(size, rel=0.02)

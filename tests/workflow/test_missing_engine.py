@@ -1,10 +1,14 @@
 """The measuring engine on a machine that cannot measure: it stops, and never simulates."""
 
+import re
+
+from sweetspot import estimate
+
 # No GPU and no engine, wherever these tests run.
 NOTHING_HERE = {"CUDA_VISIBLE_DEVICES": "99", "PATH": "/usr/bin:/bin"}
 
 
-def test_measuring_without_gpu_stops_before_any_job(project):
+def test_measuring_without_gpu_stops_before_any_job(project, monkeypatch):
     project.write(engine="tensorrt-llm")
     outcome = project.snakemake(environment=NOTHING_HERE)
     assert outcome.code == 2
@@ -20,3 +24,6 @@ def test_measuring_without_gpu_stops_before_any_job(project):
     outcome = project.plan(environment=NOTHING_HERE)
     assert outcome.code == 0
     assert outcome.jobs["measure"] == 2
+    monkeypatch.chdir(project.folder)
+    hours = estimate("experiment.yaml").total.gpu_hours.expected
+    assert re.findall(r"expected_gpu_hours=(\S+)", outcome.text)[-1] == f"{hours:.2f}" != "0.00"

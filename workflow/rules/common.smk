@@ -22,7 +22,7 @@ try:
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, figures_of, tables_of
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
-    from sweetspot.measure.record import is_failed, record_path
+    from sweetspot.measure import record
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.slurm import JobRequest, require_slurm
 except ImportError as error:
@@ -69,17 +69,9 @@ for folder in (Path("results"), Path(RUN)):
 SWEETSPOT = f"{shlex.quote(sys.executable)} -m sweetspot"
 
 
-def to_measure(block, cell):
-    """Return whether a cell is still to be measured or simulated."""
-    remeasure = EXPERIMENT.measure.remeasure
-    path = record_path(Path(RUN) / "records", cell, block.key(cell))
-    again = remeasure == "all" or (remeasure == "failed" and is_failed(path))
-    return again or not path.exists()
-
-
 def cells_left(block):
     """Return the cells of a block that are still to be measured or simulated."""
-    return [cell for cell in block.cells if to_measure(block, cell)]
+    return record.cells_left(block, Path(RUN) / "records", EXPERIMENT.measure.remeasure)
 
 
 def needs_weights():

@@ -5,6 +5,7 @@ is first used, so that planning a workflow imports this package without numpy or
 
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
+- `estimate`: what an experiment takes before it is started, in GPU hours and kWh
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots;
   `read_observations` only reads them
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sweetspot.cells.observations import read_observations
     from sweetspot.cells.read import read_cells
     from sweetspot.config import GpuSettings, Limits, Precision, Traits
+    from sweetspot.measure.estimate import RunEstimate, estimate
     from sweetspot.simulator.schedule.requests import Request
 
 __version__ = "0.1.0"
@@ -39,11 +41,13 @@ __all__ = [
     "Precision",
     "Prediction",
     "Request",
+    "RunEstimate",
     "Simulated",
     "Traits",
     "__version__",
     "batch_fit",
     "compare_runs",
+    "estimate",
     "fit",
     "fit_forms",
     "gpus",
@@ -64,10 +68,12 @@ _HOMES = {
     "Precision": "config",
     "Prediction": "ask.predict",
     "Request": "simulator.schedule.requests",
+    "RunEstimate": "measure.estimate",
     "Simulated": "ask.load",
     "Traits": "config",
     "batch_fit": "analysis.batch_tables",
     "compare_runs": "analysis.beside",
+    "estimate": "measure.estimate",
     "fit": "analysis.fit",
     "fit_forms": "analysis.fits",
     "gpus": "catalog.gpus:gpu_ids",

@@ -13,7 +13,8 @@ from sweetspot.campaign.slot import Progress, Slot, open_slot
 from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import EngineError, MeterError
-from sweetspot.measure.measure import Remeasure, reusable_record
+from sweetspot.measure.measure import reusable_record
+from sweetspot.measure.record import Remeasure
 from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)

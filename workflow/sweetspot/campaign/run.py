@@ -17,7 +17,7 @@ from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interru
 from sweetspot.config import Experiment
 from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
-from sweetspot.measure.measure import Remeasure
+from sweetspot.measure.record import Remeasure
 
 log = logging.getLogger(__name__)
 

@@ -16,6 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "sensor": "sensor",
         "models": "questions",
     },
+    "runs": {"plan": "runs"},
     "data and fits": {
         "fit": "fitting",
         "compare": "beside",

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Literal
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
@@ -16,6 +15,7 @@ from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
     CellRecord,
+    Remeasure,
     read_record,
     record_path,
     spool_path,
@@ -27,8 +27,6 @@ from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import write_trace
 from sweetspot.plan.block import Block, Settings
-
-Remeasure = Literal["nothing", "failed", "all"]
 
 log = logging.getLogger(__name__)
 

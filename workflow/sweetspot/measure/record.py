@@ -9,9 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 from sweetspot.cells.cell import Cell, Status
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
+from sweetspot.plan.block import Block
 from sweetspot.reading import parse_as, read_as, read_bytes_if_there, read_text
 
 log = logging.getLogger(__name__)
+
+Remeasure = Literal["nothing", "failed", "all"]
+"""Which records of earlier runs are not to be reused."""
 
 
 class CellRecord(BaseModel):
@@ -238,7 +242,18 @@ def read_record(path: Path, key: str) -> CellRecord | None:
     return record
 
 
-def is_failed(path: Path) -> bool:
+def cells_left(block: Block, records: Path, remeasure: Remeasure = "nothing") -> list[Cell]:
+    """Return the cells of a block that are still to be measured or simulated."""
+
+    def is_left(cell: Cell) -> bool:
+        path = record_path(records, cell, block.key(cell))
+        again = remeasure == "all" or (remeasure == "failed" and _is_failed(path))
+        return again or not path.exists()
+
+    return [cell for cell in block.cells if is_left(cell)]
+
+
+def _is_failed(path: Path) -> bool:
     """Return whether a record is there and says that its cell is not ok."""
     try:
         return read_as(CellRecord, path, "cell record").status != "ok"

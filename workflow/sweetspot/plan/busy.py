@@ -2,11 +2,46 @@
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import EngineError
 from sweetspot.plan.block import Block
 from sweetspot.simulator.run import simulate
+
+
+class Estimate(NamedTuple):
+    """A simulated number, and between which two the measured one is expected."""
+
+    expected: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+
+    def plus(self, other: Self) -> "Estimate":
+        """Return the sum, were both wrong to the same side."""
+        return Estimate(*(a + b for a, b in zip(self, other, strict=True)))
+
+    def over(self, unit: float) -> "Estimate":
+        """Return it in another unit."""
+        return Estimate(*(each / unit for each in self))
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """How long a GPU is busy, and what its board draws meanwhile.
+
+    Attributes:
+        duration_s: windows with their repeated passes, and the idle time around them, in s.
+        energy_j: of the same, in J.
+    """
+
+    duration_s: Estimate = Estimate()  # noqa: RUF009  a tuple, which nothing can change
+    energy_j: Estimate = Estimate()  # noqa: RUF009
+
+    def plus(self, other: Self) -> "Busy":
+        """Return what both take together."""
+        return Busy(self.duration_s.plus(other.duration_s), self.energy_j.plus(other.energy_j))
 
 
 def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
@@ -15,33 +50,47 @@ def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
     An engine that measures is simulated with its habits and overheads. A cell whose request does
     not fit in the KV cache takes 0 s: it fails.
     """
-    durations_s = {}
-    for cell in cells:
-        try:
-            simulation = simulate(
-                block.settings.deployment,
-                requests=cell.requests,
-                input_tokens=cell.input_tokens,
-                output_tokens=cell.output_tokens,
-            )
-        except EngineError:
-            durations_s[cell] = 0.0
-        else:
-            durations_s[cell] = simulation.duration_s
-    return durations_s
+    return {cell: _one_run(block, cell)[0] for cell in cells}
 
 
-def busy_s(block: Block, cells: Iterable[Cell]) -> float:
-    """Return how long the GPU is busy with a block's cells, in s.
+def busy(block: Block, cells: Iterable[Cell]) -> Busy:
+    """Return how long the GPU is busy with a block's cells, and its energy; nothing if simulated.
 
-    Windows with their repeated passes and the idle time around them; not in it: building and
-    loading engines, warm-up requests.
+    Not in it: building and loading engines, warm-up requests. The intervals are those of the
+    simulator's throughput and energy, as if all cells were wrong to the same side.
     """
     metering = block.settings.metering
     if metering is None:
-        return 0.0
-    total_s = 0.0
-    for duration_s in run_s(block, cells).values():
-        passes = math.ceil(metering.min_window_s / duration_s) if duration_s else 0
-        total_s += duration_s * max(1, passes) + 2 * metering.idle_s
-    return total_s
+        return Busy()
+    run_time_s = run_energy_j = idle_s = 0.0
+    for cell in cells:
+        duration_s, energy_j = _one_run(block, cell)
+        passes = max(1, math.ceil(metering.min_window_s / duration_s)) if duration_s else 0
+        run_time_s += passes * duration_s
+        run_energy_j += passes * energy_j
+        idle_s += 2 * metering.idle_s
+    deployment = block.settings.deployment
+    known, idle_j = deployment.intervals, idle_s * deployment.constants.board.active_power_w
+    return Busy(
+        Estimate(*(idle_s + s for s in (run_time_s, *known.throughput.around(run_time_s)))),
+        Estimate(*(idle_j + j for j in (run_energy_j, *known.energy.around(run_energy_j)))),
+    )
+
+
+def busy_s(block: Block, cells: Iterable[Cell]) -> float:
+    """Return how long the GPU is expected to be busy with a block's cells, in s."""
+    return busy(block, cells).duration_s.expected
+
+
+def _one_run(block: Block, cell: Cell) -> tuple[float, float]:
+    """Return the duration of one run in s, and its energy in J."""
+    try:
+        simulation = simulate(
+            block.settings.deployment,
+            requests=cell.requests,
+            input_tokens=cell.input_tokens,
+            output_tokens=cell.output_tokens,
+        )
+    except EngineError:
+        return 0.0, 0.0
+    return simulation.duration_s, simulation.energy_j

@@ -91,6 +91,14 @@ def dataset_name(cell: Cell) -> str:
     return f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}.jsonl"
 
 
+def dataset_bytes(spec: RequestSpec) -> float:
+    """Return how large the file of a data set is expected to be."""
+    empty = len(DatasetRequest(0, [], spec.output_tokens).line) + len("\n")
+    ids = spec.input_tokens * (_digits_below(spec.vocab_size) / spec.vocab_size + len(","))
+    numbers = _digits_below(spec.requests) - spec.requests * len("0")
+    return spec.requests * (empty + ids - len(",")) + numbers
+
+
 def write_dataset(path: Path, spec: RequestSpec) -> None:
     """Write a data set as JSON lines, one request at a time; a whole file or none.
 
@@ -105,3 +113,9 @@ def write_dataset(path: Path, spec: RequestSpec) -> None:
 def _require_whole(name: str, value: int, *, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
         raise InputError(f"{name} must be a whole number from {at_least} up, not {value!r}")
+
+
+def _digits_below(end: int) -> int:
+    """Return how many digits the numbers from 0 to below `end` have, all together."""
+    powers: list[int] = [10**digits for digits in range(1, len(str(end)))]
+    return end + sum(end - power for power in powers)

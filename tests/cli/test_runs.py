@@ -1,0 +1,58 @@
+"""`sweetspot plan`: what docs/measuring.md shows, as JSON, too, and files that are none."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from sweetspot.cli import main
+
+DOCS = Path(__file__).parents[2] / "docs"
+MEASURING = (DOCS / "measuring.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def tried(tmp_path, monkeypatch):
+    """A working folder with the page's experiment."""
+    (text,) = re.findall(r"^```yaml\n(run: try\n.*?)^```$", MEASURING, re.MULTILINE | re.DOTALL)
+    (tmp_path / "try.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.usefixtures("tried")
+def test_plan_prints_what_the_page_shows_and_json_the_same(capsys):
+    ((command, shown),) = re.findall(
+        r"^```console\n\$ (sweetspot plan .*?)\n(.*?)^```$", MEASURING, re.MULTILINE | re.DOTALL
+    )
+    assert main(shlex.split(command)[1:]) == 0
+    assert capsys.readouterr().out == shown
+    assert main([*shlex.split(command)[1:], "--json", "--gpus", "3"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["cells"], found["gpus"], found["simulated"]) == (2, 3, False)
+    assert f"{found['gpu_hours']:.2g} (" in shown
+    assert f"disk: {found['dataset_bytes'] / 1e6:.3g} MB" in shown
+    assert found["models"][0]["kwh"] == found["kwh"]
+
+
+@pytest.mark.usefixtures("tried")
+def test_plan_of_several_gpus_says_what_keeps_them_waiting(capsys):
+    assert main(["plan", "try.yaml", "--gpus", "2"]) == 0
+    assert "llama-3.2-1b/b1024 alone takes as long" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("tried")
+def test_plan_of_the_simulator_says_that_it_needs_no_gpu(capsys):
+    with Path("try.yaml").open("a") as file:
+        file.write("engine: simulator\n")
+    assert main(["plan", "try.yaml"]) == 0
+    out = capsys.readouterr().out
+    assert "simulated: needs no GPU" in out
+    assert "disk" not in out
+
+
+@pytest.mark.usefixtures("tried")
+def test_plan_without_an_experiment_ends_in_one_line(capsys):
+    assert main(["plan"]) == 2
+    assert "cannot read experiment config.yaml: No such file" in capsys.readouterr().err

@@ -1,0 +1,91 @@
+"""Commands about a run: what it will take, and whether what it left derives from its cells."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sweetspot.cli.commands import Commands
+
+if TYPE_CHECKING:
+    from sweetspot.measure.estimate import RunEstimate, Share
+
+_PLAN = """\
+Say what an experiment takes before anything is started: cells, and where they are measured, how
+long GPUs will be busy, their energy, when some GPUs are done, and disk. Cells that have a record in
+results/ are done. Time and energy are the simulator's."""
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands about a run."""
+    plan = commands.add_parser(
+        "plan", help="GPU hours, kWh and time of an experiment", description=_PLAN
+    )
+    plan.add_argument(
+        "experiment",
+        nargs="?",
+        default=Path("config.yaml"),
+        type=Path,
+        metavar="EXPERIMENT",
+        help="its file, the whole of it as for --configfile; default: %(default)s",
+    )
+    plan.add_argument(
+        "--gpus", type=int, default=1, metavar="K", help="that share the work; default: %(default)s"
+    )
+    plan.add_argument("--json", action="store_true", help="print one JSON object")
+    plan.set_defaults(run=_plan)
+
+
+def _plan(arguments: argparse.Namespace) -> None:
+    from sweetspot.measure.estimate import estimate
+
+    found = estimate(arguments.experiment, gpus=arguments.gpus)
+    if arguments.json:
+        print(json.dumps(found.values()))
+    else:
+        print("\n".join(_lines(found)))
+
+
+def _lines(found: "RunEstimate") -> list[str]:
+    total = found.total
+    blocks = f"{total.blocks} block{'s' * (total.blocks > 1)}"
+    lines = [
+        f"{found.experiment.run}: {total.cells} cells in {blocks}, {total.cells_left} of them"
+        f" without a record; {found.experiment.engine} on {found.experiment.gpu}"
+    ]
+    wide = max(len(share.model) for share in (*found.models, total))
+    title = f"  {'model':<{wide}}  blocks  cells   left"
+    if found.simulated:
+        lines.append(title)
+        lines += [_counts(share, wide) for share in (*found.models, total)]
+        lines.append("simulated: needs no GPU, so there are no GPU hours and no kWh")
+        return lines
+    lines.append(f"{title}  {'GPU hours':<26}kWh")
+    for share in (*found.models, total):
+        hours, kwh = (_span(*each) for each in (share.gpu_hours, share.kwh))
+        lines.append(f"{_counts(share, wide)}  {hours:<26}{kwh}")
+    gpus = f"{found.gpus} GPU{'s' * (found.gpus > 1)}"
+    hours = _span(*found.finish_hours)
+    lines.append(f"{gpus}: done after {hours} h; a block is one job on one GPU, longest first")
+    if found.gpus > 1 and found.longest_hours == found.finish_hours.expected > 0:
+        lines.append(
+            f"{found.longest} alone takes as long: more GPUs help only if it is split"
+            " (`measure: {block: input}`)"
+        )
+    return [
+        *lines,
+        f"disk: {found.dataset_bytes / 1e6:.3g} MB for {found.datasets} data sets",
+        "hours and kWh are estimates of the simulator, their ends as if all cells were off to one"
+        " side;",
+        "building and loading engines and warm-up come on top",
+        *found.rests_on,
+    ]
+
+
+def _counts(share: "Share", wide: int) -> str:
+    return f"  {share.model:<{wide}}{share.blocks:>8}{share.cells:>7}{share.cells_left:>7}"
+
+
+def _span(expected: float, low: float, high: float) -> str:
+    shown = f"{expected:.2f}" if expected >= 0.1 else f"{expected:.2g}"
+    return f"{shown} ({low:.3g} to {high:.3g})"

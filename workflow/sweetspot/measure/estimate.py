@@ -1,0 +1,216 @@
+"""What an experiment will take, before anything is started."""
+
+import heapq
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sweetspot.config import Experiment, parse_experiment
+from sweetspot.errors import InputError
+from sweetspot.measure.record import cells_left
+from sweetspot.plan.block import Block
+from sweetspot.plan.busy import Busy, Estimate, busy
+from sweetspot.plan.dataset import RequestSpec, dataset_bytes
+from sweetspot.plan.plan import plan
+from sweetspot.reading import as_mapping, read_yaml
+
+HOUR_S = 3600.0
+KWH_J = 3.6e6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a model, or all of them, take.
+
+    Attributes:
+        model: its id; "total" of all.
+        cells_left: those without a record.
+        busy: time and energy of these on a GPU.
+    """
+
+    model: str
+    blocks: int
+    cells: int
+    cells_left: int
+    busy: Busy
+
+    @property
+    def gpu_hours(self) -> Estimate:
+        """How long a GPU is busy with the cells that are left."""
+        return self.busy.duration_s.over(HOUR_S)
+
+    @property
+    def kwh(self) -> Estimate:
+        """What its board takes meanwhile."""
+        return self.busy.energy_j.over(KWH_J)
+
+    def values(self) -> dict[str, Any]:
+        """Return it by names with units."""
+        return {
+            "model": self.model,
+            "blocks": self.blocks,
+            "cells": self.cells,
+            "cells_left": self.cells_left,
+            **_named("gpu_hours", self.gpu_hours),
+            **_named("kwh", self.kwh),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunEstimate:
+    """What an experiment takes; by the simulator, but for what is counted.
+
+    Attributes:
+        models: one share each, in the experiment's order.
+        total: the sum; its intervals are as if all cells were wrong to the same side.
+        gpus: how many work at it.
+        finish_hours: when these are done: each block is one job, which one GPU takes whole, and
+            the longest is begun first.
+        longest: the id of the block that takes longest.
+        longest_hours: how long.
+        datasets: files of requests, which all models share; 0 for the simulator.
+        dataset_bytes: their size.
+        rests_on: what the intervals rest on, in words, those of energy and of time.
+    """
+
+    experiment: Experiment
+    models: tuple[Share, ...]
+    total: Share
+    gpus: int
+    finish_hours: Estimate
+    longest: str
+    longest_hours: float
+    datasets: int
+    dataset_bytes: float
+    rests_on: tuple[str, ...]
+
+    @property
+    def simulated(self) -> bool:
+        """Whether it needs no GPU: time and energy are 0 then."""
+        return self.experiment.engine == "simulator"
+
+    def values(self) -> dict[str, Any]:
+        """Return it by names with units, as `sweetspot plan --json` prints it."""
+        return {
+            "run": self.experiment.run,
+            "engine": self.experiment.engine,
+            "gpu": self.experiment.gpu,
+            "simulated": self.simulated,
+            **{name: value for name, value in self.total.values().items() if name != "model"},
+            "gpus": self.gpus,
+            **_named("finish_hours", self.finish_hours),
+            "longest_block": self.longest,
+            "longest_block_hours": self.longest_hours,
+            "datasets": self.datasets,
+            "dataset_bytes": round(self.dataset_bytes),
+            "rests_on": list(self.rests_on),
+            "models": [share.values() for share in self.models],
+        }
+
+
+def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstimate:
+    """Return what an experiment takes: cells, GPU hours, energy, time on some GPUs, disk.
+
+    Cells whose records are in `results/<run>/records` of this folder are done. Nothing is started.
+
+    Args:
+        experiment: a file, such as config.yaml, or what `parse_experiment` gives.
+        gpus: how many share the work.
+
+    Raises:
+        InputError: the experiment cannot be read or planned, or there is no GPU.
+    """
+    if gpus < 1:
+        raise InputError(f"gpus must be 1 or more, not {gpus}")
+    if not isinstance(experiment, Experiment):
+        config = read_yaml(Path(experiment), "experiment")
+        where = f"experiment {experiment}"
+        experiment = parse_experiment(as_mapping(config, where), where)
+    blocks = plan(experiment).blocks
+    records = Path("results", experiment.run, "records")
+    left = {block.id: cells_left(block, records, experiment.measure.remeasure) for block in blocks}
+    found = {block.id: busy(block, left[block.id]) for block in blocks}
+
+    def share(name: str, of: Iterable[Block]) -> Share:
+        of = list(of)
+        together = Busy()
+        for block in of:
+            together = together.plus(found[block.id])
+        return Share(
+            model=name,
+            blocks=len(of),
+            cells=sum(len(block.cells) for block in of),
+            cells_left=sum(len(left[block.id]) for block in of),
+            busy=together,
+        )
+
+    hours = {block: each.duration_s.over(HOUR_S) for block, each in found.items()}
+    longest = max(hours, key=lambda block: hours[block].expected)
+    datasets = {} if experiment.engine == "simulator" else _datasets(experiment, blocks)
+    return RunEstimate(
+        experiment=experiment,
+        models=tuple(
+            share(name, (block for block in blocks if block.settings.model.id == name))
+            for name in dict.fromkeys(block.settings.model.id for block in blocks)
+        ),
+        total=share("total", blocks),
+        gpus=gpus,
+        finish_hours=Estimate(
+            *(finish_time(each, gpus) for each in zip(*hours.values(), strict=True))
+        ),
+        longest=longest,
+        longest_hours=hours[longest].expected,
+        datasets=len(datasets),
+        dataset_bytes=sum(datasets.values()),
+        rests_on=_rests_on(blocks),
+    )
+
+
+def finish_time(jobs: Iterable[float], gpus: int) -> float:
+    """Return when jobs of these durations are done, in their unit of time.
+
+    The longest is begun first, each whole on the GPU that is free first.
+
+    Source: Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM J. Appl. Math. 17 (1969): at
+    most 4/3 - 1/(3 GPUs) of the best there is.
+    """
+    free_at = [0.0] * gpus
+    for job in sorted(jobs, reverse=True):
+        heapq.heapreplace(free_at, free_at[0] + job)
+    return max(free_at)
+
+
+def _datasets(experiment: Experiment, blocks: Iterable[Block]) -> dict[tuple[int, int, int], float]:
+    """Return the size of each data set in bytes, by requests and lengths."""
+    lengths = {
+        (cell.requests, cell.input_tokens, cell.output_tokens)
+        for block in blocks
+        for cell in block.cells
+    }
+    return {
+        (requests, inputs, outputs): dataset_bytes(
+            RequestSpec(
+                requests=requests,
+                input_tokens=inputs,
+                output_tokens=outputs,
+                **experiment.dataset.model_dump(),
+            )
+        )
+        for requests, inputs, outputs in lengths
+    }
+
+
+def _rests_on(blocks: Iterable[Block]) -> tuple[str, ...]:
+    known = [block.settings.deployment.intervals for block in blocks]
+    return tuple(
+        dict.fromkeys(
+            f"interval of {what}: {getattr(each, of).words}: {getattr(each, of).rests_on}"
+            for what, of in (("energy", "energy"), ("time", "throughput"))
+            for each in known
+        )
+    )
+
+
+def _named(name: str, found: Estimate) -> dict[str, float]:
+    return {name: found.expected, f"{name}_low": found.low, f"{name}_high": found.high}
