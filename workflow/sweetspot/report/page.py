@@ -1,6 +1,7 @@
 """The page: its sections in order, each from what was fitted."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -101,10 +102,10 @@ def _sweet_spots(groups: Sequence[GroupFit]) -> list[str]:
     if len(inputs) > _INPUTS:
         last = len(inputs) - 1
         inputs = [inputs[round(place * last / (_INPUTS - 1))] for place in range(_INPUTS)]
-    rows = []
+    rows, names = [], _names(with_spots)
     for group in with_spots:
         at = {int(row.input_tokens): row for row in _rows(group.sweet_spots)}
-        rows.append([group.title, *(_spot(at[i]) if i in at else MISSING for i in inputs)])
+        rows.append([names[id(group)], *(_spot(at[i]) if i in at else MISSING for i in inputs)])
     of_each = "\n".join(
         f"<h3>{html.escape(group.title)}</h3>\n{_spots_of(group)}" for group in with_spots
     )
@@ -113,6 +114,20 @@ def _sweet_spots(groups: Sequence[GroupFit]) -> list[str]:
         html.table(["", *(f"I = {length}" for length in inputs)], rows),
         html.folded("Each in detail: efficiency, what was observed, what is lost there", of_each),
     ]
+
+
+def _names(groups: Sequence[GroupFit]) -> dict[int, str]:
+    """Return a group's name by its id: as much of its load as tells it from the others."""
+    models = Counter(group.model for group in groups)
+    loads = Counter((group.model, group.requests) for group in groups)
+    names = {}
+    for group in groups:
+        several = models[group.model] > 1
+        load = f", N = {group.requests}" if several and group.load_is_given else ""
+        if loads[group.model, group.requests] > 1 and load:
+            load += f", B = {group.max_batch_size}"
+        names[id(group)] = group.model + load
+    return names
 
 
 def _headline(group: GroupFit) -> str:
@@ -188,10 +203,10 @@ def _fits(fitted: Sequence[_Fitted]) -> list[str]:
         return []
     header = ["", "form", "cells", "df", "σ", "error", "cell left out", "I left out"]
     header += ["O left out", "worst cell", "R²"]
-    rows = []
+    rows, names = [], _names([group for group, _ in fitted])
     for group, best in fitted:
         row = group.forms[group.forms["form"] == best.form.id].iloc[0]
-        rows.append([group.title, *_quality(row)])
+        rows.append([names[id(group)], *_quality(row)])
     details = "\n".join(
         f"<h3>{html.escape(group.title)}</h3>\n{_forms(group)}\n{_coefficients(group, best)}"
         for group, best in fitted
