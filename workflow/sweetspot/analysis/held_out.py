@@ -84,7 +84,7 @@ def left_out(basis: Array, residuals: Array, axis: Array) -> Array:
     basis, residuals = basis[order], residuals[order]
     ends = np.append(np.flatnonzero(np.diff(axis[order])) + 1, len(order)).tolist()
     groups = [slice(*bounds) for bounds in pairwise([0, *ends])]
-    rest = np.array([np.eye(basis.shape[1]) - basis[rows].T @ basis[rows] for rows in groups])
+    rest = np.eye(basis.shape[1]) - np.array([basis[rows].T @ basis[rows] for rows in groups])
     target = np.array([basis[rows].T @ residuals[rows] for rows in groups])
     carried = np.linalg.eigvalsh(rest)[:, 0] > _ALONE
     shifts = np.full_like(target, np.nan)
