@@ -72,10 +72,17 @@ def test_fit_leaves_a_folder(stranger, capsys):
 def test_two_boards_have_figures_of_their_own_and_what_they_lack_is_said(stranger, capsys):
     rows = [f"m,{board},64,{o},0.05" for board in ("A1", "B 2") for o in (64, 128, 256)]
     (stranger / "my.csv").write_text("\n".join(["model,gpu,I,O,J/token", *rows]))
+    of_others, earlier = stranger / "out/figures/mine.png", stranger / "out/figures/fit_curves.png"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    of_others.touch()
     assert main(["fit", "my.csv", "--out", "out"]) == 0
     drawn = {str(path.relative_to(stranger / "out")) for path in stranger.glob("out/**/*.png")}
     # of energies that are all the same, a fit has nothing to show
-    assert drawn == {f"figures/measured-{b}/figure2_output_length.png" for b in ("A1", "B-2")}
+    assert drawn - {"figures/mine.png"} == {
+        f"figures/measured-{b}/figure2_output_length.png" for b in ("A1", "B-2")
+    }
+    assert of_others.exists()
     out, err = capsys.readouterr()
     assert "m (A1)\n" in out
     assert "no sweet spot, as that takes Eq. 5, and it needs at least 7 cells" in out
@@ -122,6 +129,7 @@ def test_columns_are_said_on_the_command_line(stranger, capsys, command):
         (["fit", "my.csv", "--columns", "N=1", "N=2"], "--columns names N twice: '1' and '2'"),
         (["fit", "."], ". is a folder without records.jsonl or cells.csv; name the file"),
         (["fit", "my.csv", "--out", "my.csv"], "my.csv"),
+        (["fit", "my.csv", "--out", "."], "--out . is where my.csv lies; name another"),
         (["table", "table2_models", "my.csv", "--out", "t"], "unknown table of measurements"),
     ],
 )

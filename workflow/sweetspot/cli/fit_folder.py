@@ -36,6 +36,7 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     Raises:
         InputError: the folder cannot be written.
     """
+    _remove_earlier(out)
     cells = found.observations.cells
     write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
     write_fits(cells, found.fits, out / "fits")
@@ -56,6 +57,26 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     )
     write_text_atomic(out / "report.html", page)
     return [*missing, *not_drawn]
+
+
+def _remove_earlier(out: Path) -> None:
+    """Remove what an earlier fit left and this one may not make: it would be taken for this one's.
+
+    Raises:
+        InputError: a file cannot be removed.
+    """
+    made = {
+        "fits": ("batch_*",),
+        "tables": (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH),
+        "figures": (*FIGURES, *FIT_FIGURES),
+    }
+    for folder, names in made.items():
+        for name in names:
+            for path in (out / folder).rglob(f"{name}.*"):
+                try:
+                    path.unlink()
+                except OSError as error:
+                    raise InputError(f"cannot remove {path}: {error.strerror}") from error
 
 
 def _draw(found: Fit, out: Path) -> tuple[list[Picture], list[str]]:

@@ -73,6 +73,8 @@ def _fit(arguments: argparse.Namespace) -> None:
 
     columns = columns_of(arguments.columns)
     if arguments.out is not None:
+        if arguments.out.resolve() in Path(arguments.cells, "cells.csv").resolve().parents[:2]:
+            raise InputError(f"--out {arguments.out} is where {arguments.cells} lies; name another")
         make_folder(arguments.out)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     if arguments.json:
