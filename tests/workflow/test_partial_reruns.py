@@ -58,7 +58,7 @@ def test_new_input_length_costs_its_own_cells(again):
 def test_new_request_count_costs_its_own_cells(again):
     again.write_sweep(requests=[100, 10])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 7}
+    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 6, "figure": 7}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
 
 
