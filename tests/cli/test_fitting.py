@@ -124,7 +124,7 @@ def test_columns_are_said_on_the_command_line(stranger, capsys, command):
     ("arguments", "message"),
     [
         (["fit", "nowhere.csv"], "cannot read cells nowhere.csv: No such file or directory"),
-        (["fit", "my.csv", "--columns", "model"], "--columns takes NAME=COLUMN, not 'model'"),
+        (["fit", "my.csv", "--columns", "model="], "--columns takes NAME=COLUMN, not 'model='"),
         (["fit", "my.csv", "--columns", "model=x"], "has no column 'x'; found: LLM, Prompt tokens"),
         (["fit", "my.csv", "--columns", "N=1", "N=2"], "--columns names N twice: '1' and '2'"),
         (["fit", "."], ". is a folder without records.jsonl or cells.csv; name the file"),
@@ -135,3 +135,10 @@ def test_columns_are_said_on_the_command_line(stranger, capsys, command):
 )
 def test_what_cannot_be_done_is_refused_in_one_line(stranger, capsys, arguments, message):
     assert message in refused(capsys, *arguments)
+
+
+def test_file_after_its_columns_is_asked_for_before_them(stranger, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["fit", "--columns", "model=LLM", "my.csv"])
+    assert caught.value.code == 2
+    assert "'my.csv' is not NAME=COLUMN; name the file before it" in capsys.readouterr().err

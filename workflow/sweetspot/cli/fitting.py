@@ -33,6 +33,7 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
         "--columns",
         nargs="+",
         action="extend",
+        type=_named_column,
         default=[],
         metavar="NAME=COLUMN",
         help="which column a quantity is in, or a number for all rows: requests=100",
@@ -48,6 +49,13 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         help="whether errors count as a share of each cell's energy or, as in the paper, in J; "
         "default: %(default)s",
     )
+
+
+def _named_column(word: str) -> str:
+    """Return a word of --columns; as it takes all words that follow, the file may be among them."""
+    if "=" not in word:
+        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=COLUMN; name the file before it")
+    return word
 
 
 def columns_of(words: Iterable[str]) -> dict[str, str]:
