@@ -13,6 +13,7 @@ from sweetspot.analysis.batch_fits import LOAD, ModelBatchFit
 from sweetspot.analysis.cells import groups
 from sweetspot.energy_models import Array
 
+_MOST_ROWS = 100
 DRAWS, SEED = 500, 1
 _LENGTHS = 1500  # looked at: every one up to a hundred, then in steps of half a percent
 _BEYOND = 4  # how far the search goes, in longest measured output lengths
@@ -83,9 +84,13 @@ def batch_spot(
 
 
 def batch_spots(fitted: ModelBatchFit) -> pd.DataFrame:
-    """Return the sweet spots of all loads and input lengths that the fit knows, one row each."""
+    """Return the sweet spots of the loads and input lengths that the fit knows, one row each.
+
+    Of more than 100 they are those of every so many, as each is a search.
+    """
     rows: list[dict[str, Any]] = []
-    for (requests, limit, input_tokens), cells in groups(fitted.cells, [*LOAD, "input_tokens"]):
+    curves = list(groups(fitted.cells, [*LOAD, "input_tokens"]))
+    for (requests, limit, input_tokens), cells in curves[:: -(-len(curves) // _MOST_ROWS)]:
         spot = batch_spot(fitted, input_tokens, requests=requests, max_batch_size=limit)
         outputs, observed = cells["output_tokens"], _least(cells)
         at_observed = fitted.energy_per_token_j(
