@@ -269,15 +269,17 @@ def test_tables_of_one_model_speak_of_that_model(cells, tmp_path):
         make_table("table3_mape", models=["opt-2.8b"], fits=tmp_path)
 
 
-def test_tables_of_eq5_where_it_was_not_fitted_are_refused_with_the_reason(fits):
+def test_tables_of_eq5_where_it_was_not_fitted_say_why_instead_of_rows(fits, tmp_path):
     quality = fits.quality.assign(
         status=np.where(fits.quality["form"] == "memory_flops", "not fitted", "ok"),
         reason="needs at least 7 cells",
     )
     lacking = replace(fits, quality=quality)
     assert table3(lacking).frame["flops"].notna().all()
-    with pytest.raises(InputError, match=r"of Eq\. 5, which needs at least 7 cells; see Table 3"):
-        table4(lacking)
+    for table in (table4(lacking), table5(lacking, pd.DataFrame(), pd.DataFrame())):
+        assert table.notes == ("Eq. 5 needs at least 7 cells; see Table 3 for other forms.",)
+        write_table(table, tmp_path / "empty")
+        assert table.notes[0] in (tmp_path / "empty.md").read_text()
 
 
 def test_tables_3_to_5_say_how_sure_beside_the_paper_s_own(tables, fits):

@@ -20,8 +20,11 @@ def test_few_cells_are_fitted_with_the_forms_that_they_carry(project):
     lengths = [64, 256]
     grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [100]}
     project.write(models=["models/mine"], sweeps={"grid": grid})
-    outcome = project.snakemake("results/small/comparison.csv")
+    outcome = project.snakemake()
     assert outcome.code == 0, outcome.text
+    assert {path.stem for path in (project.results / "tables").glob("*.csv")} == {
+        *("table1_forms", "table2_models", "table3_mape")
+    }
     with (project.results / "fits/quality.csv").open(newline="") as file:
         rows = {row["form"]: row for row in csv.DictReader(file)}
     assert {name: row["status"] for name, row in rows.items()} == {
@@ -41,7 +44,8 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     assert outcome.jobs == {
         "measure": 2,
         "cells": 1,
-        "table": 2,
+        "analyse": 1,
+        "table": 3,
         "figure": 2,
         "manifest": 1,
         "all": 1,
@@ -49,6 +53,7 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     assert set(re.findall(r"wildcards: (?:table|figure)=(\S+)", outcome.text)) == {
         "table1_forms",
         "table2_models",
+        "table3_mape",
         "figure2_output_length",
         "figure4_batch",
     }

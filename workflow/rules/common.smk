@@ -19,7 +19,7 @@ try:
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
-    from sweetspot.outputs import TABLES_OF_BATCH, can_fit, figures_of, tables_of
+    from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
     from sweetspot.measure import record

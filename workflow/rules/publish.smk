@@ -87,7 +87,7 @@ rule manifest:
     input:
         rules.cells.output,
         FITS + BATCH_FITS if can_fit(CELLS) else [],
-        rules.compare_paper.output if can_fit(CELLS) else [],
+        rules.compare_paper.output if can_fit_all(CELLS) else [],
         expand(
             f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
         ),

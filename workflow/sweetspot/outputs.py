@@ -19,12 +19,20 @@ TABLE_OF_MODELS = "table2_models"
 
 FIGURES_OF_FITS = ("fit_curves", "fit_errors", "fit_coefficients")
 
-# What Eq. 5, the form with the most terms, needs of one model at one load. It says so itself, in
-# `energy_models.py`, which the planning of a workflow does not load.
+# What the forms with the fewest and with the most terms, Baseline 1 and Eq. 5, need of one model at
+# one load. They say so themselves, in `energy_models.py`, which planning a workflow does not load.
+LEAST_OUTPUT_LENGTHS = 2
 FIT_CELLS, FIT_LENGTHS = 7, 3
 
 
 def can_fit(cells: Iterable[Cell]) -> bool:
+    """Return whether a model has enough lengths at one load for any energy model."""
+    return any(
+        len({c.output_tokens for c in of_load}) >= LEAST_OUTPUT_LENGTHS for of_load in _loads(cells)
+    )
+
+
+def can_fit_all(cells: Iterable[Cell]) -> bool:
     """Return whether a model has enough lengths at one load for all energy models."""
     return any(map(_carries_fits, _loads(cells)))
 
@@ -38,9 +46,9 @@ def tables_of(cells: Iterable[Cell]) -> list[str]:
     """Return the names of the tables, as their files are called."""
     cells = list(cells)
     names = [TABLE_OF_FORMS, TABLE_OF_MODELS]
-    if can_fit(cells):
-        names += [*TABLES_OF_FITS, *(TABLES_OF_BATCH if can_fit_batch(cells) else ())]
-    return names
+    if can_fit_all(cells):
+        return [*names, *TABLES_OF_FITS, *(TABLES_OF_BATCH if can_fit_batch(cells) else ())]
+    return [*names, *(TABLES_OF_FITS[:1] if can_fit(cells) else ())]
 
 
 def figures_of(cells: Iterable[Cell]) -> list[str]:
@@ -60,7 +68,7 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
         if len({c.max_batch_size for c in of_load if c.input_tokens == shortest}) > 1:
             names.append("figure4_batch")
             break
-    return [*names, *(FIGURES_OF_FITS if can_fit(cells) else ())]
+    return [*names, *(FIGURES_OF_FITS if can_fit_all(cells) else ())]
 
 
 def _loads(cells: Iterable[Cell]) -> list[list[Cell]]:

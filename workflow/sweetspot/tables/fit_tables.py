@@ -15,7 +15,6 @@ from sweetspot.analysis.significance import (
     significance_counts,
 )
 from sweetspot.energy_models import FORMS, form
-from sweetspot.errors import InputError
 from sweetspot.tables.names import printed_name, with_names
 from sweetspot.tables.table import MISSING, Column, Table, number
 
@@ -93,8 +92,15 @@ def table3(fits: Fits) -> Table:
 
 
 def table4(fits: Fits) -> Table:
-    """Return Table 4: for how many models each coefficient of Eq. 5 is significant."""
+    """Return Table 4: for how many models each coefficient of Eq. 5 is significant.
+
+    Without rows, and with the reason, where Eq. 5 could not be fitted.
+    """
+    title, label = "Table 4", "tab:significance"
+    caption = "Significance of the parameters of Eq. 5"
     quality = _eq5(fits.quality)
+    if quality.empty:
+        return _without_eq5(fits.quality, title, caption, label, "Parameter")
     coefficients = _common_load(fits.coefficients, fits.quality)
     counts = significance_counts(coefficients).reset_index()
     robust = significance_counts(coefficients, "hc3_stars").reset_index()
@@ -120,18 +126,15 @@ def table4(fits: Fits) -> Table:
             ),
             *([_share(NO_NOISE, "no_noise")] * no_noise),
         ),
-        title="Table 4",
-        caption=(
-            "Significance of the parameters of Eq. 5"
-            f"{': the number of LLMs at each level' * many}. {_origin(quality)}"
-        ),
+        title=title,
+        caption=f"{caption}{': the number of LLMs at each level' * many}. {_origin(quality)}",
         notes=(
             "*** p < 0.001, ** p < 0.01, * p < 0.05, n.s. not significant; two-sided t-tests of "
             f"least squares. {_HC3}",
             *(("Undefined: the fit meets every cell, so nothing can be tested.",) * undefined),
             *((_NO_STARS,) * no_noise),
         ),
-        label="tab:significance",
+        label=label,
     )
 
 
@@ -139,9 +142,17 @@ def table5(fits: Fits, sweet_spots: pd.DataFrame, extremes: pd.DataFrame) -> Tab
     """Return Table 5: Eq. 5's coefficients, and the sweet spot as observed and as estimated.
 
     The estimate is Eq. 6 at the input length of the observed one. Beside the paper's own are how
-    sure each coefficient and the estimate are.
+    sure each coefficient and the estimate are. Without rows, and with the reason, where Eq. 5 could
+    not be fitted.
     """
+    title, label = "Table 5", "tab:parameters"
+    caption = (
+        "Parameters of Eq. 5, and the most efficient cell with Eq. 6's estimate at the same input "
+        "length, in tokens"
+    )
     eq5, quality = form("memory_flops"), _eq5(fits.quality)
+    if quality.empty:
+        return _without_eq5(fits.quality, title, caption, label, "Model")
     coefficients = _common_load(fits.coefficients, fits.quality)
     coefficients = coefficients[coefficients["form"] == eq5.id]
     values = coefficients.pivot(index=GROUP, columns="term", values=["value", *_SURE])
@@ -167,18 +178,15 @@ def table5(fits: Fits, sweet_spots: pd.DataFrame, extremes: pd.DataFrame) -> Tab
             Column("Estimated O, 95 %", _spot_interval),
             *(Column(f"{term.name}, 95 %; HC3", _sure(term.name)) for term in eq5.terms),
         ),
-        title="Table 5",
-        caption=(
-            "Parameters of Eq. 5, and the most efficient cell with Eq. 6's estimate at the same "
-            f"input length, in tokens. {_origin(quality)}"
-        ),
+        title=title,
+        caption=f"{caption}. {_origin(quality)}",
         notes=(
             *_left_out(quality),
             "± is half the 95 % interval of least squares, as a share of the coefficient; that of "
             f"the estimate is by the delta method. Stars are those of Table 4 by HC3. {_HC3}",
             *((_NO_STARS,) * _without_noise(quality)),
         ),
-        label="tab:parameters",
+        label=label,
     )
 
 
@@ -199,18 +207,24 @@ def _common_load(frame: pd.DataFrame, quality: pd.DataFrame | None = None) -> pd
 
 
 def _eq5(quality: pd.DataFrame) -> pd.DataFrame:
-    """Return the fits of Eq. 5 under the common load.
-
-    Raises:
-        InputError: there is none.
-    """
+    """Return the fits of Eq. 5 under the common load; no rows where it was fitted to none."""
     rows = _common_load(quality)
-    rows = rows[rows["form"] == "memory_flops"]
-    fitted = rows[rows["status"] == "ok"]
-    if fitted.empty:
-        reasons = " and ".join(rows["reason"].unique()) or "was not asked for"
-        raise InputError(f"this table is of Eq. 5, which {reasons}; see Table 3 for other forms")
-    return fitted
+    return rows[(rows["form"] == "memory_flops") & (rows["status"] == "ok")]
+
+
+def _without_eq5(quality: pd.DataFrame, title: str, caption: str, label: str, column: str) -> Table:
+    """Return a table of Eq. 5 where there is no fit of it: what is missing, instead of rows."""
+    tried = _common_load(quality)
+    tried = tried[tried["form"] == "memory_flops"]
+    reasons = " and ".join(tried["reason"].unique()) or "was not asked for"
+    return Table(
+        frame=pd.DataFrame({column: pd.Series(dtype=str)}),
+        columns=(Column(column, lambda row: str(row[0]), number=False),),
+        title=title,
+        caption=f"{caption}.",
+        notes=(f"Eq. 5 {reasons}; see Table 3 for other forms.",),
+        label=label,
+    )
 
 
 def _origin(quality: pd.DataFrame) -> str:
