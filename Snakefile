@@ -36,8 +36,8 @@ report: "workflow/report/workflow.rst"
 localrules:
     all,
     cells,
-    fit,
-    compare,
+    analyse,
+    compare_paper,
     table,
     figure,
     manifest,
@@ -49,7 +49,6 @@ wildcard_constraints:
     figure="|".join(FIGURES),
 
 
-include: "workflow/rules/dataset.smk"
 include: "workflow/rules/measure.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/publish.smk"

@@ -13,7 +13,7 @@ from sweetspot.config import Container, parse_experiment
 from sweetspot.engines.base import Node
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.record import read_block
-from sweetspot.plan.dataset import RequestSpec, dataset_name, write_dataset
+from sweetspot.plan.dataset import dataset_writer
 from sweetspot.plan.plan import plan
 
 SYNTHETIC = Path(__file__).parent / "synthetic"
@@ -42,7 +42,10 @@ class SyntheticTensorRtLlm:
         records = self.folder / "records" / version / "tensorrt_llm.dist-info"
         records.mkdir(parents=True, exist_ok=True)
         (records / "METADATA").write_text(f"Name: tensorrt_llm\nVersion: {version}\n")
-        self.monkeypatch.setenv("PYTHONPATH", f"{SITE}{os.pathsep}{records.parent}")
+        others = filter(None, [os.environ.get("PYTHONPATH")])
+        self.monkeypatch.setenv(
+            "PYTHONPATH", os.pathsep.join([str(SITE), str(records.parent), *others])
+        )
 
 
 @pytest.fixture
@@ -141,13 +144,10 @@ def measure_with(tmp_path, fake_nvml):
             }
             | of_node
         )
-        for cell in block.cells:
-            lengths = {n: getattr(cell, n) for n in ("requests", "input_tokens", "output_tokens")}
-            spec = RequestSpec(**lengths, **block.settings.dataset.model_dump())
-            write_dataset(node.datasets / dataset_name(cell), spec)
         out = tmp_path / "block.jsonl"
         engine = make_engine(block.settings, node)
-        measure_block(block, engine, tmp_path / "records", out, remeasure="all")
+        prepare = dataset_writer(node.datasets, block.settings.dataset)
+        measure_block(block, engine, tmp_path / "records", out, remeasure="all", prepare=prepare)
         return [without_the_meters(record) for record in read_block(out)]
 
     return measure

@@ -80,7 +80,7 @@ def test_two_blocks_are_measured_one_after_the_other(node):
         assert row["simulated"] == "False"
         energy_j, duration_s = float(row["energy_integration_j"]), float(row["duration_s"])
         assert energy_j == pytest.approx(300 * duration_s, rel=1e-3)
-    assert [path.name for path in (run / "datasets").iterdir()] == ["n4_i16_o8.jsonl"]
+    assert [path.name for path in (run / "datasets").rglob("*.jsonl")] == ["n4_i16_o8.jsonl"]
     spans = sorted(
         np.loadtxt(trace, delimiter=",", skiprows=1, usecols=0)[[0, -1]].tolist()
         for trace in run.glob("records/**/*.trace.csv.gz")

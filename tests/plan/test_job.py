@@ -6,7 +6,7 @@ import pytest
 
 from sweetspot.config import Experiment
 from sweetspot.plan.busy import busy_s
-from sweetspot.plan.job import LOAD_S, MARGIN, memory_mb, runtime_min
+from sweetspot.plan.job import JOB_S, LOAD_S, MARGIN, memory_mb, runtime_min
 from sweetspot.plan.plan import plan
 
 
@@ -51,5 +51,5 @@ def test_memory_holds_the_weights_and_the_rest():
 
 def test_simulated_block_asks_for_little():
     block = block_of(engine="simulator")
-    assert asked_min(block) < 30
+    assert asked_min(block) == (JOB_S + 60) / 60  # two cells; no load of the model
     assert memory_mb(block) < 8000

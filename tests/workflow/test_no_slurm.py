@@ -1,5 +1,6 @@
 """profiles/slurm where jobs cannot be submitted: one line before any job or data set."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,6 @@ def test_submitting_stops_before_any_job(missing, said, project, repository, log
     planned = project.plan(*profile, environment=login_node)
     assert planned.code == 0
     assert planned.jobs["measure"] == 2
+    # All else is quick, and runs where the command does.
+    assert set(re.findall(r"^rule (\w+):", planned.text, re.MULTILINE)) == {"measure"}
+    assert "localrule analyse:" in planned.text

@@ -14,7 +14,6 @@ def stop(message):
 
 try:
     from sweetspot.config import parse_experiment
-    from sweetspot.plan.dataset import dataset_name
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError

@@ -1,11 +1,11 @@
 """Stage "measure": one job per block of cells, then the table of all cells.
 
-Needs:   nothing but the configuration; results/<run>/datasets/ for engines that measure
+Needs:   nothing but the configuration
 Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/sweetspot/measure/record.py)
          results/<run>/cells.csv              one row per cell
          beside them, outside Snakemake's hands: records/ (a file per finished cell, reused by
-         later runs) with the power trace of each; engine/, the logs and reports of an engine that
-         measures
+         later runs) with the power trace of each; of an engine that measures engine/, its logs and
+         reports, and datasets/, the requests of its cells, shared by blocks
 Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, measure, simulator,
          tensorrt_llm, vllm, transformers, node
 """
@@ -39,13 +39,8 @@ def runtime(wildcards):
     return runtime_min(block, len(cells_left(block)), busy(block.id))
 
 
-def datasets(wildcards):
-    """Return the data sets of a block's cells; the simulator needs only their lengths."""
-    if EXPERIMENT.engine == "simulator":
-        return []
-    return sorted(
-        {f"{RUN}/datasets/{dataset_name(cell)}" for cell in BLOCKS[wildcards.block].cells}
-    )
+# Another seed or vocabulary has other files: a job makes those that are not there.
+DATASETS = "seed{seed}_vocab{vocab_size}_eos{eos_id}".format(**EXPERIMENT.dataset.model_dump())
 
 
 def node(wildcards):
@@ -56,7 +51,7 @@ def node(wildcards):
     found = EXPERIMENT.node.model_dump(mode="json", exclude={"checkpoints"}) | {
         "checkpoint": str(weights_of(block)) if needs_weights() else None,
         "model_reference": block.model_reference,
-        "datasets": f"{RUN}/datasets",
+        "datasets": f"{RUN}/datasets/{DATASETS}",
         "reports": f"{RUN}/engine",
     }
     return ["--node", json.dumps(found)]
@@ -64,8 +59,6 @@ def node(wildcards):
 
 rule measure:
     """Measure, or simulate, one block of cells with one engine load."""
-    input:
-        datasets,
     output:
         ensure(f"{RUN}/blocks/{{block}}.jsonl", non_empty=True),
     log:

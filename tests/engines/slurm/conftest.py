@@ -45,6 +45,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 JobAcctGatherType=jobacct_gather/none
 GresTypes=gpu
+JobRequeue=0
 MinJobAge={min_job_age_s}
 KillWait=2
 SlurmctldTimeout=30
@@ -193,11 +194,20 @@ class Slurm:
         if self.accounting:
             self.write("slurmdbd.conf", DATABASE.format(**filled), 0o600)
             self.start_accounting(filled["ports"][4])
-        self.start("slurmctld", "-D")
-        self.wait_for("scontrol", "ping", says="is UP")
+        self.start_controller()
         for node in NODES:
             self.start("slurmd", "-D", "-N", node, name=node)
-        self.wait_for("sinfo", "--noheader", "--format=%D %t", says="2 idle")
+        self.wait_for("sinfo", "-h", "-p", "gpu", "-o", "%D %t", says="2 idle")
+
+    def start_controller(self):
+        self.start("slurmctld", "-D")
+        self.wait_for("scontrol", "ping", says="is UP")
+
+    def restart_controller(self):
+        """End the controller as a crash would, and start it again."""
+        self.daemons["slurmctld"].kill()
+        self.daemons["slurmctld"].wait()
+        self.start_controller()
 
     def start_accounting(self, port):
         data, socket_file = self.folder / "database", self.folder / "mysql"
@@ -289,7 +299,9 @@ def slurm(a_slurm, monkeypatch):
     yield a_slurm
     a_slurm("scancel", "--user=root")
     for node in set(a_slurm("sinfo", "-h", "-N", "-t", "drain,down", "-o", "%N").split()):
-        a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
+        with suppress(subprocess.CalledProcessError):  # a node may come back by itself
+            a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
+    a_slurm.wait_for("sinfo", "-h", "-p", "gpu", "-o", "%D %t", says="2 idle")
 
 
 @pytest.fixture

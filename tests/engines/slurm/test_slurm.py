@@ -115,13 +115,16 @@ def table_of(experiment, folder):
     return (folder / "cells.csv").read_bytes()
 
 
-def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_path, wait_until):
+def test_cancelled_job_drained_nodes_and_restarted_controller_cost_a_second_command_only(
+    slurm, tmp_path, wait_until
+):
     head = Head(tmp_path / "head", SIMULATED)
     slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
     first = head.start()
     wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=60)
     jobs = slurm.jobs(head.folder)
     assert {state for _, state, _ in jobs.values()} == {"PENDING"}
+    slurm.restart_controller()
     slurm("scancel", jobs["opt-1.3b_b1024"][0])
     slurm("scontrol", "update", "nodename=gpu2", "state=resume")
     code, said = head.end_of(first)

@@ -3,14 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.engines import engine
 from sweetspot.engines.base import Engine, Node
 from sweetspot.engines.preflight import require
 from sweetspot.engines.weights.checkpoint import checkpoint_folder
 from sweetspot.plan.block import Block
-from sweetspot.plan.dataset import RequestSpec, dataset_name, write_dataset
 
 
 def require_node(experiment: Experiment, blocks: tuple[Block, ...]) -> None:
@@ -52,20 +50,6 @@ def engines_here(experiment: Experiment, folder: Path) -> Callable[[Block, float
         return engine(block.settings, node)
 
     return engine_of
-
-
-def dataset_writer(experiment: Experiment, folder: Path) -> Callable[[Cell], None]:
-    """Return what writes the data set of a cell into `folder`, if it is not there."""
-
-    def write(cell: Cell) -> None:
-        path = folder / "datasets" / dataset_name(cell)
-        if not path.exists():
-            lengths = {
-                name: getattr(cell, name) for name in ("requests", "input_tokens", "output_tokens")
-            }
-            write_dataset(path, RequestSpec(**lengths, **experiment.dataset.model_dump()))
-
-    return write
 
 
 def _checkpoint(experiment: Experiment, block: Block) -> Path | None:

@@ -10,7 +10,7 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.design import design
 from sweetspot.campaign.logbook import Call, open_logbook
-from sweetspot.campaign.node import dataset_writer, engines_here, require_node
+from sweetspot.campaign.node import engines_here, require_node
 from sweetspot.campaign.sensor.square_wave import look_at_sensor
 from sweetspot.campaign.slot import GRACE_S, Progress
 from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interrupts
@@ -18,6 +18,7 @@ from sweetspot.config import Experiment
 from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
 from sweetspot.measure.record import Remeasure
+from sweetspot.plan.dataset import dataset_writer
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ def run_campaign(
         experiment=experiment,
         logbook=open_logbook(folder / "campaign.json", experiment),
         engine_of=engines_here(experiment, folder),
-        prepare=dataset_writer(experiment, folder),
+        prepare=dataset_writer(folder / "datasets", experiment.dataset),
     )
     call = Call(started_utc=_utc(), minutes=minutes)
     campaign.logbook.calls.append(call)

@@ -126,6 +126,7 @@ def _measure(arguments: argparse.Namespace) -> None:
     from sweetspot.engines.base import parse_node
     from sweetspot.measure.measure import measure_block
     from sweetspot.plan.block import parse_block
+    from sweetspot.plan.dataset import dataset_writer
 
     block = parse_block(arguments.block, arguments.settings, arguments.cells)
     node = parse_node(arguments.node) if arguments.node else None
@@ -135,6 +136,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         arguments.records,
         arguments.out,
         remeasure=arguments.remeasure,
+        prepare=dataset_writer(node.datasets, block.settings.dataset) if node else lambda _: None,
     )
 
 

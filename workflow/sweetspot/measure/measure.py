@@ -32,12 +32,19 @@ log = logging.getLogger(__name__)
 
 
 def measure_block(
-    block: Block, engine: Engine, records: Path, out: Path, *, remeasure: Remeasure = "nothing"
+    block: Block,
+    engine: Engine,
+    records: Path,
+    out: Path,
+    *,
+    remeasure: Remeasure = "nothing",
+    prepare: Callable[[Cell], None] = lambda _: None,
 ) -> None:
     """Measure a block's cells and write their records to `out`, one JSON line each.
 
     Each finished cell is durable at once in `records`; a cell whose record is there under its key
-    is reused unless `remeasure` names it. So a kill costs one cell.
+    is reused unless `remeasure` names it. So a kill costs one cell. `prepare` makes what another
+    cell needs before it runs.
 
     Raises:
         InputError: the model does not fit, or a folder cannot be written to.
@@ -49,8 +56,11 @@ def measure_block(
         for cell in block.cells:
             record = reusable_record(records, block, cell, remeasure)
             reused += record is not None
-            # how sure a simulated number is may be known better than when it was written
-            done.append(with_interval(record, block.settings) if record else measure(cell))
+            if record:  # how sure a simulated number is may be known better than when written
+                done.append(with_interval(record, block.settings))
+            else:
+                prepare(cell)
+                done.append(measure(cell))
     write_text_atomic(out, "".join(f"{record.model_dump_json()}\n" for record in done))
     bad = sum(record.status != "ok" for record in done)
     log.info(

@@ -9,11 +9,12 @@ Source: NVIDIA/TensorRT-LLM, benchmarks/cpp/utils/{utils,prepare_synthetic_data}
 
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sweetspot.cells.cell import Cell
+from sweetspot.config import Dataset
 from sweetspot.errors import InputError
 from sweetspot.files import atomic_writer
 
@@ -108,6 +109,23 @@ def write_dataset(path: Path, spec: RequestSpec) -> None:
     with atomic_writer(path) as file:
         for request in requests(spec):
             file.write(f"{request.line}\n".encode())
+
+
+def dataset_writer(folder: Path, dataset: Dataset) -> Callable[[Cell], None]:
+    """Return what writes the data set of a cell into `folder`, if it is not there.
+
+    Jobs that do so at the same time write the same bytes, each a whole file.
+    """
+
+    def write(cell: Cell) -> None:
+        path = folder / dataset_name(cell)
+        if not path.exists():
+            lengths = {
+                name: getattr(cell, name) for name in ("requests", "input_tokens", "output_tokens")
+            }
+            write_dataset(path, RequestSpec(**lengths, **dataset.model_dump()))
+
+    return write
 
 
 def _require_whole(name: str, value: int, *, at_least: int) -> None:
