@@ -95,6 +95,10 @@ SLURM_CONF={folder}/slurm.conf exec {srun} "$@"
 """
 
 
+class SlurmError(Exception):
+    """A command of SLURM failed."""
+
+
 @dataclass
 class Slurm:
     """A cluster that runs; `folder` holds all that it writes."""
@@ -113,14 +117,17 @@ class Slurm:
 
     def __call__(self, *command):
         """Return what one of SLURM's commands says."""
-        return subprocess.run(
+        done = subprocess.run(
             command,
             env=os.environ | self.environment,
-            check=True,
+            check=False,
             capture_output=True,
             text=True,
             timeout=60,
-        ).stdout
+        )
+        if done.returncode:
+            raise SlurmError(f"{' '.join(map(str, command))}: {done.stdout}{done.stderr}")
+        return done.stdout
 
     def jobs(self, folder):
         """Return {block: (id, state, node)} of the jobs submitted from there, the last of each."""
@@ -153,7 +160,7 @@ class Slurm:
             try:
                 if says in self(*command):
                     return
-            except subprocess.CalledProcessError:
+            except SlurmError:
                 pass
             assert time.monotonic() < end_s, f"SLURM did not start: see {self.folder / 'log'}"
             time.sleep(0.1)
@@ -204,8 +211,7 @@ class Slurm:
         self.wait_for("scontrol", "ping", says="is UP")
 
     def restart_controller(self):
-        """End the controller as a crash would, and start it again."""
-        self.daemons["slurmctld"].kill()
+        self.daemons["slurmctld"].terminate()
         self.daemons["slurmctld"].wait()
         self.start_controller()
 
@@ -241,7 +247,7 @@ class Slurm:
     def down(self):
         """End all jobs, and then all that was started, the youngest first."""
         if "slurmctld" in self.daemons:
-            with suppress(subprocess.CalledProcessError):
+            with suppress(SlurmError):
                 self("scancel", "--user=root")
         for daemon in reversed(self.daemons.values()):
             daemon.terminate()
@@ -299,7 +305,7 @@ def slurm(a_slurm, monkeypatch):
     yield a_slurm
     a_slurm("scancel", "--user=root")
     for node in set(a_slurm("sinfo", "-h", "-N", "-t", "drain,down", "-o", "%N").split()):
-        with suppress(subprocess.CalledProcessError):  # a node may come back by itself
+        with suppress(SlurmError):  # a node may come back by itself
             a_slurm("scontrol", "update", f"nodename={node}", "state=resume")
     a_slurm.wait_for("sinfo", "-h", "-p", "gpu", "-o", "%D %t", says="2 idle")
 

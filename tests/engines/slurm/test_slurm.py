@@ -115,16 +115,13 @@ def table_of(experiment, folder):
     return (folder / "cells.csv").read_bytes()
 
 
-def test_cancelled_job_drained_nodes_and_restarted_controller_cost_a_second_command_only(
-    slurm, tmp_path, wait_until
-):
+def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_path, wait_until):
     head = Head(tmp_path / "head", SIMULATED)
     slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
     first = head.start()
     wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=60)
     jobs = slurm.jobs(head.folder)
     assert {state for _, state, _ in jobs.values()} == {"PENDING"}
-    slurm.restart_controller()
     slurm("scancel", jobs["opt-1.3b_b1024"][0])
     slurm("scontrol", "update", "nodename=gpu2", "state=resume")
     code, said = head.end_of(first)
@@ -165,7 +162,7 @@ def boards_of(head):
     return spans
 
 
-def test_measuring_outlives_cancel_limit_lost_node_and_killed_head(
+def test_measuring_outlives_cancel_limit_lost_node_controller_and_head(
     slurm, measuring, monkeypatch, wait_until, forked_snakemake
 ):
     head = measuring
@@ -177,6 +174,7 @@ def test_measuring_outlives_cancel_limit_lost_node_and_killed_head(
         done = head.records()
         jobs = slurm.jobs(head.folder)
         assert sorted(node for _, _, node in jobs.values()) == ["gpu1", "gpu1", "gpu2", "gpu2"]
+        slurm.restart_controller()
         # All four run: each has a board of its own.
         assert set(boards_of(head)) == {"GPU-0", "GPU-1", "GPU-2", "GPU-3"}
         on_first, on_second = (

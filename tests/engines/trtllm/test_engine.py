@@ -16,7 +16,6 @@ from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
 from sweetspot.measure.record import read_block
-from sweetspot.plan.dataset import RequestSpec, dataset_name, write_dataset
 from sweetspot.plan.plan import plan
 
 EXPERIMENT = {
@@ -93,16 +92,6 @@ def node(tmp_path, tensorrt_llm, fake_nvml, monkeypatch, capsys):
         config = read_packaged("models.yaml")[model]["config"]
         (checkpoint / "config.json").write_text(json.dumps(config))
         (checkpoint / "model.safetensors").touch()
-    for cell in plan(parse_experiment(EXPERIMENT)).cells:
-        spec = RequestSpec(
-            requests=cell.requests,
-            input_tokens=cell.input_tokens,
-            output_tokens=cell.output_tokens,
-            vocab_size=1000,
-            eos_id=2,
-            seed=420,
-        )
-        write_dataset(tmp_path / "datasets" / dataset_name(cell), spec)
     return node
 
 
@@ -254,11 +243,6 @@ def test_checkpoint_of_another_model_stops_the_job(node):
 def test_missing_weights_stop_the_job(node, name, words):
     (node.checkpoint() / name).unlink()
     assert words in node.refusal()
-
-
-def test_missing_data_set_stops_the_job(node):
-    (node.folder / "datasets" / "n4_i16_o8.jsonl").unlink()
-    assert "n4_i16_o8.jsonl; `sweetspot dataset` writes it" in node.refusal()
 
 
 def test_other_gpu_stops_the_job(node):

@@ -181,12 +181,6 @@ def test_missing_python_and_missing_gpu_are_said_before_anything_starts(measured
         measured()
 
 
-def test_missing_data_set_is_named(measured, monkeypatch):
-    monkeypatch.setattr("sweetspot.engines.worker.session.dataset_name", lambda cell: "none.jsonl")
-    with pytest.raises(InputError, match=r"there is no data set .*/datasets/none\.jsonl"):
-        measured()
-
-
 @pytest.mark.slow
 def test_board_and_worker_are_free_again_whatever_happened(measured, is_alive):
     records, _ = measured()

@@ -50,7 +50,7 @@ class Node:
         checkpoint: folder of the model's weights; None where they are drawn at random.
         model_reference: the model as the experiment names it.
         workspace: folder that keeps built engines.
-        datasets: folder of the cells' data sets.
+        datasets: folder of the cells' data sets, which are there when a cell runs.
         reports: folder for the engine's own logs and reports.
         timeout_s: longest that one build, load or run may take.
         python: command of the Python that has the engine.

@@ -9,7 +9,7 @@ from sweetspot.engines.base import Node, Run
 from sweetspot.engines.trtllm.bench import Benchmark, run_benchmark
 from sweetspot.engines.trtllm.build import Build
 from sweetspot.engines.trtllm.programs import Programs
-from sweetspot.errors import EngineError, InputError
+from sweetspot.errors import EngineError
 from sweetspot.files import make_folder
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
@@ -49,13 +49,10 @@ class TensorRtLlmSession:
         Raises:
             EngineError: the model has no engine, or trtllm-bench failed, hung, or ran something
                 else.
-            InputError: the data set is missing.
         """
         if self.unbuilt is not None:
             raise self.unbuilt
         dataset = self.node.datasets / dataset_name(cell)
-        if not dataset.is_file():
-            raise InputError(f"there is no data set {dataset}; `sweetspot dataset` writes it")
         report_path = self.node.reports / f"{cell.id}.json"
         make_folder(report_path.parent)
         benchmark = Benchmark(

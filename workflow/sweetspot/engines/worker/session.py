@@ -82,7 +82,7 @@ class WorkerSession:
 
         Raises:
             EngineError: the model cannot be loaded, or the engine failed on this cell.
-            InputError: the data set is missing, or something that the worker needs.
+            InputError: something that the worker needs is missing.
         """
         if self._never is not None:
             raise self._never
@@ -90,8 +90,6 @@ class WorkerSession:
         if most is not None and tokens > most:
             raise EngineError(f"the model has positions for {most} tokens, not for {tokens}")
         dataset = (self._node.datasets / dataset_name(cell)).absolute()
-        if not dataset.is_file():
-            raise InputError(f"there is no data set {dataset}; `sweetspot dataset` writes it")
         remarks = self._program.remarks
         worker, facts = self._loaded or (None, {})
         if worker is None or worker.ended:
