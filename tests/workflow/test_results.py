@@ -2,8 +2,12 @@
 
 import hashlib
 import json
+import re
+import shlex
 
 import pytest
+
+from sweetspot.cli import main
 
 COLUMNS = {
     *("cell", "model", "engine", "gpu", "input_tokens", "output_tokens", "requests"),
@@ -61,3 +65,13 @@ def test_manifest_lists_what_people_read_with_its_hash(finished):
     for name, entry in listed.items():
         data = (finished.results / name).read_bytes()
         assert entry["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_run_is_verified_as_the_page_shows(finished, repository, monkeypatch, capsys):
+    page = (repository / "docs/verifying.md").read_text()
+    ((command, shown),) = re.findall(r"(?ms)^```console\n\$ (.*?)\n(.*?)^```$", page)
+    monkeypatch.chdir(finished.folder)
+    assert main(shlex.split(command)[1:]) == 0
+    out = capsys.readouterr().out
+    # a new table or figure is one file more
+    assert re.sub(r"\d+ files", "n files", out) == re.sub(r"\d+ files", "n files", shown)

@@ -21,7 +21,7 @@ try:
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
-    from sweetspot.measure import record
+    from sweetspot.measure.record import cells_left as left_of
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.slurm import JobRequest, require_slurm
 except ImportError as error:
@@ -70,7 +70,7 @@ SWEETSPOT = f"{shlex.quote(sys.executable)} -m sweetspot"
 
 def cells_left(block):
     """Return the cells of a block that are still to be measured or simulated."""
-    return record.cells_left(block, Path(RUN) / "records", EXPERIMENT.measure.remeasure)
+    return left_of(block, Path(RUN) / "records", EXPERIMENT.measure.remeasure)
 
 
 def needs_weights():

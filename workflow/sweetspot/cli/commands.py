@@ -16,7 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "sensor": "sensor",
         "models": "questions",
     },
-    "runs": {"plan": "runs"},
+    "runs": dict.fromkeys(("plan", "verify"), "runs"),
     "data and fits": {
         "fit": "fitting",
         "compare": "beside",

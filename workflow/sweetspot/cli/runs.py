@@ -15,6 +15,15 @@ Say what an experiment takes before anything is started: cells, and where they a
 long GPUs will be busy, their energy, when some GPUs are done, and disk. Cells that have a record in
 results/ are done. Time and energy are the simulator's."""
 
+_VERIFY = """\
+Check a finished run, from its power traces to its tables: energies of records against traces,
+cells.csv against records, fits, comparison and tables made once more from cells.csv, figures by
+their hashes. Nothing is written. Ends with 1 where something differs. Run it in the folder that the
+run was made in."""
+
+MOST_SHOWN = 10
+"""Differences of one check."""
+
 
 def add_commands(commands: Commands) -> None:
     """Add the commands about a run."""
@@ -34,6 +43,12 @@ def add_commands(commands: Commands) -> None:
     )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     plan.set_defaults(run=_plan)
+
+    verify = commands.add_parser(
+        "verify", help="check that a run derives from its records", description=_VERIFY
+    )
+    verify.add_argument("folder", type=Path, metavar="RUN", help="such as results/paper-simulated")
+    verify.set_defaults(run=_verify)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -89,3 +104,32 @@ def _counts(share: "Share", wide: int) -> str:
 def _span(expected: float, low: float, high: float) -> str:
     shown = f"{expected:.2f}" if expected >= 0.1 else f"{expected:.2g}"
     return f"{shown} ({low:.3g} to {high:.3g})"
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from sweetspot.measure.provenance import git_commit
+    from sweetspot.verify.verify import verify
+
+    found = verify(arguments.folder)
+    kind = "simulated" if found.simulated else "measured"
+    print(f"{arguments.folder}: run {found.run}, {kind}")
+    for check in found.checks:
+        count = len(check.differences)
+        verdict = f"{count} DIFFERENCE{'S' * (count > 1)}" if count else "ok"
+        print(f"  {check.what:<44}{check.count:>7} {check.unit:<8} {verdict}")
+    for check in found.checks:
+        if check.note:
+            print(f"note: {check.what}: {check.note}")
+        if check.differences:
+            print(f"{check.what}:")
+            print("\n".join(f"  {each}" for each in check.differences[:MOST_SHOWN]))
+            if len(check.differences) > MOST_SHOWN:
+                print(f"  and {len(check.differences) - MOST_SHOWN} more")
+    if found.differences:
+        this = git_commit()
+        if found.made_by != this:
+            print(
+                f"note: made by the code of {found.made_by or 'no known commit'}, verified by that"
+                f" of {this or 'no known commit'}: they may give other numbers"
+            )
+        raise SystemExit(1)

@@ -149,26 +149,21 @@ def _cells(arguments: argparse.Namespace) -> None:
 
 def _analyse(arguments: argparse.Namespace) -> None:
     """Fit Baselines 1-4, Eqs. 4 and 5 to every load, and the batch form to all loads at once."""
-    from sweetspot.analysis.batch_files import write_batch_fits
-    from sweetspot.analysis.fit_files import fit_file
-    from sweetspot.cells.read import read_cells
+    from sweetspot.analysis.run_files import analyse
 
-    fit_file(arguments.cells, arguments.out, weights=arguments.weights)
-    write_batch_fits(
-        read_cells(arguments.cells), arguments.out, max_num_tokens=arguments.max_num_tokens
+    analyse(
+        arguments.cells,
+        arguments.out,
+        weights=arguments.weights,
+        max_num_tokens=arguments.max_num_tokens,
     )
 
 
 def _compare_paper(arguments: argparse.Namespace) -> None:
     """Write one row per published number that the cells can answer."""
-    from sweetspot.analysis.comparison import compare, seen_by
-    from sweetspot.analysis.fit_files import read_fits
-    from sweetspot.cells.read import read_cells
-    from sweetspot.files import write_text_atomic
+    from sweetspot.analysis.run_files import write_comparison
 
-    cells = read_cells(arguments.cells)
-    table = compare(cells, read_fits(arguments.fits), seen=seen_by(cells))
-    write_text_atomic(arguments.out, table.to_csv(index=False))
+    write_comparison(arguments.cells, arguments.fits, arguments.out)
 
 
 def _table(arguments: argparse.Namespace) -> None:

@@ -3,15 +3,50 @@
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
 
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import package_versions, provenance
-from sweetspot.reading import size_and_sha256
+from sweetspot.reading import read_as, size_and_sha256
 
 SCHEMA = 1
+MANIFEST = "manifest.json"
 PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
+
+
+class Listed(BaseModel):
+    """A file of a run."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bytes: int
+    sha256: str
+
+
+class RunManifest(BaseModel):
+    """A manifest as it lies on disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+
+    schema_version: Literal[1]
+    simulated: bool
+    experiment: dict[str, Any]
+    provenance: dict[str, str]
+    packages: dict[str, str]
+    files: dict[str, Listed]
+
+
+def read_manifest(path: Path) -> RunManifest:
+    """Read what `write_manifest` wrote.
+
+    Raises:
+        InputError: there is none, or it is not one of a run.
+    """
+    return read_as(RunManifest, path, "manifest", f"is {path.parent} the folder of a finished run?")
 
 
 def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> None:

@@ -1,0 +1,164 @@
+"""A run is what it says: a changed number is found in every kind of file, and by its own check."""
+
+import gzip
+import json
+import re
+
+import pytest
+
+from sweetspot.cli import main
+from sweetspot.config import parse_experiment
+from sweetspot.errors import InputError
+from sweetspot.plan.plan import plan
+from sweetspot.verify.check import read_rows
+from sweetspot.verify.records import read_records
+from sweetspot.verify.verify import verify
+
+RECORDS = "records: one a cell, under its key"
+TRACES = "energies from power traces, to the bit"
+BLOCKS = "blocks/ from records"
+CELLS = "cells.csv from records"
+DERIVED = ("fits/ from cells.csv", "comparison.csv from cells.csv", "tables/ from cells.csv")
+FIGURES = "figures/ by their hashes in manifest.json"
+HASHES = "all other hashes in manifest.json"
+
+
+def found(folder):
+    """Return the differences of each check that has some."""
+    return {check.what: check.differences for check in verify(folder).checks if check.differences}
+
+
+def places(differences):
+    """Return the files or cells that differences begin with."""
+    return [each.partition(":")[0].partition(" line ")[0] for each in differences]
+
+
+def other_digit(text, before):
+    """Change the last digit of the first decimal after what `before` matches."""
+    match = re.search(rf"{before}\d+\.\d*(\d)", text)
+    digit = "7" if match[1] != "7" else "3"
+    return text[: match.start(1)] + digit + text[match.end(1) :]
+
+
+def change(path, before=""):
+    """Change a digit in a file, as an editor might."""
+    path.write_text(other_digit(path.read_text(), before))
+
+
+def test_run_as_it_was_made_is_verified_in_every_file(small_run, capsys):
+    assert main(["verify", str(small_run)]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first == f"{small_run}: run small, simulated"
+    assert [line for line in lines if not line.endswith("  ok")] == []
+    counts = {re.split(r"  +", line)[1]: int(re.findall(r"\d+", line)[-1]) for line in lines}
+    assert counts[RECORDS] == counts[TRACES] == counts[CELLS] == 9
+    files = [path for path in small_run.rglob("*") if path.is_file()]
+    traces_and_records = 2 * 9
+    assert counts[FIGURES] + counts[HASHES] + counts[BLOCKS] + traces_and_records + 1 == len(files)
+
+
+def test_changed_number_of_a_cell_is_found_in_each_file_that_has_it(run):
+    rows = read_rows(run / "cells.csv")[1:]
+    cells = [row[0] for row in rows]
+    records = [run / f"records/{row[0]}.{row[2]}.json" for row in rows]
+    change(records[0], '"energy_j": ')
+    trace = records[1].with_suffix(".trace.csv.gz")
+    power = other_digit(gzip.decompress(trace.read_bytes()).decode(), r"\n[\d.]+,")
+    trace.write_bytes(gzip.compress(power.encode()))
+    (block,) = (run / "blocks").rglob("*.jsonl")
+    change(block, f'"{cells[2]}".*"energy_j":')
+    change(run / "cells.csv", f"{cells[3]},.*,integration,,")
+    records[4].write_text(records[4].read_text().replace('"requests": 1000,', '"requests": 1001,'))
+    records[5].unlink()
+    records[6].rename(records[6].with_name("r0.0123456789abcdef.json"))
+    change(run / "figures/figure2_output_length.png")
+
+    wrong = found(run)
+    assert places(wrong[RECORDS]) == cells[4:7]
+    assert wrong[RECORDS][0].endswith("its record has requests 1001, not 1000")
+    assert "there is r0.0123456789abcdef.json: of another experiment" in wrong[RECORDS][2]
+    assert wrong[TRACES][0].startswith(f"{cells[0]}: energy_j is ")
+    assert set(places(wrong[TRACES][1:])) == {cells[1]}
+    lines = [each.partition("the line of ")[2].partition(" ")[0] for each in wrong[BLOCKS]]
+    assert lines == [cells[0], cells[2]]
+    values = [each.partition(" is ")[0] for each in wrong[CELLS]]
+    assert values == [
+        f"cells.csv: energy_j of {cells[0]}",
+        f"cells.csv: energy_integration_j of {cells[3]}",
+    ]
+    assert places(wrong[FIGURES]) == ["figures/figure2_output_length.png"]
+    assert places(wrong[HASHES]) == ["cells.csv"]
+
+
+def test_changed_number_of_the_analysis_is_found_in_each_file_that_has_it(run):
+    fits, tables = [f"fits/{path.name}" for path in sorted((run / "fits").iterdir())], []
+    fits = [name for name in fits if len(read_rows(run / name)) > 1]
+    for name in fits:
+        change(run / name)
+    change(run / "comparison.csv")
+    for suffix in ("csv", "html", "md", "tex"):
+        tables.append(f"tables/table5_coefficients.{suffix}")
+        change(run / tables[-1], before="(?si)1b.*?")
+    wrong = found(run)
+    assert {"fits/quality.csv", "fits/coefficients.csv", "fits/extremes.csv"} <= set(fits)
+    expected = (fits, ["comparison.csv"], tables)
+    for what, names in zip(DERIVED, expected, strict=True):
+        assert places(wrong[what]) == names
+    assert places(wrong[HASHES]) == ["comparison.csv", *fits, *tables]
+    assert wrong.keys() == {*DERIVED, HASHES}
+
+
+def test_difference_ends_the_command_with_1(run, capsys):
+    (run / "cells.csv").unlink()
+    with pytest.raises(SystemExit) as ended:
+        main(["verify", str(run)])
+    assert ended.value.code == 1
+    out = capsys.readouterr().out
+    assert re.search(r"  cells.csv from records +0 rows +1 DIFFERENCE\n", out)
+    missing = f"  cells.csv: cannot read cells {run / 'cells.csv'}: No such file or directory"
+    assert f"\nwhat derives from cells.csv:\n{missing}\n" in out
+
+
+def test_manifest_of_another_experiment_or_other_files_is_found(run):
+    (run / "cells.csv").unlink()  # so that nothing is fitted here
+    path = run / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["simulated"] = False
+    manifest["files"]["fits/extremes.csv"]["bytes"] += 1
+    manifest["files"]["../cells.csv"] = manifest["files"].pop("comparison.csv")
+    manifest["files"]["figures/figure9.png"] = manifest["files"].pop("fits/quality.csv")
+    path.write_text(json.dumps(manifest))
+    wrong = found(run)
+    assert wrong["what the manifest says of the engine"] == (
+        "manifest.json: simulated is False, and the engine simulator",
+    )
+    assert places(wrong[HASHES]) == ["cells.csv", "fits/extremes.csv", "../cells.csv"]
+    assert places(wrong[FIGURES]) == ["figures/figure9.png"]
+    assert wrong["nothing beside what manifest.json lists"] == (
+        "fits/quality.csv: is not in manifest.json",
+    )
+
+
+def test_record_of_other_settings_is_no_record(small_run):
+    manifest = json.loads((small_run / "manifest.json").read_text())
+    limits = manifest["experiment"]["limits"] | {"max_num_tokens": 4096}  # part of every key
+    changed = parse_experiment(manifest["experiment"] | {"limits": limits})
+    records, check = read_records(plan(changed), small_run / "records")
+    assert (records, len(check.differences)) == ({}, 9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (None, "cannot read manifest .*; is .* the folder of a finished run"),
+        ({"schema_version": 9}, "manifest .* cannot be used: schema_version"),
+        ({"experiment": {"engine": "none"}}, "the experiment of .*manifest.json: engine"),
+        ({"experiment": {"models": ["./gone"]}}, "gone.*; verify in the folder that the run was"),
+    ],
+)
+def test_folder_that_is_no_run_is_refused(tmp_path, small_run, changes, message):
+    if changes:
+        manifest = json.loads((small_run / "manifest.json").read_text())
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest | changes))
+    with pytest.raises(InputError, match=message):
+        verify(tmp_path)

@@ -1,0 +1,259 @@
+"""Records against their power traces, and the blocks' files and cells.csv against the records."""
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from math import isclose
+from pathlib import Path
+
+import numpy as np
+
+from sweetspot.cells.cell import Cell
+from sweetspot.engines.base import Run
+from sweetspot.errors import InputError, shown
+from sweetspot.measure.cells_table import write_table
+from sweetspot.measure.measure import with_interval
+from sweetspot.measure.record import CellRecord, record_path, trace_path
+from sweetspot.measure.result import energies
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
+from sweetspot.metering.window import Window
+from sweetspot.plan.block import Block
+from sweetspot.plan.plan import Plan
+from sweetspot.reading import read_as, read_text
+from sweetspot.verify.check import Check, differing_values, read_rows
+
+BY_SOURCE = {
+    "counter": "energy_counter_j",
+    "integration": "energy_integration_j",
+    "integration of 1-s average": "energy_integration_j",
+    "plain sum": "energy_sum_500ms_j",
+}
+"""Where a record has the energy that its `energy_source` names."""
+
+ONE_DIVISION = 1e-12
+"""Relative; what dividing by the number of passes in another order may do."""
+
+WITHIN = 0.01
+"""Relative; how far windows between those that begin or end with a sample may lie beyond them."""
+
+
+def read_records(planned: Plan, records: Path) -> tuple[dict[str, CellRecord], Check]:
+    """Return the records of all cells by the cell's id, and what is wrong with them.
+
+    One that is missing, unreadable or another cell's is left out.
+    """
+    found, wrong = {}, []
+    for block in planned.blocks:
+        for cell in block.cells:
+            path = record_path(records, cell, block.key(cell))
+            try:
+                record = read_as(CellRecord, path, "cell record")
+            except InputError as error:
+                others = sorted(path.parent.glob(f"r{cell.repeat}.*.json"))
+                hint = (
+                    f" (there is {others[0].name}: of another experiment, model or version)"
+                    if others and not path.exists()
+                    else ""
+                )
+                wrong.append(f"{cell.id}: {error}{hint}")
+                continue
+            misfits = list(_not_of(record, block, cell))
+            wrong += [f"{cell.id}: its record has {each}" for each in misfits]
+            if not misfits:
+                found[cell.id] = record
+    count = sum(len(block.cells) for block in planned.blocks)
+    return found, Check("records: one a cell, under its key", count, "records", tuple(wrong))
+
+
+def check_traces(planned: Plan, found: Mapping[str, CellRecord], records: Path) -> list[Check]:
+    """Check energies, rates and powers of all records against their traces."""
+    simulated = measured = 0
+    exact: list[str] = []
+    bounded: list[str] = []
+    for block, cell, record in _with_records(planned, found):
+        if record.energy_j is None:  # a failed cell has no numbers, and no trace
+            continue
+        try:
+            trace, samples = read_trace(trace_path(records, cell, block.key(cell)))
+        except InputError as error:
+            (exact if record.simulated else bounded).append(f"{cell.id}: {error}")
+            continue
+        if record.simulated:
+            simulated += 1
+            exact += [f"{cell.id}: {each}" for each in simulated_differences(record, trace)]
+        else:
+            measured += 1
+            average = Readings(trace, samples=samples).power_is_average
+            bounded += [
+                f"{cell.id}: {each}"
+                for each in measured_differences(record, None if average else trace)
+            ]
+    checks = []
+    if simulated or exact:
+        what = "energies from power traces, to the bit"
+        checks.append(Check(what, simulated, "records", tuple(exact)))
+    if measured or bounded:
+        note = "of a measured window the beginning is not known, so its energy is held in bounds"
+        what = "energies among those of the traces' windows"
+        checks.append(Check(what, measured, "records", tuple(bounded), note))
+    return checks
+
+
+def simulated_differences(record: CellRecord, trace: PowerTrace) -> Iterator[str]:
+    """Yield where a simulated record says other than its trace, whose window is all of it."""
+    try:
+        run = Run(
+            start_s=0.0,
+            end_s=float(trace.t_s[-1]),
+            requests=record.requests,
+            input_tokens=record.requests * record.input_tokens,
+            output_tokens=record.requests * record.output_tokens,
+            max_concurrency=record.max_concurrency,
+        )
+        wanted = energies(run, Window(Readings(trace), run.start_s, run.end_s))
+    except (ValueError, ZeroDivisionError) as error:
+        yield f"its trace gives no energy: {error}"
+        return
+    for name, value in wanted.items():
+        there = getattr(record, name)
+        if there != value:
+            yield f"{name} is {shown(there)}, not {shown(value)} as its trace gives"
+
+
+def measured_differences(record: CellRecord, trace: PowerTrace | None) -> Iterator[str]:
+    """Yield where a measured record contradicts itself or its trace.
+
+    `trace` is None where it does not hold power at its times, but means.
+    """
+    energy_j, passes, window_s = record.energy_j, record.passes, record.window_s
+    if energy_j is None or not passes or not window_s:
+        yield "has an energy and no window or passes"
+        return
+    tokens = record.requests * record.output_tokens
+    wanted = {
+        "energy_j": getattr(record, BY_SOURCE.get(record.energy_source, ""), None),
+        "duration_s": window_s / passes,
+        "energy_per_token_j": energy_j / tokens,
+        "tokens_per_j": tokens / energy_j,
+        "mean_power_w": energy_j * passes / window_s,
+        "throughput_tokens_per_s": tokens * passes / window_s,
+    }
+    if record.status == "invalid":  # it may be for work other than asked
+        wanted = {name: wanted[name] for name in ("energy_j", "duration_s", "mean_power_w")}
+    for name, value in wanted.items():
+        there = getattr(record, name)
+        if there is None or value is None or not isclose(there, value, rel_tol=ONE_DIVISION):
+            yield f"{name} is {shown(there)}, not {shown(value)} as its other numbers give"
+    integral_j = record.energy_integration_j
+    if trace is not None and integral_j is not None:
+        try:
+            low_j, high_j = window_bounds_j(trace, window_s)
+        except ValueError as error:
+            yield str(error)
+            return
+        if not (1 - WITHIN) * low_j <= integral_j * passes <= (1 + WITHIN) * high_j:
+            yield (
+                f"energy_integration_j is {shown(integral_j)}, and a window of {window_s:g} s in"
+                f" its trace holds {low_j / passes:g} to {high_j / passes:g} J a pass"
+            )
+
+
+def window_bounds_j(trace: PowerTrace, window_s: float) -> tuple[float, float]:
+    """Return the least and the most energy of windows of this length in a trace, in J.
+
+    Of windows that begin or end at a sample, or at an end of the trace.
+
+    Raises:
+        ValueError: the trace is shorter.
+    """
+    first_s, last_s = float(trace.t_s[0]), float(trace.t_s[-1])
+    if not 0 < window_s <= last_s - first_s:
+        raise ValueError(f"its trace of {last_s - first_s:g} s has no window of {window_s:g} s")
+    starts_s = np.concatenate([trace.t_s, trace.t_s - window_s])
+    starts_s = np.clip(starts_s, first_s, last_s - window_s)
+    energy_j = cumulative_energy_j(trace.t_s, trace.power_w)
+    at_end_j, at_start_j = (
+        np.interp(at_s, trace.t_s, energy_j) for at_s in (starts_s + window_s, starts_s)
+    )
+    held_j = at_end_j - at_start_j
+    return float(held_j.min()), float(held_j.max())
+
+
+def check_blocks(planned: Plan, found: Mapping[str, CellRecord], folder: Path) -> Check:
+    """Check that the blocks' files hold the records, line by line."""
+    wrong = []
+    for block in planned.blocks:
+        name = f"blocks/{block.id}.jsonl"
+        try:
+            lines = read_text(folder / name, "cell records").removesuffix("\n").split("\n")
+        except InputError as error:
+            wrong.append(f"{name}: {error}")
+            continue
+        if len(lines) != len(block.cells):
+            wrong.append(f"{name}: has {len(lines)} lines, not {len(block.cells)}")
+            continue
+        wrong += [
+            f"{name}: the line of {cell.id} is not its record"
+            for cell, line in zip(block.cells, lines, strict=True)
+            if cell.id in found
+            and line != with_interval(found[cell.id], block.settings).model_dump_json()
+        ]
+    return Check("blocks/ from records", len(planned.blocks), "files", tuple(wrong))
+
+
+def check_cells(planned: Plan, found: Mapping[str, CellRecord], cells_csv: Path) -> Check:
+    """Check that cells.csv has a row a cell, with its record's numbers to the last digit."""
+    settings = {cell.id: block.settings for block in planned.blocks for cell in block.cells}
+    rows = (
+        (with_interval(found[cell], settings[cell]), sweeps)
+        for cell, sweeps in planned.sweeps.items()
+        if cell in found
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        made_csv = Path(temporary) / "cells.csv"
+        write_table(rows, made_csv)
+        made = read_rows(made_csv)
+    try:
+        there = read_rows(cells_csv)
+    except InputError as error:
+        return Check(_CELLS, 0, "rows", (f"cells.csv: {error}",))
+    count = max(0, len(there) - 1)
+    # What has no record was named already.
+    without = planned.sweeps.keys() - found.keys()
+    there = [row for row in there if not row or row[0] not in without]
+    differences = tuple(differing_values("cells.csv", there, made, exact=True))
+    return Check(_CELLS, count, "rows", differences)
+
+
+_CELLS = "cells.csv from records"
+
+
+def _with_records(
+    planned: Plan, found: Mapping[str, CellRecord]
+) -> Iterator[tuple[Block, Cell, CellRecord]]:
+    for block in planned.blocks:
+        for cell in block.cells:
+            if cell.id in found:
+                yield block, cell, found[cell.id]
+
+
+def _not_of(record: CellRecord, block: Block, cell: Cell) -> Iterator[str]:
+    """Yield what a record says of itself that is not so of its cell."""
+    settings = block.settings
+    wanted = {
+        "key": block.key(cell),
+        "cell": cell.id,
+        "model": cell.model,
+        "engine": cell.engine,
+        "gpu": settings.gpu.id,
+        "input_tokens": cell.input_tokens,
+        "output_tokens": cell.output_tokens,
+        "requests": cell.requests,
+        "max_batch_size": cell.max_batch_size,
+        "repeat": cell.repeat,
+        "simulated": settings.calibration is not None,
+    }
+    for name, value in wanted.items():
+        there = getattr(record, name)
+        if there != value:
+            yield f"{name} {shown(there)}, not {shown(value)}"
