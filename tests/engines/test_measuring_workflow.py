@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,20 @@ def test_two_blocks_are_measured_one_after_the_other(node):
     )
     assert len(spans) == 2
     assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))
+
+
+@pytest.mark.slow
+def test_profile_of_a_node_runs_as_many_jobs_as_there_are_gpus(node, fake_nvml):
+    fake_nvml({}, {}, {})
+    profile = ("--workflow-profile", str(ROOT / "profiles" / "gpu-node"))
+    done = snakemake(node, "results/synthetic/cells.csv", *profile)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^Provided resources: gpu=\D*3\D*$", done.stderr, re.MULTILINE)
+    used = {
+        json.loads(path.read_text())["provenance"]["gpu_uuid"]
+        for path in (node / "results/synthetic/records").rglob("*.json")
+    }
+    assert len(used) == 2  # two blocks at the same time
 
 
 @pytest.mark.slow

@@ -69,6 +69,14 @@ def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
     return allowed(environment, uuids)
 
 
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many GPUs a job with this environment may use; 0 where none can be found."""
+    try:
+        return len(allowed_uuids(environment))
+    except MeterError:
+        return 0
+
+
 def _uuids() -> list[str]:
     uuids = []
     for index in range(pynvml.nvmlDeviceGetCount()):
