@@ -14,6 +14,9 @@ import numpy as np
 import pytest
 
 from sweetspot.catalog.packaged import read_packaged
+from sweetspot.config import parse_experiment
+from sweetspot.plan.plan import plan
+from sweetspot.verify.records import check_cells, check_traces, read_records
 
 ROOT = Path(__file__).parents[2]
 
@@ -88,6 +91,11 @@ def test_two_blocks_are_measured_one_after_the_other(node):
     )
     assert len(spans) == 2
     assert all(earlier[1] < later[0] for earlier, later in pairwise(spans))
+    planned = plan(parse_experiment(EXPERIMENT))
+    found, of_records = read_records(planned, run / "records")
+    (of_traces,) = check_traces(planned, found, run / "records")
+    checks = [of_records, of_traces, check_cells(planned, found, run / "cells.csv")]
+    assert [(each.count, each.differences) for each in checks] == [(2, ())] * 3
 
 
 @pytest.mark.slow

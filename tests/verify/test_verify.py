@@ -125,14 +125,15 @@ def test_manifest_of_another_experiment_or_other_files_is_found(run):
     manifest = json.loads(path.read_text())
     manifest["simulated"] = False
     manifest["files"]["fits/extremes.csv"]["bytes"] += 1
-    manifest["files"]["../cells.csv"] = manifest["files"].pop("comparison.csv")
+    (run / "comparison.csv").rename(run.parent / "comparison.csv")
+    manifest["files"]["../comparison.csv"] = manifest["files"].pop("comparison.csv")
     manifest["files"]["figures/figure9.png"] = manifest["files"].pop("fits/quality.csv")
     path.write_text(json.dumps(manifest))
     wrong = found(run)
     assert wrong["what the manifest says of the engine"] == (
         "manifest.json: simulated is False, and the engine simulator",
     )
-    assert places(wrong[HASHES]) == ["cells.csv", "fits/extremes.csv", "../cells.csv"]
+    assert places(wrong[HASHES]) == ["cells.csv", "fits/extremes.csv", "../comparison.csv"]
     assert places(wrong[FIGURES]) == ["figures/figure9.png"]
     assert wrong["nothing beside what manifest.json lists"] == (
         "fits/quality.csv: is not in manifest.json",
