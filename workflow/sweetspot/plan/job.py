@@ -1,17 +1,17 @@
 """What a job of a block asks a cluster for: time and memory of the node.
 
-How long the GPU will be busy is the simulator's; the rest is not known before it is measured, so
-these are ceilings: a cluster ends a job that takes longer, and starts a shorter one sooner.
+These are ceilings: a cluster ends a job that takes longer, and starts one sooner that asks for less.
 """
 
 import math
 
 from sweetspot.plan.block import Block
 
-MARGIN = (
-    2.0  # how much slower than simulated: on another GPU one of 42 cells took 1.4 times as long
-)
-JOB_S = 900.0  # once a job: start of container and Python, compilation, CUDA graphs, a slow queue
+# Simulated throughput of a GPU and engine without a calibration may be 40 % off (docs/accuracy.md).
+MARGIN = 2.0
+
+# The rest is assumed; nobody has measured it.
+JOB_S = 900.0  # once a job: start of container and Python, compilation, CUDA graphs, data sets
 LOAD_S = 60.0  # once a load: libraries, warm-up, the engine's own start
 READ_BYTES_PER_S = 0.3e9  # weights from a busy network file system
 BUILD_PASSES = 4  # checkpoint read, converted weights written and read, engine written
