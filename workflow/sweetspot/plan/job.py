@@ -1,6 +1,7 @@
 """What a job of a block asks a cluster for: time and memory of the node.
 
-These are ceilings: a cluster ends a job that takes longer, and starts one sooner that asks for less.
+These are ceilings: a cluster ends a job that takes longer, and one that asks for less may start
+sooner.
 """
 
 import math
