@@ -38,3 +38,11 @@ def test_tables_without_a_common_cell_end_in_one_line(tables, capsys):
     err = capsys.readouterr().err
     assert err.startswith("sweetspot: error: A and B have no cell in common: requests is 1 in A")
     assert err.count("\n") == 1
+
+
+def test_tables_that_are_compared_are_not_written_over(tmp_path, capsys):
+    ratios = tmp_path / "ratios.csv"
+    ratios.write_text(A)
+    assert main(["compare", str(ratios), str(ratios), "--out", str(tmp_path)]) == 2
+    assert f"--out would write over {ratios}; name another" in capsys.readouterr().err
+    assert ratios.read_text() == A

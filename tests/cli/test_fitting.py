@@ -131,6 +131,7 @@ def test_columns_are_said_on_the_command_line(stranger, capsys, command):
         (["fit", "."], ". is a folder without records.jsonl or cells.csv; name the file"),
         (["fit", "my.csv", "--out", "my.csv"], "my.csv"),
         (["fit", "my.csv", "--out", "."], "--out . is where my.csv lies; name another"),
+        (["table", "table3_mape", "my.csv", "--out", "my"], "--out would write over my.csv"),
         (["table", "table2_models", "my.csv", "--out", "t"], "unknown table of measurements"),
     ],
 )

@@ -15,6 +15,7 @@ from sweetspot.analysis.linear_fit import LinearFit, linear_fit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
+from sweetspot.errors import InputError
 
 LOAD = ["requests", "batch_limit"]
 """A load: N, and min(N, max_batch_size). No more requests are in flight than there are, so that a
@@ -101,7 +102,12 @@ def fit_model(
 
     A form is carried where no term hangs on a single cell: leaving that out, nothing would be
     known of the term, so neither could an error of it be seen.
+
+    Raises:
+        InputError: an iteration is to take less than one token.
     """
+    if not 1 <= max_num_tokens < np.inf:
+        raise InputError(f"max_num_tokens must be a number from 1 up, not {max_num_tokens:g}")
     for column in ("simulated", "engine", "gpu"):
         values = ok[column].unique()
         if len(values) > 1:

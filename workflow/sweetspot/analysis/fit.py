@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_tables import BatchFit, batch_fit
 from sweetspot.analysis.cells import GROUP, groups
 from sweetspot.analysis.fit_summary import summary, values
@@ -188,6 +189,7 @@ def fit(
     *,
     columns: Mapping[str, str] | None = None,
     weights: FitWeights = "relative",
+    max_num_tokens: float = MAX_NUM_TOKENS,
 ) -> Fit:
     """Fit the six forms to measurements of energy over input and output lengths.
 
@@ -196,18 +198,24 @@ def fit(
         columns: which column a quantity is in, as of `sweetspot.read_observations`.
         weights: "relative" counts errors as a share of each cell's energy, which suits noise of
             some %; "equal" counts them in J, as the paper does.
+        max_num_tokens: tokens of an iteration at most, for the batch form, where the measurements
+            do not say.
 
     Raises:
         InputError: the measurements cannot be read, or carry no form.
     """
-    return fit_observations(read_observations(source, columns=columns), weights=weights)
+    observations = read_observations(source, columns=columns)
+    return fit_observations(observations, weights=weights, max_num_tokens=max_num_tokens)
 
 
-def fit_observations(observations: Observations, *, weights: FitWeights) -> Fit:
+def fit_observations(
+    observations: Observations, *, weights: FitWeights, max_num_tokens: float = MAX_NUM_TOKENS
+) -> Fit:
     """Fit the six forms to measurements that were read; as `fit`."""
     fits = fit_forms(observations.cells, weights=weights)
     cells = observations.cells
-    return Fit(observations, fits, sweet_spots(cells, fits), batch_fit(cells))
+    batch = batch_fit(cells, max_num_tokens=max_num_tokens)
+    return Fit(observations, fits, sweet_spots(cells, fits), batch)
 
 
 def _of_group(frame: pd.DataFrame, group: tuple[Any, ...]) -> pd.DataFrame:

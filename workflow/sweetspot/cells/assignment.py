@@ -110,6 +110,12 @@ class Assignment:
         if column in names:
             said = recognise(column)
             if said is not None and said.quantity == quantity and not said.assumed:
+                if meant.factor not in (1, said.factor):
+                    raise InputError(
+                        f"--columns: {column!r} says by its name that it is in {said.unit}, not in"
+                        f" {meant.unit}; rename it, or leave the unit out: {quantity}="
+                        f"{_quoted(column)}"
+                    )
                 return self._taken(column, said)
             # its owner says what it is; what its unit is, its own name may still say
             name = take_apart(column)
@@ -131,7 +137,8 @@ class Assignment:
         if match.quantity in TEXTS or match.quantity in ("simulated", "cell"):
             named = match.quantity not in _NO_NAMES or not self._numbers(column)[0].notna().all()
             return match if named else None
-        if not self._numbers(column)[0].notna().any():
+        is_known = column in CANONICAL  # by our own name, of which all may be missing
+        if not is_known and not self._numbers(column)[0].notna().any():
             return None  # a time of day, or the prompt itself
         if match.quantity == "energy_j" and match.assumed and "emissions" in self.table:
             # Source: CodeCarbon's documentation of emissions.csv, energies in kWh

@@ -4,7 +4,9 @@ import argparse
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.fitting import columns_of
+from sweetspot.cli.fitting import columns_of, refuse_to_replace
+
+_TABLES = ("ratios", "by_model")
 
 
 def add_commands(commands: Commands) -> None:
@@ -33,6 +35,9 @@ def _compare(arguments: argparse.Namespace) -> None:
     """Say what B takes over what A takes, for every cell that is in both, with its interval."""
     from sweetspot.analysis.beside import compare_runs
 
+    if arguments.out is not None:
+        for source in (arguments.a, arguments.b):
+            refuse_to_replace(source, [arguments.out / f"{name}.csv" for name in _TABLES])
     beside = compare_runs(
         arguments.a,
         arguments.b,
@@ -43,7 +48,7 @@ def _compare(arguments: argparse.Namespace) -> None:
     if arguments.out is not None:
         from sweetspot.config import FigureStyle
         from sweetspot.figures.canvas import save
-        from sweetspot.figures.labels import catalog_labels
+        from sweetspot.figures.labels import catalog_labels, written_out
         from sweetspot.figures.ratios import ratios_figure
         from sweetspot.files import write_text_atomic
         from sweetspot.tables import write_table
@@ -57,6 +62,6 @@ def _compare(arguments: argparse.Namespace) -> None:
             dict(zip(beside.by_model["model"], beside.by_model["ratio"], strict=True)),
             style,
             catalog_labels(beside.by_model["model"]),
-            [f"{beside.intervals}.", *beside.sides],
+            [f"{beside.intervals}.", *map(written_out, beside.sides)],
         )
         save(figure, out / "ratios", style.dpi)

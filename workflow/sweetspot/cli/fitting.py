@@ -19,6 +19,7 @@ def add_commands(commands: Commands) -> None:
     fit.add_argument("cells", metavar="FILE", help="table of measurements: .csv or .jsonl")
     add_columns(fit)
     add_weights(fit)
+    add_max_num_tokens(fit)
     fit.add_argument("--model", help="show this model only")
     fit.add_argument(
         "--out", type=Path, metavar="DIR", help="also write fits, tables and figures there"
@@ -49,6 +50,27 @@ def add_weights(parser: argparse.ArgumentParser) -> None:
         help="whether errors count as a share of each cell's energy or, as in the paper, in J; "
         "default: %(default)s",
     )
+
+
+def add_max_num_tokens(parser: argparse.ArgumentParser) -> None:
+    """Add what an iteration takes at most, where the cells do not say it."""
+    parser.add_argument(
+        "--max-num-tokens",
+        type=int,
+        default=8192,
+        help="tokens of an iteration at most, for the batch form; default: %(default)s",
+    )
+
+
+def refuse_to_replace(source: str | Path, written: Iterable[Path]) -> None:
+    """Refuse to write over the measurements themselves.
+
+    Raises:
+        InputError: one of the files to be written is the one that is read.
+    """
+    for path in written:
+        if path.resolve() == Path(source).resolve():
+            raise InputError(f"--out would write over {source}; name another")
 
 
 def _named_column(word: str) -> str:
@@ -84,7 +106,12 @@ def _fit(arguments: argparse.Namespace) -> None:
         if arguments.out.resolve() in Path(arguments.cells, "cells.csv").resolve().parents[:2]:
             raise InputError(f"--out {arguments.out} is where {arguments.cells} lies; name another")
         make_folder(arguments.out)
-    found = fit(arguments.cells, columns=columns, weights=arguments.weights)
+    found = fit(
+        arguments.cells,
+        columns=columns,
+        weights=arguments.weights,
+        max_num_tokens=arguments.max_num_tokens,
+    )
     if arguments.json:
         print(json.dumps(found.values(model=arguments.model), ensure_ascii=False))
     else:

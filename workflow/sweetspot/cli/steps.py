@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.fitting import add_columns, add_weights, columns_of
+from sweetspot.cli.fitting import (
+    add_columns,
+    add_max_num_tokens,
+    add_weights,
+    columns_of,
+    refuse_to_replace,
+)
 from sweetspot.reading import parse_json
 
 if TYPE_CHECKING:
@@ -50,7 +56,7 @@ def add_commands(commands: Commands) -> None:
     analyse.add_argument(
         "--weights", choices=("equal", "relative"), default="equal", help="as `analysis.weights`"
     )
-    _add_max_num_tokens(analyse)
+    add_max_num_tokens(analyse)
     analyse.set_defaults(run=_analyse)
 
     compare = commands.add_parser(
@@ -85,7 +91,7 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("name", help="such as figure2_output_length")
     figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
     add_columns(figure)
-    _add_max_num_tokens(figure)
+    add_max_num_tokens(figure)
     figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
     figure.add_argument(
         "--weights", choices=("relative", "equal"), default="relative", help="of figures of a fit"
@@ -109,15 +115,6 @@ def add_commands(commands: Commands) -> None:
         dataset.add_argument(f"--{name}", type=int, help=f"default: the paper's, as `{key}`")
     dataset.add_argument("--out", type=Path, required=True, help="JSON lines")
     dataset.set_defaults(run=_dataset)
-
-
-def _add_max_num_tokens(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--max-num-tokens",
-        type=int,
-        default=8192,
-        help="tokens of an iteration at most, for the batch form; default: %(default)s",
-    )
 
 
 def _measure(arguments: argparse.Namespace) -> None:
@@ -190,6 +187,7 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
     known = (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH)
     if arguments.name not in known:
         raise unknown_name("table of measurements", arguments.name, known)
+    refuse_to_replace(arguments.cells, [arguments.out.with_name(f"{arguments.out.name}.csv")])
     columns = columns_of(arguments.columns)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     _say(found.notes)

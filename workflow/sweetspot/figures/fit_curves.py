@@ -29,6 +29,7 @@ _Item = TypeVar("_Item")
 MOST_PANELS = 16
 _SCATTERED = 4  # panels where no three cells share an input length
 _INPUTS = 3  # input lengths of a panel that has several
+_SPOTS = " Diamond and bar: sweet spot O* and its 95 % interval."
 _HEIGHT_IN = 1.75
 _PER_DOUBLING = 16
 
@@ -79,14 +80,15 @@ def fit_curves(
         fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
         notes = [
             f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
-            " Diamond and bar: sweet spot O* and its 95 % interval. Scales differ.",
+            f"{_SPOTS * any(spot is not None for *_, spot in drawn)} Scales differ.",
             fewer.strip() if len(models) < len(of_fit.models) else "",
             of_fit.no_noise,
         ]
         what = of_fit.names[models[0]] if len(models) == 1 else counted(len(models), "model")
         alt_text = (
             f"Energy per output token against output length, {what}: cells, the curve of"
-            f" {of_fit.form} with its 95 % band, and the sweet spot O* with its interval."
+            f" {of_fit.form} with its 95 % band, and the sweet spot O*, where there is one, with"
+            " its interval."
             f" {of_fit.evidence.sentence} {_found(of_fit, drawn)}"
         )
         return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())
