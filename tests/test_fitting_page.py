@@ -20,9 +20,10 @@ def blocks(language):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A working folder with the file that the page shows."""
-    (text,) = blocks("csv")
-    (tmp_path / "my.csv").write_text(text, encoding="utf-8")
+    """A working folder with the files that the page shows."""
+    for name, language in (("my.csv", "csv"), ("bench.jsonl", "json")):
+        (text,) = blocks(language)
+        (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

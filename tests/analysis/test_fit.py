@@ -117,7 +117,7 @@ def test_groups_are_asked_by_model():
         (surface(noise=0.02), "leverage above 0.5: 4096/64 ("),
         (surface(noise=0.02, outputs=OUTPUTS[:3], inputs=INPUTS[:3]), "3 degrees of freedom: "),
         (surface(noise=0.1, outputs=OUTPUTS[:3], inputs=INPUTS[:3]), "negative coefficient"),
-        (surface(noise=1e-4, outputs=[512, 1024, 2048]), "lie outside the measured output lengths"),
+        (surface(noise=1e-4, outputs=[512, 1024, 2048]), "outside the measured output lengths"),
         (surface(noise=0.02).assign(simulated=True), "simulated cells without noise: "),
         (surface(noise=0.02).assign(simulated=True, noise=0.02), "with the noise that was asked"),
         (surface(), "the form meets every cell exactly"),
@@ -154,10 +154,17 @@ def test_summary_fits_a_screen_of_110_columns_and_has_everything(noisy):
     assert "N = 1" not in text  # nobody said so
 
 
+def test_summary_and_values_say_where_the_cells_come_from():
+    found = fit(surface(noise=0.02).assign(engine="vLLM 0.9", GPU="NVIDIA H200"))
+    assert "\n  measured, vLLM 0.9 on NVIDIA H200\n" in str(found)
+    assert found.values()["groups"][0]["origin"] == "measured, vLLM 0.9 on NVIDIA H200"
+    assert repr(found) == "<fit of 20 cells of 1 model; summary() says what was found>"
+
+
 def test_groups_of_a_few_cells_are_named_beside_larger_ones():
     few = surface(inputs=[64], outputs=[64, 128], noise=0.02)
     text = fit(pd.concat([surface(noise=0.02).assign(N=8), few.assign(N=1)])).summary()
-    assert "too few cells for more than a constant: mine, N = 1, max_batch_size 1: 2" in text
+    assert "too few cells for more than a constant (N/max_batch_size): mine: 2 cells at 1/1" in text
 
 
 def test_several_loads_also_have_the_form_that_knows_the_batch():

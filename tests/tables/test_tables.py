@@ -182,7 +182,7 @@ def test_table3_says_what_was_left_out_or_not_fitted(cells):
     few = (cells["model"] == "opt-1.3b") & (cells["input_tokens"] > 64)
     broken = cells.assign(status=np.where(few, "failed", "ok"))
     table = table3(fit_forms(broken))
-    assert "42 failed or invalid cells are left out." in table.notes
+    assert "42 failed or invalid rows are left out." in table.notes
     assert any(
         note.startswith("OPT (1.3B), Memory and FLOPs: not fitted, needs") for note in table.notes
     )

@@ -1,7 +1,7 @@
 """What the batch form's fits say, as tidy tables beside Eq. 5 fitted to each load, and in words."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,7 @@ class BatchFit:
         across: one row per model and term, `across_models`.
     """
 
-    fits: Mapping[str, ModelBatchFit]
+    fits: Mapping[str, ModelBatchFit] = field(repr=False)
     coefficients: pd.DataFrame
     quality: pd.DataFrame
     per_load: pd.DataFrame

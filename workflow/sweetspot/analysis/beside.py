@@ -10,12 +10,13 @@ that of the mean over its common cells, whose ratios are taken as a sample.
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from textwrap import fill
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, ok_cells
+from sweetspot.analysis.cells import GROUP, ok_cells, origin_in_words
 from sweetspot.catalog import catalog_id
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.energy_models import Array
@@ -32,11 +33,12 @@ _KEPT = [
 ]
 _LEVEL = 0.95
 _ENDS = 3
+_WIDTH = 100
 
 Source = str | os.PathLike[str] | pd.DataFrame
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Beside:
     """Two tables of cells side by side; every ratio is B over A.
 
@@ -56,6 +58,12 @@ class Beside:
     by_model: pd.DataFrame
     sides: tuple[str, str]
     notes: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"<{_cells(len(self.ratios))} side by side; summary() says what was found>"
+
+    def __str__(self) -> str:
+        return self.summary()
 
     @property
     def intervals(self) -> str:
@@ -96,7 +104,10 @@ class Beside:
                 "cells of the lowest and the highest ratio",
                 *cells,
                 self.intervals,
-                *self.notes,
+                *(
+                    fill(note, _WIDTH, subsequent_indent="   ", break_on_hyphens=False)
+                    for note in self.notes
+                ),
             ]
         )
 
@@ -256,12 +267,7 @@ def _words(source: Source, observations: Observations) -> str:
     cells = observations.cells
     ok = cells[cells["status"] == "ok"]
     name = "DataFrame" if isinstance(source, pd.DataFrame) else os.fspath(source)
-    published = ok["energy_source"].str.startswith("published")
-    kinds = np.select([published, ok["simulated"]], [ok["energy_source"], "simulated"], "measured")
-    engine, gpu = (" and ".join(filter(None, ok[each].unique())) for each in ("engine", "gpu"))
-    where = f"{engine} on {gpu}" if engine and gpu else engine or gpu
-    count = _cells(len(ok.drop_duplicates(POINT)))
-    return f"{name}: {', '.join(filter(None, [' and '.join(np.unique(kinds)), where, count]))}"
+    return f"{name}: {origin_in_words(ok)}, {_cells(len(ok.drop_duplicates(POINT)))}"
 
 
 def _nothing_in_common(a: pd.DataFrame, b: pd.DataFrame) -> str:

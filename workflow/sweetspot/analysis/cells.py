@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from sweetspot.cells.read import COUNTS, booleans, positive, require_columns
@@ -49,6 +50,15 @@ def group_title(group: tuple[str, int, int]) -> str:
     """Return how messages name a (model, requests, max_batch_size) group."""
     model, requests, max_batch_size = group
     return f"{model} (N={requests}, max_batch_size {max_batch_size})"
+
+
+def origin_in_words(ok: pd.DataFrame) -> str:
+    """Return where cells come from: measured, simulated or published, by what engine, on what."""
+    published = ok["energy_source"].str.startswith("published")
+    kinds = np.select([published, ok["simulated"]], [ok["energy_source"], "simulated"], "measured")
+    engine, gpu = (" and ".join(filter(None, ok[each].unique())) for each in ("engine", "gpu"))
+    where = f"{engine} on {gpu}" if engine and gpu else engine or gpu
+    return ", ".join(filter(None, [" and ".join(np.unique(kinds)), where]))
 
 
 def mean_over_repeats(ok: pd.DataFrame) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from sweetspot.config import FitWeights
 from sweetspot.errors import InputError, unknown_name
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False, slots=True)
 class Fit:
     """The six forms fitted to somebody's measurements.
 
@@ -39,6 +39,16 @@ class Fit:
     fits: Fits
     sweet_spots: pd.DataFrame
     batch: BatchFit
+
+    def __repr__(self) -> str:
+        models, cells = self.forms["model"].nunique(), sum(group.count for group in self.groups())
+        return (
+            f"<fit of {cells} cell{'s' * (cells != 1)} of {models} model{'s' * (models != 1)}; "
+            "summary() says what was found>"
+        )
+
+    def __str__(self) -> str:
+        return self.summary()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -194,7 +204,7 @@ def fit(
     """Fit the six forms to measurements of energy over input and output lengths.
 
     Args:
-        source: a DataFrame, a .csv or .jsonl file, or the folder of a run or of a campaign.
+        source: a DataFrame, a .csv, .jsonl or .json file, or the folder of a run or a campaign.
         columns: which column a quantity is in, as of `sweetspot.read_observations`.
         weights: "relative" counts errors as a share of each cell's energy, which suits noise of
             some %; "equal" counts them in J, as the paper does.

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.batch_tables import BatchFit
-from sweetspot.analysis.cells import GROUP
+from sweetspot.analysis.cells import GROUP, origin_in_words
 from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
@@ -28,10 +28,10 @@ def summary(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) ->
     """
     parts = ["\n".join(_wrapped(note, "- ", "  ") for note in notes)]
     few = _FEW if any(group.count >= _FEW for group in found) else 0
-    too_small = []
+    too_small: dict[str, list[str]] = {}
     for group in found:
         if group.best is None or group.count < few:
-            too_small.append(f"{group.title}: {group.count}")
+            too_small.setdefault(group.model, []).append(_named(group))
             continue
         parts += [
             _heading(group),
@@ -41,7 +41,8 @@ def summary(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) ->
             "\n".join(_wrapped(said, "  ! ", "    ") for said in fit_warnings(group)),
         ]
     if too_small:
-        said = f"too few cells for more than a constant: {'; '.join(too_small)}"
+        of_models = "; ".join(f"{model}: {', '.join(cells)}" for model, cells in too_small.items())
+        said = f"too few cells for more than a constant (N/max_batch_size): {of_models}"
         parts.append(_wrapped(said, "", "  "))
     parts.append("\n".join(batch.summary_lines()))
     return "\n\n".join(filter(None, parts))
@@ -52,6 +53,7 @@ def values(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) -> 
     groups = [
         {
             **{name: getattr(group, name) for name in GROUP},
+            "origin": origin_in_words(group.cells),
             "best_form": group.best.form.id if group.best else None,
             **{
                 name: getattr(group, name).drop(columns=GROUP).to_dict("records")
@@ -68,6 +70,12 @@ def values(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) -> 
     return {"notes": list(notes), "groups": _plain(groups), "batch": _plain(of_batch)}
 
 
+def _named(group: GroupFit) -> str:
+    """Return a group of few cells among others of its model."""
+    cells = f"{group.count} cell{'s' * (group.count != 1)}"
+    return f"{cells} at {group.requests}/{group.max_batch_size}" if group.load_is_given else cells
+
+
 def _heading(group: GroupFit) -> str:
     quality = group.forms.iloc[0]
     rows, left = int(quality["observations"]), int(quality["cells_left_out"])
@@ -75,6 +83,7 @@ def _heading(group: GroupFit) -> str:
     inputs, outputs = (group.cells[f"{end}_tokens"].nunique() for end in ("input", "output"))
     return (
         f"{group.title}\n"
+        f"  {origin_in_words(group.cells)}\n"
         f"  {group.count} cells over {inputs} input and {outputs} output lengths"
         f"{f' from {rows} rows' if rows > group.count else ', no repeats'}"
         f"{left_out if left else ''}; {quality['weights']} weights"

@@ -89,9 +89,10 @@ def _of_sweet_spots(spots: pd.DataFrame) -> list[str]:
     if len(none):
         found.append(f"no sweet spot at I {_some(none)}: the fitted energy has no minimum there")
     if len(outside):
+        one = len(outside) == 1
         found.append(
-            f"sweet spots at I {_some(outside)} lie outside the measured output lengths: they are "
-            "extrapolated"
+            f"sweet spot{'' if one else 's'} at I {_some(outside)} outside the measured output "
+            f"lengths: {'it is' if one else 'they are'} extrapolated"
         )
     return found
 

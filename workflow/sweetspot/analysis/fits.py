@@ -54,7 +54,7 @@ class Fits:
 
     coefficients: pd.DataFrame
     quality: pd.DataFrame
-    _found: Mapping[_Key, FormFit] = field(default_factory=dict)
+    _found: Mapping[_Key, FormFit] = field(default_factory=dict, repr=False)
 
     def fit_of(self, model: str, requests: int, max_batch_size: int, form_id: str) -> FormFit:
         """Return one fit as a whole.

@@ -87,10 +87,12 @@ class Assignment:
         """Return the error for a quantity that no column is: what was found, what may be given."""
         names = [str(column) for column in self.table.columns]
         more = f" and {len(names) - _SHOWN_COLUMNS} more" * (len(names) > _SHOWN_COLUMNS)
+        timed = any(self.has(each) for each in ("throughput_tokens_per_s", "duration_s"))
+        or_power = ", or the mean power of all rows: --columns mean_power_w=450"
         return InputError(
             f"{self.where} has no column for {what}; found: {', '.join(names[:_SHOWN_COLUMNS])}"
             f"{more}; recognised are names such as {ACCEPTED[what]}; or say which one it is: "
-            f"--columns {quantity}=COLUMN"
+            f"--columns {quantity}=COLUMN{or_power if what == 'energy' and timed else ''}"
         )
 
     def _meant(self, name: str) -> Match:

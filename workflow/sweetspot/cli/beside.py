@@ -16,7 +16,7 @@ def add_commands(commands: Commands) -> None:
     )
     for name in ("A", "B"):
         compare.add_argument(
-            name.lower(), metavar=name, help="cells: .csv, .jsonl or a run's folder"
+            name.lower(), metavar=name, help="measurements, as `sweetspot fit` takes them"
         )
     for name in ("A", "B"):
         compare.add_argument(

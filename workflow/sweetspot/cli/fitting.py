@@ -16,7 +16,9 @@ def add_commands(commands: Commands) -> None:
     fit = commands.add_parser(
         "fit", help="fit the energy models to your own measurements", description=_fit.__doc__
     )
-    fit.add_argument("cells", metavar="FILE", help="table of measurements: .csv or .jsonl")
+    fit.add_argument(
+        "cells", metavar="FILE", help="measurements: .csv, .jsonl, .json, or a folder of ours"
+    )
     add_columns(fit)
     add_weights(fit)
     add_max_num_tokens(fit)

@@ -228,7 +228,7 @@ def _quality(row: "pd.Series[Any]") -> list[str]:
     relative = get("weights") == "relative"
     sigma = f"{100 * get('sigma'):.3g} %" if relative else f"{get('sigma'):.3g} J"
     errors = ("mape_percent", "leave_one_cell_out_percent", "leave_one_input_out_percent")
-    worst = f"{get('worst_cell')}: {_number(get('worst_cell_percent'), '.2g')} %"
+    worst = f"{get('worst_cell')}: {_percent(get('worst_cell_percent'))}"
     return [
         _form_title(get("form")),
         str(int(get("cells"))),
@@ -236,7 +236,7 @@ def _quality(row: "pd.Series[Any]") -> list[str]:
         sigma,
         *(_percent(get(name)) for name in (*errors, "leave_one_output_out_percent")),
         worst if get("worst_cell") else MISSING,
-        _number(get("r_squared"), ".4f"),
+        _number(get("r_squared"), ".4f").replace("-0.0000", "0.0000"),
     ]
 
 
@@ -294,4 +294,4 @@ def _number(value: float, spec: str = ".3g") -> str:
 
 
 def _percent(value: float) -> str:
-    return MISSING if math.isnan(value) else f"{value:.2g} %"
+    return _number(value, ".0f" if value >= 100 else ".2g") + " %" * (not math.isnan(value))

@@ -253,7 +253,8 @@ def _origin(quality: pd.DataFrame) -> str:
 
 def _left_out(quality: pd.DataFrame) -> tuple[str, ...]:
     count = int(quality.groupby("model")["cells_left_out"].first().sum())
-    return (f"{count} failed or invalid cells are left out.",) if count else ()
+    rows = "row is" if count == 1 else "rows are"
+    return (f"{count} failed or invalid {rows} left out.",) if count else ()
 
 
 def _without_noise(quality: pd.DataFrame) -> bool:
