@@ -64,6 +64,11 @@ def test_page_needs_no_other_file_and_escapes_what_it_is_given(groups):
     assert "prefers-color-scheme: dark" in page
 
 
+def test_errors_above_100_percent_are_plain_numbers(groups):
+    assert (groups[0].forms["worst_cell_percent"] > 100).any()
+    assert not re.search(r"e\+\d+ %", page_of(groups))
+
+
 def test_page_is_the_same_twice(groups):
     assert page_of(groups) == page_of(groups)
 

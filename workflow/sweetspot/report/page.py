@@ -164,7 +164,7 @@ def _spots_of(group: GroupFit) -> str:
             f"{quantity(row.range2_low)} to {quantity(row.range2_high)}",
             str(int(row.observed_output_tokens)),
             _number(row.observed_tokens_per_j),
-            f"{_number(row.lost_at_observed_percent, '.2g')} %",
+            _percent(row.lost_at_observed_percent),
         ]
         for row in _rows(group.sweet_spots)
     ]

@@ -285,7 +285,8 @@ def _sure(term: str) -> Callable[[Any], str]:
         marks = "" if marks in (NO_NOISE, UNDEFINED) else f" {marks}"
         if np.isnan(high - low):
             return MISSING
-        return f"±{100 * (high - low) / 2 / abs(value):.2g} %{marks}"
+        percent = 100 * (high - low) / 2 / abs(value)
+        return f"±{percent:{'.0f' if percent >= 100 else '.2g'}} %{marks}"
 
     return text
 
