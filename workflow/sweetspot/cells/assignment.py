@@ -139,8 +139,7 @@ class Assignment:
         if match.quantity in TEXTS or match.quantity in ("simulated", "cell"):
             named = match.quantity not in _NO_NAMES or not self._numbers(column)[0].notna().all()
             return match if named else None
-        is_known = column in CANONICAL  # by our own name, of which all may be missing
-        if not is_known and not self._numbers(column)[0].notna().any():
+        if not self._numbers(column)[0].notna().any():
             return None  # a time of day, or the prompt itself
         if match.quantity == "energy_j" and match.assumed and "emissions" in self.table:
             # Source: CodeCarbon's documentation of emissions.csv, energies in kWh
