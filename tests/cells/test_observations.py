@@ -51,6 +51,8 @@ def note(observations, beginning):
         ("sep=;\r\nLLM;ISL;OSL;J/token\r\nmine;512;128;0,25\r\n", 0.25),
         ("# my notes\n\nLLM\tISL\tOSL\tJ/token\nmine\t512\t128\t0.25\n", 0.25),
         ("LLM,ISL,OSL,tokens/J\nmine,512,128,4\n", 0.25),
+        (f"{HEAD},J/token\nmine,512,128,,0.25\n", 0.25),
+        (f"{HEAD},requests,energy_j\nmine,512,128,,10,320\n", 0.25),
         ("LLM,ISL,OSL,Wh/query\nmine,512,128,0.02\n", 0.02 * 3600 / 128),
         ("LLM,ISL,OSL,N,energy (Wh)\nmine,512,128,10,2\n", 2 * 3600 / 1280),
         ("LLM,ISL,OSL,N,energy\nmine,512,128,10,7200 J\n", 7200 / 1280),
@@ -157,6 +159,8 @@ def test_columns_that_cannot_be_found_are_refused_with_what_was(file, columns, m
         ("I,O\n1,2\n", "has no column for energy; found: I, O; recognised are names such as"),
         ("I,O,N,duration\n1,2,3,4\n", "or the mean power of all rows: --columns mean_power_w=450"),
         ("I,O,energy_wh\n1,2,3\n", "a whole run, so its number of requests is needed"),
+        (f"{HEAD}\nm,1,2,\n", "'energy_per_token_j' holds no number in any row"),
+        ("I,O,J/token,J/token\n1,2,3,4\n", "'J/token' and 'J/token.1' may both be"),
         ("I,O,gpu_energy,all energy,N\n1,2,3,4,1\n", "'gpu_energy' and 'all energy' may both be"),
         ("{broken", "begins as JSON, and no line of it is"),
         (

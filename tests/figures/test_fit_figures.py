@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from sweetspot.analysis.fit import fit
 from sweetspot.config import MIN_FONT_PT, FigureStyle
+from sweetspot.errors import InputError
 from sweetspot.figures import FIT_FIGURES
 from sweetspot.figures.fit_coefficients import fit_coefficients
 from sweetspot.figures.fit_curves import fit_curves
@@ -170,4 +171,23 @@ def test_fit_coefficients_stand_with_their_intervals(two):
 def test_fit_figures_of_a_simpler_form_name_it():
     few = noisy(["opt-1.3b"], lengths=[64, 512])
     for draw in FIT_FIGURES.values():
-        assert "Baseline" in small_print(draw(fit(few).groups(), STYLE, None))
+        figure = draw(fit(few).groups(), STYLE, None)
+        assert "Baseline" in small_print(figure)
+        assert "sweet spot O*" not in small_print(figure)
+
+
+def test_fit_curves_of_one_output_length_are_refused():
+    cells = noisy(["opt-1.3b"])
+    with pytest.raises(InputError, match="each model has one only"):
+        fit_curves(fit(cells[cells["output_tokens"] == 64]).groups(), STYLE)
+
+
+def test_long_names_of_models_stay_over_their_panels():
+    names = ["somebody/a-name-as-long-as-some-of-the-hub-are-instruct", "$x_1$ costs $2"]
+    cells = noisy(["opt-1.3b"])
+    groups = fit(pd.concat([cells.assign(model=name) for name in names])).groups()
+    figure = fit_curves(groups, STYLE)
+    edges = [ax.title.get_window_extent() for ax in figure.axes]
+    assert edges[0].x1 < edges[1].x0
+    assert figure.axes[1].get_title() == names[1]
+    assert not figure.axes[1].title.get_parse_math()

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.cells.columns import ACCEPTED, CANONICAL, TEXTS, Match, recognise
+from sweetspot.cells.separated import AGAIN
 from sweetspot.cells.units import take_apart
 from sweetspot.errors import InputError, nearest
 
@@ -85,6 +86,10 @@ class Assignment:
 
     def lacks(self, what: str, quantity: str) -> InputError:
         """Return the error for a quantity that no column is: what was found, what may be given."""
+        for column in self.table.columns:
+            match = recognise(column)
+            if match and match.quantity == quantity and not self._numbers(column)[0].notna().any():
+                return InputError(f"{self.where}: {column!r} holds no number in any row")
         names = [str(column) for column in self.table.columns]
         more = f" and {len(names) - _SHOWN_COLUMNS} more" * (len(names) > _SHOWN_COLUMNS)
         timed = any(self.has(each) for each in ("throughput_tokens_per_s", "duration_s"))
@@ -133,7 +138,8 @@ class Assignment:
         return Taken(quantity, "", series, f"{quantity} is {column} in all rows, as given")
 
     def _recognised(self, column: str) -> Match | None:
-        match = recognise(column)
+        first = re.sub(AGAIN, "", column)
+        match = recognise(first if first in self.table else column)
         if match is None or (match.unit == "min" and self._is_minimum(column)):
             return None
         if match.quantity in TEXTS or match.quantity in ("simulated", "cell"):

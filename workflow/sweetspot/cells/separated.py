@@ -21,6 +21,8 @@ from sweetspot.errors import InputError
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _BLANKS = r"\s+"
 _SAMPLE_LINES = 60
+AGAIN = r"\.\d+$"
+"""What ends the name of a column whose name stood before, as pandas itself has it."""
 
 _NUMBER = re.compile(r"[-+]?(\d[\d.,]*|[.,]\d+)(e[-+]?\d+)?", re.IGNORECASE)
 _COMMA, _POINT = re.compile(r"[-+]?\d+,\d+\D*"), re.compile(r"[-+]?\d+\.\d+\D*")

@@ -35,7 +35,8 @@ def mistakes(error: ValidationError, model: type[BaseModel]) -> str:
     """Word all of pydantic's errors on a configuration that `model` describes, in one line."""
     found = list(dict.fromkeys(_mistake(dict(each), model) for each in error.errors()))
     more = [f"and {len(found) - MOST_MISTAKES} more"] if len(found) > MOST_MISTAKES else []
-    return "; ".join([*found[:MOST_MISTAKES], *more])
+    # a key may hold line breaks
+    return " ".join("; ".join([*found[:MOST_MISTAKES], *more]).split())
 
 
 def _mistake(error: dict[str, Any], model: type[BaseModel]) -> str:

@@ -12,13 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sweetspot.config import MIN_FONT_PT
-from sweetspot.figures.style import PT_PER_IN, fit_stamps
+from sweetspot.figures.style import PT_PER_IN, boxes_for_unknown_letters, fit_stamps
 from sweetspot.files import atomic_writer, write_text_atomic
 
 ALT_SUFFIX = ".alt.txt"
 _ALT_COLUMNS = 88
 _LINE_HEIGHT = 1.3
 _MARGIN_IN = 0.04
+_TITLE_ROOM = 1.15  # of a panel's width
 _SURE = 0.98  # at another resolution letters are a little wider
 _LEGEND_HANDLE_EM = 3.4
 _CHARACTER_EM = 0.62
@@ -110,10 +111,26 @@ def finish(figure: Drawing, small_print: Iterable[str], alt_text: str) -> Drawin
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(rect=(0.0, bottom, 1.0, 1.0 - bottom))
     figure.draw_without_rendering()
+    if _break_titles(figure):
+        figure.draw_without_rendering()
     figure.set_layout_engine("none")
     for ax in figure.axes:
         fit_stamps(ax, MIN_FONT_PT)
     return figure
+
+
+def _break_titles(figure: Figure) -> bool:
+    """Break titles that would run into the next panel's, such as long names of models."""
+    broken = False
+    for ax in figure.axes:
+        title = ax.title
+        width_px, room_px = title.get_window_extent().width, _TITLE_ROOM * ax.bbox.width
+        if width_px > room_px:
+            text = title.get_text()
+            columns = max(1, int(len(text) * room_px / width_px))
+            title.set_text(textwrap.fill(text, columns))
+            broken = True
+    return broken
 
 
 def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
@@ -130,7 +147,8 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
     written = []
     for suffix, metadata in _NO_DATE.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
-        with mpl.rc_context({"pdf.fonttype": 42}), atomic_writer(path) as file:
+        fonts = mpl.rc_context({"pdf.fonttype": 42})
+        with fonts, boxes_for_unknown_letters(), atomic_writer(path) as file:
             figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
         written.append(path)
     alt = stem.with_name(stem.name + ALT_SUFFIX)

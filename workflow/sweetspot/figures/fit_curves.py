@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
 from sweetspot.figures.fit_shown import ENERGY_LABEL, Shown, shown
 from sweetspot.figures.labels import ModelLabel
@@ -30,6 +31,7 @@ MOST_PANELS = 16
 _SCATTERED = 4  # panels where no three cells share an input length
 _INPUTS = 3  # input lengths of a panel that has several
 _SPOTS = " Diamond and bar: sweet spot O* and its 95 % interval."
+_AND_SPOT = ", and the sweet spot O* with its interval"
 _HEIGHT_IN = 1.75
 _PER_DOUBLING = 16
 
@@ -44,10 +46,15 @@ def fit_curves(
     lie evenly between the one that is fitted best and the one that is fitted worst.
 
     Raises:
-        InputError: cells of different origin are mixed.
+        InputError: cells of different origin are mixed, or no output length differs.
     """
     of_fit = shown(found, style, labels)
     models = _chosen(of_fit)
+    if all(np.ptp(of_fit.fits[model].output_tokens) == 0 for model in models):
+        raise InputError(
+            "fit_curves draws energy against output length, and each model has one only;"
+            " measure others, or draw fit_errors"
+        )
     if len(models) == 1:
         lengths = _of_one(of_fit, models[0])
         subjects = [(models[0], [length]) for length in lengths]
@@ -77,18 +84,18 @@ def fit_curves(
         if len(models) == 1:
             keys = {of_fit.names[models[0]]: entries[places[0]]}
         legend_above(figure, keys, style.font_size_pt)
+        has_spot = any(spot is not None for *_, spot in drawn)
         fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
         notes = [
             f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
-            f"{_SPOTS * any(spot is not None for *_, spot in drawn)} Scales differ.",
+            f"{_SPOTS if has_spot else ''} Scales differ.",
             fewer.strip() if len(models) < len(of_fit.models) else "",
             of_fit.no_noise,
         ]
         what = of_fit.names[models[0]] if len(models) == 1 else counted(len(models), "model")
         alt_text = (
             f"Energy per output token against output length, {what}: cells, the curve of"
-            f" {of_fit.form} with its 95 % band, and the sweet spot O*, where there is one, with"
-            " its interval."
+            f" {of_fit.form} with its 95 % band{_AND_SPOT if has_spot else ''}."
             f" {of_fit.evidence.sentence} {_found(of_fit, drawn)}"
         )
         return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())

@@ -10,6 +10,7 @@ from sweetspot.catalog import catalog_entry, gpu_ids, model_ids
 from sweetspot.catalog import gpu as catalog_gpu
 
 _SIZE_ORDER = ("XS", "S", "M", "L", "XL")
+_LONGEST_NAME = 64  # letters
 OTHER = "Other"
 """The size family of models that the paper does not sort into one."""
 
@@ -44,7 +45,13 @@ def catalog_labels(models: Iterable[str]) -> dict[str, ModelLabel]:
 
 def label_of(model: str, labels: Mapping[str, ModelLabel]) -> ModelLabel:
     """Return the label of a model; without one its id stands for its name."""
-    return labels.get(model, ModelLabel(name=model, size_family=OTHER))
+    return labels.get(model, ModelLabel(name=_short(model), size_family=OTHER))
+
+
+def _short(model: str) -> str:
+    """Return a name in one line, of which the middle is left out where it is very long."""
+    name, half = " ".join(model.split()), _LONGEST_NAME // 2
+    return name if len(name) <= _LONGEST_NAME else f"{name[:half]}…{name[-half:]}"
 
 
 def size_order(families: Iterable[str]) -> list[str]:

@@ -4,6 +4,7 @@ A family of models has one colour over all figures; its members differ by marker
 also tell apart what colour cannot.
 """
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -81,26 +82,38 @@ class LineLook:
 
 
 @contextmanager
+def boxes_for_unknown_letters() -> Iterator[None]:
+    """Draw names in letters that DejaVu lacks without a warning for each; alt texts have them."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
+@contextmanager
 def journal_look(style: FigureStyle) -> Iterator[None]:
     """Borrow matplotlib's global settings for the time that one figure is drawn."""
     size = style.font_size_pt
-    with mpl.rc_context(
-        {
-            # DejaVu comes with matplotlib: the same letters on every machine
-            "font.family": "DejaVu Sans",
-            "font.size": size,
-            "axes.titlesize": size,
-            "axes.labelsize": size,
-            "xtick.labelsize": size,
-            "ytick.labelsize": size,
-            "legend.fontsize": size,
-            "legend.title_fontsize": size,
-            "axes.linewidth": 0.6,
-            "xtick.major.width": 0.6,
-            "ytick.major.width": 0.6,
-            "lines.linewidth": 1.1,
-            "lines.markersize": 4.0,
-        }
+    with (
+        boxes_for_unknown_letters(),
+        mpl.rc_context(
+            {
+                # DejaVu comes with matplotlib: the same letters on every machine
+                "font.family": "DejaVu Sans",
+                "font.size": size,
+                "text.parse_math": False,  # a dollar in a model's name is a dollar
+                "axes.titlesize": size,
+                "axes.labelsize": size,
+                "xtick.labelsize": size,
+                "ytick.labelsize": size,
+                "legend.fontsize": size,
+                "legend.title_fontsize": size,
+                "axes.linewidth": 0.6,
+                "xtick.major.width": 0.6,
+                "ytick.major.width": 0.6,
+                "lines.linewidth": 1.1,
+                "lines.markersize": 4.0,
+            }
+        ),
     ):
         yield
 

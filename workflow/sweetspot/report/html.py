@@ -38,7 +38,8 @@ img { display: block; width: 30rem; max-width: 100%; background: #fff; border-ra
 img.wide { width: 100%; min-width: 40rem; }
 figcaption { margin-top: .4rem; color: var(--quiet); font-size: .875rem; max-width: 46rem; }
 summary { cursor: pointer; color: var(--accent); margin: .6rem 0; }
-@media (max-width: 40rem) { td:first-child { white-space: normal; min-width: 8rem; } }
+@media (max-width: 40rem) { td:first-child { white-space: normal; min-width: 8rem; max-width: 12rem;
+  overflow-wrap: anywhere; } }
 """
 
 _WIDTH = slice(16, 20)  # of a PNG's header
