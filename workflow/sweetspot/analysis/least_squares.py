@@ -60,7 +60,8 @@ def obstacle(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") -> 
     has = f"has {count} over {inputs} and {outputs}"
     if count < form.min_cells:
         return f"{needs}, {has}"
-    rank = np.linalg.matrix_rank(weighted_terms(form.design_matrix(*lengths), cells, weights)[0])
+    design = form.design_matrix(*lengths)
+    rank = np.linalg.matrix_rank(weighted_terms(design, cells.energy_per_token_j, weights)[0])
     if rank < len(form.terms):
         return f"{needs} that vary independently, {has} (rank {rank} of {len(form.terms)})"
     return ""

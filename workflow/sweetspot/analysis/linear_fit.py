@@ -91,7 +91,7 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
     from statsmodels.regression.linear_model import WLS
 
     observed = cells.energy_per_token_j
-    weighted, scale, root = weighted_terms(design, cells, weights)
+    weighted, scale, root = weighted_terms(design, cells.energy_per_token_j, weights)
     basis, triangle = np.linalg.qr(weighted)
     with np.errstate(divide="ignore", invalid="ignore"):
         result = WLS(observed, design / scale, weights=root**2).fit()
@@ -146,15 +146,15 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
 
 
 def weighted_terms(
-    design: Array, cells: CellMeans, weights: FitWeights
+    design: Array, energy_per_token_j: Array, weights: FitWeights
 ) -> tuple[Array, Array, Array]:
     """Return the terms times the root of each cell's weight, as columns of length 1; both factors.
 
     I²/O is 10⁵ times the constant: unscaled columns would cost half the digits of the inverse. t
     and p do not change by it.
     """
-    energies = cells.energy_per_token_j
-    root = 1 / energies if weights == "relative" else np.ones_like(energies)
+    ones = np.ones_like(energy_per_token_j)
+    root = 1 / energy_per_token_j if weights == "relative" else ones
     weighted = design * root[:, None]
     scale = np.linalg.norm(weighted, axis=0)
     return weighted / scale, scale, root

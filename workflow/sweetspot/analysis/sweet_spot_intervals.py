@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sweetspot.analysis.least_squares import FormFit
-from sweetspot.analysis.linear_fit import LEVEL
+from sweetspot.analysis.linear_fit import LEVEL, weighted_terms
 from sweetspot.energy_models import Array, sweet_spot_output_tokens
 
 _ALPHA4 = 4
@@ -129,10 +129,8 @@ def bootstrap(
 
 def _drawn_again(fit: FormFit, rng: np.random.Generator, by: str, draws: int) -> Array:
     """Return the coefficients of every draw, (draws, k)."""
-    root = 1 / fit.observed_j if fit.weights == "relative" else np.ones_like(fit.observed_j)
-    design = fit.form.design_matrix(fit.input_tokens, fit.output_tokens) * root[:, None]
-    scale = np.linalg.norm(design, axis=0)
-    design /= scale
+    terms = fit.form.design_matrix(fit.input_tokens, fit.output_tokens)
+    design, scale, root = weighted_terms(terms, fit.observed_j, fit.weights)
     if by == "residuals":
         residuals = (
             (fit.observed_j - fit.fitted_j)
