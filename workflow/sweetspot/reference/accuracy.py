@@ -73,8 +73,8 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " it takes: what a fit to these two says of Llama 3.2 1B's throughput is what vLLM's"
             " developers state of their host.",
             "- Headline figures beyond their target (N = 10, batch limit 64) pull in opposite"
-            " directions: were 8 GB less of the H100 left for the KV cache, N = 10 would be met and"
-            " batch 64 be 11 % off. `measured-…-other-models` rests on two models each time:"
+            " directions: with less of the H100 left for the KV cache N = 10 comes nearer, and"
+            " batch 64 goes further off. `measured-…-other-models` rests on two models each time:"
             " without Llama 3.2 1B nothing says what the host takes, and without Llama 3.1 8B the"
             " clock at the power limit rests on models that hardly reach it. More models, not"
             " another law, would tell.",
