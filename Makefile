@@ -51,6 +51,17 @@ $(TORCH)/ready: tests/requirements-torch.txt
 	fi
 	@touch $@
 
+# Plugins of profiles/kubernetes, beside .venv.
+KUBERNETES := .venv-kubernetes
+$(KUBERNETES)/ready: tests/requirements-kubernetes.txt .venv/ready-test
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --target $(KUBERNETES) -r $<; \
+	else \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	    --target $(KUBERNETES) -r $<; \
+	fi
+	@touch $@
+
 paper: env
 	@$(SIMULATE) --quiet all
 	@if [ ! -f "$(REPORT)" ] || [ "$(RESULTS)/manifest.json" -nt "$(REPORT)" ]; then \
@@ -76,11 +87,11 @@ campaign-report: env
 # One worker more than cores, as some tests wait for a board or a timeout; more than eight would mostly
 # import. Who has finished takes tests from who has not.
 WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))') --dist worksteal
-test: .venv/ready-test $(TORCH)/ready lint
+test: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready lint
 	@sh scripts/slurm.sh
 	$(BIN)/pytest -q $(WORKERS)
 
-coverage: .venv/ready-test $(TORCH)/ready
+coverage: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
@@ -136,4 +147,4 @@ lock:
 	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
 
 clean:
-	rm -rf .venv $(TORCH) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv $(TORCH) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

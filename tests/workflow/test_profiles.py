@@ -1,11 +1,15 @@
 """Every profile that ships: what its keys are, and what is planned with it."""
 
+import os
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
 
-PROFILES = Path(__file__).parents[2] / "profiles"
+ROOT = Path(__file__).parents[2]
+PROFILES = ROOT / "profiles"
 DEFAULT = yaml.safe_load((PROFILES / "default" / "profile.yaml").read_text(encoding="utf-8"))
 ALL = sorted(path.parent.name for path in PROFILES.glob("*/profile.yaml"))
 
@@ -25,11 +29,32 @@ def test_profile_says_what_each_key_is(name):
         assert not is_key or groups or "# " in line or above.startswith("#"), line
 
 
-@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("name", sorted({*ALL} - {"kubernetes"}))
 def test_profile_plans(name, project):
     outcome = project.plan("--workflow-profile", PROFILES / name)
     assert outcome.code == 0, outcome.text
     assert outcome.jobs["measure"] == 2
+
+
+def test_pods_measure_and_nothing_else(project):
+    plugins = ROOT / ".venv-kubernetes"
+    if not (plugins / "ready").exists():
+        why = "no plugins of Snakemake for Kubernetes: `make .venv-kubernetes/ready`"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    project.write(engine="vllm", vllm={"weights": "random"}, models=["llama-3.2-1b"])
+    done = subprocess.run(  # not forked: Snakemake looks for its plugins once
+        project.command("--dry-run", "--workflow-profile", PROFILES / "kubernetes"),
+        env=os.environ | {"PYTHONPATH": f"{plugins}:{os.environ.get('PYTHONPATH', '')}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert re.search(r"^measure +1\ntotal +1$", said, re.MULTILINE)
+    (asked,) = re.findall(r"^ *resources: (.*)$", said, re.MULTILINE)
+    assert {"gpu=1", "gpu_manufacturer=nvidia", "scale=0"} <= set(asked.split(", "))
+    assert "/sweetspot/storage/results/small/blocks/llama-3.2-1b/b1024.jsonl" in said
 
 
 def test_profile_without_a_gpu_simulates_beside_what_is_measured(project):

@@ -60,7 +60,8 @@ def node(wildcards):
 rule measure:
     """Measure, or simulate, one block of cells with one engine load."""
     output:
-        ensure(f"{RUN}/blocks/{{block}}.jsonl", non_empty=True),
+        # Not ensure(): that looks for a file in a storage before it was sent there.
+        f"{RUN}/blocks/{{block}}.jsonl",
     log:
         f"{RUN}/logs/measure/{{block}}.log",
     resources:
