@@ -29,7 +29,7 @@ from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
 from sweetspot.markdown import table as markdown_table
 from sweetspot.simulator.deployment.deployment import deploy
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate_benchmark
 from sweetspot.tables.names import printed_name
 
 MEASURED = Path("data/h200-vllm/records.jsonl")
@@ -53,7 +53,7 @@ def simulated(model: str, loads: Iterable[Load], lengths: Iterable[tuple[int, in
     for requests, limit in loads:
         deployment = deploy(model, BOARD, limits=Limits(max_batch_size=limit))
         for inputs, outputs in lengths:
-            run = simulate(
+            run = simulate_benchmark(
                 deployment, requests=requests, input_tokens=inputs, output_tokens=outputs
             )
             rows.append(

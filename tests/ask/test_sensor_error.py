@@ -10,7 +10,7 @@ from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.deployment.deployment import deploy
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate_benchmark
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -48,7 +48,7 @@ def test_end_of_a_run_is_not_in_the_truth(readings):
     assert constants.engine.run_overhead_s == 1
     cell = readings.cells.loc[readings.cells["duration_s"].idxmin()]
     lengths = {"input_tokens": cell["input_tokens"], "output_tokens": cell["output_tokens"]}
-    run = simulate(deploy(cell["model"], board), requests=1000, **lengths)
+    run = simulate_benchmark(deploy(cell["model"], board), requests=1000, **lengths)
     assert run.duration_s == pytest.approx(cell["duration_s"] + 1)
 
 

@@ -11,6 +11,7 @@ from sweetspot.ask.load import simulate_load
 from sweetspot.cli import main
 from sweetspot.cli import simulate as simulate_command
 from sweetspot.config import Limits
+from sweetspot.simulator.constants.calibration_file import shipped_engines
 from sweetspot.simulator.schedule.request_trace import read_trace
 from sweetspot.simulator.schedule.requests import Shape
 
@@ -75,6 +76,34 @@ def test_windows_that_are_ignored_are_said(capsys):
     said = "note: this engine ignores the model's sliding windows: a mean request takes 1.32 times"
     assert said in answer(capsys, *gemma)
     assert "note:" not in answer(capsys, *gemma, "--sliding-windows")
+
+
+@pytest.mark.parametrize("engine", list(shipped_engines()))
+@pytest.mark.parametrize(
+    "workload",
+    [
+        "--model llama-3.1-8b --requests 1 --input 512 --output 128",
+        "--model llama-3.2-1b --requests 150 --input 700 --output 40 --max-batch-size 64",
+        "--model gemma-2-2b --requests 9 --input 4500 --output 300 --max-num-tokens 16384",
+        "--model opt-1.3b --requests 70 --input 64 --output 64 --tp 2 --weights fp8",
+        "--model llama-3.1-8b --requests 40 --input 256 --output 1 --power-limit 400 --clock 1500",
+    ],
+)
+def test_requests_at_once_take_what_predict_says(capsys, engine, workload):
+    """The same work is the same answer, whatever a benchmark would add to it."""
+    question = [*workload.split(), "--gpu", "h100-sxm", "--engine", engine, "--json"]
+    assert main(["predict", *question]) == 0
+    predicted = json.loads(capsys.readouterr().out)
+    served = json.loads(answer(capsys, *question, "--at-once"))
+    assert served["requests"] == predicted["requests"]
+    # of a request there, of all of them here
+    shared = served.keys() & predicted.keys() - {"input_tokens", "output_tokens"}
+    numbers = [name for name in sorted(shared) if type(predicted[name]) is float]
+    assert {"energy_per_token_j", "duration_s", "mean_power_w", "mean_clock_mhz"} < set(numbers)
+    expected = [predicted[name] for name in numbers]
+    assert [served[name] for name in numbers] == pytest.approx(expected, rel=1e-9)
+    for name in shared - set(numbers):
+        assert served[name] == predicted[name]
 
 
 def test_options_reach_the_scheduler(capsys):

@@ -17,7 +17,7 @@ from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.deployment.memory import free_bytes
 from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate, simulate_benchmark
 from sweetspot.simulator.schedule.identical import Schedule, schedule
 
 H100 = gpu("h100-sxm")
@@ -57,11 +57,8 @@ def test_trace_integrates_to_the_sum_of_its_parts(requests, input_tokens, output
         limits=deployed(model, max_batch_size=256).bounds,
     )
     parts = cost(work(model, plan), H100, CONSTANTS)
-    overhead_j = CONSTANTS.engine.run_overhead_s * CONSTANTS.engine.run_overhead_w
-    assert found.energy_j == pytest.approx(parts.energy_j.sum() + overhead_j, rel=1e-9)
-    assert found.duration_s == pytest.approx(
-        parts.duration_s.sum() + CONSTANTS.engine.run_overhead_s, rel=1e-9
-    )
+    assert found.energy_j == pytest.approx(parts.energy_j.sum(), rel=1e-9)
+    assert found.duration_s == pytest.approx(parts.duration_s.sum(), rel=1e-9)
     assert found.output_tokens == requests * output_tokens
     assert found.iterations == plan.iterations.sum()
 
@@ -75,15 +72,22 @@ def test_windows_of_the_trace_conserve_energy(requests, input_tokens, output_tok
     assert parts == pytest.approx(found.energy_j, rel=1e-9)
     assert found.trace.t_s[0] == 0
     assert (found.trace.power_w <= H100.power_limit_w * (1 + 1e-9)).all()
-    lowest_w = min(CONSTANTS.board.active_power_w, CONSTANTS.engine.run_overhead_w)
-    assert (found.trace.power_w >= lowest_w * (1 - 1e-9)).all()
+    assert (found.trace.power_w >= CONSTANTS.board.active_power_w * (1 - 1e-9)).all()
 
 
-def test_run_without_overhead_ends_with_its_last_iteration():
-    found = run_of(3, 64, 8, constants=CONSTANTS.having(run_overhead_s=0.0))
-    whole = run_of(3, 64, 8)
-    assert found.duration_s == pytest.approx(whole.duration_s - CONSTANTS.engine.run_overhead_s)
-    assert np.isfinite(found.energy_j)
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_benchmark_ends_after_the_work(gpus):
+    """Each board draws the same in a window's end, in which it runs nothing."""
+    numbers = {"requests": 3, "input_tokens": 64, "output_tokens": 8}
+    deployment = deployed(tensor_parallel=gpus)
+    work_alone, found = (f(deployment, **numbers) for f in (simulate, simulate_benchmark))
+    end = CONSTANTS.engine
+    end_j = gpus * end.run_overhead_s * end.run_overhead_w
+    assert end_j > 0
+    assert found.duration_s == pytest.approx(work_alone.duration_s + end.run_overhead_s)
+    assert found.energy_j == pytest.approx(work_alone.energy_j + end_j)
+    none = deployment.with_constants(CONSTANTS.having(run_overhead_s=0.0))
+    assert simulate_benchmark(none, **numbers).energy_j == pytest.approx(work_alone.energy_j)
 
 
 def test_cell_of_the_papers_grid_is_complete():
@@ -133,13 +137,11 @@ def test_clock_and_host_are_shares_of_the_iterations_time():
     assert locked.clock_share == pytest.approx(0.5)
     waits = run_of(4, 64, 64, constants=CONSTANTS.having(step_overhead_s=5e-3))
     assert waits.host_bound_share == pytest.approx(
-        64
-        * (5e-3 + 4 * CONSTANTS.engine.sequence_overhead_s)
-        / (waits.duration_s - CONSTANTS.engine.run_overhead_s)
+        64 * (5e-3 + 4 * CONSTANTS.engine.sequence_overhead_s) / waits.duration_s
     )
     ahead = CONSTANTS.having(host_ahead=1.0, step_overhead_s=5e-3, sequence_overhead_s=0.0)
     paced = run_of(4, 64, 64, constants=ahead)
-    assert paced.duration_s == pytest.approx(64 * 5e-3 + CONSTANTS.engine.run_overhead_s)
+    assert paced.duration_s == pytest.approx(64 * 5e-3)
     assert 0.3 < paced.host_bound_share < 1
     assert run_of(300, 1024, 64, constants=CONSTANTS.having(host_ahead=1.0)).host_bound_share == 0
 
@@ -194,8 +196,7 @@ def test_run_with_windows_is_that_of_single_iterations():
     each["sliding_context"] = each["sliding_context"] + place * each["sliding_decodes"]
     each["iterations"] = np.ones(steps.sum(), dtype=np.int64)
     energy_j = cost(work(deployment.part, Schedule(**each)), H100, CONSTANTS).energy_j.sum()
-    overhead_j = CONSTANTS.engine.run_overhead_s * CONSTANTS.engine.run_overhead_w
-    assert found.energy_j == pytest.approx(energy_j + overhead_j, rel=1e-9)
+    assert found.energy_j == pytest.approx(energy_j, rel=1e-9)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "tensorrt-llm"])

@@ -21,7 +21,7 @@ from sweetspot.simulator.calibration.to_published import surface_target, through
 from sweetspot.simulator.constants.calibration_file import shipped_boards, shipped_engines
 from sweetspot.simulator.constants.constants import BOARD, FITTED, METADATA, scales, stated_on
 from sweetspot.simulator.deployment.deployment import deploy
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate_benchmark
 
 H100 = gpu("h100-sxm")
 CELLS = pd.DataFrame(
@@ -240,7 +240,7 @@ def test_laid_out_runs_cost_what_each_costs_alone(board, constants, runs):
     taken = runs.taken(board, constants)
     for i in range(0, len(CELLS), 7):
         row = CELLS.iloc[i]
-        alone = simulate(
+        alone = simulate_benchmark(
             deploy(row["model"], board),
             requests=int(row["requests"]),
             input_tokens=int(row["input_tokens"]),

@@ -264,12 +264,12 @@ def test_more_gpus_are_quicker_and_dearer(model_id, board):
 
 
 def test_eight_gpus_gain_a_small_model_nothing_over_four(board):
-    """Its steps are as short as what the GPUs wait for one another."""
+    """Its steps are shorter than what the GPUs wait for one another."""
     sizes = {"requests": 300, "input_tokens": 128, "output_tokens": 128}
     four, eight = (
         run_of(catalog_entry("llama-3.2-1b").architecture, board, n, **sizes) for n in (4, 8)
     )
-    assert four.duration_s == pytest.approx(eight.duration_s, rel=0.05)
+    assert four.duration_s < eight.duration_s < 1.1 * four.duration_s
     assert eight.energy_j > 1.5 * four.energy_j
 
 
@@ -294,9 +294,7 @@ def test_fp8_is_neither_slower_nor_dearer(
 def test_power_of_all_boards_is_within_their_limits(board, constants):
     found = run_of(LARGE, board, 4, requests=64, input_tokens=900, output_tokens=60)
     assert found.trace.power_w.max() <= 4 * board.power_limit_w
-    assert found.trace.power_w.min() >= 4 * min(
-        constants.board.active_power_w, constants.engine.run_overhead_w
-    )
+    assert found.trace.power_w.min() >= 4 * constants.board.active_power_w
 
 
 def test_part_is_told_from_the_whole():

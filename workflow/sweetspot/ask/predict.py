@@ -32,8 +32,8 @@ class Prediction(Bounds):
         energy_per_token_j: J per output token, e = E / (N·O).
         tokens_per_j: its reciprocal.
         throughput_tokens_per_s: output tokens per second, all requests together.
-        duration_s: from the first request to the end of the measured window.
-        mean_power_w: of all boards together over that window.
+        duration_s: from the first request to the last token.
+        mean_power_w: of all boards together over that time.
         mean_clock_mhz: of the multiprocessors, while iterations run.
         host_bound_share: share of that time in which the GPU waits for the host.
         max_concurrency: most requests in flight that batch limit and KV cache allow.

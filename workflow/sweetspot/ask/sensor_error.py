@@ -1,7 +1,7 @@
 """How much of the paper's alpha5 its way of reading power makes: read over simulated traces.
 
-Cells are simulated without the end of a run that the calibration holds, as that stands for what
-reading adds already. Their exact energy is the truth; the paper's sensor (`simulator/sensor.py`)
+Cells are simulated without the end of a benchmark's window, as that stands for what reading adds
+already. Their exact energy is the truth; the paper's sensor (`simulator/sensor.py`)
 reads the same trace. Eq. 5 is fitted to both.
 """
 
@@ -69,12 +69,11 @@ def read_grid(
 ) -> GridReadings:
     """Return the sensor's readings of 13 x 49 cells; `progress` is called with each model."""
     idle_w = constants.engine.run_overhead_w
-    bare = constants.having(run_overhead_s=0.0)
     rows = []
     for model in published.table5()["model"]:
         progress(model)
-        deployment = deploy(model, board).with_constants(bare)
-        physics = deployment.with_constants(bare.having(request_energy_j=0.0))
+        deployment = deploy(model, board).with_constants(constants)
+        physics = deployment.with_constants(constants.having(request_energy_j=0.0))
         rows += [
             {
                 "model": model,

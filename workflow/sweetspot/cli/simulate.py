@@ -28,9 +28,8 @@ A trace is CSV, one line a request in the order of arrival (s, from any origin):
   0.35,1840,12
 
 The model is a catalog id (see `sweetspot models`) or the path of a Hugging Face config.json. While
-no request is in flight the board draws what it does with its clocks up (active_power_w). Other than
-in `predict`, the overhead at the end of a benchmark's window is left out. Every number printed is
-simulated."""
+no request is in flight the board draws what it does with its clocks up (active_power_w). Identical
+requests at once take what `predict` says. Every number printed is simulated."""
 
 _EXAMPLES = """\
 examples:

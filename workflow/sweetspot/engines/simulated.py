@@ -14,7 +14,7 @@ from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import PowerTrace
 from sweetspot.plan.block import Settings
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate_benchmark
 
 
 class VirtualMeter:
@@ -61,7 +61,7 @@ class SimulatorSession:
 
     def run(self, cell: Cell) -> Run:
         """Simulate a cell; its clock starts at 0 s with the first request."""
-        simulation = simulate(
+        simulation = simulate_benchmark(
             self._deployment,
             requests=cell.requests,
             input_tokens=cell.input_tokens,

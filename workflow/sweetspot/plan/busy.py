@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import EngineError
 from sweetspot.plan.block import Block
-from sweetspot.simulator.run import simulate
+from sweetspot.simulator.run import simulate_benchmark
 
 
 class Estimate(NamedTuple):
@@ -85,7 +85,7 @@ def busy_s(block: Block, cells: Iterable[Cell]) -> float:
 def _one_run(block: Block, cell: Cell) -> tuple[float, float]:
     """Return the duration of one run in s, and its energy in J."""
     try:
-        simulation = simulate(
+        simulation = simulate_benchmark(
             block.settings.deployment,
             requests=cell.requests,
             input_tokens=cell.input_tokens,

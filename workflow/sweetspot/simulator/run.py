@@ -1,6 +1,9 @@
-"""One simulated run: schedule, time and energy, and the power trace on a virtual clock."""
+"""One simulated run: schedule, time and energy, and the power trace on a virtual clock.
 
-from dataclasses import dataclass
+`simulate` is the work alone, `simulate_benchmark` the same in the window of an engine's benchmark.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,14 +42,14 @@ class Simulation:
 
     @property
     def duration_s(self) -> float:
-        """From the first request sent to the end of the measured window."""
+        """From the first request sent to the last token, or to the end of a benchmark's window."""
         return float(self.trace.t_s[-1])
 
 
 def simulate(
     deployment: Deployment, *, requests: int, input_tokens: int, output_tokens: int
 ) -> Simulation:
-    """Return the run of `requests` identical requests that all arrive at once.
+    """Return the run of `requests` identical requests that all arrive at once, to the last token.
 
     Raises:
         EngineError: if the KV cache cannot hold even one request, or a static batch no prompt.
@@ -69,10 +72,8 @@ def simulate(
         requests=requests, input_tokens=input_tokens, output_tokens=output_tokens, limits=bounds
     )
     segments = cost(work(part, plan, bounds.graphs), deployment.gpu, constants)
-    engine = constants.engine
-    duration_s = np.append(segments.duration_s, engine.run_overhead_s)
-    power_w = np.append(segments.energy_j / segments.duration_s, engine.run_overhead_w)
-    edges_s = np.concatenate([[0.0], np.cumsum(duration_s)])
+    power_w = segments.energy_j / segments.duration_s
+    edges_s = np.concatenate([[0.0], np.cumsum(segments.duration_s)])
     return Simulation(
         trace=PowerTrace(
             t_s=np.repeat(edges_s, 2)[1:-1], power_w=part.gpus * np.repeat(power_w, 2)
@@ -83,3 +84,26 @@ def simulate(
         clock_share=float(segments.full_clock_s.sum() / segments.duration_s.sum()),
         host_bound_share=float(segments.host_s.sum() / segments.duration_s.sum()),
     )
+
+
+def simulate_benchmark(
+    deployment: Deployment, *, requests: int, input_tokens: int, output_tokens: int
+) -> Simulation:
+    """Return the same run as the engine's benchmark measures it: with the end of its window.
+
+    That of `trtllm-bench` ends `run_overhead_s` after the last response. No server spends that, so
+    it is in what imitates a measurement only.
+
+    Raises:
+        EngineError: as `simulate`.
+    """
+    run = simulate(
+        deployment, requests=requests, input_tokens=input_tokens, output_tokens=output_tokens
+    )
+    engine, last_s = deployment.constants.engine, run.duration_s
+    power_w = deployment.part.gpus * engine.run_overhead_w
+    trace = PowerTrace(
+        t_s=np.append(run.trace.t_s, [last_s, last_s + engine.run_overhead_s]),
+        power_w=np.append(run.trace.power_w, [power_w, power_w]),
+    )
+    return replace(run, trace=trace)

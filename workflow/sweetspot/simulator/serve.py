@@ -13,9 +13,6 @@ from sweetspot.simulator.steady import Steady, Sums, between
 class Served:
     """What serving all requests took, from the first arrival to the last token.
 
-    The overhead at the end of trtllm-bench's measured window (`run_overhead_s`) is not in it: that
-    belongs to a benchmark, not to a server.
-
     Attributes:
         requests, input_tokens, output_tokens: of all requests together; prompts that a pause made
             the engine process twice count once.
