@@ -96,6 +96,50 @@ def small_experiment() -> Callable[..., Experiment]:
 
 
 @pytest.fixture(scope="session")
+def small_run(
+    tmp_path_factory: pytest.TempPathFactory, small_experiment: Callable[..., Experiment]
+) -> Path:
+    """Return the folder of a simulated run of nine cells, made without Snakemake.
+
+    It is shared, so only to be read.
+    """
+    from sweetspot.analysis.run_files import analyse, write_comparison
+    from sweetspot.engines.simulated import SimulatorEngine
+    from sweetspot.measure.cells_table import write_cells
+    from sweetspot.measure.manifest import write_manifest
+    from sweetspot.measure.measure import measure_block
+    from sweetspot.plan.plan import plan
+    from sweetspot.tables import make_table, write_table
+
+    folder = tmp_path_factory.mktemp("results") / "small"
+    lengths = [64, 128, 256]
+    grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [1000]}
+    experiment = small_experiment(sweeps={"grid": grid})
+    (block,) = plan(experiment).blocks
+    blocks = folder / f"blocks/{block.id}.jsonl"
+    cells, fits, comparison = (folder / name for name in ("cells.csv", "fits", "comparison.csv"))
+    measure_block(block, SimulatorEngine(), folder / "records", blocks)
+    write_cells(experiment, [blocks], cells)
+    analyse(cells, fits, max_num_tokens=experiment.limits.max_num_tokens)
+    write_comparison(cells, fits, comparison)
+    tables = {
+        "table1_forms": {},
+        "table2_models": {"models": experiment.models},
+        "comparison": {"comparison": comparison},
+        **{f"table{name}": {"fits": fits} for name in ("3_mape", "4_significance")},
+        "table5_coefficients": {"fits": fits},
+    }
+    for name, of in tables.items():
+        write_table(make_table(name, **of), folder / "tables" / name)
+    (folder / "figures").mkdir()  # what is drawn there is no matter of these tests
+    (folder / "figures/figure2_output_length.png").write_bytes(b"PNG 0.25")
+    made = [cells, comparison]
+    made += [path for name in ("fits", "tables", "figures") for path in (folder / name).iterdir()]
+    write_manifest(experiment, made, folder / "manifest.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def write_model() -> Callable[..., str]:
     """Return a function that writes Llama 3 70B's config.json, with changes, into a folder."""
 

@@ -4,10 +4,13 @@ import hashlib
 import json
 import re
 import shlex
+import shutil
+from pathlib import Path
 
 import pytest
 
 from sweetspot.cli import main
+from sweetspot.verify.verify import verify
 
 COLUMNS = {
     *("cell", "model", "engine", "gpu", "input_tokens", "output_tokens", "requests"),
@@ -67,11 +70,18 @@ def test_manifest_lists_what_people_read_with_its_hash(finished):
         assert entry["sha256"] == hashlib.sha256(data).hexdigest()
 
 
-def test_run_is_verified_as_the_page_shows(finished, repository, monkeypatch, capsys):
+def test_run_is_verified_and_put_into_a_crate_as_the_page_shows(
+    again, repository, monkeypatch, capsys, tmp_path
+):
     page = (repository / "docs/verifying.md").read_text()
-    ((command, shown),) = re.findall(r"(?ms)^```console\n\$ (.*?)\n(.*?)^```$", page)
-    monkeypatch.chdir(finished.folder)
-    assert main(shlex.split(command)[1:]) == 0
-    out = capsys.readouterr().out
-    # a new table or figure is one file more
-    assert re.sub(r"\d+ files", "n files", out) == re.sub(r"\d+ files", "n files", shown)
+    examples = re.findall(r"(?ms)^```console\n\$ (.*?)\n(.*?)^```$", page)
+    assert [shlex.split(command)[1] for command, _ in examples] == ["verify", "crate"]
+    monkeypatch.chdir(again.folder)
+    for command, shown in examples:
+        assert main(shlex.split(command)[1:]) == 0
+        out = capsys.readouterr().out
+        # a new table or figure is one file more
+        assert re.sub(r"\d+ files", "n files", out) == re.sub(r"\d+ files", "n files", shown)
+    shutil.unpack_archive(again.folder / "results/small.crate.zip", tmp_path / "crate")
+    monkeypatch.chdir(tmp_path / "crate")  # where its models are, one of them its own
+    assert verify(Path()).differences == ()

@@ -16,7 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "sensor": "sensor",
         "models": "questions",
     },
-    "runs": dict.fromkeys(("plan", "verify"), "runs"),
+    "runs": dict.fromkeys(("plan", "verify", "crate"), "runs"),
     "data and fits": {
         "fit": "fitting",
         "compare": "beside",

@@ -1,4 +1,4 @@
-"""Commands about a run: what it will take, and whether what it left derives from its cells."""
+"""Commands about a run: what it will take, whether what it left is so, and its crate."""
 
 import argparse
 import json
@@ -20,6 +20,12 @@ Check a finished run, from its power traces to its tables: energies of records a
 cells.csv against records, fits, comparison and tables made once more from cells.csv, figures by
 their hashes. Nothing is written. Ends with 1 where something differs. Run it in the folder that the
 run was made in."""
+
+_CRATE = """\
+Put a finished run, or a campaign's data, into an RO-Crate: all of its files with sizes and SHA-256,
+the workflow, versions of software, and in words where each cell's numbers come from. A run's is a
+Workflow Run Crate 0.5, a campaign's a Process Run Crate 0.5. What is not as the manifest says is
+refused."""
 
 MOST_SHOWN = 10
 """Differences of one check."""
@@ -49,6 +55,22 @@ def add_commands(commands: Commands) -> None:
     )
     verify.add_argument("folder", type=Path, metavar="RUN", help="such as results/paper-simulated")
     verify.set_defaults(run=_verify)
+
+    crate = commands.add_parser(
+        "crate", help="a run as an RO-Crate, to be published", description=_CRATE
+    )
+    crate.add_argument("folder", type=Path, metavar="RUN", help="such as results/paper-simulated")
+    crate.add_argument(
+        "--out", type=Path, metavar="OUT", help="a .zip, or a new folder; default: RUN.crate.zip"
+    )
+    crate.add_argument("--agent", default="", metavar="NAME", help="who made the run")
+    crate.add_argument(
+        "--licence",
+        default="https://spdx.org/licenses/Apache-2.0",
+        metavar="URL",
+        help="that the data are under; default: %(default)s",
+    )
+    crate.set_defaults(run=_crate)
 
 
 def _plan(arguments: argparse.Namespace) -> None:
@@ -133,3 +155,15 @@ def _verify(arguments: argparse.Namespace) -> None:
                 f" of {this or 'no known commit'}: they may give other numbers"
             )
         raise SystemExit(1)
+
+
+def _crate(arguments: argparse.Namespace) -> None:
+    from sweetspot.crate.crate import Publishing
+    from sweetspot.crate.write import write_crate
+
+    folder: Path = arguments.folder
+    named = folder if folder.name not in ("", "..") else folder.resolve()
+    out = arguments.out or named.with_name(f"{named.name}.crate.zip")
+    publishing = Publishing(agent=arguments.agent, licence=arguments.licence)
+    count = write_crate(folder, out, publishing)
+    print(f"{out}: {count} files, {publishing.licence}")
