@@ -27,6 +27,7 @@ min_version("9.22")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/hold.smk"
 
 
 report: "workflow/report/workflow.rst"
@@ -73,7 +74,6 @@ onstart:
 
 onerror:
     print(
-        f"Finished cells are kept in {RUN}/records; the same command goes on from there."
-        " After a kill: snakemake --unlock, then the same command.",
+        f"Finished cells are kept in {RUN}/records; the same command goes on from there.",
         file=sys.stderr,
     )

@@ -60,12 +60,14 @@ def campaign(tmp_path, fake_nvml, torch_python):
 
 @pytest.mark.slow
 def test_campaign_is_interrupted_gone_on_with_done_and_reported(
-    campaign, tmp_path, caplog, monkeypatch
+    campaign, tmp_path, caplog, capsys, monkeypatch
 ):
     data = tmp_path / "out" / "compact"
     command = [sys.executable, "-m", "sweetspot", *campaign, "--skip-sensor"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         first = next(line for line in process.stderr if " s x " in line)
+        assert main(campaign) == 2
+        assert f"another command (process {process.pid} on " in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
     assert process.returncode == 130, first + rest

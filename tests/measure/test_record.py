@@ -118,9 +118,19 @@ def test_record_of_another_key_is_set_aside_and_named(path, caplog):
     assert path.with_name(f"{path.name}.misplaced").exists()
 
 
+def test_folder_in_the_place_of_a_record_is_set_aside(path, caplog):
+    (path / "inside").mkdir(parents=True)
+    with caplog.at_level(logging.WARNING):
+        assert read_record(path, RECORD.key) is None
+    assert "corrupt cell record set aside as" in caplog.text
+    write_record(path, RECORD)
+    assert path.with_name(f"{path.name}.corrupt").joinpath("inside").exists()
+
+
 def test_record_that_cannot_be_read_is_an_input_error(path):
-    path.mkdir(parents=True)
-    with pytest.raises(InputError, match=r"cannot read cell record .*Is a directory"):
+    path.parent.mkdir(parents=True)
+    path.symlink_to(path.name)
+    with pytest.raises(InputError, match=r"cannot read cell record .*symbolic links"):
         read_record(path, RECORD.key)
 
 

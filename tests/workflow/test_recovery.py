@@ -1,5 +1,6 @@
 """Damage: corrupt files and kills cost what was damaged, and nothing else."""
 
+import json
 import os
 import signal
 import subprocess
@@ -59,6 +60,25 @@ def test_deleted_result_is_made_again(again, gone):
     assert "measure" not in planned
 
 
+@pytest.mark.slow
+def test_lock_of_another_machine_is_left_to_the_user(project):
+    project.write(models=["models/mine"])
+    lock = project.folder / ".snakemake" / "locks" / "0.output.lock"
+    lock.parent.mkdir(parents=True)
+    lock.write_text(f"{CELLS}\n")
+    project.results.mkdir(parents=True)
+    holder = {"host": "elsewhere", "pid": 1, "since": "2026-01-01 12:00:00 UTC", "mark": "1.1"}
+    (project.results / ".lock").write_text(json.dumps(holder))
+    outcome = project.snakemake(CELLS, "--quiet", "all")
+    assert outcome.code == 2
+    [line] = outcome.complaints
+    assert "(process 1 on elsewhere, since 2026-01-01 12:00:00 UTC), which may still run" in line
+    assert "once they have ended, `snakemake --unlock` with the same options" in line
+    assert lock.exists()
+    assert project.snakemake("--unlock").code == 0
+    assert project.snakemake(CELLS).code == 0
+
+
 def kill_when_some_are_done(project, wanted):
     """Start the run, kill its whole process group once some records exist; return those."""
     process = subprocess.Popen(
@@ -87,12 +107,9 @@ def test_killed_run_goes_on_where_it_was(project, tmp_path, monkeypatch):
     assert 5 <= len(done) < MANY_CELLS
     assert not (project.results / "blocks/mine/b1024.jsonl").exists()
 
-    [line] = project.snakemake(CELLS, "--quiet", "all").complaints
-    assert "cannot be locked" in line
-    assert "--unlock" in line
-    assert project.snakemake("--unlock").code == 0
     outcome = project.snakemake(CELLS)
     assert outcome.code == 0, outcome.text
+    assert "sweetspot: the last command on results/small was killed (process " in outcome.err
     assert f"{MANY_CELLS} cells, {len(done)} of them reused" in outcome.text
     records = project.records()
     assert len(records) == MANY_CELLS

@@ -23,6 +23,7 @@ try:
     from sweetspot.plan.plan import plan
     from sweetspot.measure.record import cells_left as left_of
     from sweetspot.reading import as_mapping, read_yaml
+    from sweetspot.running import MARK, Hold
     from sweetspot.slurm import JobRequest, require_slurm
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")

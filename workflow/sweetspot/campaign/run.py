@@ -19,6 +19,7 @@ from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
 from sweetspot.measure.record import Remeasure
 from sweetspot.plan.dataset import dataset_writer
+from sweetspot.running import held
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def run_campaign(
 
     Raises:
         InputError: the experiment simulates, is not the one of the folder, or the folder cannot be
-            written to.
+            written to, or another call works on it.
         EngineError: this node cannot measure it, or none of its cells ever ran to its end.
         KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.
     """
@@ -49,20 +50,30 @@ def run_campaign(
     blocks = design(experiment).blocks
     require_node(experiment, blocks)
     make_folder(folder)
-    campaign = Campaign(
-        folder=folder,
-        experiment=experiment,
-        logbook=open_logbook(folder / "campaign.json", experiment),
-        engine_of=engines_here(experiment, folder),
-        prepare=dataset_writer(folder / "datasets", experiment.dataset),
-    )
-    call = Call(started_utc=_utc(), minutes=minutes)
+    with held(folder):
+        campaign = Campaign(
+            folder=folder,
+            experiment=experiment,
+            logbook=open_logbook(folder / "campaign.json", experiment),
+            engine_of=engines_here(experiment, folder),
+            prepare=dataset_writer(folder / "datasets", experiment.dataset),
+        )
+        call = Call(started_utc=_utc(), minutes=minutes)
+        _measure(campaign, box, call, sensor=sensor, remeasure=remeasure)
+        if not any(campaign.seen(block) for block in blocks):
+            raise EngineError(f"nothing could be measured: {call.ended}")
+
+
+def _measure(
+    campaign: Campaign, box: TimeBox, call: Call, *, sensor: bool, remeasure: Remeasure
+) -> None:
+    """Measure until the time is over; `call`, in the logbook from the start, says how it ended."""
     campaign.logbook.calls.append(call)
     campaign.save()
     progress = Progress()
     try:
         with sigterm_interrupts():
-            if sensor and not (folder / "sensor.json").exists():
+            if sensor and not (campaign.folder / "sensor.json").exists():
                 _look_at_sensor(campaign)
             call.ended = measure_blocks(campaign, box, progress, remeasure)
     except OutOfTimeError:
@@ -78,8 +89,6 @@ def run_campaign(
         campaign.save()
         compact = write_compact(campaign)
         log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
-    if not any(campaign.seen(block) for block in blocks):
-        raise EngineError(f"nothing could be measured: {call.ended}")
 
 
 def _look_at_sensor(campaign: Campaign) -> None:

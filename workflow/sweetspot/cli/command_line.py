@@ -49,6 +49,10 @@ def run(argv: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("sweetspot").setLevel(logging.INFO)
     arguments = argparse.Namespace()
+    if os.environ.get("SWEETSPOT_HEAD"):  # a job of the workflow
+        from sweetspot.running import end_with_command
+
+        end_with_command()
     try:
         try:
             arguments = _read(sys.argv[1:] if argv is None else list(argv))

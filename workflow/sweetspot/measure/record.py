@@ -228,6 +228,9 @@ def read_record(path: Path, key: str) -> CellRecord | None:
     Raises:
         InputError: if the file cannot be read or moved.
     """
+    if path.is_dir():
+        _set_aside(path, "corrupt")
+        return None
     content = read_bytes_if_there(path, "cell record")
     if content is None:
         return None
@@ -248,7 +251,7 @@ def cells_left(block: Block, records: Path, remeasure: Remeasure = "nothing") ->
     def is_left(cell: Cell) -> bool:
         path = record_path(records, cell, block.key(cell))
         again = remeasure == "all" or (remeasure == "failed" and _is_failed(path))
-        return again or not path.exists()
+        return again or not path.is_file()
 
     return [cell for cell in block.cells if is_left(cell)]
 
