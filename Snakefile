@@ -10,6 +10,7 @@ values. Everything a run makes lies in results/<run>/.
 
 import json
 import logging
+import math
 import os
 import re
 import shlex

@@ -6,9 +6,14 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.errors import InputError
-from sweetspot.slurm import JobRequest, require_slurm
+from sweetspot.slurm import JobRequest, Partition, gpu_type, partition, require_slurm
 
 JOB = JobRequest(name="measure of m/b8", partition="gpu", account="", runtime_min=90)
+SINFO = """\
+gpu|1-00:00:00|gpu:h100:4(S:0-1),shard:8
+gpu|1-00:00:00|gpu:a100:8
+short|1:30:00|gpu:2
+long|infinite|(null)"""
 PROGRAMS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct", "sacctmgr")
 
 
@@ -25,7 +30,7 @@ def says(tmp_path, monkeypatch):
 
     for program in PROGRAMS:
         set_answer(program, "")
-    set_answer("sinfo", "gpu|1-00:00:00\nshort|1:30:00\nlong|infinite")
+    set_answer("sinfo", SINFO)
     set_answer("scontrol", "MinJobAge = 300 sec\nAccountingStorageType = accounting_storage/none")
     set_answer("squeue", f"7|(null)|{tmp_path}\n8|rule_measure_wildcards_m/b8|{tmp_path / 'other'}")
     monkeypatch.setenv("PATH", str(folder))
@@ -73,10 +78,46 @@ def test_unknown_partition_is_said(says, tmp_path):
     assert "there is no partition 'gpus'" in refusal(tmp_path, replace(JOB, partition="gpus"))
 
 
-def test_job_beyond_the_partitions_limit_is_said_with_what_splits_it(says, tmp_path):
+def test_job_beyond_the_partitions_limit_is_said(says, tmp_path):
     said = refusal(tmp_path, replace(JOB, partition="short", runtime_min=91))
     assert "measure of m/b8 asks for 91 minutes, and partition short ends jobs after 90" in said
-    assert "block: input" in said
+    assert "set the job's runtime" in said
+
+
+@pytest.mark.parametrize(
+    ("names", "limit_min", "gpu_types"),
+    [
+        ("gpu", 1440, {"h100", "a100"}),
+        ("short", 90, set()),
+        ("gpu,long", float("inf"), {"h100", "a100"}),
+    ],
+)
+def test_partition_has_a_limit_and_types_of_gpu(names, limit_min, gpu_types, says):
+    assert partition(names) == Partition(limit_min, frozenset(gpu_types))
+
+
+def test_nothing_is_known_of_a_partition_where_slurm_does_not_say(says):
+    assert partition("gpus") is None
+    assert partition("") is None
+    says("sinfo", "", code=1)
+    assert partition("gpu") is None
+    (says.folder / "sinfo").unlink()
+    assert partition("gpu") is None
+
+
+@pytest.mark.parametrize(
+    ("types", "expected"),
+    [
+        (["h100", "a100"], "h100"),
+        (["nvidia_h100_80gb_hbm3"], "nvidia_h100_80gb_hbm3"),
+        (["H100"], "H100"),
+        (["a10", "h200", "hopper", "h1"], ""),
+        (["h100", "nvidia_h100"], ""),
+        (["h100-80gb"], ""),
+    ],
+)
+def test_type_of_gpu_is_asked_for_where_one_fits_its_name(types, expected):
+    assert gpu_type("NVIDIA H100 80GB HBM3", Partition(60, frozenset(types))) == expected
 
 
 def test_squeue_is_refused_where_jobs_are_forgotten_before_it_is_asked(says, tmp_path):

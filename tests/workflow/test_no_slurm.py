@@ -1,4 +1,4 @@
-"""profiles/slurm where jobs cannot be submitted: one line before any job or data set."""
+"""What profiles/slurm plans by what SLURM says, and where jobs cannot be submitted: one line."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 COMMANDS = ("sbatch", "squeue", "scancel", "scontrol", "sinfo", "sacct")
-ANSWERS = {"scontrol": "MinJobAge = 300 sec", "sinfo": "lab|1:00:00"}
+ANSWERS = {"scontrol": "MinJobAge = 300 sec", "sinfo": "lab|19:30|gpu:h100:4(S:0-1)"}
 
 
 @pytest.fixture
@@ -45,6 +45,22 @@ def test_submitting_stops_before_any_job(missing, said, project, repository, log
     planned = project.plan(*profile, environment=login_node)
     assert planned.code == 0
     assert planned.jobs["measure"] == 2
+
+
+def test_blocks_are_split_at_the_partitions_limit_and_ask_for_the_board(
+    project, repository, login_node
+):
+    project.write(engine="vllm", vllm={"weights": "random"}, models=["llama-3.2-1b"])
+    profile = ("--workflow-profile", repository / "profiles" / "slurm")
+    there = ("--set-resources", "measure:slurm_partition=lab")
+    outcome = project.plan(*profile, *there, environment=login_node)
+    assert outcome.code == 0, outcome.text
+    assert (
+        "sweetspot: 1 of 1 blocks would take longer than the 19 min that a job may, so they are"
+        " split: 3 jobs in all"
+    ) in outcome.complaints
+    assert outcome.new_cells == {f"llama-3.2-1b/b1024/n100_i{i}": 3 for i in (64, 256, 1024)}
+    assert outcome.text.count("gpu_model=h100") == 3
 
 
 def test_measuring_alone_is_submitted(repository):

@@ -21,10 +21,11 @@ try:
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
+    from sweetspot.plan.split import parts_of_any_size, split
     from sweetspot.measure.record import cells_left as left_of
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.running import MARK, Hold
-    from sweetspot.slurm import JobRequest, require_slurm
+    from sweetspot.slurm import JobRequest, gpu_type, partition, require_slurm
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
 
@@ -47,8 +48,46 @@ except SweetspotError as error:
 # Captions of the report read the configuration; give them the defaults, too.
 config.update(EXPERIMENT.model_dump(mode="json"))
 
+
+def of_measure():
+    """Return the resources that the profile or the command line gives this rule's jobs alone."""
+    return workflow.resource_settings._parsed_overwrite_resources.get("measure", {})
+
+
+def asked(resource):
+    """Return what the profile or the command line has them ask for; "" if nothing."""
+    for resources in (of_measure(), workflow.resource_settings._parsed_default_resources):
+        if resource in resources:
+            return str(resources[resource].raw).strip("'\"")
+    return ""
+
+
+def blocks_of_jobs():
+    """Return the blocks that are a job each: none that would take longer than a job may."""
+    if not workflow.is_main_process:  # the job of one of them
+        return [part for block in PLAN.blocks for part in parts_of_any_size(block)]
+    stated = asked("longest_job_min")
+    if stated and not stated.isdecimal():
+        stop(f"longest_job_min is {stated!r}; it must be a whole number of minutes")
+    limit_min = int(stated) if stated else SITE.limit_min if SITE else math.inf
+    if math.isinf(limit_min) or "runtime" in of_measure():
+        return PLAN.blocks
+    blocks = split(PLAN.blocks, limit_min)
+    long = {block.id for block in PLAN.blocks} - {block.id for block in blocks}
+    if long:
+        print(
+            f"sweetspot: {len(long)} of {len(PLAN.blocks)} blocks would take longer than the"
+            f" {int(limit_min)} min that a job may, so they are split: {len(blocks)} jobs in all",
+            file=sys.stderr,
+        )
+    return blocks
+
+
+# What SLURM says of the partition that jobs go to, or None.
+SITE = partition(asked("slurm_partition")) if workflow.is_main_process else None
+
 RUN = f"results/{EXPERIMENT.run}"
-BLOCKS = {block.id: block for block in PLAN.blocks}
+BLOCKS = {block.id: block for block in blocks_of_jobs()}
 CELLS = list(PLAN.cells)
 TABLES = tables_of(CELLS)
 FIGURES = figures_of(CELLS)

@@ -39,6 +39,13 @@ def runtime(wildcards):
     return runtime_min(block, len(cells_left(block)), busy(block.id))
 
 
+def gpu_model():
+    """Return what SLURM calls the experiment's GPU, where that is clear; None takes any GPU."""
+    if not SITE or EXPERIMENT.engine == "simulator":
+        return None
+    return gpu_type(PLAN.blocks[0].settings.gpu.nvml_name, SITE) or None
+
+
 # Another seed or vocabulary has other files: a job makes those that are not there.
 DATASETS = "seed{seed}_vocab{vocab_size}_eos{eos_id}".format(**EXPERIMENT.dataset.model_dump())
 
@@ -66,6 +73,7 @@ rule measure:
         f"{RUN}/logs/measure/{{block}}.log",
     resources:
         gpu=0 if EXPERIMENT.engine == "simulator" else 1,
+        gpu_model=gpu_model(),
         new_cells=new_cells,
         expected_gpu_hours=lambda w: gpu_hours(w.block),
         # What a cluster's job asks for; on a node nothing looks at them.

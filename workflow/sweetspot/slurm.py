@@ -24,6 +24,48 @@ class JobRequest:
     runtime_min: int
 
 
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """How long a job may run at most, and the types of GPU, as SLURM names them (GRES)."""
+
+    limit_min: float
+    gpu_types: frozenset[str]
+
+
+def partition(names: str) -> Partition | None:
+    """Return what SLURM says of a partition, or of all that are named, with commas between.
+
+    None where there is no SLURM that answers, or one of the names is not known to it.
+    """
+    if not names or not shutil.which("sinfo"):
+        return None
+    try:
+        found = _partitions()
+    except InputError:
+        return None
+    if not set(names.split(",")) <= found.keys():
+        return None
+    several = [found[name] for name in names.split(",")]
+    return Partition(
+        max(each.limit_min for each in several),  # SLURM takes one whose limit is long enough
+        frozenset().union(*(each.gpu_types for each in several)),
+    )
+
+
+def gpu_type(board: str, partition: Partition) -> str:
+    """Return which of a partition's types a board is, by the name that NVML gives it.
+
+    "" where none or several fit: a site may call its boards as it likes. What SLURM finds by itself
+    it calls as NVML does, or by a part of that.
+
+    Source: gres.conf of SLURM, AutoDetect and Type.
+    """
+    words = f"_{board.replace(' ', '_').lower()}_"
+    fitting = [each for each in partition.gpu_types if f"_{each.lower()}_" in words]
+    # the executor takes no other characters
+    return fitting[0] if len(fitting) == 1 and re.fullmatch(r"[A-Za-z0-9_.]+", fitting[0]) else ""
+
+
 def require_slurm(jobs: Iterable[JobRequest], status_command: str, folder: Path) -> None:
     """Check that this machine can submit such jobs from `folder`, and will see them end.
 
@@ -35,9 +77,9 @@ def require_slurm(jobs: Iterable[JobRequest], status_command: str, folder: Path)
     jobs = list(jobs)
     _require_programs(jobs)
     configuration = _configuration()
-    limits_min = _limits_min()
+    partitions = _partitions()
     for job in jobs:
-        _require_partition(job, limits_min)
+        _require_partition(job, partitions)
     _require_status(status_command, configuration)
     left = _jobs_of(folder)
     if left:
@@ -68,10 +110,15 @@ def _configuration() -> Mapping[str, str]:
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 
-def _limits_min() -> Mapping[str, float]:
-    """Return how long a job may run at most, in minutes, by partition."""
-    rows = (line.split("|") for line in _answer("sinfo", "-h", "-o", "%R|%l").splitlines())
-    return {name: _minutes(limit) for name, limit in rows}
+def _partitions() -> Mapping[str, Partition]:
+    """Return what SLURM has, by name; nodes of one partition may differ in their GPUs."""
+    found: dict[str, Partition] = {}
+    for line in _answer("sinfo", "-h", "-o", "%R|%l|%G").splitlines():
+        name, limit, gres = line.split("|")
+        types = frozenset(re.findall(r"gpu:([^:,()]+):\d", gres))
+        before = found.get(name)
+        found[name] = Partition(_minutes(limit), types | (before.gpu_types if before else types))
+    return found
 
 
 def _minutes(limit: str) -> float:
@@ -85,24 +132,23 @@ def _minutes(limit: str) -> float:
     return 24 * 60 * int(days or 0) + seconds / 60
 
 
-def _require_partition(job: JobRequest, limits_min: Mapping[str, float]) -> None:
+def _require_partition(job: JobRequest, partitions: Mapping[str, Partition]) -> None:
     names = job.partition.split(",")  # of several, SLURM takes the first that is free
-    if not job.partition or not set(names) <= limits_min.keys():
+    if not job.partition or not set(names) <= partitions.keys():
         what = (
             f"there is no partition {job.partition!r}" if job.partition else "no partition is set"
         )
         raise InputError(
             f"cannot submit to SLURM: {what}; write the one whose nodes have your GPUs to"
             " default-resources, slurm_partition, of the profile"
-            f" (and slurm_account, where jobs are charged); SLURM has: {', '.join(limits_min)}"
+            f" (and slurm_account, where jobs are charged); SLURM has: {', '.join(partitions)}"
         )
-    limit_min = max(limits_min[name] for name in names)
+    limit_min = max(partitions[name].limit_min for name in names)
     if job.runtime_min > limit_min:
         raise InputError(
             f"{job.name} asks for {job.runtime_min} minutes, and partition {job.partition} ends"
-            f" jobs after {limit_min:g}: give each job fewer cells (`measure: {{block: input}}`, or"
-            " `cell`), name another partition, or set the job's runtime in the profile"
-            " (set-resources)"
+            f" jobs after {limit_min:g}: name another partition, or set the job's runtime in the"
+            " profile (set-resources); blocks are split where that helps, but no cell is"
         )
 
 

@@ -55,7 +55,7 @@ NodeName=DEFAULT CPUs=16 RealMemory=256000 Gres=gpu:h100:2
 NodeName=gpu1 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[1]}
 NodeName=gpu2 NodeHostname={host} NodeAddr=127.0.0.1 Port={ports[2]}
 PartitionName=gpu Nodes=gpu[1-2] MaxTime=1-00:00:00 State=UP
-PartitionName=short Nodes=gpu[1-2] MaxTime=00:01:00 State=UP
+PartitionName=short Nodes=gpu[1-2] MaxTime=00:16:00 State=UP
 """
 STORAGE = """\
 AccountingStorageType=accounting_storage/slurmdbd

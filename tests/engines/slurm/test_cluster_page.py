@@ -54,6 +54,7 @@ def test_first_campaign_goes_as_the_page_says(slurm, clone, node_boards, monkeyp
             said[command.split()[0], "-n" in command] = done.stdout + done.stderr
     asked = re.findall(r"block=\S+\n *resources: .*runtime=(\d+)", said["snakemake", True])
     assert len(asked) == 2
+    assert said["snakemake", True].count("gpu_model=h100") == 2
     assert all(15 < int(minutes) < 30 for minutes in asked)
     assert said["squeue", False].count("COMPLETED") == 2
     with (clone / "results/first/cells.csv").open(newline="") as file:

@@ -215,7 +215,13 @@ def test_cluster_that_forgets_jobs_is_asked_by_sacct(forgetful_slurm, tmp_path, 
     assert refused.returncode == 2
     assert "set slurm-status-command: sacct in the profile" in refused.stderr
 
-    head = Head(tmp_path / "by-sacct", experiment, **{"slurm-status-command": "sacct"})
+    # 62 cells take longer than partition `short` allows
+    grid = {"input_tokens": [16, 32], "output_tokens": list(range(1, 32)), "requests": [10]}
+    experiment |= {"sweeps": {"grid": grid}}
+    by_sacct = {"slurm-status-command": "sacct"}
+    head = Head(tmp_path / "by-sacct", experiment, partition="short", **by_sacct)
     code, said = head.end_of(head.start())
     assert code == 0, said
-    assert len(head.records()) == 2
+    assert "1 of 1 blocks would take longer than the 16 min that a job may" in said
+    assert len(list((head.folder / "results/small/blocks/opt-1.3b/b1024").iterdir())) == 2
+    assert head.table == table_of(experiment, tmp_path)

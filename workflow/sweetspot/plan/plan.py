@@ -10,6 +10,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Sweep
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
+from sweetspot.plan.split import block_id
 from sweetspot.simulator.constants.calibration_file import engine_traits, load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
 
@@ -70,11 +71,11 @@ def plan(experiment: Experiment) -> Plan:
             names[architecture.id] = reference
             for cell in _cells(experiment, sweep, architecture.id):
                 members.setdefault(cell, []).append(sweep_name)
-    groups: dict[tuple[str, ...], list[Cell]] = {}
+    groups: dict[str, list[Cell]] = {}
     for cell in sorted(members, key=lambda c: (list(architectures).index(c.model), c)):
-        groups.setdefault(_block_parts(cell, experiment.measure.block), []).append(cell)
+        groups.setdefault(block_id(cell, experiment.measure.block), []).append(cell)
     blocks = []
-    for parts, cells in groups.items():
+    for name, cells in groups.items():
         architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
         settings = Settings(
             engine=experiment.engine,
@@ -93,7 +94,7 @@ def plan(experiment: Experiment) -> Plan:
         _ = settings.deployment  # what cannot be served is refused before any job
         blocks.append(
             Block(
-                id="/".join(parts),
+                id=name,
                 settings=settings,
                 cells=tuple(cells),
                 model_reference=references[architecture.id],
@@ -122,12 +123,3 @@ def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell
             output_tokens=output_tokens,
             repeat=repeat,
         )
-
-
-def _block_parts(cell: Cell, size: str) -> tuple[str, ...]:
-    parts = [cell.model, f"b{cell.max_batch_size}"]
-    if size == "input":
-        parts.append(f"n{cell.requests}_i{cell.input_tokens}")
-    if size == "cell":
-        parts.append(f"n{cell.requests}_i{cell.input_tokens}_o{cell.output_tokens}_r{cell.repeat}")
-    return tuple(parts)

@@ -1,0 +1,50 @@
+"""Blocks in parts: who measures what, never what is measured."""
+
+from itertools import chain
+
+import pytest
+
+from sweetspot.config import Experiment
+from sweetspot.plan.busy import busy_s
+from sweetspot.plan.job import runtime_min
+from sweetspot.plan.plan import plan
+from sweetspot.plan.split import parts_of_any_size, split
+
+
+def blocks_of(**changes):
+    sweep = {"input_tokens": [64, 4096], "output_tokens": [256, 4096], "requests": [1000]}
+    experiment = {"engine": "vllm", "models": ["llama-3.1-8b"], "sweeps": {"grid": sweep}}
+    return plan(Experiment.model_validate(experiment | changes)).blocks
+
+
+def asked_min(block):
+    return runtime_min(block, len(block.cells), busy_s(block, block.cells))
+
+
+def test_split_leaves_what_is_short_enough_whole():
+    (whole,) = blocks_of()
+    assert split([whole], asked_min(whole)) == [whole]
+
+
+def test_split_goes_as_far_as_it_must_and_no_further():
+    (whole,) = blocks_of()
+    few, many = blocks_of(measure={"block": "input"})
+    assert asked_min(few) < asked_min(many)
+    parts = split([whole], asked_min(few))
+    assert parts[0] == few
+    assert [part.id for part in parts[1:]] == [f"{many.id}_o{o}_r0" for o in (256, 4096)]
+    assert tuple(chain.from_iterable(part.cells for part in parts)) == whole.cells
+
+
+@pytest.mark.parametrize("limit_min", [0, 20, 40])
+def test_key_and_job_of_a_cell_are_found_however_blocks_are_split(limit_min):
+    (whole,) = blocks_of()
+    known = {part.id: part for part in parts_of_any_size(whole)}
+    for part in split([whole], limit_min):
+        assert known[part.id] == part
+        assert [part.key(cell) for cell in part.cells] == [whole.key(cell) for cell in part.cells]
+
+
+def test_cell_that_takes_longer_than_a_job_may_stays_one():
+    (whole,) = blocks_of()
+    assert [len(part.cells) for part in split([whole], 1)] == [1] * 4

@@ -1,0 +1,65 @@
+"""Which cells are one job's: as many as the experiment wants, or fewer where that takes too long.
+
+No cell's value or key depends on it: jobs of one size reuse what those of another have measured.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Literal, get_args
+
+from sweetspot.cells.cell import Cell
+from sweetspot.plan.block import Block
+from sweetspot.plan.job import runtime_min
+
+Size = Literal["model", "input", "cell"]
+"""As `measure.block`, the largest first."""
+
+
+def block_id(cell: Cell, size: Size) -> str:
+    """Return the name of the block that a cell belongs to."""
+    of_model = f"{cell.model}/b{cell.max_batch_size}"
+    if size == "model":
+        return of_model
+    of_input = f"{of_model}/n{cell.requests}_i{cell.input_tokens}"
+    return of_input if size == "input" else f"{of_input}_o{cell.output_tokens}_r{cell.repeat}"
+
+
+def parts(block: Block, size: Size) -> list[Block]:
+    """Return a block in smaller ones of a size."""
+    groups: dict[str, list[Cell]] = {}
+    for cell in block.cells:
+        groups.setdefault(block_id(cell, size), []).append(cell)
+    return [replace(block, id=name, cells=tuple(cells)) for name, cells in groups.items()]
+
+
+def parts_of_any_size(block: Block) -> Iterator[Block]:
+    """Yield a block and all that it can be split into, as a job looks its own up among them."""
+    yield block
+    for size in get_args(Size):
+        yield from (part for part in parts(block, size) if len(part.cells) < len(block.cells))
+
+
+def split(blocks: Iterable[Block], limit_min: float) -> list[Block]:
+    """Return the blocks, and in place of each that would take longer than a job may its parts.
+
+    All cells count, measured or not, so that a finished run has the blocks that it began with. A
+    cell that takes longer by itself stays.
+    """
+    from sweetspot.plan.busy import busy_s  # loads numpy
+
+    found = []
+    for block in blocks:
+        duration_s = {cell: busy_s(block, [cell]) for cell in block.cells}
+        found += _split(block, limit_min, duration_s)
+    return found
+
+
+def _split(block: Block, limit_min: float, duration_s: Mapping[Cell, float]) -> list[Block]:
+    busy = sum(duration_s[cell] for cell in block.cells)
+    if runtime_min(block, len(block.cells), busy) <= limit_min:
+        return [block]
+    for size in get_args(Size):
+        smaller = parts(block, size)
+        if len(smaller) > 1:
+            return [each for part in smaller for each in _split(part, limit_min, duration_s)]
+    return [block]
