@@ -98,6 +98,19 @@ def measured(block, tmp_path):
     return run
 
 
+def test_what_a_cell_needs_is_made_just_before_it_runs_and_not_for_one_that_is_reused(
+    block, measured, tmp_path
+):
+    engine = FakeEngine()
+    first, *others = block.cells
+    measured(engine)
+    record_path(tmp_path / "records", first, block.key(first)).unlink()
+    engine.ran.clear()
+    measured(engine, prepare=lambda cell: engine.ran.append(f"before {cell.id}"))
+    assert others
+    assert engine.ran == [f"before {first.id}", first.id]
+
+
 def test_simulated_block_is_one_record_a_cell_with_its_trace(block, measured, tmp_path):
     records = measured(SimulatorEngine())
     assert [r.cell for r in records] == [cell.id for cell in block.cells]

@@ -2,15 +2,23 @@
 
 import json
 import random
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset
 from sweetspot.errors import InputError
 from sweetspot.plan import dataset
-from sweetspot.plan.dataset import RequestSpec, requests, write_dataset
+from sweetspot.plan.dataset import (
+    RequestSpec,
+    dataset_name,
+    dataset_writer,
+    requests,
+    write_dataset,
+)
 
 
 def spec(**changes):
@@ -113,6 +121,32 @@ def test_interrupted_write_leaves_no_file(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path / "set.jsonl", spec())
     assert list(tmp_path.iterdir()) == []
+
+
+def test_file_is_written_one_request_at_a_time(tmp_path):
+    of_many = spec(requests=200, input_tokens=200, vocab_size=128000)
+    tracemalloc.start()
+    try:
+        write_dataset(tmp_path / "set.jsonl", of_many)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < (tmp_path / "set.jsonl").stat().st_size / 4
+
+
+def test_set_is_made_for_a_cell_and_shared_by_blocks(tmp_path):
+    lengths = {"requests": 10, "input_tokens": 16, "output_tokens": 8, "repeat": 0}
+    few, many = (
+        Cell(model=model, engine="vllm", max_batch_size=batch, **lengths)
+        for model, batch in (("one", 8), ("other", 16))
+    )
+    folder = tmp_path / "datasets"
+    of_one_job, of_another = (dataset_writer(folder, Dataset()) for _ in range(2))
+    assert not folder.exists()
+    of_one_job(few)
+    made = (folder / dataset_name(few)).stat()
+    of_another(many)
+    assert [path.stat().st_ino for path in folder.iterdir()] == [made.st_ino]
 
 
 @pytest.mark.parametrize(
