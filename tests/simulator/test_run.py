@@ -17,7 +17,7 @@ from sweetspot.simulator.cost.work import work
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.deployment.memory import free_bytes
 from sweetspot.simulator.deployment.shard import shard
-from sweetspot.simulator.run import simulate, simulate_benchmark
+from sweetspot.simulator.run import Sent, simulate, simulate_benchmark, simulate_each
 from sweetspot.simulator.schedule.identical import Schedule, schedule
 
 H100 = gpu("h100-sxm")
@@ -222,3 +222,23 @@ def test_request_beyond_the_cache_is_an_engine_error_that_says_how_much_fits():
     with pytest.raises(EngineError, match=r"200 \+ 100 tokens does not fit .* \(256 tokens\)"):
         run_of(1, 200, 100, board=board, **limits)
     assert run_of(1, 200, 56, board=board, **limits).max_concurrency == 1
+
+
+@pytest.mark.parametrize("together", [1, 100, 10**6])
+@pytest.mark.parametrize("board", ["h100-sxm", "l40s"])
+def test_runs_that_are_costed_together_are_those_of_each_alone(monkeypatch, board, together):
+    monkeypatch.setattr("sweetspot.simulator.run.TOGETHER", together)
+    # the third cannot be: the cache holds no such request
+    sent = [Sent(300, 64, 100), Sent(1, 1, 1), Sent(1, 10**7, 1), Sent(40, 900, 700)]
+    deployment = deploy(LLAMA, gpu(board))
+    found = list(simulate_each(deployment, sent))
+    assert found.pop(2) is None
+    with pytest.raises(EngineError, match="does not fit"):
+        simulate(deployment, **sent.pop(2)._asdict())
+    for run, alone in zip(
+        found, (simulate(deployment, **each._asdict()) for each in sent), strict=True
+    ):
+        for name in ("t_s", "power_w"):
+            np.testing.assert_array_equal(getattr(run.trace, name), getattr(alone.trace, name))
+        for f in fields(run)[1:]:
+            assert getattr(run, f.name) == getattr(alone, f.name)

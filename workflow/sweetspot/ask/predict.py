@@ -1,7 +1,7 @@
 """Energy of a workload that nobody measured, from the model's shape and the GPU's data sheet."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Integral
@@ -10,10 +10,10 @@ from typing import Any
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config import ChosenTraits, GpuSettings, Precision, parse_section
-from sweetspot.errors import EngineError, InputError
+from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
-from sweetspot.simulator.run import Simulation, simulate
+from sweetspot.simulator.run import Sent, Simulation, simulate, simulate_each
 
 # The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
 # per doubling, then at about this many between the neighbours of the best.
@@ -114,8 +114,7 @@ class Prediction(Bounds):
 
     @cached_property
     def _sweet_spot(self) -> tuple[int, float]:
-        best = _best_length(self.workload, self.max_seq_len - self.input_tokens)
-        return best, self.workload.tokens_per_j(best)
+        return _sweet_spot(self.workload, self.max_seq_len - self.input_tokens)
 
     def values(self) -> dict[str, Any]:
         """Return all that is known without a search, by name."""
@@ -293,13 +292,11 @@ class Workload:
             output_tokens=output_tokens,
         )
 
-    def tokens_per_j(self, output_tokens: int) -> float:
-        """Return the efficiency; 0 where the KV cache cannot hold one request."""
-        try:
-            run = self.simulate(output_tokens)
-        except EngineError:
-            return 0.0
-        return run.output_tokens / run.energy_j
+    def tokens_per_j(self, output_lengths: Sequence[int]) -> list[float]:
+        """Return the efficiency at each length; 0 where the KV cache cannot hold one request."""
+        sent = (Sent(self.requests, self.input_tokens, outputs) for outputs in output_lengths)
+        runs = simulate_each(self.deployment, sent)
+        return [run.output_tokens / run.energy_j if run else 0.0 for run in runs]
 
 
 def _in_windows(run: Workload, output_tokens: int) -> float | None:
@@ -313,13 +310,16 @@ def _in_windows(run: Workload, output_tokens: int) -> float | None:
     return honoured.energy_j / honoured.output_tokens
 
 
-def _best_length(run: Workload, longest: int) -> int:
-    """Return the output length of up to `longest` tokens with the highest efficiency."""
+def _sweet_spot(run: Workload, longest: int) -> tuple[int, float]:
+    """Return the most efficient output length of up to `longest` tokens, and its efficiency."""
     steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING + 1)  # the last one is `longest`
     lengths: set[int] = {round(2.0 ** (k / LENGTHS_PER_DOUBLING)) for k in steps}
     coarse = sorted({min(longest, length) for length in lengths})
-    place: int = max(range(len(coarse)), key=lambda k: run.tokens_per_j(coarse[k]))
+    efficiencies = run.tokens_per_j(coarse)
+    place = efficiencies.index(max(efficiencies))
     low, high = coarse[max(place - 1, 0)], coarse[min(place + 1, len(coarse) - 1)]
     stride = max(1, (high - low) // FINE_LENGTHS)
     fine: list[int] = [*range(low, high + 1, stride), coarse[place]]
-    return max(fine, key=run.tokens_per_j)
+    efficiencies = run.tokens_per_j(fine)
+    most = max(efficiencies)
+    return fine[efficiencies.index(most)], most

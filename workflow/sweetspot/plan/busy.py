@@ -1,14 +1,13 @@
 """How long the GPU will be busy with cells that are still to be measured, by the simulator."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from sweetspot.cells.cell import Cell
-from sweetspot.errors import EngineError
 from sweetspot.plan.block import Block
-from sweetspot.simulator.run import simulate_benchmark
+from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
 
 
 class Estimate(NamedTuple):
@@ -50,7 +49,7 @@ def run_s(block: Block, cells: Iterable[Cell]) -> dict[Cell, float]:
     An engine that measures is simulated with its habits and overheads. A cell whose request does
     not fit in the KV cache takes 0 s: it fails.
     """
-    return {cell: _one_run(block, cell)[0] for cell in cells}
+    return {cell: duration_s for cell, duration_s, _ in _runs(block, cells)}
 
 
 def busy(block: Block, cells: Iterable[Cell]) -> Busy:
@@ -63,8 +62,7 @@ def busy(block: Block, cells: Iterable[Cell]) -> Busy:
     if metering is None:
         return Busy()
     run_time_s = run_energy_j = idle_s = 0.0
-    for cell in cells:
-        duration_s, energy_j = _one_run(block, cell)
+    for _, duration_s, energy_j in _runs(block, cells):
         passes = max(1, math.ceil(metering.min_window_s / duration_s)) if duration_s else 0
         run_time_s += passes * duration_s
         run_energy_j += passes * energy_j
@@ -82,15 +80,13 @@ def busy_s(block: Block, cells: Iterable[Cell]) -> float:
     return busy(block, cells).duration_s.expected
 
 
-def _one_run(block: Block, cell: Cell) -> tuple[float, float]:
-    """Return the duration of one run in s, and its energy in J."""
-    try:
-        simulation = simulate_benchmark(
-            block.settings.deployment,
-            requests=cell.requests,
-            input_tokens=cell.input_tokens,
-            output_tokens=cell.output_tokens,
-        )
-    except EngineError:
-        return 0.0, 0.0
-    return simulation.duration_s, simulation.energy_j
+def _runs(block: Block, cells: Iterable[Cell]) -> Iterator[tuple[Cell, float, float]]:
+    """Yield each cell with the duration of one run in s, and its energy in J; 0 if it fails."""
+    cells, deployment = list(cells), block.settings.deployment
+    sent = (Sent(cell.requests, cell.input_tokens, cell.output_tokens) for cell in cells)
+    for cell, run in zip(cells, simulate_each(deployment, sent), strict=True):
+        if run is None:
+            yield cell, 0.0, 0.0
+            continue
+        whole = in_benchmark(deployment, run)
+        yield cell, whole.duration_s, whole.energy_j

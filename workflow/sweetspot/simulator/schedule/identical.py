@@ -19,13 +19,15 @@ as start together (`static.py`); one follows the other.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
-from sweetspot.simulator.deployment.windows import Windows
+from sweetspot.simulator.deployment.windows import NO_WINDOWS, Windows
 
 IntArray = npt.NDArray[np.int64]
 Columns = dict[str, IntArray]
@@ -72,6 +74,9 @@ class Schedule:
         return int(np.sum(self.iterations * self.decodes + self.prompts_finished))
 
 
+_NAMES = tuple(f.name for f in fields(Schedule))
+
+
 def schedule(
     *, requests: int, input_tokens: int, output_tokens: int, limits: SchedulerLimits
 ) -> Schedule:
@@ -93,7 +98,7 @@ def schedule(
     if limits.static_batching:
         together = replace(limits, static_batching=False)
         batches = [
-            (
+            _repeated(
                 schedule(
                     requests=size,
                     input_tokens=input_tokens,
@@ -105,74 +110,84 @@ def schedule(
             for size, times in ((capacity, requests // capacity), (requests % capacity, 1))
             if size and times
         ]
-        return _behind(batches)
+        return behind(batches)
+    rows = _rows(requests, input_tokens, output_tokens, capacity, limits)
+    columns = _columns(rows, input_tokens, output_tokens)
+    if limits.windows.sliding_layers:
+        columns = _with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
+    nothing = np.zeros_like(columns["iterations"])
+    return Schedule(**{name: columns.get(name, nothing) for name in _NAMES})
 
-    segments: list[tuple[int, int, int, int, int, int, int, int]] = []
-    decoding: deque[tuple[int, int]] = deque()  # (iteration at which they have ended, requests)
-    iteration = decodes = context = 0
-    waiting, chunk_done = requests, 0  # chunk_done: tokens already processed of the prompt in front
+
+def behind(runs: Sequence[Schedule]) -> Schedule:
+    """Return the segments of these runs, one behind the other."""
+    return Schedule(
+        **{name: np.concatenate([getattr(run, name) for run in runs]) for name in _NAMES}
+    )
+
+
+def _rows(
+    requests: int, input_tokens: int, output_tokens: int, capacity: int, limits: SchedulerLimits
+) -> IntArray:
+    """Return iterations, decodes and prompt tokens of each segment, (segments, 3).
+
+    Which requests these are follows from them, as prompts run one behind the other.
+    """
+    rows: list[tuple[int, int, int]] = []
+    groups: deque[tuple[int, int]] = deque()  # (iteration at which they have ended, requests)
+    iteration = decodes = 0
+    waiting, done = requests, 0  # done: tokens already processed of the prompt in front
     max_num_tokens, unit = limits.max_num_tokens, limits.tokens_per_block
-    while waiting or decodes:
-        budget = max_num_tokens - decodes
-        slots = capacity - decodes
-        tokens, pairs, earlier, prompts, finished = 0, 0, 0, 0, 0
-        if waiting and slots:
-            if chunk_done:
-                chunk = _chunk(input_tokens - chunk_done, budget, unit)
-                if chunk:
-                    pairs = chunk * chunk_done + chunk * (chunk + 1) // 2
-                    earlier, tokens, prompts = chunk_done, chunk, 1
-                    chunk_done += chunk
-                    if chunk_done == input_tokens:
-                        finished, chunk_done = 1, 0
-            if not chunk_done:
-                whole = min(waiting - finished, slots - finished, (budget - tokens) // input_tokens)
-                if whole > 0:
-                    tokens += whole * input_tokens
-                    pairs += whole * input_tokens * (input_tokens + 1) // 2
-                    prompts += whole
-                    finished += whole
-                if waiting > finished and slots > finished:
-                    chunk = _chunk(input_tokens, budget - tokens, unit)
-                    if chunk:
-                        pairs += chunk * (chunk + 1) // 2
-                        tokens += chunk
-                        prompts += 1
-                        chunk_done = chunk
-        steps = 1 if tokens else decoding[0][0] - iteration
-        segments.append((steps, decodes, context, tokens, pairs, earlier, prompts, finished))
-        context += steps * decodes
+    while waiting:
+        tokens = finished = 0
+        if slots := capacity - decodes:
+            budget = max_num_tokens - decodes
+            tokens = min(waiting, slots) * input_tokens - done
+            if tokens > budget:
+                # of the prompt that is cut, whole blocks run
+                whole = input_tokens - done if done else 0
+                in_cut = (budget - whole) % input_tokens if budget >= whole else budget
+                tokens = budget - in_cut % unit
+            finished, done = divmod(done + tokens, input_tokens)
+        steps = 1 if tokens else groups[0][0] - iteration
+        rows.append((steps, decodes, tokens))
         iteration += steps
         if finished:
             waiting -= finished
             decodes += finished
-            context += finished * (input_tokens + 1)
-            decoding.append((iteration + output_tokens - 1, finished))
-        while decoding and decoding[0][0] == iteration:
-            ended = decoding.popleft()[1]
-            decodes -= ended
-            context -= ended * (input_tokens + output_tokens)
-    names = [f.name for f in fields(Schedule)]
-    columns = dict(zip(names, np.array(segments, dtype=np.int64).T, strict=False))
-    if limits.windows.sliding_layers:
-        columns = _with_sliding_layers(columns, limits.windows, input_tokens, output_tokens)
-    nothing = np.zeros_like(columns["iterations"])
-    return Schedule(**{name: columns.get(name, nothing) for name in names})
+            groups.append((iteration + output_tokens - 1, finished))
+        if groups and groups[0][0] == iteration:  # each iteration ends one group of prompts at most
+            decodes -= groups.popleft()[1]
+    for ends_at, ended in groups:
+        rows.append((ends_at - iteration, decodes, 0))
+        iteration = ends_at
+        decodes -= ended
+    return np.fromiter(chain.from_iterable(rows), np.int64, 3 * len(rows)).reshape(-1, 3)
 
 
-def _behind(runs: list[tuple[Schedule, int]]) -> Schedule:
-    """Return the segments of these runs, one behind the other, each so many times."""
-    return Schedule(
-        **{
-            f.name: np.concatenate([np.tile(getattr(run, f.name), times) for run, times in runs])
-            for f in fields(Schedule)
-        }
+def _columns(rows: IntArray, input_tokens: int, output_tokens: int) -> Columns:
+    """Return the columns of a `Schedule` but for those of sliding layers."""
+    iterations, decodes, prompt_tokens = rows.T.copy()
+    prompts = _prompts(prompt_tokens, NO_WINDOWS, input_tokens)
+    finished = prompts["prompts_finished"]
+    ended = decodes + finished
+    ended[:-1] -= decodes[1:]
+    read = np.cumsum(
+        iterations * decodes
+        + (input_tokens + 1) * finished
+        - (input_tokens + output_tokens) * ended
     )
+    return {
+        "iterations": iterations,
+        "decodes": decodes,
+        "decode_context": np.concatenate([[0], read[:-1]]),
+        "prompt_tokens": prompt_tokens,
+        **prompts,
+    }
 
 
-def _chunk(remaining: int, budget: int, unit: int) -> int:
-    """Return the tokens of the next chunk of a prompt: all that is left, or whole blocks of it."""
-    return remaining if remaining <= budget else max(0, budget // unit * unit)
+def _repeated(run: Schedule, times: int) -> Schedule:
+    return Schedule(**{name: np.tile(getattr(run, name), times) for name in _NAMES})
 
 
 def _with_sliding_layers(
@@ -215,23 +230,24 @@ def _with_sliding_layers(
     grown = np.cumsum(filling * found["iterations"])
     found["sliding_context"] = np.cumsum(jumps) + np.concatenate([[0], grown[:-1]])
     found["sliding_decodes"] = filling
-    return found | _sliding_prompts(found["prompt_tokens"], windows, input_tokens)
+    prompts = _prompts(found["prompt_tokens"], windows, input_tokens)
+    found["sliding_pairs"] = prompts["prompt_pairs"]
+    found["sliding_prompt_context"] = prompts["prompt_context"]
+    return found
 
 
-def _sliding_prompts(tokens: IntArray, windows: Windows, input_tokens: int) -> Columns:
-    """Return the pairs of prompts in a sliding layer, and what chunks read from earlier ones."""
-    after = np.cumsum(tokens)
-    before = after - tokens
-    done = np.where(tokens > 0, before % input_tokens, 0)
-
-    def pairs(processed: IntArray) -> IntArray:
-        part = processed % input_tokens
-        rising = np.minimum(part, windows.tokens)
-        of_part = rising * (rising + 1) // 2 + (part - rising) * windows.tokens
-        summed: IntArray = processed // input_tokens * windows.pairs(0, input_tokens) + of_part
-        return summed
-
+def _prompts(tokens: IntArray, windows: Windows, input_tokens: int) -> Columns:
+    """Return the columns of prompts, in a layer of such windows, from the tokens that run."""
+    processed = np.concatenate([[0], np.cumsum(tokens)])
+    whole, part = np.divmod(processed, input_tokens)
+    rising = np.minimum(part, windows.tokens)
+    pairs = rising * (rising + 1) // 2 + (part - rising) * windows.tokens
+    pairs += whole * windows.pairs(0, input_tokens)
+    begun = whole + (part > 0)
+    some = tokens > 0
     return {
-        "sliding_pairs": pairs(after) - pairs(before),
-        "sliding_prompt_context": np.minimum(done, windows.tokens - 1),
+        "prompt_pairs": np.diff(pairs),
+        "prompt_context": np.where(some, np.minimum(part[:-1], windows.tokens - 1), 0),
+        "prompts": np.where(some, begun[1:] - whole[:-1], 0),
+        "prompts_finished": np.diff(whole),
     }
