@@ -1,9 +1,11 @@
 """A node without a GPU that has TensorRT-LLM: its programs and its Python package are synthetic."""
 
+import gzip
 import os
 import stat
 import sys
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -151,3 +153,41 @@ def measure_with(tmp_path, fake_nvml):
         return [without_the_meters(record) for record in read_block(out)]
 
     return measure
+
+
+PLANTED = b"s3cr3t"
+SECRETS = {
+    "AWS_SECRET_ACCESS_KEY": "s3cr3t/aws+U6b3V1",
+    "GITHUB_TOKEN": "s3cr3t_ghp_9f2K77",
+    "HF_TOKEN": "s3cr3t_hf_aX81mQ",
+    "NGC_API_KEY": "s3cr3t-ngc-Zm9vYm",
+    "WANDB_API_KEY": "s3cr3t40f7e1c3",
+    "PIP_INDEX_URL": "https://me:s3cr3t-pip-77@packages.example/simple",
+    "http_proxy": "http://me:s3cr3t-proxy-12@proxy.example:3128",
+}
+
+
+@pytest.fixture
+def planted_in(monkeypatch):
+    """Put secrets into the environment; return a function that says which files below have one."""
+    for name, value in SECRETS.items():
+        monkeypatch.setenv(name, value)
+
+    def search(folder):
+        found, looked_at = [], 0
+        for path in folder.rglob("*"):
+            if not path.is_file():
+                continue
+            content = path.read_bytes()
+            contents = [os.fsencode(path.name), content]
+            if path.suffix == ".gz":
+                contents.append(gzip.decompress(content))
+            if path.suffix == ".zip":
+                with zipfile.ZipFile(path) as archive:
+                    contents += map(archive.read, archive.namelist())
+            looked_at += 1
+            found += [path] * any(PLANTED in each for each in contents)
+        assert looked_at > 10
+        return found
+
+    return search

@@ -115,13 +115,19 @@ def table_of(experiment, folder):
     return (folder / "cells.csv").read_bytes()
 
 
-def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_path, wait_until):
+def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(
+    slurm, tmp_path, wait_until, planted_in
+):
     head = Head(tmp_path / "head", SIMULATED)
     slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
     first = head.start()
     wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=60)
     jobs = slurm.jobs(head.folder)
     assert {state for _, state, _ in jobs.values()} == {"PENDING"}
+    for job, _, _ in jobs.values():
+        script = slurm("scontrol", "write", "batch_script", job, "-")
+        assert "snakemake" in script
+        assert "s3cr3t" not in script + slurm("scontrol", "show", "job", job)
     slurm("scancel", jobs["opt-1.3b_b1024"][0])
     slurm("scontrol", "update", "nodename=gpu2", "state=resume")
     code, said = head.end_of(first)
@@ -135,6 +141,7 @@ def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(slurm, tmp_p
     assert code == 0, said
     assert head.records().items() >= done.items()
     assert head.table == table_of(SIMULATED, tmp_path)
+    assert planted_in(head.folder) == []  # what jobs and head have printed, too
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from pathlib import Path
 from threading import Thread
 from typing import IO
 
+from sweetspot.credentials import without_secrets
 from sweetspot.engines.process import guard
 from sweetspot.errors import EngineError
 from sweetspot.files import write_bytes_atomic
@@ -59,12 +60,13 @@ def started(
     """Start a program in a session of its own, under a guard.
 
     All that it starts in turn ends with it, by `end_group`, and when this process ends, even by
-    SIGKILL. `env` is its whole environment; left out: this process's own.
+    SIGKILL. `env` is its whole environment; left out: this process's own. Secrets in it are kept
+    from the program, which needs none and may print all that it has.
 
     Raises:
         EngineError: there is no such program.
     """
-    environment = dict(os.environ if env is None else env)
+    environment = without_secrets(os.environ if env is None else env)
     if shutil.which(command[0], path=environment.get("PATH")) is None:
         raise EngineError(f"cannot start {command[0]}: there is no such program on PATH")
     lifeline = _lifeline()

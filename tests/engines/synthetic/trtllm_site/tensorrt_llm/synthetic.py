@@ -32,6 +32,9 @@ def fail(name):
         for frame in range(60):
             print(f"{frame} 0x7f5fe68e4f08 libtensorrt_llm.so(+0x91f08) [0x7f5fe68e4f08]")
         sys.exit("RuntimeError: Executor worker returned error")
+    if name == "tell all":
+        print(os.environ)
+        sys.exit(f"error: {os.environ.get('HF_TOKEN')} {os.environ.get('http_proxy')}")
     if name == "die":
         log("Setting up for warmup...")
         sys.stdout.flush()
