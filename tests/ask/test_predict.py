@@ -1,4 +1,4 @@
-"""Predictions: every model on every board, one model by three names, and the sweet spot."""
+"""Predictions: every model on every board, and one model by three names."""
 
 import json
 import math
@@ -139,7 +139,7 @@ def test_cache_that_holds_no_request_is_an_engine_error(monkeypatch, board):
         predict("opt-6.7b", "h100-sxm", 64, 200)
     short = predict("opt-6.7b", "h100-sxm", 64, 64, 4)
     assert short.max_concurrency == 1
-    assert short.sweet_spot_output_tokens <= 128  # longer ones have no place, and are passed over
+    assert short.sweet_spot_output_tokens <= 128  # longer ones have no place
 
 
 def test_sequence_up_to_the_models_context_is_answered_and_marked():
@@ -148,44 +148,6 @@ def test_sequence_up_to_the_models_context_is_answered_and_marked():
     assert beyond.beyond_native_context is True
     long = predict("llama-3.1-8b", "h100-sxm", 100_000, 16, 2)
     assert (long.max_seq_len, long.beyond_native_context) == (131_072, False)
-
-
-@pytest.mark.parametrize(
-    ("model", "gpu_id", "input_tokens", "requests", "batch"),
-    [
-        ("llama-3.2-1b", "h100-sxm", 64, 1000, 1024),
-        ("llama-3.1-8b", "a100-80gb", 2048, 200, 64),
-        ("opt-6.7b", "l40s", 512, 100, 1024),
-        ("gemma-2-9b", "h100-pcie", 4096, 10, 8),
-        ("qwen2-1.5b", "b200", 64, 1, 1),  # the longer the better: the run's overhead spreads
-        ("llama-3.2-1b", "h100-sxm", 8000, 1, 1),
-        ("llama-3.2-1b", "h100-sxm", 131_071, 3, 4),  # one length to choose from
-    ],
-)
-def test_sweet_spot_beats_every_length_of_a_coarse_grid(
-    model, gpu_id, input_tokens, requests, batch
-):
-    longest = predict(model, gpu_id, input_tokens, 1, 1).max_seq_len - input_tokens
-    found, other = (
-        predict(model, gpu_id, input_tokens, output_tokens, requests, batch)
-        for output_tokens in (1, longest)
-    )
-    assert other.sweet_spot_output_tokens == found.sweet_spot_output_tokens
-    assert other.sweet_spot_tokens_per_j == found.sweet_spot_tokens_per_j
-    assert 1 <= found.sweet_spot_output_tokens <= longest
-    lengths = {int(o) for o in np.geomspace(1, longest, 12)} | {longest}
-    for output_tokens in lengths:
-        other = predict(model, gpu_id, input_tokens, output_tokens, requests, batch)
-        assert found.sweet_spot_tokens_per_j >= other.tokens_per_j * (1 - 1e-12)
-    there = predict(model, gpu_id, input_tokens, found.sweet_spot_output_tokens, requests, batch)
-    assert there.tokens_per_j == pytest.approx(found.sweet_spot_tokens_per_j, rel=1e-12)
-
-
-def test_one_request_is_best_as_long_as_can_be(write_calibration, tmp_path):
-    """Alone, and with a small KV cache, a request spreads a long end of the run over its tokens."""
-    path = write_calibration(tmp_path, run_overhead_s=3.0)["calibration"]
-    found = predict("qwen2-1.5b", "h100-sxm", 64, 1, 1, 1, calibration=path, max_seq_len=8192)
-    assert found.sweet_spot_output_tokens == 8192 - 64
 
 
 def test_windows_that_an_engine_ignores_have_their_price():

@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from dataclasses import fields
+from dataclasses import asdict, fields
 
 import pytest
 
@@ -68,13 +68,18 @@ def test_json_is_the_python_answer(capsys):
 def test_sweet_spot_is_looked_for_where_it_is_asked_for(capsys):
     question = [*QUESTION, "--requests", "20", "--max-seq-len", "2048", "--sweet-spot"]
     assert main(question) == 0
-    assert "sweet_spot_output_tokens" in capsys.readouterr().out
+    out = capsys.readouterr().out
     assert main([*question, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert 1 <= found["sweet_spot_output_tokens"] <= 2048 - 512
+    spot = predict("llama-3.1-8b", "h100-sxm", 512, 256, 20, max_seq_len=2048).sweet_spot
+    said = {name: found[f"sweet_spot_{name}"] for name in (*asdict(spot), "notes")}
+    assert said == json.loads(json.dumps(asdict(spot) | {"notes": spot.notes}))
     assert found["sweet_spot_tokens_per_j"] >= found["tokens_per_j"]
-    low, high = found["sweet_spot_low_tokens_per_j"], found["sweet_spot_high_tokens_per_j"]
-    assert low < found["sweet_spot_tokens_per_j"] < high
+    assert f"recommended: {spot.range2_low} to {spot.range2_high} are within 2 %" in out
+    assert f"{spot.eq6_tokens:>12.0f}  output tokens by Eq. 6" in out
+    assert [line for line in out.splitlines() if line.startswith("note: ")] == [
+        f"note: {note}" for note in spot.notes
+    ]
 
 
 def test_engine_and_settings_of_the_board_are_asked_and_said(capsys):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sweetspot.analysis.sweet_spots import sweet_spot
     from sweetspot.ask.load import Simulated, simulate_load
     from sweetspot.ask.predict import Prediction, predict
+    from sweetspot.ask.sweet_spot import SweetSpot
     from sweetspot.catalog import gpu_ids as gpus
     from sweetspot.catalog import load_model
     from sweetspot.catalog import model_ids as models
@@ -43,6 +44,7 @@ __all__ = [
     "Request",
     "RunEstimate",
     "Simulated",
+    "SweetSpot",
     "Traits",
     "__version__",
     "batch_fit",
@@ -70,6 +72,7 @@ _HOMES = {
     "Request": "simulator.schedule.requests",
     "RunEstimate": "measure.estimate",
     "Simulated": "ask.load",
+    "SweetSpot": "ask.sweet_spot",
     "Traits": "config",
     "batch_fit": "analysis.batch_tables",
     "compare_runs": "analysis.beside",

@@ -1,24 +1,20 @@
 """Energy of a workload that nobody measured, from the model's shape and the GPU's data sheet."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Integral
 from typing import Any
 
+from sweetspot.ask.sweet_spot import SweetSpot, find_sweet_spot
+from sweetspot.ask.workload import Workload
 from sweetspot.catalog import load_model
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config import ChosenTraits, GpuSettings, Precision, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
-from sweetspot.simulator.run import Sent, Simulation, simulate, simulate_each
-
-# The sweet spot is searched over the lengths up to the engine's limit: first at this many lengths
-# per doubling, then at about this many between the neighbours of the best.
-LENGTHS_PER_DOUBLING = 8
-FINE_LENGTHS = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,35 +82,26 @@ class Prediction(Bounds):
     cuda_graphs: str
     static_batching: bool
     simulated: bool = True
-    workload: "Workload" = field(repr=False, compare=False)
+    workload: Workload = field(repr=False, compare=False)
+
+    @cached_property
+    def sweet_spot(self) -> SweetSpot:
+        """Which output length has the least energy per token at this input length.
+
+        Other things equal, and up to sequences of max_seq_len; it is searched when it is first
+        asked for, in some 200 simulations.
+        """
+        return find_sweet_spot(self.workload)
 
     @property
     def sweet_spot_output_tokens(self) -> int:
-        """Output length with the least energy per token at this input length.
-
-        Other things equal, and up to sequences of max_seq_len; it is searched when it is first
-        asked for, in some 70 simulations.
-        """
-        return self._sweet_spot[0]
+        """The length that `sweet_spot` recommends."""
+        return self.sweet_spot.output_tokens
 
     @property
     def sweet_spot_tokens_per_j(self) -> float:
         """Efficiency there."""
-        return self._sweet_spot[1]
-
-    @property
-    def sweet_spot_low_tokens_per_j(self) -> float:
-        """The lowest efficiency that a measurement there is expected to have."""
-        return self.sweet_spot_tokens_per_j * self.energy_per_token_j / self.energy_per_token_high_j
-
-    @property
-    def sweet_spot_high_tokens_per_j(self) -> float:
-        """The highest one; of the length itself no interval is known."""
-        return self.sweet_spot_tokens_per_j * self.energy_per_token_j / self.energy_per_token_low_j
-
-    @cached_property
-    def _sweet_spot(self) -> tuple[int, float]:
-        return _sweet_spot(self.workload, self.max_seq_len - self.input_tokens)
+        return self.sweet_spot.tokens_per_j
 
     def values(self) -> dict[str, Any]:
         """Return all that is known without a search, by name."""
@@ -275,30 +262,6 @@ def _require_length(deployment: Deployment, input_tokens: int, output_tokens: in
     deployment.require_simulated_length()
 
 
-@dataclass(frozen=True, slots=True)
-class Workload:
-    """Everything of a run but its output length."""
-
-    deployment: Deployment
-    requests: int
-    input_tokens: int
-
-    def simulate(self, output_tokens: int) -> Simulation:
-        """Return the run with answers of this length."""
-        return simulate(
-            self.deployment,
-            requests=self.requests,
-            input_tokens=self.input_tokens,
-            output_tokens=output_tokens,
-        )
-
-    def tokens_per_j(self, output_lengths: Sequence[int]) -> list[float]:
-        """Return the efficiency at each length; 0 where the KV cache cannot hold one request."""
-        sent = (Sent(self.requests, self.input_tokens, outputs) for outputs in output_lengths)
-        runs = simulate_each(self.deployment, sent)
-        return [run.output_tokens / run.energy_j if run else 0.0 for run in runs]
-
-
 def _in_windows(run: Workload, output_tokens: int) -> float | None:
     """Return J per output token with the model's windows, if that is another number."""
     deployment = run.deployment
@@ -308,18 +271,3 @@ def _in_windows(run: Workload, output_tokens: int) -> float | None:
         output_tokens
     )
     return honoured.energy_j / honoured.output_tokens
-
-
-def _sweet_spot(run: Workload, longest: int) -> tuple[int, float]:
-    """Return the most efficient output length of up to `longest` tokens, and its efficiency."""
-    steps = range(longest.bit_length() * LENGTHS_PER_DOUBLING + 1)  # the last one is `longest`
-    lengths: set[int] = {round(2.0 ** (k / LENGTHS_PER_DOUBLING)) for k in steps}
-    coarse = sorted({min(longest, length) for length in lengths})
-    efficiencies = run.tokens_per_j(coarse)
-    place = efficiencies.index(max(efficiencies))
-    low, high = coarse[max(place - 1, 0)], coarse[min(place + 1, len(coarse) - 1)]
-    stride = max(1, (high - low) // FINE_LENGTHS)
-    fine: list[int] = [*range(low, high + 1, stride), coarse[place]]
-    efficiencies = run.tokens_per_j(fine)
-    most = max(efficiencies)
-    return fine[efficiencies.index(most)], most

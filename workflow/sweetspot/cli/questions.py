@@ -2,10 +2,15 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given, print_origin
+
+if TYPE_CHECKING:  # it loads numpy, which other commands do without
+    from sweetspot.ask.predict import Prediction
 
 _PREDICT = """\
 Simulate N identical requests, sent at once to TensorRT-LLM's in-flight batching or to another
@@ -38,10 +43,6 @@ _LINES = (
     ("mean_clock_mhz", "MHz", ".4g"),
     ("host_bound_share", "of the time the GPU waits for the host", ".2g"),
     ("max_concurrency", "requests in flight at most", "d"),
-)
-_SWEET_SPOT = (
-    ("sweet_spot_output_tokens", "output tokens, the most efficient length at this input", "d"),
-    ("sweet_spot_tokens_per_j", "output tokens per J there", ".4g"),
 )
 
 
@@ -76,7 +77,7 @@ def add_commands(commands: Commands) -> None:
     predict.add_argument(
         "--sweet-spot",
         action="store_true",
-        help="also look for the output length with the most tokens per J (a second or so)",
+        help="also look for the output length with the most tokens per J, and the range around it",
     )
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
@@ -109,13 +110,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         calibration=arguments.calibration,
         **given(arguments, GpuSettings, Limits, Precision, ChosenTraits),
     )
-    lines = (*_LINES, *(_SWEET_SPOT if arguments.sweet_spot else ()))
-    values = answer.values() | {name: getattr(answer, name) for name, _, _ in lines}
     if arguments.json:
-        if arguments.sweet_spot:
-            ends = ("sweet_spot_low_tokens_per_j", "sweet_spot_high_tokens_per_j")
-            values |= {name: getattr(answer, name) for name in ends}
-        print(json.dumps(values))
+        print(json.dumps(answer.values() | (_sweet_spot(answer) if arguments.sweet_spot else {})))
         return
     print(
         f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
@@ -124,8 +120,10 @@ def _predict(arguments: argparse.Namespace) -> None:
     deployment = answer.workload.deployment
     if deployment.words:
         print(f"  {deployment.words}")
-    for name, unit, spec in lines:
-        print(f"  {name:<26}{values[name]:>12{spec}}  {unit}{answer.beside(name, values[name])}")
+    for name, unit, spec in _LINES:
+        _print_line(answer, name, getattr(answer, name), unit, spec)
+    if arguments.sweet_spot:
+        _print_sweet_spot(answer)
     print_origin(deployment)
     if answer.energy_per_token_in_windows_j is not None:
         print(
@@ -136,6 +134,30 @@ def _predict(arguments: argparse.Namespace) -> None:
         print("note: energy and power are those of all GPUs")
     if answer.beyond_native_context:
         print("note: I + O is beyond the context this model was published for")
+    for note in answer.sweet_spot.notes if arguments.sweet_spot else ():
+        print(f"note: {note}")
+
+
+def _print_line(answer: "Prediction", name: str, value: float, unit: str, spec: str) -> None:
+    print(f"  {name:<26}{value:>12{spec}}  {unit}{answer.beside(name, value)}")
+
+
+def _print_sweet_spot(answer: "Prediction") -> None:
+    spot = answer.sweet_spot
+    near = f"output tokens, recommended: {spot.range2_low} to {spot.range2_high} are within 2 %"
+    _print_line(answer, "sweet_spot_output_tokens", spot.output_tokens, near, "d")
+    there = "output tokens per J there"
+    _print_line(answer, "sweet_spot_tokens_per_j", spot.tokens_per_j, there, ".4g")
+    if spot.eq6_tokens is not None:
+        by = "output tokens by Eq. 6, of Eq. 5 fitted to what is simulated"
+        _print_line(answer, "sweet_spot_eq6_tokens", spot.eq6_tokens, by, ".0f")
+
+
+def _sweet_spot(answer: "Prediction") -> dict[str, Any]:
+    """Return all that is known of it, by names that stand beside those of the answer."""
+    spot = answer.sweet_spot
+    known = asdict(spot) | {"notes": spot.notes}
+    return {f"sweet_spot_{name}": value for name, value in known.items()}
 
 
 def _models(arguments: argparse.Namespace) -> None:
