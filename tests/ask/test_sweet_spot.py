@@ -1,6 +1,7 @@
 """The sweet spot of a simulated workload: its range, what is recommended in it, and its bounds."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +21,7 @@ LLAMA = ("llama-3.1-8b", "h100-sxm", 512, 64)
 
 def energy_j(workload: Workload, output_tokens: int, requests: int | None = None) -> float:
     """Return that of an output token."""
-    run = workload.simulate(output_tokens, requests)
+    run = replace(workload, requests=requests or workload.requests).simulate(output_tokens)
     return run.energy_j / run.output_tokens
 
 

@@ -9,7 +9,7 @@ hardly depends on N, and the sawtooth touches it at the end of each tooth.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
@@ -185,9 +185,9 @@ def _recommended(curve: "_Curve", low: int, high: int, cliffs: list[Cliff], leas
     lengths = {*curve.between(low, high), low, high, *(round(each) for each in middles)}
     inside = sorted(each for each in lengths if low <= each <= high)
     clear = [each for each in inside if is_clear(each)] or inside
-    had_j = min(map(curve.exact, clear))
+    had_j = curve.exact(curve.least_exact(clear))
     at_most_j = at_most_j if had_j <= at_most_j else (1 + TOLERANCE) * had_j
-    return min((each for each in clear if curve.exact(each) <= at_most_j), key=curve.whole)
+    return curve.least_whole(each for each in clear if curve.exact(each) <= at_most_j)
 
 
 def _waves(number: int) -> str:
@@ -220,25 +220,30 @@ class _Curve:
 
     def exact(self, length: int) -> float:
         """Return that of these requests; of very many waves, with whole ones."""
-        at_once = self._batch(length)
-        return self._of(length, min(self._workload.requests, _TOLD_WAVES * at_once))
+        return self._at([self._exact_run(length)])[0]
 
     def whole(self, length: int) -> float:
         """Return that of as many requests as fill the last wave, of four waves if there are more.
 
         Requests that all run at once stay as many as they are.
         """
-        requests, at_once = self._workload.requests, self._batch(length)
-        waves = min(-(-requests // at_once), _WHOLE_WAVES)
-        return self._of(length, requests if requests <= at_once else waves * at_once)
+        return self._at([self._whole_run(length)])[0]
+
+    def least_exact(self, lengths: Iterable[int]) -> int:
+        """Return the length at which that of these requests is least; the shortest of equals."""
+        return self._least(lengths, self._exact_run)
+
+    def least_whole(self, lengths: Iterable[int]) -> int:
+        """Return the length at which that with whole waves is least; the shortest of equals."""
+        return self._least(lengths, self._whole_run)
 
     @cached_property
     def best(self) -> int:
         """The length with the least energy per token with whole waves."""
         coarse = [*self.lengths[::_STRIDE], self.longest]
-        first = self.lengths.index(min(coarse, key=self.whole))
+        first = self.lengths.index(self.least_whole(coarse))
         around = self.lengths[max(0, first - _STRIDE) : first + _STRIDE + 1]
-        return min(around, key=self.whole)
+        return self.least_whole(around)
 
     @property
     def eq6_tokens(self) -> float | None:
@@ -260,11 +265,11 @@ class _Curve:
         """
         inside = self.between(low, high)
         ends = {low, high, *self._teeth(), *(each.output_tokens for each in cliffs)}
-        first = min(sorted({*inside[::_STEP], *ends, self.best}), key=self.exact)
+        first = self.least_exact({*inside[::_STEP], *ends, self.best})
         if first in ends:
             return first
         place = bisect_left(self.lengths, first)
-        return min(self.lengths[max(0, place - _STEP) : place + _STEP + 1], key=self.exact)
+        return self.least_exact(self.lengths[max(0, place - _STEP) : place + _STEP + 1])
 
     def between(self, low: int, high: int) -> list[int]:
         """Return the lengths that are looked at from one to another."""
@@ -276,6 +281,7 @@ class _Curve:
         place = self.lengths.index(best)
         towards = self.lengths[place::-1] if end < best else self.lengths[place:]
         inside = outside = best
+        self._at(map(self._whole_run, towards[: 4 * _STEP : _STEP]))  # most ranges end within these
         for outside in (*towards[::_STEP], end):
             if self.whole(outside) > at_most_j:
                 break
@@ -291,14 +297,16 @@ class _Curve:
     def cliffs(self, low: int, high: int) -> Iterator[Cliff]:
         """Yield the cliffs of these requests in a range, and those that are near its ends."""
         first, last = int((1 - MARGIN) * low) - 1, int((1 + MARGIN) * high) + 1
-        length = max(1, first)
+        steps, length = [], max(1, first)
         while (length := self._last_of_batch(length)) < min(last, self.longest):
-            waves, after = (self._workload.waves(each) for each in (length, length + 1))
-            if waves != after or self._changes(length):
-                step = self.exact(length + 1) / self.exact(length) - 1
-                if abs(step) > CLIFF:
-                    yield Cliff(length, 100 * step, waves, after)
+            steps += [length] if self._changes(length) else []
             length += 1
+        self._at(self._exact_run(each) for last in steps for each in (last, last + 1))
+        for last in steps:
+            step = self.exact(last + 1) / self.exact(last) - 1
+            if abs(step) > CLIFF:
+                waves, after = (self._workload.waves(each) for each in (last, last + 1))
+                yield Cliff(last, 100 * step, waves, after)
 
     def _teeth(self) -> Iterable[int]:
         """Yield where the first waves end: the last length of one, of two and so on."""
@@ -309,7 +317,9 @@ class _Curve:
                 yield bisect_left(shorter, True, key=lambda n: self._batch(n) < at_once)
 
     def _changes(self, length: int) -> bool:
-        """Return whether the smaller batch behind a length could be a cliff itself."""
+        """Return whether more waves, or the smaller batch, behind a length could be a cliff."""
+        if self._workload.waves(length) != self._workload.waves(length + 1):
+            return True
         requests, sizes = self._workload.requests, self._workload.deployment.bounds.graphs.sizes
         at_once, after = (min(requests, self._batch(each)) for each in (length, length + 1))
         padded = bisect_left(sizes, at_once) != bisect_left(sizes, after)
@@ -326,8 +336,24 @@ class _Curve:
             self._batches[length] = self._workload.batch(length)
         return self._batches[length]
 
-    def _of(self, length: int, requests: int) -> float:
-        if (length, requests) not in self._known:
-            run = self._workload.simulate(length, requests)
-            self._known[length, requests] = run.energy_j / run.output_tokens
-        return self._known[length, requests]
+    def _exact_run(self, length: int) -> tuple[int, int]:
+        at_once = self._batch(length)
+        return length, min(self._workload.requests, _TOLD_WAVES * at_once)
+
+    def _whole_run(self, length: int) -> tuple[int, int]:
+        requests, at_once = self._workload.requests, self._batch(length)
+        waves = min(-(-requests // at_once), _WHOLE_WAVES)
+        return length, requests if requests <= at_once else waves * at_once
+
+    def _least(self, lengths: Iterable[int], run: Callable[[int], tuple[int, int]]) -> int:
+        shortest_first = sorted(lengths)
+        energies = self._at(map(run, shortest_first))
+        return shortest_first[energies.index(min(energies))]
+
+    def _at(self, runs: Iterable[tuple[int, int]]) -> list[float]:
+        """Return what runs of these output tokens and requests say; new ones are simulated."""
+        asked = list(runs)
+        new = sorted({run for run in asked if run not in self._known})
+        found = self._workload.energies_per_token_j(new)
+        self._known.update(zip(new, found, strict=True))
+        return [self._known[run] for run in asked]
