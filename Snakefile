@@ -2,7 +2,7 @@
 
     snakemake --cores all                                          measure on this machine's GPU
     snakemake --cores 2 --config engine=simulator run=simulated    simulate, no GPU needed
-    snakemake -n                                                   say what would be done
+    snakemake -n                                                   say what would be done; -p: how
 
 A file given with --configfile is the whole experiment; keys that it leaves out have the paper's
 values. Everything a run makes lies in results/<run>/.
@@ -17,6 +17,7 @@ import shlex
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -46,7 +47,8 @@ localrules:
 
 
 wildcard_constraints:
-    block="|".join(map(re.escape, BLOCKS)),
+    # One pattern for all: as many names would be looked through for each of as many files.
+    block=r"[^/]+/b\d+(/n\d+_i\d+(_o\d+_r\d+)?)?",
     table="|".join(TABLES),
     figure="|".join(FIGURES),
 
@@ -64,9 +66,6 @@ rule all:
         # All of its files, too: Snakemake would not miss one that is only on the way to a target.
         rules.manifest.input,
         rules.manifest.output,
-    resources:
-        # For `snakemake -n`: of all blocks together, without building and loading engines.
-        expected_gpu_hours=lambda w: gpu_hours(*BLOCKS),
 
 
 onstart:

@@ -127,7 +127,8 @@ class Project:
         return outcome_of(self.forked(command[3:], environment))
 
     def plan(self, *arguments, environment=None):
-        return self.snakemake("--dry-run", *arguments, environment=environment)
+        """Say what would be done, with what there is to say of each job."""
+        return self.snakemake("--dry-run", "-p", *arguments, environment=environment)
 
     def records(self, run="small"):
         """Return when each cell record was written, in ns."""

@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from sweetspot import estimate
+
 PAPER = {
     "measure": 17,
     "cells": 1,
@@ -39,6 +41,20 @@ def test_plan_without_any_option_is_the_paper_and_needs_no_gpu(project, reposito
     assert str(repository / "config.yaml") in outcome.text
     assert outcome.jobs.items() >= PAPER.items()
     assert "results/paper/cells.csv" in outcome.text
+
+
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_plan_is_short_and_ends_with_the_total_of_sweetspot_plan(project, monkeypatch, gpus):
+    project.write(engine="vllm")
+    outcome = project.snakemake("--dry-run", "--resources", f"gpu={gpus}")
+    assert (outcome.code, outcome.complaints) == (0, [])
+    assert "rule measure" not in outcome.text
+    assert outcome.jobs["measure"] == 2
+    monkeypatch.chdir(project.folder)
+    found = estimate("experiment.yaml", gpus=gpus)
+    assert outcome.out.splitlines()[-1] == found.in_words
+    assert f"{found.total.gpu_hours.in_words} GPU hours" in found.in_words
+    assert f"{gpus} GPU{'s' * (gpus > 1)} done after" in found.in_words
 
 
 def test_plan_imports_nothing_heavy(repository):

@@ -19,6 +19,8 @@ try:
     from sweetspot.errors import SweetspotError
     from sweetspot.files import make_folder
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
+    from sweetspot.measure.estimate import estimate_of
+    from sweetspot.plan.busy import busy
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
     from sweetspot.plan.split import parts_of_any_size, split
@@ -108,9 +110,10 @@ for folder in (Path("results"), Path(RUN)):
 SWEETSPOT = f"{shlex.quote(sys.executable)} -m sweetspot"
 
 
-def cells_left(block):
-    """Return the cells of a block that are still to be measured or simulated."""
-    return left_of(block, Path(RUN) / "records", EXPERIMENT.measure.remeasure)
+@cache
+def cells_left(block_id):
+    """Return the cells of a block that this command has to measure or simulate."""
+    return left_of(BLOCKS[block_id], Path(RUN) / "records", EXPERIMENT.measure.remeasure)
 
 
 def needs_weights():
@@ -131,7 +134,7 @@ def check_before_jobs():
         if workflow.local_exec:
             if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
                 stop("no job can run on less than 1 core; say with --cores how many there are")
-            blocks = [block for block in PLAN.blocks if cells_left(block)]
+            blocks = [block for block in PLAN.blocks if cells_left(block.id)]
             if blocks:  # what is measured is tabulated and drawn on any machine
                 node = EXPERIMENT.node
                 weights = dict.fromkeys(map(weights_of, blocks)) if needs_weights() else {}

@@ -13,30 +13,27 @@ Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, 
 
 def new_cells(wildcards):
     """Return how many cells of the block have no record yet; `snakemake -n` shows it."""
-    return len(cells_left(BLOCKS[wildcards.block]))
+    return len(cells_left(wildcards.block))
 
 
 @cache
-def busy(block_id):
-    """Return how long the GPU will be busy with a block's cells to measure, in s."""
-    from sweetspot.plan.busy import busy_s
-
-    block = BLOCKS[block_id]
-    return busy_s(block, cells_left(block))
+def busy_with(block_id):
+    """Return how long the GPU will be busy with a block's cells to measure, and its energy."""
+    return busy(BLOCKS[block_id], cells_left(block_id))
 
 
-def gpu_hours(*block_ids):
-    """Return the same of several blocks in hours; `snakemake -n` shows it.
+def gpu_hours(wildcards):
+    """Return how long the GPU will be busy with a block's cells to measure, in hours.
 
     Text, as no scheduler is to count with it.
     """
-    return f"{sum(map(busy, block_ids)) / 3600:.2f}"
+    return f"{busy_with(wildcards.block).duration_s.expected / 3600:.2f}"
 
 
 def runtime(wildcards):
     """Return how many minutes a block's job may take on a cluster."""
-    block = BLOCKS[wildcards.block]
-    return runtime_min(block, len(cells_left(block)), busy(block.id))
+    expected_s = busy_with(wildcards.block).duration_s.expected
+    return runtime_min(BLOCKS[wildcards.block], len(cells_left(wildcards.block)), expected_s)
 
 
 def gpu_model():
@@ -75,7 +72,7 @@ rule measure:
         gpu=0 if EXPERIMENT.engine == "simulator" else 1,
         gpu_model=gpu_model(),
         new_cells=new_cells,
-        expected_gpu_hours=lambda w: gpu_hours(w.block),
+        expected_gpu_hours=gpu_hours,
         # What a cluster's job asks for; on a node nothing looks at them.
         runtime=runtime,
         mem_mb=lambda w: memory_mb(BLOCKS[w.block]),

@@ -30,11 +30,13 @@ class Progress(logging.Handler):
 
     def emit(self, record):
         event = getattr(record, "event", None)
-        if event == LogEvent.RUN_INFO:
+        if event == LogEvent.RUN_INFO and workflow.dryrun:
+            say_plan()
+        elif event == LogEvent.RUN_INFO:
             for rule, jobs in record.stats.items():
                 self.planned[COUNTED.get(rule)] += jobs
             # Looked up once: jobs make records as they go.
-            self.cells = {name: len(cells_left(block)) for name, block in BLOCKS.items()}
+            self.cells = {name: len(cells_left(name)) for name in BLOCKS}
             self.begun, self.left = time.monotonic(), sum(self.cells.values())
         elif not self.planned:  # and never is in a job of a cluster
             if record.levelno >= logging.ERROR and self.is_quiet():
@@ -62,6 +64,23 @@ class Progress(logging.Handler):
 
     def say(self, line):
         print(line, file=sys.stderr, flush=True)
+
+
+def say_plan():
+    """End what `snakemake -n` says with what all of it takes, by the numbers of `sweetspot plan`."""
+    busy = {name: busy_with(name) for name in BLOCKS}
+    left = {name: cells_left(name) for name in BLOCKS}
+    limit = workflow.global_resources.get("gpu")
+    at_once = (limit.value if limit else workflow.nodes) or 1
+    gpus = max(1, min(at_once, len(BLOCKS)))
+    print(
+        estimate_of(EXPERIMENT, list(BLOCKS.values()), left, busy, gpus=gpus).in_words, flush=True
+    )
+    settings = workflow.output_settings
+    if not (settings.printshellcmds or settings.verbose or settings.quiet):
+        # Snakemake then stops here, as for --quiet: it would go on with lines on every job.
+        quiet = {Quietness.RULES, Quietness.PROGRESS}
+        workflow.output_settings = replace(settings, quiet=quiet)
 
 
 logger.addHandler(Progress())

@@ -99,10 +99,10 @@ def _lines(found: "RunEstimate") -> list[str]:
         return lines
     lines.append(f"{title}  {'GPU hours':<26}kWh")
     for share in (*found.models, total):
-        hours, kwh = (_span(*each) for each in (share.gpu_hours, share.kwh))
+        hours, kwh = share.gpu_hours.in_words, share.kwh.in_words
         lines.append(f"{_counts(share, wide)}  {hours:<26}{kwh}")
     gpus = f"{found.gpus} GPU{'s' * (found.gpus > 1)}"
-    hours = _span(*found.finish_hours)
+    hours = found.finish_hours.in_words
     lines.append(f"{gpus}: done after {hours} h; a block is one job on one GPU, longest first")
     if found.gpus > 1 and found.longest_hours == found.finish_hours.expected > 0:
         lines.append(
@@ -121,11 +121,6 @@ def _lines(found: "RunEstimate") -> list[str]:
 
 def _counts(share: "Share", wide: int) -> str:
     return f"  {share.model:<{wide}}{share.blocks:>8}{share.cells:>7}{share.cells_left:>7}"
-
-
-def _span(expected: float, low: float, high: float) -> str:
-    shown = f"{expected:.2f}" if expected >= 0.1 else f"{expected:.2g}"
-    return f"{shown} ({low:.3g} to {high:.3g})"
 
 
 def _verify(arguments: argparse.Namespace) -> None:

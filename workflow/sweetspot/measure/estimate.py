@@ -1,11 +1,12 @@
 """What an experiment will take, before anything is started."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.measure.record import cells_left
@@ -90,6 +91,19 @@ class RunEstimate:
         """Whether it needs no GPU: time and energy are 0 then."""
         return self.experiment.engine == "simulator"
 
+    @property
+    def in_words(self) -> str:
+        """All of it in one line."""
+        total = self.total
+        counted = f"{total.cells_left} of {total.cells} cells to do"
+        if self.simulated:
+            return f"{counted}; simulated: no GPU hours, no kWh"
+        gpus = f"{self.gpus} GPU{'s' * (self.gpus > 1)}"
+        return (
+            f"{counted}: {total.gpu_hours.in_words} GPU hours, {total.kwh.in_words} kWh; {gpus}"
+            f" done after {self.finish_hours.in_words} h, without building and loading engines"
+        )
+
     def values(self) -> dict[str, Any]:
         """Return it by names with units, as `sweetspot plan --json` prints it."""
         return {
@@ -131,6 +145,22 @@ def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstima
     records = Path("results", experiment.run, "records")
     left = {block.id: cells_left(block, records, experiment.measure.remeasure) for block in blocks}
     found = {block.id: busy(block, left[block.id]) for block in blocks}
+    return estimate_of(experiment, blocks, left, found, gpus=gpus)
+
+
+def estimate_of(
+    experiment: Experiment,
+    blocks: Sequence[Block],
+    left: Mapping[str, Sequence[Cell]],
+    found: Mapping[str, Busy],
+    *,
+    gpus: int,
+) -> RunEstimate:
+    """Return the same of an experiment's blocks.
+
+    `left` has the cells of each block that are still to be done, by its id, and `found` how long
+    these keep a GPU busy.
+    """
 
     def share(name: str, of: Iterable[Block]) -> Share:
         of = list(of)

@@ -7,7 +7,6 @@ from typing import NamedTuple, Self
 
 from sweetspot.cells.cell import Cell
 from sweetspot.plan.block import Block
-from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
 
 
 class Estimate(NamedTuple):
@@ -24,6 +23,12 @@ class Estimate(NamedTuple):
     def over(self, unit: float) -> "Estimate":
         """Return it in another unit."""
         return Estimate(*(each / unit for each in self))
+
+    @property
+    def in_words(self) -> str:
+        """The number, then its interval."""
+        shown = f"{self.expected:.2f}" if self.expected >= 0.1 else f"{self.expected:.2g}"
+        return f"{shown} ({self.low:.3g} to {self.high:.3g})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +85,29 @@ def busy_s(block: Block, cells: Iterable[Cell]) -> float:
     return busy(block, cells).duration_s.expected
 
 
+# Split into jobs, time of these, total: each asks for every cell.
+_known: dict[tuple[str, Cell], tuple[float, float]] = {}
+
+
 def _runs(block: Block, cells: Iterable[Cell]) -> Iterator[tuple[Cell, float, float]]:
     """Yield each cell with the duration of one run in s, and its energy in J; 0 if it fails."""
-    cells, deployment = list(cells), block.settings.deployment
+    cells, model = list(cells), block.settings.identity
+    new = [cell for cell in cells if (model, cell) not in _known]
+    for cell, found in zip(new, _simulated(block, new), strict=True):
+        _known[model, cell] = found
+    for cell in cells:
+        yield cell, *_known[model, cell]
+
+
+def _simulated(block: Block, cells: Iterable[Cell]) -> Iterator[tuple[float, float]]:
+    # Late, as it takes numpy, which planning what is simulated does not need.
+    from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
+
+    deployment = block.settings.deployment
     sent = (Sent(cell.requests, cell.input_tokens, cell.output_tokens) for cell in cells)
-    for cell, run in zip(cells, simulate_each(deployment, sent), strict=True):
+    for run in simulate_each(deployment, sent):
         if run is None:
-            yield cell, 0.0, 0.0
-            continue
-        whole = in_benchmark(deployment, run)
-        yield cell, whole.duration_s, whole.energy_j
+            yield 0.0, 0.0
+        else:
+            whole = in_benchmark(deployment, run)
+            yield whole.duration_s, whole.energy_j

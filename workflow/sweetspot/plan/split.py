@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from sweetspot.cells.cell import Cell
 from sweetspot.plan.block import Block
+from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 
 Size = Literal["model", "input", "cell"]
@@ -45,10 +46,9 @@ def split(blocks: Iterable[Block], limit_min: float) -> list[Block]:
     All cells count, measured or not, so that a finished run has the blocks that it began with. A
     cell that takes longer by itself stays.
     """
-    from sweetspot.plan.busy import busy_s  # loads numpy
-
     found = []
     for block in blocks:
+        busy_s(block, block.cells)  # all at once, which takes less than one by one
         duration_s = {cell: busy_s(block, [cell]) for cell in block.cells}
         found += _split(block, limit_min, duration_s)
     return found
