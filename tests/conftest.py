@@ -20,7 +20,8 @@ import pytest
 from hypothesis import settings
 
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.config import Experiment
+from sweetspot.config import Experiment, parse_experiment
+from sweetspot.schema.writing import plain
 from sweetspot.simulator.constants.calibration_file import (
     load_calibration,
     shipped_boards,
@@ -90,7 +91,7 @@ def small_experiment() -> Callable[..., Experiment]:
                 "grid": {"input_tokens": [64, 128], "output_tokens": [8, 16], "requests": [10]}
             },
         }
-        return Experiment.model_validate(base | changes)
+        return parse_experiment(base | changes)
 
     return build
 
@@ -161,7 +162,7 @@ def write_calibration() -> Callable[..., dict[str, str]]:
     def write(folder: Path, **constants: float) -> dict[str, str]:
         of_engine = bool(constants.keys() & set(ENGINE))
         shipped = shipped_engine("tensorrt-llm") if of_engine else shipped_boards()["h100-sxm"]
-        data = shipped.model_dump(mode="json")
+        data = plain(shipped)
         data["engine" if of_engine else "board"]["constants"] |= constants
         path = folder / "calibration.json"
         path.write_text(json.dumps(data), encoding="utf-8")

@@ -8,8 +8,7 @@ import json
 import os
 import sys
 
-import pydantic  # noqa: F401 - it and the next are what every run imports
-import smart_open  # noqa: F401
+import smart_open  # noqa: F401 - what every run imports
 import snakemake.cli
 
 snakemake.cli.get_argument_parser()  # imports all plugins

@@ -16,7 +16,7 @@ from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-from sweetspot.config import MIN_FONT_PT, FigureStyle
+from sweetspot.config import MIN_FONT_PT, FigureStyle, parse_style
 from sweetspot.errors import InputError
 from sweetspot.figures import FIGURES
 from sweetspot.figures.canvas import save
@@ -154,9 +154,7 @@ def test_figure_writing_is_large_enough_and_inside_the_page(
 def test_figure_of_two_lengths_keeps_its_writing_inside_the_page(
     few: pd.DataFrame, name: str, columns: int
 ) -> None:
-    assert_inside_the_page(
-        FIGURES[name](few, FigureStyle.model_validate({"columns": columns}), LABELS)
-    )
+    assert_inside_the_page(FIGURES[name](few, parse_style({"columns": columns}, ""), LABELS))
 
 
 def assert_inside_the_page(figure: Figure) -> None:
@@ -572,7 +570,7 @@ def test_figure_names_models_by_label(cells: pd.DataFrame) -> None:
 def test_figure_spans_the_columns_of_its_style(
     few: pd.DataFrame, draw: Callable[..., Figure], columns: int, width_in: float
 ) -> None:
-    style = FigureStyle.model_validate({"columns": columns, "palette": "okabe_ito"})
+    style = parse_style({"columns": columns, "palette": "okabe_ito"}, "")
     figure = draw(few, style, LABELS)
     assert figure.get_size_inches()[0] == pytest.approx(width_in)
     panels = [ax for ax in figure.axes if ax.get_title()]

@@ -2,9 +2,9 @@
 
 import hashlib
 import os
+from dataclasses import dataclass
 
 import pytest
-from pydantic import BaseModel, ConfigDict
 
 from sweetspot.errors import InputError
 from sweetspot.reading import (
@@ -23,9 +23,8 @@ from sweetspot.reading import (
 READERS = {"JSON": read_json, "YAML": read_yaml}
 
 
-class Box(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
+@dataclass(frozen=True)
+class Box:
     size: int
 
 
@@ -138,11 +137,11 @@ def test_message_shows_the_beginning_of_what_is_large():
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("{", "is not valid JSON: EOF while parsing"),
-        ("[" * 50_000, "is not valid JSON: recursion limit exceeded"),
-        ('{"size": "large"}', "cannot be used: size: "),
-        ('{"size": 1, "colour": 2}', "cannot be used: colour: "),
-        ("[]", "cannot be used: the whole of it: "),
+        ("{", "is not valid JSON: Expecting property name"),
+        ("[" * 50_000, "is nested too deeply: at most 100 levels"),
+        ('{"size": "large"}', "cannot be used: size must be an integer, not 'large'"),
+        ('{"size": 1, "colour": 2}', "cannot be used: unknown key 'colour'; known: size"),
+        ("[]", "cannot be used: the whole of it must be a section with keys of its own"),
     ],
 )
 def test_model_is_read_or_refused_with_what_to_do(text, wrong, file):

@@ -7,8 +7,9 @@ import pytest
 from docutils.core import publish_parts  # type: ignore[import-untyped]  # ships no types
 from jinja2 import Environment, StrictUndefined
 
-from sweetspot.config import Experiment
+from sweetspot.config import parse_experiment
 from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.schema.writing import plain
 
 REPORT = Path(__file__).parents[1] / "workflow" / "report"
 TABLES = (
@@ -36,7 +37,7 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) 
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  # Snakemake's own settings: captions are not HTML
     )
-    config = Experiment.model_validate({"engine": engine}).model_dump(mode="json")
+    config = plain(parse_experiment({"engine": engine}))
     snakemake = SimpleNamespace(
         config=config,
         wildcards=SimpleNamespace(**wildcards),

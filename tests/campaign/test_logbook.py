@@ -5,6 +5,7 @@ import pytest
 from sweetspot.campaign.logbook import open_logbook
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
+from sweetspot.schema.writing import plain
 
 CONFIG = {"engine": "vllm", "models": ["llama-3.2-1b"], "sweeps": {"grid": {"requests": [50]}}}
 
@@ -32,7 +33,7 @@ def reopened(tmp_path):
 def test_campaign_goes_on_where_nothing_that_matters_has_changed(reopened, changes):
     logbook = reopened(**changes)
     assert logbook.requests == {"llama-3.2-1b/b1024": 50}
-    assert logbook.experiment == parse_experiment(CONFIG | changes).model_dump(mode="json")
+    assert logbook.experiment == plain(parse_experiment(CONFIG | changes))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.cli import main
 from sweetspot.config import Limits
+from sweetspot.schema.writing import plain
 from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.constants.calibration_file import (
@@ -123,7 +125,7 @@ def test_published_cells_give_the_files_that_ship(tmp_path):
         (engine, shipped_engine("vllm-uncompiled")),
     ):
         found = json.loads(path.read_text(encoding="utf-8"))
-        expected = ships.model_dump(mode="json")
+        expected = plain(ships)
         of_search = ("search", "starts")
         ended, ships_ended = ([each.pop(k) for k in of_search] for each in (found, expected))
         assert [each["converged"] for each in ended] == [each["converged"] for each in ships_ended]
@@ -191,7 +193,7 @@ def test_fit_with_more_than_a_third_of_its_constants_at_bounds_is_not_written(
     capsys, cells, tmp_path, monkeypatch, at_bound, written
 ):
     vllm = shipped_engine("vllm")
-    found = vllm.model_copy(update={"at_bound": vllm.fitted[:at_bound]})
+    found = replace(vllm, at_bound=vllm.fitted[:at_bound])
     function = "sweetspot.simulator.calibration.to_cells.calibrate_to_cells"
     monkeypatch.setattr(function, lambda *_, **__: found)
     out = tmp_path / "mine.json"

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
@@ -66,7 +67,7 @@ def test_json_is_the_python_answer(capsys, trace):
     assert found["tokens_per_j"] == served.tokens_per_j
     assert found["idle_share"] == served.idle_share > 0.5
     assert found["end_to_end"]["p99_s"] == served.end_to_end.p99_s
-    assert found["limits"] == limits.model_dump()
+    assert found["limits"] == asdict(limits)
     assert found["calibration_level"] == "published numbers"
     assert found["simulated"] is True
 

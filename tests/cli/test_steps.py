@@ -6,15 +6,16 @@ import json
 import pytest
 
 from sweetspot.cli import main
-from sweetspot.config import Experiment
+from sweetspot.config import parse_experiment
 from sweetspot.plan.plan import plan
+from sweetspot.schema.writing import json_text
 
 LENGTHS = [64, 256, 1024]
 
 
 @pytest.fixture(scope="module")
 def experiment():
-    return Experiment.model_validate(
+    return parse_experiment(
         {
             "run": "steps",
             "engine": "simulator",
@@ -43,7 +44,7 @@ def run(experiment, tmp_path_factory):
     assert [measure(block, folder) for block in blocks] == [0, 0]
     cells, fits, comparison = folder / "cells.csv", folder / "fits", folder / "comparison.csv"
     files = [f"{folder}/blocks/{block.id}.jsonl" for block in blocks]
-    text = experiment.model_dump_json()
+    text = json_text(experiment)
     for step in (
         ["cells", "--experiment", text, "--out", cells, *files],
         ["analyse", cells, "--out", fits],
@@ -156,7 +157,7 @@ def test_corrupt_block_file_is_named_with_the_way_out(capsys, tmp_path, experime
     block.write_text('{"cell": "half', encoding="utf-8")
     message = refused(
         capsys,
-        *("cells", "--experiment", experiment.model_dump_json()),
+        *("cells", "--experiment", json_text(experiment)),
         *("--out", tmp_path / "cells.csv", block),
     )
     assert f"{block} line 1 is not valid JSON: " in message

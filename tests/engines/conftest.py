@@ -6,7 +6,7 @@ import stat
 import sys
 import time
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -119,7 +119,7 @@ def wait_until():
 def without_the_meters(record):
     """Return a record whose remarks are the engine's alone: this board has no energy counter."""
     of_the_engine = record.remarks.replace("no energy counter on this GPU: power is integrated", "")
-    return record.model_copy(update={"remarks": of_the_engine.removesuffix("; ")})
+    return replace(record, remarks=of_the_engine.removesuffix("; "))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sweetspot.analysis.fit import fit
-from sweetspot.config import MIN_FONT_PT, FigureStyle
+from sweetspot.config import MIN_FONT_PT, FigureStyle, parse_style
 from sweetspot.errors import InputError
 from sweetspot.figures import FIT_FIGURES
 from sweetspot.figures.fit_coefficients import fit_coefficients
@@ -67,7 +67,7 @@ def test_fits_have_the_figures_that_are_planned():
 @pytest.mark.parametrize("columns", [1, 2])
 @pytest.mark.parametrize("name", FIT_FIGURES)
 def test_fit_figure_writes_inside_the_page_and_large_enough(two, name, columns):
-    figure = FIT_FIGURES[name](two, FigureStyle.model_validate({"columns": columns}), None)
+    figure = FIT_FIGURES[name](two, parse_style({"columns": columns}, ""), None)
     for ax in figure.axes:
         texts = [ax.title, ax.xaxis.label, ax.yaxis.label, *ax.texts]
         texts += [tick for tick in ax.get_yticklabels() if ax.get_yticklabels()]

@@ -2,6 +2,7 @@
 
 import csv
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -13,6 +14,7 @@ from sweetspot.measure.cells_table import write_cells
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.record import read_block
 from sweetspot.plan.plan import plan
+from sweetspot.schema.writing import json_text
 
 
 @pytest.fixture
@@ -80,8 +82,8 @@ def test_failed_cell_is_a_row_of_empty_numbers(experiment, blocks, tmp_path):
     records = read_block(blocks[0])
     reason = 'one, "two"\nthree'
     failed = dict.fromkeys(("energy_j", "duration_s", "tokens_per_j", "mean_power_w"))
-    records[0] = records[0].model_copy(update=failed | {"status": "failed", "reason": reason})
-    blocks[0].write_text("".join(f"{r.model_dump_json()}\n" for r in records), encoding="utf-8")
+    records[0] = replace(records[0], **(failed | {"status": "failed", "reason": reason}))
+    blocks[0].write_text("".join(f"{json_text(r)}\n" for r in records), encoding="utf-8")
     out = tmp_path / "cells.csv"
     write_cells(experiment, blocks, out)
     row = next(row for row in rows_of(out) if row["cell"] == records[0].cell)

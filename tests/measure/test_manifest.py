@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from sweetspot.config import Experiment
+from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.measure.manifest import write_manifest
 
@@ -25,7 +25,7 @@ def test_manifest_names_files_experiment_and_code(run, engine, simulated):
     write_manifest(experiment, [run / "tables/table.csv", run / "cells.csv"], run / "manifest.json")
     found = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
     assert found["simulated"] is simulated
-    assert Experiment.model_validate(found["experiment"]) == experiment
+    assert parse_experiment(found["experiment"]) == experiment
     assert list(found["files"]) == ["cells.csv", "tables/table.csv"]
     for name, entry in found["files"].items():
         data = (run / name).read_bytes()

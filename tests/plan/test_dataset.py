@@ -3,6 +3,7 @@
 import json
 import random
 import tracemalloc
+from dataclasses import asdict
 
 import pytest
 from hypothesis import given, settings
@@ -62,7 +63,7 @@ def test_lines_follow_the_published_rules(spec):
 
 
 def test_paper_set_follows_the_published_rules():
-    paper = spec(requests=4, input_tokens=4096, **Dataset().model_dump())
+    paper = spec(requests=4, input_tokens=4096, **asdict(Dataset()))
     made = list(requests(paper))
     assert [request.line for request in made] == upstream_lines(paper)
     assert {len(set(request.input_ids)) for request in made} == {4096}

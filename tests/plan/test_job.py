@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweetspot.config import Experiment
+from sweetspot.config import parse_experiment
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import JOB_S, LOAD_S, MARGIN, memory_mb, runtime_min
 from sweetspot.plan.plan import plan
@@ -13,7 +13,7 @@ from sweetspot.plan.plan import plan
 def block_of(**changes):
     sweep = {"input_tokens": [512], "output_tokens": [256, 4096], "requests": [1000]}
     experiment = {"models": ["llama-3.1-8b"], "sweeps": {"grid": sweep}} | changes
-    (block,) = plan(Experiment.model_validate(experiment)).blocks
+    (block,) = plan(parse_experiment(experiment)).blocks
     return block
 
 

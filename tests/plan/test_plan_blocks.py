@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.catalog import load_model
-from sweetspot.config import Experiment
+from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.plan.block import parse_block
 from sweetspot.plan.plan import plan
@@ -48,7 +48,7 @@ def test_blocks_follow_the_order_of_the_models():
 )
 def test_block_size_groups_the_same_cells(size, blocks, first):
     whole = plan(Experiment())
-    found = plan(Experiment.model_validate({"measure": {"block": size}}))
+    found = plan(parse_experiment({"measure": {"block": size}}))
     assert len(found.blocks) == len({block.id for block in found.blocks}) == blocks
     assert found.blocks[0].id == first
     assert list(found.cells) == list(whole.cells)

@@ -1,6 +1,6 @@
 """What changes the key of a cell's record: all that decides its value, and nothing else."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 import yaml
@@ -161,7 +161,7 @@ def test_key_stays_with_what_decides_no_value(keys, change):
 
 def test_key_stays_when_cells_join(keys, small_experiment):
     before = keys()
-    grid = small_experiment().sweeps["grid"].model_dump()
+    grid = asdict(small_experiment().sweeps["grid"])
     more = keys(
         models=["llama-3.2-1b", "opt-1.3b"],
         measure={"repeats": 2},

@@ -4,7 +4,7 @@ from itertools import chain
 
 import pytest
 
-from sweetspot.config import Experiment
+from sweetspot.config import parse_experiment
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 from sweetspot.plan.plan import plan
@@ -14,7 +14,7 @@ from sweetspot.plan.split import parts_of_any_size, split
 def blocks_of(**changes):
     sweep = {"input_tokens": [64, 4096], "output_tokens": [256, 4096], "requests": [1000]}
     experiment = {"engine": "vllm", "models": ["llama-3.1-8b"], "sweeps": {"grid": sweep}}
-    return plan(Experiment.model_validate(experiment | changes)).blocks
+    return plan(parse_experiment(experiment | changes)).blocks
 
 
 def asked_min(block):

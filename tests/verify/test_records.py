@@ -1,5 +1,7 @@
 """What a record says of its energy, held against its power trace."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -33,7 +35,7 @@ def measured(small_run):
         "mean_power_w": 302.0,
         "throughput_tokens_per_s": tokens / 5.0,
     }
-    return record.model_copy(update=numbers)
+    return replace(record, **numbers)
 
 
 @pytest.mark.parametrize(("window_s", "bounds"), [(5, (500, 1500)), (10, (1000, 3000))])
@@ -55,17 +57,15 @@ def test_measured_record_that_agrees_has_no_difference(measured):
     ],
 )
 def test_changed_number_of_a_measured_record_contradicts_the_others(measured, name):
-    changed = measured.model_copy(update={name: getattr(measured, name) * (1 + 1e-9)})
+    changed = replace(measured, **{name: getattr(measured, name) * (1 + 1e-9)})
     assert list(measured_differences(changed, STEPS))
 
 
 def test_integral_that_no_window_of_the_trace_has_is_found(measured):
-    changed = measured.model_copy(update={"energy_integration_j": 1600.0})
+    changed = replace(measured, energy_integration_j=1600.0)
     (line,) = measured_differences(changed, STEPS)
     assert "in its trace holds 500 to 1500 J a pass" in line
-    longer = measured.model_copy(
-        update={"window_s": 50.0, "duration_s": 25.0, "mean_power_w": 60.4}
-    )
+    longer = replace(measured, window_s=50.0, duration_s=25.0, mean_power_w=60.4)
     assert "its trace of 25 s has no window of 50 s" in list(measured_differences(longer, STEPS))
 
 
@@ -73,7 +73,7 @@ def test_failed_cell_needs_no_trace(measured, small_experiment, tmp_path):
     planned = plan(small_experiment())
     cell = next(planned.cells)
     none = dict.fromkeys(("energy_j", "window_s", "passes"))
-    failed = measured.model_copy(update={"status": "failed", **none})
+    failed = replace(measured, status="failed", **none)
     assert check_traces(planned, {cell.id: failed}, tmp_path) == []
     (check,) = check_traces(planned, {cell.id: measured}, tmp_path)
     assert "is not a power trace: " in check.differences[0]

@@ -27,6 +27,7 @@ try:
     from sweetspot.measure.record import cells_left as left_of
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.running import MARK, Hold
+    from sweetspot.schema.writing import json_text, plain
     from sweetspot.slurm import JobRequest, gpu_type, partition, require_slurm
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
@@ -48,7 +49,7 @@ except SweetspotError as error:
     stop(error)
 
 # Captions of the report read the configuration; give them the defaults, too.
-config.update(EXPERIMENT.model_dump(mode="json"))
+config.update(plain(EXPERIMENT))
 
 
 def of_measure():
@@ -162,4 +163,13 @@ def check_before_jobs():
 
 def config_json(**include):
     """Return the part of the experiment that a rule depends on, as one line."""
-    return EXPERIMENT.model_dump_json(include=include or None)
+    whole = plain(EXPERIMENT)
+    if not include:
+        return json_text(whole)
+    return json_text(
+        {
+            name: part if include[name] is True else {key: part[key] for key in include[name]}
+            for name, part in whole.items()
+            if name in include
+        }
+    )

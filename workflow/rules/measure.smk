@@ -44,7 +44,7 @@ def gpu_model():
 
 
 # Another seed or vocabulary has other files: a job makes those that are not there.
-DATASETS = "seed{seed}_vocab{vocab_size}_eos{eos_id}".format(**EXPERIMENT.dataset.model_dump())
+DATASETS = "seed{seed}_vocab{vocab_size}_eos{eos_id}".format(**plain(EXPERIMENT.dataset))
 
 
 def node(wildcards):
@@ -52,7 +52,9 @@ def node(wildcards):
     if EXPERIMENT.engine == "simulator":
         return []
     block = BLOCKS[wildcards.block]
-    found = EXPERIMENT.node.model_dump(mode="json", exclude={"checkpoints"}) | {
+    known = plain(EXPERIMENT.node)
+    del known["checkpoints"]
+    found = known | {
         "checkpoint": str(weights_of(block)) if needs_weights() else None,
         "model_reference": block.model_reference,
         "datasets": f"{RUN}/datasets/{DATASETS}",

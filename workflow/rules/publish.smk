@@ -75,7 +75,7 @@ rule figure:
     params:
         protocol=5,
         stem=f"{RUN}/figures/{{figure}}",
-        style=EXPERIMENT.figures.model_dump_json(),
+        style=json_text(EXPERIMENT.figures),
         fits=lambda wildcards: fit_options(wildcards.figure),
     shell:
         "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q} {params.fits}"

@@ -5,12 +5,11 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from sweetspot.errors import InputError, shown
-
-if TYPE_CHECKING:  # the catalog is read without pydantic
-    from pydantic import ValidationError
+from sweetspot.schema.mistakes import MistakesError
+from sweetspot.schema.reading import Leniency, converted
 
 MAX_DEPTH = 100
 """Nothing that is read here has lists and mappings in more levels than this."""
@@ -126,40 +125,39 @@ def as_mapping(data: Any, what: str) -> dict[str, Any]:
     return dict(data)
 
 
-def read_as(kind: type[Kind], path: Path, what: str, advice: str = "") -> Kind:
-    """Return a JSON file as the pydantic model or dataclass that it is to be.
+def read_as(
+    kind: type[Kind], path: Path, what: str, advice: str = "", *, other_keys: bool = False
+) -> Kind:
+    """Return a JSON file as the dataclass, or the list of some, that it is to be.
 
     Raises:
         InputError: it cannot be read, or as `parse_as`.
     """
-    return parse_as(kind, read_bytes(path, what, advice), f"{what} {path}", advice)
+    content = read_bytes(path, what, advice)
+    return parse_as(kind, content, f"{what} {path}", advice, other_keys=other_keys)
 
 
-def parse_as(kind: type[Kind], text: str | bytes, what: str, advice: str = "") -> Kind:
-    """Return a JSON text as the pydantic model or dataclass that it is to be.
+def parse_as(
+    kind: type[Kind], text: str | bytes, what: str, advice: str = "", *, other_keys: bool = False
+) -> Kind:
+    """Return a JSON text as the dataclass, or the list of some, that it is to be.
+
+    Args:
+        kind: which one.
+        text: the text.
+        what: what it is, in words of a message.
+        advice: what to do where it is not.
+        other_keys: whether it may have keys that the dataclass does not; they are ignored.
 
     Raises:
-        InputError: it is not JSON, or has other fields or values than it may have.
+        InputError: it is not JSON, or has other keys or values than it may have.
     """
-    from pydantic import TypeAdapter, ValidationError
-
-    text = _decoded(text, what, "valid JSON")
     try:
-        return TypeAdapter(kind).validate_json(text)  # has a limit of depth of its own
-    except ValidationError as e:
-        first = e.errors()[0]
-        if first["type"] == "json_invalid":
-            wrong = f"{what} is not valid JSON: {first['ctx']['error']}"
-        else:
-            wrong = f"{what} cannot be used: {first_error(e)}"
-        raise InputError(_with(advice, wrong)) from e
-
-
-def first_error(error: "ValidationError") -> str:
-    """Return the first of pydantic's errors in one line: where it is, and what it is."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"]) or "the whole of it"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}"
+        return converted(kind, parse_json(text, what), Leniency(other_keys=other_keys))
+    except MistakesError as e:
+        raise InputError(_with(advice, f"{what} cannot be used: {e}")) from e
+    except InputError as e:
+        raise InputError(_with(advice, str(e))) from e
 
 
 def size_and_sha256(path: Path) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from sweetspot.config import Limits
 from sweetspot.engines.trtllm.report import Report
 from sweetspot.engines.trtllm.versions import trtllm_version
 from sweetspot.errors import EngineError
+from sweetspot.schema.reading import converted
 
 CELL = Cell(
     model="m", engine="tensorrt-llm", max_batch_size=8, requests=3, input_tokens=5, output_tokens=7
@@ -21,8 +22,8 @@ def report(**sections):
         "request_info": {"num_requests": 3, "avg_input_length": 5.0, "avg_output_length": 7.0},
         "performance": {"total_latency_ms": 12.5},
     }
-    return Report.model_validate(
-        {name: values | sections.get(name, {}) for name, values in content.items()}
+    return converted(
+        Report, {name: values | sections.get(name, {}) for name, values in content.items()}
     )
 
 

@@ -19,6 +19,7 @@ from sweetspot.engines.trtllm.window import (
     stamped_window,
 )
 from sweetspot.errors import EngineError
+from sweetspot.schema.reading import converted
 
 CELL = Cell(
     model="m", engine="tensorrt-llm", max_batch_size=8, requests=3, input_tokens=5, output_tokens=7
@@ -26,13 +27,14 @@ CELL = Cell(
 
 
 def report_of(latency_ms):
-    return Report.model_validate(
+    return converted(
+        Report,
         {
             "engine": {"backend": "TRT"},
             "world_info": {"max_batch_size": 8, "max_num_tokens": 64},
             "request_info": {"num_requests": 3, "avg_input_length": 5, "avg_output_length": 7},
             "performance": {"total_latency_ms": latency_ms},
-        }
+        },
     )
 
 
@@ -65,8 +67,8 @@ def test_no_file_is_not_a_window(tmp_path, read):
         ("{", "not valid JSON"),
         ("[]", "cannot be used"),
         ({"passes": []}, "cannot be used: passes"),
-        ({"passes": [{"start_ns": 1}]}, r"cannot be used: passes\.0\.end_ns: Field required"),
-        ({"passes": [stamp(2, 2)]}, r"cannot be used: passes\.0: .*a pass of 2 to 2 ns"),
+        ({"passes": [{"start_ns": 1}]}, r"cannot be used: passes\.0\.end_ns is missing"),
+        ({"passes": [stamp(2, 2)]}, r"cannot be used: passes\.0: a pass of 2 to 2 ns"),
         (
             {"passes": [stamp(1, 2), stamp(3, 4, requests=2)]},
             r"pass 2 of 2 did \(2, 15, 21\) instead of \(3, 15, 21\) requests",

@@ -115,7 +115,7 @@ def test_what_the_user_has_to_install_is_told_apart(talk, order, error):
 
 
 def test_package_in_the_right_version_is_enough(talk):
-    [answer], _ = talk(LOAD | {"requires": {"pytest": pytest.__version__, "pydantic": ""}})
+    [answer], _ = talk(LOAD | {"requires": {"pytest": pytest.__version__, "numpy": ""}})
     assert answer["ok"]
 
 

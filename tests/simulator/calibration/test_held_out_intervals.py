@@ -8,6 +8,7 @@ import pytest
 
 from sweetspot.catalog import gpu
 from sweetspot.config import Limits
+from sweetspot.schema.writing import json_text
 from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import calibrate_to_cells
@@ -59,7 +60,7 @@ def test_one_model_promises_half_of_the_cells(tmp_path):
 def test_an_answer_has_the_interval_of_the_calibration_that_it_was_made_with(tmp_path):
     found = calibrate_to_cells(cells_of(tmp_path / "cells.csv", ("qwen2-7b", "opt-1.3b")), BOARD)
     path = tmp_path / "own.json"
-    path.write_text(found.model_dump_json(), encoding="utf-8")
+    path.write_text(json_text(found), encoding="utf-8")
     assert load_calibration(gpu(BOARD), path).intervals == found.held_out_intervals
 
 

@@ -10,6 +10,7 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
+from sweetspot.schema.writing import json_text
 from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.own_cells import read_own_cells
@@ -88,7 +89,7 @@ def test_planted_constants_are_met_on_cells_that_were_held_out(tmp_path, gpu_id,
     assert found.search.converged
     assert found.starts.count == 2
     file = tmp_path / "calibration.json"
-    file.write_text(found.model_dump_json(), encoding="utf-8")
+    file.write_text(json_text(found), encoding="utf-8")
     loaded = load_calibration(board, file)
     assert (loaded.level, loaded.engine) == ("own measurements", engine)
     assert found.engine.traits == engine_traits(engine)

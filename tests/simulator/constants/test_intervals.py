@@ -7,6 +7,7 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.config import GpuSettings, Limits, Precision
 from sweetspot.files import write_text_atomic
+from sweetspot.schema.writing import json_text
 from sweetspot.simulator.constants.calibration_file import (
     load_calibration,
     shipped_boards,
@@ -108,13 +109,13 @@ def test_held_out_error_travels_with_a_calibration_of_both_parts(tmp_path):
         Interval(1.05, 0.75, 3, 40, "mine"),
     )
     changes = {"level": "own measurements", "held_out_intervals": own}
-    file = shipped_boards()["h200-sxm"].model_copy(update=changes)
+    file = replace(shipped_boards()["h200-sxm"], **changes)
     engine = shipped_engines()["vllm-uncompiled"].engine
     path = tmp_path / "own.json"
-    write_text_atomic(path, file.model_copy(update={"engine": engine}).model_dump_json())
+    write_text_atomic(path, json_text(replace(file, engine=engine)))
     assert load_calibration(gpu("h200-sxm"), path).intervals == own
     # the board alone, with the paper's engine, is another pair than the one that was fitted
-    write_text_atomic(path, file.model_dump_json())
+    write_text_atomic(path, json_text(file))
     other = load_calibration(gpu("h200-sxm"), path, "tensorrt-llm").intervals
     assert not other.of.same_engine
     assert other == shipped_intervals().of(other.of)

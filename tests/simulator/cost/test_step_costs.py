@@ -28,7 +28,7 @@ FP8 = Precision(weights="fp8", kv_cache="fp8")
 
 
 def deployed(model, board="h100-sxm", limits=LIMITS, gpus=1, precision=None, **traits):
-    limits = limits.model_copy(update={"tensor_parallel": gpus})
+    limits = replace(limits, tensor_parallel=gpus)
     return deploy(model, board, limits=limits, precision=precision, traits=Traits(**traits))
 
 

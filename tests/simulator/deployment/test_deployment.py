@@ -37,7 +37,7 @@ def test_bounds_are_those_of_limits_and_memory(board):
     cache_bytes = bounds.kv_blocks * 64 * LLAMA.kv_bytes_per_token
     assert 0 < cache_bytes < board.memory_bytes - LLAMA.weight_bytes
     assert (bounds.graphs, bounds.windows) == (NO_GRAPHS, NO_WINDOWS)
-    half = limits.model_copy(update={"kv_cache_memory_fraction": 0.45})
+    half = replace(limits, kv_cache_memory_fraction=0.45)
     assert abs(bounds.kv_blocks - 2 * deploy(LLAMA, board, limits=half).bounds.kv_blocks) <= 1
 
 

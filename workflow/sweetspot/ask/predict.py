@@ -230,10 +230,10 @@ def predict(
         clock_mhz=board.clock_mhz,
         gpu_settings=board.settings,
         tensor_parallel=limits.tensor_parallel,
-        **deployment.precision.model_dump(),
+        **asdict(deployment.precision),
         quantization=deployment.quantization,
         energy_per_token_in_windows_j=_in_windows(run, output_tokens),
-        **deployment.traits.model_dump(),
+        **asdict(deployment.traits),
         workload=run,
     )
 

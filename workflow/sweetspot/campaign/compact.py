@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
@@ -20,10 +19,11 @@ from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
 from sweetspot.reading import read_as, size_and_sha256
+from sweetspot.schema.writing import json_text
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
 SENSOR = ("sensor.json", "sensor.csv.gz")
-PACKAGES = ("numpy", "pydantic", "pyyaml", "nvidia-ml-py")
+PACKAGES = ("numpy", "pyyaml", "nvidia-ml-py")
 GPU_FACTS = ("gpu_name", "gpu_uuid", "driver", "power_limit_w")
 
 # The file of all traces
@@ -32,16 +32,16 @@ MAX_TRACES_BYTES = 5_000_000
 BUCKETS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 
 
-class Listed(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Listed:
     """A file of the folder."""
-
-    model_config = ConfigDict(extra="forbid")
 
     bytes: int
     sha256: str
 
 
-class Manifest(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
     """The file manifest.json.
 
     Attributes:
@@ -50,8 +50,6 @@ class Manifest(BaseModel):
         gpus: the boards that were measured on, with driver and power limit.
         traces: columns of the traces' file, and the width of its buckets.
     """
-
-    model_config = ConfigDict(extra="forbid")
 
     schema_version: Literal[1] = 1
     simulated: bool
@@ -82,7 +80,7 @@ def write_compact(campaign: Campaign) -> Path:
     """
     out = campaign.folder / "compact"
     records = [record for block in campaign.blocks for record in campaign.measured(block)]
-    lines = "".join(f"{record.model_dump_json()}\n" for record in records)
+    lines = "".join(f"{json_text(record)}\n" for record in records)
     write_text_atomic(out / RECORDS, lines)
     content, bucket_s = pack_traces(_traces(campaign))
     write_bytes_atomic(out / TRACES, content)
@@ -103,7 +101,7 @@ def write_compact(campaign: Campaign) -> Path:
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
         files={name: _listed(out / name) for name in names},
     )
-    write_text_atomic(out / MANIFEST, manifest.model_dump_json(indent=1) + "\n")
+    write_text_atomic(out / MANIFEST, json_text(manifest, indent=1) + "\n")
     return out
 
 

@@ -1,7 +1,7 @@
 """Which cells a campaign measures: a grid at an N that the time decides, and those as stated."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log2
 
 from sweetspot.cells.cell import Cell
@@ -59,8 +59,7 @@ def design(experiment: Experiment) -> Design:
     Raises:
         InputError: the experiment cannot be planned.
     """
-    measure = experiment.measure.model_copy(update={"block": "model"})
-    planned = plan(experiment.model_copy(update={"measure": measure}))
+    planned = plan(replace(experiment, measure=replace(experiment.measure, block="model")))
     return Design(planned.blocks, planned.sweeps, next(iter(experiment.sweeps)))
 
 

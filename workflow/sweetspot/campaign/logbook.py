@@ -1,24 +1,23 @@
 """What a campaign remembers from one call to the next, beside its records."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field
 
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_bytes_if_there
+from sweetspot.schema.writing import json_text, plain
 
 # What may change between two calls: where things lie, how they look, and more models.
 FREE = ("run", "models", "node", "figures")
 
 
-class Call(BaseModel):
+@dataclass(kw_only=True)
+class Call:
     """One call of the command: when, for how long, and how it ended; as it stands until it does."""
-
-    model_config = ConfigDict(extra="forbid")
 
     started_utc: str
     ended_utc: str = ""
@@ -27,7 +26,8 @@ class Call(BaseModel):
     ended: str = "broke off"
 
 
-class Logbook(BaseModel):
+@dataclass(kw_only=True)
+class Logbook:
     """The file campaign.json.
 
     Attributes:
@@ -39,19 +39,17 @@ class Logbook(BaseModel):
         calls: every call, first to last.
     """
 
-    model_config = ConfigDict(extra="forbid")
-
     schema_version: Literal[1] = 1
     experiment: dict[str, Any]
-    requests: dict[str, int] = Field(default_factory=dict)
-    load_s: dict[str, float] = Field(default_factory=dict)
-    extra_s: dict[str, float] = Field(default_factory=dict)
-    window_start_s: dict[str, float] = Field(default_factory=dict)
-    calls: list[Call] = Field(default_factory=list)
+    requests: dict[str, int] = field(default_factory=dict)
+    load_s: dict[str, float] = field(default_factory=dict)
+    extra_s: dict[str, float] = field(default_factory=dict)
+    window_start_s: dict[str, float] = field(default_factory=dict)
+    calls: list[Call] = field(default_factory=list)
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; raises InputError."""
-        write_text_atomic(path, self.model_dump_json(indent=1) + "\n")
+        write_text_atomic(path, json_text(self, indent=1) + "\n")
 
 
 def open_logbook(path: Path, experiment: Experiment) -> Logbook:
@@ -60,7 +58,7 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
     Raises:
         InputError: it cannot be read, or is that of another experiment.
     """
-    now = experiment.model_dump(mode="json")
+    now = plain(experiment)
     content = read_bytes_if_there(path, "campaign")
     if content is None:
         return Logbook(experiment=now)
@@ -70,7 +68,7 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
             f"the campaign in {path.parent} was begun with another {changed};"
             " choose another folder, or go on with the old value"
         )
-    return logbook.model_copy(update={"experiment": now})
+    return replace(logbook, experiment=now)
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

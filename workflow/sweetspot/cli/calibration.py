@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands
 from sweetspot.errors import InputError
+from sweetspot.schema.writing import json_text, plain
 
 if TYPE_CHECKING:  # it loads much that other commands do without
     from sweetspot.simulator.constants.calibration_file import CalibrationFile
@@ -114,9 +115,9 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     for part, path in places.items():
         kept = {"board_out": "board", "engine_out": "engine"}.get(part)
         written = found if kept is None else found.only(kept)  # type: ignore[arg-type]
-        write_text_atomic(path, written.model_dump_json(indent=2) + "\n")
+        write_text_atomic(path, json_text(written, indent=2) + "\n")
     if arguments.json:
-        print(json.dumps(found.model_dump(mode="json")))
+        print(json.dumps(plain(found)))
     else:
         _print(found, next(iter(places.values())))
 

@@ -7,7 +7,7 @@ from sweetspot.cli.commands import Commands
 
 _CAMPAIGN = """\
 Measure on this machine's GPU what fits into some minutes, most informative cells first; the same
-command goes on from there. Needs no Snakemake, and of Python packages only numpy, pydantic, pyyaml
+command goes on from there. Needs no Snakemake, and of Python packages only numpy, pyyaml
 and nvidia-ml-py beside those of the engine. However it ends, OUT/compact holds all that was
 measured."""
 

@@ -22,7 +22,7 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
     """Return the parser of the whole command line, and that of each command.
 
     Where `only` is a command, the others of its module may lack the options that are generated from
-    the configuration, which loads pydantic, and those of other modules are not there.
+    the configuration, and those of other modules are not there.
     """
     top = Parser(
         prog="sweetspot",

@@ -1,8 +1,9 @@
 """Options that say what is deployed, as the sections of the configuration describe them."""
 
 import argparse
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sweetspot.config import Section
@@ -65,7 +66,7 @@ def given(arguments: argparse.Namespace, *sections: "type[Section]") -> dict[str
     return {
         name: values[name]
         for section in sections
-        for name in section.model_fields
+        for name in (key.name for key in fields(section))
         if values.get(name) is not None
     }
 
@@ -86,13 +87,15 @@ def print_origin(deployment: "Deployment") -> None:
 
 
 def _add_section(group: Any, section: "type[Section]") -> None:
-    """Add an option for each key; what pydantic refuses later is worded by its section."""
-    for name, key in section.model_fields.items():
-        kind = _plain(key.annotation)
+    """Add an option for each key; what is refused later is worded by its section."""
+    from sweetspot.schema.keys import keys_of
+
+    for key in keys_of(section):
+        name, kind = key.name, key.plain_kind
         if name == "pipeline_parallel":  # a key that may have one value only
             continue
         options = (_option(name), *ALSO.get(name, ()))
-        about = str(key.description).replace("%", "%%")
+        about = key.description.replace("%", "%%")
         if key.default is not None:
             about += f" Default: {_OF_THE_QUESTION.get(name, key.default)}"
         if kind is bool:
@@ -108,12 +111,6 @@ def _add_section(group: Any, section: "type[Section]") -> None:
                 metavar=metavar,
                 help=about,
             )
-
-
-def _plain(kind: Any) -> Any:
-    """Return the type of a key that may be left out."""
-    inside = [each for each in get_args(kind) if each is not type(None)]
-    return inside[0] if len(inside) == 1 and type(None) in get_args(kind) else kind
 
 
 def _option(name: str) -> str:

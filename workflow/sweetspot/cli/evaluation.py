@@ -97,7 +97,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         if arguments.page is not None:
             write_text_atomic(arguments.page, accuracy_page(rows) + intervals_section(found))
         if arguments.intervals is not None:
-            text = class_intervals(found).model_dump_json(indent=2, exclude_none=True)
+            from sweetspot.schema.writing import json_text, plain
+
+            text = json_text(plain(class_intervals(found), without_none=True), indent=2)
             write_text_atomic(arguments.intervals, text + "\n")
         if arguments.residuals is not None:
             write_text_atomic(arguments.residuals, found.to_csv(index=False))

@@ -4,7 +4,7 @@ Which they are is said in pyproject.toml; a test holds both against each other.
 """
 
 # Names to import -> names to install.
-CORE = {"numpy": "numpy", "pydantic": "pydantic", "pynvml": "nvidia-ml-py", "yaml": "pyyaml"}
+CORE = {"numpy": "numpy", "pynvml": "nvidia-ml-py", "yaml": "pyyaml"}
 ANALYSIS = frozenset({"jinja2", "matplotlib", "pandas", "scipy", "statsmodels"})
 
 

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -240,7 +240,7 @@ def _dataset(arguments: argparse.Namespace) -> None:
 
     given = {field.name: getattr(arguments, field.name) for field in fields(RequestSpec)}
     spec = {name: value for name, value in given.items() if value is not None}
-    write_dataset(arguments.out, RequestSpec(**(Dataset().model_dump() | spec)))
+    write_dataset(arguments.out, RequestSpec(**(asdict(Dataset()) | spec)))
 
 
 def _experiment(text: str) -> Any:

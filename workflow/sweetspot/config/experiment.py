@@ -6,9 +6,8 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
-
-from pydantic import AfterValidator, Field, model_validator
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
 
 from sweetspot.catalog import catalog_id, gpu
 from sweetspot.catalog.gpus import is_gpu_file
@@ -26,34 +25,31 @@ from sweetspot.config.sections import (
     Section,
     parse_section,
 )
-from sweetspot.config.wording import said
-from sweetspot.errors import InputError
+from sweetspot.schema.keys import Becomes, Matching, NonEmpty, Said
+from sweetspot.schema.mistakes import wrong
 
 SweepName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9_-]+$"),
-    said("may hold letters, digits, '_' and '-' only"),
+    Matching(r"^[A-Za-z0-9_-]+$"),
+    Said("may hold letters, digits, '_' and '-' only"),
 ]
 RunName = Annotated[
     str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
-    said("must begin with a letter or digit and may hold letters, digits, '.', '_' and '-' only"),
+    Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
+    Said("must begin with a letter or digit and may hold letters, digits, '.', '_' and '-' only"),
 ]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 
 
 def _gpu_id(name: str) -> str:
-    try:
-        board = gpu(name)
-        return name if is_gpu_file(name) else board.id
-    except InputError as e:
-        raise ValueError(str(e)) from e
+    board = gpu(name)
+    return name if is_gpu_file(name) else board.id
 
 
 # Whatever a board or a model is called, the experiment holds its id; or else its file's path, of
 # which a plan takes the content.
-GpuName = Annotated[str, AfterValidator(_gpu_id)]
-ModelName = Annotated[str, AfterValidator(lambda name: catalog_id(name) or name)]
+GpuName = Annotated[str, Becomes(_gpu_id)]
+ModelName = Annotated[str, Becomes(lambda name: catalog_id(name) or name)]
 
 PAPER_MODELS = (
     "llama-3.2-1b",
@@ -74,35 +70,34 @@ PAPER_LENGTHS = (64, 128, 256, 512, 1024, 2048, 4096)
 PAPER_BATCH_SIZES = (64, 128, 256, 512, 1024)
 
 
+@dataclass(frozen=True, kw_only=True)
 class Sweep(Section):
     """A full grid: every model with every combination of the lists."""
 
-    models: list[ModelName] | None = Field(
-        default=None,
-        min_length=1,
-        description="Models of this sweep: catalog ids or paths of a `config.json`. "
+    models: Annotated[
+        list[ModelName] | None,
+        NonEmpty(),
+        "Models of this sweep: catalog ids or paths of a `config.json`. "
         "Left out: the experiment's `models`.",
+    ] = None
+    input_tokens: Annotated[Counts, "Prompt lengths I, in tokens."] = field(
+        default_factory=lambda: list(PAPER_LENGTHS)
     )
-    input_tokens: Counts = Field(
-        default=list(PAPER_LENGTHS), description="Prompt lengths I, in tokens."
+    output_tokens: Annotated[Counts, "Output lengths O, in tokens per request."] = field(
+        default_factory=lambda: list(PAPER_LENGTHS)
     )
-    output_tokens: Counts = Field(
-        default=list(PAPER_LENGTHS), description="Output lengths O, in tokens per request."
-    )
-    requests: Counts = Field(default=[1000], description="Requests N of one run.")
-    max_batch_size: Counts | None = Field(
-        default=None,
-        description="Engine limits of requests in flight. Left out: `limits.max_batch_size`.",
-    )
+    requests: Annotated[Counts, "Requests N of one run."] = field(default_factory=lambda: [1000])
+    max_batch_size: Annotated[
+        Counts | None, "Engine limits of requests in flight. Left out: `limits.max_batch_size`."
+    ] = None
 
-    @model_validator(mode="after")
-    def _no_cell_twice(self) -> Self:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for name in ("models", "input_tokens", "output_tokens", "requests", "max_batch_size"):
             values = getattr(self, name) or []
             twice = [v for i, v in enumerate(values) if v in values[:i]]
             if twice:
-                raise ValueError(f"duplicate cell: {name} lists {twice[0]} twice; keep it once")
-        return self
+                raise wrong(f"duplicate cell: {name} lists {twice[0]} twice; keep it once")
 
 
 def paper_sweeps() -> dict[str, Sweep]:
@@ -119,56 +114,55 @@ def paper_sweeps() -> dict[str, Sweep]:
     }
 
 
+@dataclass(frozen=True, kw_only=True)
 class Experiment(Section):
     """One run of the workflow; everything it makes lies in `results/<run>/`."""
 
-    run: RunName = Field(
-        default="paper",
-        description="Name of the run and of its folder; letters, digits, `.`, `_`, `-`.",
-    )
-    engine: Engine = Field(
-        default="tensorrt-llm",
-        description="What runs the requests. `tensorrt-llm`, `vllm` and `transformers` measure on "
+    run: Annotated[
+        RunName, "Name of the run and of its folder; letters, digits, `.`, `_`, `-`."
+    ] = "paper"
+    engine: Annotated[
+        Engine,
+        "What runs the requests. `tensorrt-llm`, `vllm` and `transformers` measure on "
         "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
-    )
-    gpu: GpuName = Field(
-        default="h100-sxm",
-        description="GPU: a catalog id, the name that nvidia-smi shows, or the path of a "
+    ] = "tensorrt-llm"
+    gpu: Annotated[
+        GpuName,
+        "GPU: a catalog id, the name that nvidia-smi shows, or the path of a "
         "[file of one's own](models.md#a-gpu-of-ones-own).",
+    ] = "h100-sxm"
+    gpu_settings: Annotated[GpuSettings, "What the GPU is set to; simulated only."] = field(
+        default_factory=GpuSettings
     )
-    gpu_settings: GpuSettings = Field(
-        default=GpuSettings(), description="What the GPU is set to; simulated only."
+    models: Annotated[
+        list[ModelName],
+        NonEmpty(),
+        "Models: catalog ids, or paths of a Hugging Face `config.json` or its folder.",
+    ] = field(default_factory=lambda: list(PAPER_MODELS))
+    sweeps: Annotated[
+        dict[SweepName, Sweep],
+        NonEmpty(),
+        "Named sweeps; a cell that several of them name is measured once.",
+    ] = field(default_factory=paper_sweeps)
+    limits: Annotated[Limits, "Limits of the engine."] = field(default_factory=Limits)
+    precision: Annotated[Precision, "What weights and KV cache are stored in."] = field(
+        default_factory=Precision
     )
-    models: list[ModelName] = Field(
-        default=list(PAPER_MODELS),
-        min_length=1,
-        description="Models: catalog ids, or paths of a Hugging Face `config.json` or its folder.",
+    dataset: Annotated[Dataset, "The requests' token ids."] = field(default_factory=Dataset)
+    measure: Annotated[Measure, "How cells become records."] = field(default_factory=Measure)
+    simulator: Annotated[Simulator, "The simulated engine."] = field(default_factory=Simulator)
+    tensorrt_llm: Annotated[TensorRtLlm, "The engine `tensorrt-llm`."] = field(
+        default_factory=TensorRtLlm
     )
-    sweeps: dict[SweepName, Sweep] = Field(
-        default_factory=paper_sweeps,
-        min_length=1,
-        description="Named sweeps; a cell that several of them name is measured once.",
+    vllm: Annotated[Vllm, "The engine `vllm`."] = field(default_factory=Vllm)
+    transformers: Annotated[Transformers, "The engine `transformers`."] = field(
+        default_factory=Transformers
     )
-    limits: Limits = Field(default=Limits(), description="Limits of the engine.")
-    precision: Precision = Field(
-        default=Precision(), description="What weights and KV cache are stored in."
-    )
-    dataset: Dataset = Field(default=Dataset(), description="The requests' token ids.")
-    measure: Measure = Field(default=Measure(), description="How cells become records.")
-    simulator: Simulator = Field(default=Simulator(), description="The simulated engine.")
-    tensorrt_llm: TensorRtLlm = Field(
-        default=TensorRtLlm(), description="The engine `tensorrt-llm`."
-    )
-    vllm: Vllm = Field(default=Vllm(), description="The engine `vllm`.")
-    transformers: Transformers = Field(
-        default=Transformers(), description="The engine `transformers`."
-    )
-    node: NodeSettings = Field(
-        default=NodeSettings(),
-        description="The machine that measures; a change of it measures nothing again.",
-    )
-    analysis: Analysis = Field(default=Analysis(), description="Fits of the energy models.")
-    figures: FigureStyle = Field(default=FigureStyle(), description="Look of the figures.")
+    node: Annotated[
+        NodeSettings, "The machine that measures; a change of it measures nothing again."
+    ] = field(default_factory=NodeSettings)
+    analysis: Annotated[Analysis, "Fits of the energy models."] = field(default_factory=Analysis)
+    figures: Annotated[FigureStyle, "Look of the figures."] = field(default_factory=FigureStyle)
 
     @property
     def engine_section(self) -> TensorRtLlm | Vllm | Transformers | None:
@@ -180,57 +174,57 @@ class Experiment(Section):
         }
         return sections.get(self.engine)
 
-    @model_validator(mode="after")
-    def _cells_can_run(self) -> Self:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._require_cells_that_can_run()
+        if self.engine != "simulator":
+            self._require_what_can_be_measured()
+
+    def _require_cells_that_can_run(self) -> None:
         twice = [m for i, m in enumerate(self.models) if m in self.models[:i]]
         if twice:
-            raise ValueError(f"duplicate cell: models lists {twice[0]} twice; keep it once")
+            raise wrong(f"duplicate cell: models lists {twice[0]} twice; keep it once")
         for name, sweep in self.sweeps.items():
             longest_input, longest_output = max(sweep.input_tokens), max(sweep.output_tokens)
             if longest_input + longest_output > self.limits.max_seq_len:
-                raise ValueError(
+                raise wrong(
                     f"sweeps.{name}: input_tokens {longest_input} + output_tokens"
                     f" {longest_output} = {longest_input + longest_output} is more than"
                     f" limits.max_seq_len {self.limits.max_seq_len};"
                     " shorten a length or raise the limit"
                 )
             if max(sweep.requests) > MAX_REQUESTS:
-                raise ValueError(
+                raise wrong(
                     f"sweeps.{name}: requests {max(sweep.requests)} is more than {MAX_REQUESTS};"
                     " energy per token no longer changes with so many"
                 )
             largest_batch = max(sweep.max_batch_size or [0])
             if largest_batch > self.limits.max_num_tokens:
-                raise ValueError(
+                raise wrong(
                     f"sweeps.{name}: max_batch_size {largest_batch} is more than"
                     f" limits.max_num_tokens {self.limits.max_num_tokens};"
                     " every request in flight takes one token of it"
                 )
-        return self
 
-    @model_validator(mode="after")
-    def _engine_can_do_it(self) -> Self:
-        if self.engine == "simulator":
-            return self
+    def _require_what_can_be_measured(self) -> None:
         if self.limits.tensor_parallel > 1:
-            raise ValueError(
+            raise wrong(
                 f"engine {self.engine} meters one GPU, so limits.tensor_parallel must be 1, not"
                 f" {self.limits.tensor_parallel}; only `engine: simulator` takes more"
             )
         for name in ("weights", "kv_cache"):
             if getattr(self.precision, name) != "model":
-                raise ValueError(
+                raise wrong(
                     f"engine {self.engine} measures 16 bits, so precision.{name} must be 'model',"
                     f" not {getattr(self.precision, name)!r}; only `engine: simulator` takes others"
                 )
-        for name, value in self.gpu_settings:
+        for name, value in asdict(self.gpu_settings).items():
             if value is not None:
-                raise ValueError(
+                raise wrong(
                     f"engine {self.engine} measures the GPU as it is set and changes nothing of it,"
                     f" so gpu_settings.{name} must be left out, not {value:g}; only"
                     " `engine: simulator` takes it"
                 )
-        return self
 
 
 def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Experiment:

@@ -1,42 +1,19 @@
 """What all parts of an experiment are made of, and those that every engine has."""
 
-import re
 from collections.abc import Mapping
-from numbers import Integral
+from dataclasses import dataclass, fields, replace
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
-
-from sweetspot.config.wording import mistakes, said
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping
+from sweetspot.schema.keys import NonEmpty, Range, Said
+from sweetspot.schema.mistakes import MistakesError, wrong
+from sweetspot.schema.reading import AS_TEXT, Checked, converted
 
-
-def _whole_number(value: object) -> object:
-    """Read "64" as 64: Snakemake hands on numbers inside of `--config 'a={b: 64}'` as text.
-
-    Integers of numpy and pandas become Python's own.
-    """
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, Integral):
-        return int(value)
-    return int(value) if isinstance(value, str) and re.fullmatch(r"[+-]?\d+", value) else value
-
-
-WholeNumber = BeforeValidator(_whole_number)
-Count = Annotated[int, Field(gt=0, strict=True), WholeNumber, said("must be a positive integer")]
-One = Annotated[Literal[1], WholeNumber]
-Natural = Annotated[
-    int, Field(ge=0, strict=True), WholeNumber, said("must be an integer of 0 or more")
-]
-Seed = Annotated[
-    int,
-    Field(ge=0, lt=2**32, strict=True),
-    WholeNumber,
-    said(f"must be an integer from 0 to {2**32 - 1}"),
-]
-Counts = Annotated[list[Count], Field(min_length=1)]
+Count = Annotated[int, Range(gt=0), Said("must be a positive integer")]
+Natural = Annotated[int, Range(ge=0), Said("must be an integer of 0 or more")]
+Seed = Annotated[int, Range(ge=0, lt=2**32), Said(f"must be an integer from 0 to {2**32 - 1}")]
+Counts = Annotated[list[Count], NonEmpty()]
 Stored = Literal["model", "fp8"]
 GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 
@@ -44,17 +21,13 @@ MAX_GPUS = 8
 """As many share a model at most: what one node's NVLink switch joins."""
 
 GpuCount = Annotated[
-    int,
-    Field(ge=1, le=MAX_GPUS, strict=True),
-    WholeNumber,
-    said(f"must be an integer from 1 to {MAX_GPUS}"),
+    int, Range(ge=1, le=MAX_GPUS), Said(f"must be an integer from 1 to {MAX_GPUS}")
 ]
 
 
-class Section(BaseModel):
-    """Base of every part of the experiment: unknown keys are refused, values never change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
+@dataclass(frozen=True, kw_only=True)
+class Section(Checked):
+    """Base of every part of the experiment: values are checked once, and never change."""
 
 
 Parsed = TypeVar("Parsed", bound=Section)
@@ -68,78 +41,76 @@ def parse_section(section: type[Parsed], values: Mapping[str, Any], source: str 
             the name of their source.
     """
     try:
-        return section.model_validate(as_mapping(values, source))
-    except ValidationError as e:
-        raise InputError(f"{source}: " * bool(source) + mistakes(e, section)) from e
+        return converted(section, as_mapping(values, source), AS_TEXT)
+    except MistakesError as e:
+        raise InputError(f"{source}: " * bool(source) + str(e)) from e
 
 
+@dataclass(frozen=True, kw_only=True)
 class Limits(Section):
     """Limits that the engine is built with (paper, section 5.5)."""
 
-    max_seq_len: Count = Field(
-        default=8192, description="Longest sequence, I + O, in tokens; longer cells are refused."
-    )
-    max_batch_size: Count = Field(default=1024, description="Most requests in flight.")
-    max_num_tokens: Count = Field(
-        default=8192, description="Tokens of one iteration, prefill and decode together."
-    )
-    tensor_parallel: GpuCount = Field(
-        default=1,
-        description="GPUs that share each layer; more than 1 can be simulated, not measured.",
-    )
-    pipeline_parallel: One = Field(default=1, description="GPUs that share the layers.")
-    kv_cache_memory_fraction: float = Field(
-        default=0.9,
-        gt=0,
-        le=1,
-        description="Share of the memory left beside weights and activations that the KV cache "
+    max_seq_len: Annotated[
+        Count, "Longest sequence, I + O, in tokens; longer cells are refused."
+    ] = 8192
+    max_batch_size: Annotated[Count, "Most requests in flight."] = 1024
+    max_num_tokens: Annotated[Count, "Tokens of one iteration, prefill and decode together."] = 8192
+    tensor_parallel: Annotated[
+        GpuCount, "GPUs that share each layer; more than 1 can be simulated, not measured."
+    ] = 1
+    pipeline_parallel: Annotated[Literal[1], "GPUs that share the layers."] = 1
+    kv_cache_memory_fraction: Annotated[
+        float,
+        Range(gt=0, le=1),
+        "Share of the memory left beside weights and activations that the KV cache "
         "takes (`trtllm-bench --kv_cache_free_gpu_mem_fraction`).",
-    )
-    tokens_per_block: Count = Field(
-        default=32, description="Tokens of one KV-cache block (TensorRT-LLM 0.21 engines: 32)."
-    )
+    ] = 0.9
+    tokens_per_block: Annotated[
+        Count, "Tokens of one KV-cache block (TensorRT-LLM 0.21 engines: 32)."
+    ] = 32
 
-    @model_validator(mode="after")
-    def _budget_holds_a_batch(self) -> Self:
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for name, why in (
             ("max_batch_size", "every request in flight takes one token of it"),
             ("tokens_per_block", "a prompt that is cut must fill a block of the KV cache"),
         ):
             if self.max_num_tokens < getattr(self, name):
-                raise ValueError(
+                raise wrong(
                     f"max_num_tokens {self.max_num_tokens} is smaller than {name}"
                     f" {getattr(self, name)}; {why}: raise the one or lower the other"
                 )
-        return self
 
 
+@dataclass(frozen=True, kw_only=True)
 class Precision(Section):
     """What weights and KV cache are stored in; other than `model` can be simulated only."""
 
-    weights: Stored = Field(
-        default="model",
-        description="`model`: as the checkpoint has them; `fp8`: the matrices of all layers in "
+    weights: Annotated[
+        Stored,
+        "`model`: as the checkpoint has them; `fp8`: the matrices of all layers in "
         "FP8, embeddings and output head as they are.",
-    )
-    kv_cache: Stored = Field(
-        default="model",
-        description="`model`: as the activations, or as the checkpoint says; `fp8`: one byte an "
-        "element.",
-    )
+    ] = "model"
+    kv_cache: Annotated[
+        Stored,
+        "`model`: as the activations, or as the checkpoint says; `fp8`: one byte an element.",
+    ] = "model"
 
 
+@dataclass(frozen=True, kw_only=True)
 class Dataset(Section):
     """Synthetic requests by the rules of TensorRT-LLM's `prepare_dataset.py token-norm-dist`."""
 
-    seed: Seed = Field(default=420, description="Seed of the token ids.")
-    vocab_size: Count = Field(
-        default=128000,
-        description="Ids are drawn below this: the tokenizer's vocabulary size "
+    seed: Annotated[Seed, "Seed of the token ids."] = 420
+    vocab_size: Annotated[
+        Count,
+        "Ids are drawn below this: the tokenizer's vocabulary size "
         "(Llama-3.1-8B-Instruct, as in the paper).",
-    )
-    eos_id: Natural = Field(default=128009, description="End-of-sequence id; never drawn.")
+    ] = 128000
+    eos_id: Annotated[Natural, "End-of-sequence id; never drawn."] = 128009
 
 
+@dataclass(frozen=True, kw_only=True)
 class Metering(Section):
     """How the power of a run is metered: part of what decides a cell's value.
 
@@ -156,52 +127,52 @@ class Metering(Section):
     max_temperature_drift_c: float
 
 
+@dataclass(frozen=True, kw_only=True)
 class Measure(Section):
     """How cells become records."""
 
-    block: Literal["model", "input", "cell"] = Field(
-        default="model",
-        description="What one job measures with one engine load: all cells of a model and "
+    block: Annotated[
+        Literal["model", "input", "cell"],
+        "What one job measures with one engine load: all cells of a model and "
         "max_batch_size, those of one request count and input length, or one cell.",
-    )
+    ] = "model"
     repeats: Annotated[
         int,
-        Field(ge=1, le=1000, strict=True),
-        WholeNumber,
-        said("must be an integer from 1 to 1000"),
-    ] = Field(default=1, description="How often each cell is measured.")
-    remeasure: Literal["nothing", "failed", "all"] = Field(
-        default="nothing",
-        description="Which cells that have a record are measured again instead of reusing it: "
+        Range(ge=1, le=1000),
+        Said("must be an integer from 1 to 1000"),
+        "How often each cell is measured.",
+    ] = 1
+    remeasure: Annotated[
+        Literal["nothing", "failed", "all"],
+        "Which cells that have a record are measured again instead of reusing it: "
         "`failed` names those that are not ok.",
-    )
-    protocol: Literal["standard", "paper"] = Field(
-        default="standard",
-        description="`standard`: the GPU's energy counter counts, in windows of at least "
+    ] = "nothing"
+    protocol: Annotated[
+        Literal["standard", "paper"],
+        "`standard`: the GPU's energy counter counts, in windows of at least "
         "`min_window_s`. `paper`: `nvmlDeviceGetPowerUsage` every 500 ms, plainly summed, one run "
         "however short. Not for the simulator.",
-    )
-    interval_s: float = Field(
-        default=0.1,
-        ge=0.02,
-        le=1,
-        description="How often the GPU is looked at, in s. The paper protocol: 0.5.",
-    )
-    min_window_s: float = Field(
-        default=10,
-        ge=0,
-        description="A run shorter than this, in s, is repeated back to back until the measured "
+    ] = "standard"
+    interval_s: Annotated[
+        float,
+        Range(ge=0.02, le=1),
+        "How often the GPU is looked at, in s. The paper protocol: 0.5.",
+    ] = 0.1
+    min_window_s: Annotated[
+        float,
+        Range(ge=0),
+        "A run shorter than this, in s, is repeated back to back until the measured "
         "window is as long. The paper protocol: 0.",
-    )
-    idle_s: float = Field(
-        default=2, ge=0, description="Idle power is taken this long before and after a run, in s."
-    )
-    max_temperature_drift_c: float = Field(
-        default=30,
-        gt=0,
-        description="A cell over which the GPU's temperature changes more, in °C, is invalid. It "
+    ] = 10
+    idle_s: Annotated[
+        float, Range(ge=0), "Idle power is taken this long before and after a run, in s."
+    ] = 2
+    max_temperature_drift_c: Annotated[
+        float,
+        Range(gt=0),
+        "A cell over which the GPU's temperature changes more, in °C, is invalid. It "
         "begins on an idle board: 42 cells on an H200 warmed by 0 to 22 °C.",
-    )
+    ] = 30
 
     @property
     def metering(self) -> Metering:
@@ -216,41 +187,42 @@ class Measure(Section):
         )
 
 
+@dataclass(frozen=True, kw_only=True)
 class GpuSettings(Section):
     """What a board is set to, other than its data sheet has it; simulated only."""
 
-    power_limit_w: float | None = Field(
-        default=None,
-        gt=0,
-        le=100_000,
-        description="Power limit, in W, of each board. Left out: the data sheet's.",
-    )
-    clock_mhz: float | None = Field(
-        default=None,
-        gt=0,
-        le=100_000,
-        description="Clock that each board is locked at, in MHz; at the power limit it falls "
+    power_limit_w: Annotated[
+        float | None,
+        Range(gt=0, le=100_000),
+        "Power limit, in W, of each board. Left out: the data sheet's.",
+    ] = None
+    clock_mhz: Annotated[
+        float | None,
+        Range(gt=0, le=100_000),
+        "Clock that each board is locked at, in MHz; at the power limit it falls "
         "below. Left out: the highest.",
-    )
+    ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class ChosenTraits(Section):
     """What the simulated engine is to do otherwise than by itself."""
 
-    sliding_windows: bool | None = Field(
-        default=None,
-        description="Whether sliding layers attend to, and keep in the KV cache, their window only "
+    sliding_windows: Annotated[
+        bool | None,
+        "Whether sliding layers attend to, and keep in the KV cache, their window only "
         "(vLLM does; `trtllm-bench` sets no window). Nothing changes for models without such "
         "layers. Left out: as the engine does.",
-    )
-    cuda_graphs: GraphSizes | None = Field(
-        default=None,
-        description="Whose CUDA graphs replay the steps, which pads them to the next captured "
+    ] = None
+    cuda_graphs: Annotated[
+        GraphSizes | None,
+        "Whose CUDA graphs replay the steps, which pads them to the next captured "
         "size: `vllm` 0.24 or `tensorrt-llm`, its PyTorch backend, each with its default sizes. "
         "Left out: the engine's own.",
-    )
+    ] = None
 
 
+@dataclass(frozen=True, kw_only=True)
 class Traits(Section):
     """What engines do differently; the defaults are those of the paper's TensorRT engines.
 
@@ -267,7 +239,5 @@ class Traits(Section):
         """Return these traits, but for those that are chosen."""
         if chosen is None:
             return self
-        values = {name: getattr(chosen, name, None) for name in type(self).model_fields}
-        return self.model_copy(
-            update={name: value for name, value in values.items() if value is not None}
-        )
+        values = {key.name: getattr(chosen, key.name, None) for key in fields(self)}
+        return replace(self, **{name: each for name, each in values.items() if each is not None})

@@ -6,6 +6,7 @@ from sweetspot.engines.weights.weights import model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
 from sweetspot.plan.block import Settings
+from sweetspot.schema.reading import converted
 
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",  # all that it needs is in the model's folder
@@ -22,7 +23,7 @@ def transformers_engine(settings: Settings, node: Node) -> WorkerEngine:
 
 
 def _program(settings: Settings, node: Node) -> Program:
-    options = Transformers.model_validate(dict(settings.options))
+    options = converted(Transformers, settings.options)
     weights = model_weights(options.weights, settings, node)
     model, limits = settings.model, settings.limits
     return Program(

@@ -6,6 +6,7 @@ from sweetspot.engines.weights.weights import model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
 from sweetspot.plan.block import Settings
+from sweetspot.schema.reading import converted
 
 # Source: vLLM 0.24.0, vllm/envs.py.
 _ENVIRONMENT = {
@@ -25,7 +26,7 @@ def vllm_engine(settings: Settings, node: Node) -> WorkerEngine:
 
 
 def _program(settings: Settings, node: Node) -> Program:
-    options = Vllm.model_validate(dict(settings.options))
+    options = converted(Vllm, settings.options)
     weights = model_weights(options.weights, settings, node)
     model, limits = settings.model, settings.limits
     longest = min(limits.max_seq_len, weights.max_tokens or limits.max_seq_len)

@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from sweetspot.config import Experiment
@@ -41,6 +42,6 @@ def write_table(rows: Iterable[tuple[CellRecord, Sequence[str]]], out: Path) -> 
     table = csv.writer(text, lineterminator="\n")
     table.writerow(HEADER)
     for record, sweeps in rows:
-        values = record.model_dump() | {"sweeps": ";".join(sweeps)}
+        values = asdict(record) | {"sweeps": ";".join(sweeps)}
         table.writerow("" if values[name] is None else values[name] for name in HEADER)
     write_text_atomic(out, text.getvalue())

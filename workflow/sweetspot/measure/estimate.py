@@ -2,7 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -224,7 +224,7 @@ def _datasets(experiment: Experiment, blocks: Iterable[Block]) -> dict[tuple[int
                 requests=requests,
                 input_tokens=inputs,
                 output_tokens=outputs,
-                **experiment.dataset.model_dump(),
+                **asdict(experiment.dataset),
             )
         )
         for requests, inputs, outputs in lengths

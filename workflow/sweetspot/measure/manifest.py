@@ -2,35 +2,33 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.reading import read_as, size_and_sha256
+from sweetspot.schema.writing import plain
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
 PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
 
 
-class Listed(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class Listed:
     """A file of a run."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     bytes: int
     sha256: str
 
 
-class RunManifest(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class RunManifest:
     """A manifest as it lies on disk."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[1]
     simulated: bool
@@ -65,7 +63,7 @@ def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> 
     manifest = {
         "schema_version": SCHEMA,
         "simulated": experiment.engine == "simulator",
-        "experiment": experiment.model_dump(mode="json"),
+        "experiment": plain(experiment),
         "provenance": provenance(),
         "packages": package_versions(PACKAGES),
         "files": listed,

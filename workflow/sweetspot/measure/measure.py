@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from sweetspot.cells.cell import Cell
@@ -27,6 +27,8 @@ from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import write_trace
 from sweetspot.plan.block import Block, Settings
+from sweetspot.schema.reading import converted
+from sweetspot.schema.writing import json_text
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +63,7 @@ def measure_block(
             else:
                 prepare(cell)
                 done.append(measure(cell))
-    write_text_atomic(out, "".join(f"{record.model_dump_json()}\n" for record in done))
+    write_text_atomic(out, "".join(f"{json_text(record)}\n" for record in done))
     bad = sum(record.status != "ok" for record in done)
     log.info(
         "%s: %d cells, %d of them reused%s",
@@ -143,11 +145,11 @@ def _measure_cell(
         run, readings, idle = _metered(session, cell, settings.metering, spool)
         result = result_of(run, cell, readings, settings.metering)
     except (EngineError, MeterError) as e:
-        return CellRecord.model_validate(known | {"status": "failed", "reason": str(e)})
+        return converted(CellRecord, known | {"status": "failed", "reason": str(e)})
     write_trace(trace_path(records, cell, key), readings)
     spool.unlink(missing_ok=True)  # the whole trace is durable now
     facts = {"provenance": origin | dict(run.facts)}
-    return with_interval(CellRecord.model_validate(known | result | idle | facts), settings)
+    return with_interval(converted(CellRecord, known | result | idle | facts), settings)
 
 
 def with_interval(record: CellRecord, settings: Settings) -> CellRecord:
@@ -156,7 +158,7 @@ def with_interval(record: CellRecord, settings: Settings) -> CellRecord:
     if not record.simulated or per_token_j is None or rate is None:
         return record
     bounds = settings.deployment.intervals.bounds(per_token_j, rate)
-    return record.model_copy(update=asdict(bounds))
+    return replace(record, **asdict(bounds))
 
 
 def _calibration(settings: Settings) -> str:

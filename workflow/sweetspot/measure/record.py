@@ -1,16 +1,17 @@
 """Cell records: one JSON file per finished cell, written durably and reused by later runs."""
 
 import logging
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Literal
-
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from typing import Annotated, Literal
 
 from sweetspot.cells.cell import Cell, Status
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.plan.block import Block
 from sweetspot.reading import parse_as, read_as, read_bytes_if_there, read_text
+from sweetspot.schema.keys import FiniteFloat
+from sweetspot.schema.writing import json_text
 
 log = logging.getLogger(__name__)
 
@@ -18,181 +19,144 @@ Remeasure = Literal["nothing", "failed", "all"]
 """Which records of earlier runs are not to be reused."""
 
 
-class CellRecord(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CellRecord:
     """What is known of one cell. Numbers are None where the cell failed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
     schema_version: Literal[2] = 2
-    key: str = Field(
-        description="Hash of everything that decides the cell's value; names its record's file."
-    )
-    cell: str = Field(description="Readable id: model, limits, requests, lengths, repeat.")
-    model: str = Field(description="Model id.")
-    engine: str = Field(description="What ran the requests.")
-    engine_version: str = Field(description="Version of the engine's software.")
-    gpu: str = Field(description="GPU, a catalog id.")
-    input_tokens: int = Field(description="I, prompt length of each request.")
-    output_tokens: int = Field(description="O, generated tokens of each request.")
-    requests: int = Field(description="N, requests of the run, all sent at once.")
-    max_batch_size: int = Field(description="The engine's limit of requests in flight.")
-    repeat: int = Field(description="0 for the first measurement of this cell, 1 for the second.")
-    status: Status = Field(
-        description="`failed`: the engine did not finish it; `invalid`: it ran, but a check says"
-        " that its numbers cannot be trusted."
-    )
-    reason: str = Field(default="", description="Why the cell is not ok, in one line.")
-    simulated: bool = Field(description="Whether a simulator gave the numbers.")
-    noise: FiniteFloat | None = Field(
-        default=None,
-        description="Of simulated cells with noise (`simulator.noise`): its relative standard"
-        " deviation.",
-    )
-    remarks: str = Field(
-        default="", description="What a reader of the numbers should know, joined by `; `."
-    )
-    energy_j: FiniteFloat | None = Field(
-        default=None,
-        description="Energy of one run, in J, by what `energy_source` names: that of the window,"
+    key: Annotated[
+        str, "Hash of everything that decides the cell's value; names its record's file."
+    ]
+    cell: Annotated[str, "Readable id: model, limits, requests, lengths, repeat."]
+    model: Annotated[str, "Model id."]
+    engine: Annotated[str, "What ran the requests."]
+    engine_version: Annotated[str, "Version of the engine's software."]
+    gpu: Annotated[str, "GPU, a catalog id."]
+    input_tokens: Annotated[int, "I, prompt length of each request."]
+    output_tokens: Annotated[int, "O, generated tokens of each request."]
+    requests: Annotated[int, "N, requests of the run, all sent at once."]
+    max_batch_size: Annotated[int, "The engine's limit of requests in flight."]
+    repeat: Annotated[int, "0 for the first measurement of this cell, 1 for the second."]
+    status: Annotated[
+        Status,
+        "`failed`: the engine did not finish it; `invalid`: it ran, but a check says"
+        " that its numbers cannot be trusted.",
+    ]
+    reason: Annotated[str, "Why the cell is not ok, in one line."] = ""
+    simulated: Annotated[bool, "Whether a simulator gave the numbers."]
+    noise: Annotated[
+        FiniteFloat | None,
+        "Of simulated cells with noise (`simulator.noise`): its relative standard deviation.",
+    ] = None
+    remarks: Annotated[str, "What a reader of the numbers should know, joined by `; `."] = ""
+    energy_j: Annotated[
+        FiniteFloat | None,
+        "Energy of one run, in J, by what `energy_source` names: that of the window,"
         " divided by `passes`.",
+    ] = None
+    energy_source: Annotated[
+        Literal["", "counter", "integration", "integration of 1-s average", "plain sum"],
+        "Which of the next three is `energy_j` ([the rule](measuring.md#which-energy-counts)).",
+    ] = ""
+    energy_counter_j: Annotated[
+        FiniteFloat | None, "Energy of one run by the GPU's own counter, in J."
+    ] = None
+    energy_integration_j: Annotated[
+        FiniteFloat | None, "Energy of one run by integrating the power trace, in J."
+    ] = None
+    energy_sum_500ms_j: Annotated[
+        FiniteFloat | None,
+        "Energy of one run as the paper sums it, in J: power read every 500 ms, times 0.5 s.",
+    ] = None
+    energy_gap: Annotated[FiniteFloat | None, "(counter − integration) / integration."] = None
+    passes: Annotated[int | None, "How often the run was repeated back to back in its window."] = (
+        None
     )
-    energy_source: Literal[
-        "", "counter", "integration", "integration of 1-s average", "plain sum"
-    ] = Field(
-        default="",
-        description="Which of the next three is `energy_j`"
-        " ([the rule](measuring.md#which-energy-counts)).",
-    )
-    energy_counter_j: FiniteFloat | None = Field(
-        default=None, description="Energy of one run by the GPU's own counter, in J."
-    )
-    energy_integration_j: FiniteFloat | None = Field(
-        default=None, description="Energy of one run by integrating the power trace, in J."
-    )
-    energy_sum_500ms_j: FiniteFloat | None = Field(
-        default=None,
-        description="Energy of one run as the paper sums it, in J: power read every 500 ms, times"
-        " 0.5 s.",
-    )
-    energy_gap: FiniteFloat | None = Field(
-        default=None, description="(counter − integration) / integration."
-    )
-    passes: int | None = Field(
-        default=None, description="How often the run was repeated back to back in its window."
-    )
-    window_s: FiniteFloat | None = Field(
-        default=None, description="The measured window with all passes, in s."
-    )
-    duration_s: FiniteFloat | None = Field(
-        default=None,
-        description="One run, in s: first request sent to the end of the run; `window_s` divided"
-        " by `passes`.",
-    )
-    energy_per_token_j: FiniteFloat | None = Field(
-        default=None, description="J per output token, e = E / (N·O)."
-    )
-    tokens_per_j: FiniteFloat | None = Field(
-        default=None, description="Output tokens per J, its reciprocal."
-    )
-    mean_power_w: FiniteFloat | None = Field(
-        default=None, description="`energy_j` / `duration_s`, in W."
-    )
-    throughput_tokens_per_s: FiniteFloat | None = Field(
-        default=None, description="Output tokens per s, all requests together."
-    )
-    max_concurrency: int | None = Field(
-        default=None,
-        description="Most requests that the limits let be in flight; empty where the engine does"
-        " not say.",
-    )
-    idle_before_w: FiniteFloat | None = Field(
-        default=None, description="Median power before the run, in W."
-    )
-    idle_after_w: FiniteFloat | None = Field(
-        default=None, description="Median power after the run, in W."
-    )
-    mean_graphics_mhz: FiniteFloat | None = Field(
-        default=None, description="Mean graphics clock of the window, in MHz."
-    )
-    mean_sm_mhz: FiniteFloat | None = Field(
-        default=None, description="Mean clock of the multiprocessors, in MHz."
-    )
-    mean_memory_mhz: FiniteFloat | None = Field(
-        default=None, description="Mean memory clock, in MHz."
-    )
-    mean_utilisation: FiniteFloat | None = Field(
-        default=None, description="Mean share of the time in which a kernel ran, as NVML says."
-    )
-    temperature_start_c: FiniteFloat | None = Field(
-        default=None, description="Temperature of the GPU as the window begins, in °C."
-    )
-    temperature_end_c: FiniteFloat | None = Field(
-        default=None, description="Temperature of the GPU as it ends, in °C."
-    )
-    power_cap_share: FiniteFloat | None = Field(
-        default=None, description="Share of the window in which the power limit held clocks down."
-    )
-    power_samples: int | None = Field(
-        default=None, description="Power samples inside of the window."
-    )
-    largest_gap_s: FiniteFloat | None = Field(
-        default=None, description="Longest time between two of them, in s."
-    )
-    sampler_cpu_share: FiniteFloat | None = Field(
-        default=None, description="Share of one CPU core that the sampling took."
-    )
-    energy_per_token_low_j: FiniteFloat | None = Field(
-        default=None,
-        description="Of simulated cells: the lowest measured energy per output token that is"
+    window_s: Annotated[FiniteFloat | None, "The measured window with all passes, in s."] = None
+    duration_s: Annotated[
+        FiniteFloat | None,
+        "One run, in s: first request sent to the end of the run; `window_s` divided by `passes`.",
+    ] = None
+    energy_per_token_j: Annotated[FiniteFloat | None, "J per output token, e = E / (N·O)."] = None
+    tokens_per_j: Annotated[FiniteFloat | None, "Output tokens per J, its reciprocal."] = None
+    mean_power_w: Annotated[FiniteFloat | None, "`energy_j` / `duration_s`, in W."] = None
+    throughput_tokens_per_s: Annotated[
+        FiniteFloat | None, "Output tokens per s, all requests together."
+    ] = None
+    max_concurrency: Annotated[
+        int | None,
+        "Most requests that the limits let be in flight; empty where the engine does not say.",
+    ] = None
+    idle_before_w: Annotated[FiniteFloat | None, "Median power before the run, in W."] = None
+    idle_after_w: Annotated[FiniteFloat | None, "Median power after the run, in W."] = None
+    mean_graphics_mhz: Annotated[
+        FiniteFloat | None, "Mean graphics clock of the window, in MHz."
+    ] = None
+    mean_sm_mhz: Annotated[FiniteFloat | None, "Mean clock of the multiprocessors, in MHz."] = None
+    mean_memory_mhz: Annotated[FiniteFloat | None, "Mean memory clock, in MHz."] = None
+    mean_utilisation: Annotated[
+        FiniteFloat | None, "Mean share of the time in which a kernel ran, as NVML says."
+    ] = None
+    temperature_start_c: Annotated[
+        FiniteFloat | None, "Temperature of the GPU as the window begins, in °C."
+    ] = None
+    temperature_end_c: Annotated[
+        FiniteFloat | None, "Temperature of the GPU as it ends, in °C."
+    ] = None
+    power_cap_share: Annotated[
+        FiniteFloat | None, "Share of the window in which the power limit held clocks down."
+    ] = None
+    power_samples: Annotated[int | None, "Power samples inside of the window."] = None
+    largest_gap_s: Annotated[FiniteFloat | None, "Longest time between two of them, in s."] = None
+    sampler_cpu_share: Annotated[
+        FiniteFloat | None, "Share of one CPU core that the sampling took."
+    ] = None
+    energy_per_token_low_j: Annotated[
+        FiniteFloat | None,
+        "Of simulated cells: the lowest measured energy per output token that is"
         " expected, in J, in `interval_level` of cells.",
-    )
-    energy_per_token_high_j: FiniteFloat | None = Field(
-        default=None, description="The highest one, in J."
-    )
-    interval_level: FiniteFloat | None = Field(
-        default=None, description="In what share of cells of a new model it lies between."
-    )
-    interval_models: int | None = Field(default=None, description="On how many models that rests.")
-    interval_rests_on: str = Field(default="", description="On which numbers it rests, in words.")
-    throughput_low_tokens_per_s: FiniteFloat | None = Field(
-        default=None, description="The same of throughput, in output tokens per s: the lowest."
-    )
-    throughput_high_tokens_per_s: FiniteFloat | None = Field(
-        default=None, description="The highest one, in output tokens per s."
-    )
-    throughput_interval_level: FiniteFloat | None = Field(
-        default=None, description="As `interval_level`, of throughput."
-    )
-    throughput_interval_models: int | None = Field(
-        default=None, description="As `interval_models`, of throughput."
-    )
-    throughput_interval_rests_on: str = Field(
-        default="", description="As `interval_rests_on`, of throughput."
-    )
-    beyond_native_context: bool = Field(
-        description="I + O is more than the model was published for: work of the right shape, not"
-        " valid text."
-    )
-    calibration: str = Field(
-        default="",
-        description="The simulator's constants, and what is other than one GPU, the model's"
+    ] = None
+    energy_per_token_high_j: Annotated[FiniteFloat | None, "The highest one, in J."] = None
+    interval_level: Annotated[
+        FiniteFloat | None, "In what share of cells of a new model it lies between."
+    ] = None
+    interval_models: Annotated[int | None, "On how many models that rests."] = None
+    interval_rests_on: Annotated[str, "On which numbers it rests, in words."] = ""
+    throughput_low_tokens_per_s: Annotated[
+        FiniteFloat | None, "The same of throughput, in output tokens per s: the lowest."
+    ] = None
+    throughput_high_tokens_per_s: Annotated[
+        FiniteFloat | None, "The highest one, in output tokens per s."
+    ] = None
+    throughput_interval_level: Annotated[
+        FiniteFloat | None, "As `interval_level`, of throughput."
+    ] = None
+    throughput_interval_models: Annotated[int | None, "As `interval_models`, of throughput."] = None
+    throughput_interval_rests_on: Annotated[str, "As `interval_rests_on`, of throughput."] = ""
+    beyond_native_context: Annotated[
+        bool,
+        "I + O is more than the model was published for: work of the right shape, not valid text.",
+    ]
+    calibration: Annotated[
+        str,
+        "The simulator's constants, and what is other than one GPU, the model's"
         " precision and a TensorRT engine; empty for measured cells.",
-    )
-    calibration_level: str = Field(default="", description="What they rest on.")
-    calibration_seen: str = Field(
-        default="",
-        description="What they were fitted to, joined by `;`: agreement with it is not evidence.",
-    )
-    provenance: dict[str, str] = Field(
-        description="Code, machine and time; of measured cells the GPU (name, UUID, driver, power"
-        " limit), the checkpoint and the engine's dtype, too."
-    )
+    ] = ""
+    calibration_level: Annotated[str, "What they rest on."] = ""
+    calibration_seen: Annotated[
+        str, "What they were fitted to, joined by `;`: agreement with it is not evidence."
+    ] = ""
+    provenance: Annotated[
+        dict[str, str],
+        "Code, machine and time; of measured cells the GPU (name, UUID, driver, power"
+        " limit), the checkpoint and the engine's dtype, too.",
+    ]
 
 
 # In the table every row says where it came from; the machine and time of each stay in its record,
 # so that the same experiment gives the same table.
 COLUMNS = tuple(
-    name for name in CellRecord.model_fields if name not in ("schema_version", "provenance")
+    each.name for each in fields(CellRecord) if each.name not in ("schema_version", "provenance")
 )
 
 
@@ -217,7 +181,7 @@ def write_record(path: Path, record: CellRecord) -> None:
     Raises:
         InputError: if the folder cannot be written to.
     """
-    write_text_atomic(path, record.model_dump_json(indent=1) + "\n")
+    write_text_atomic(path, json_text(record, indent=1) + "\n")
 
 
 def read_record(path: Path, key: str) -> CellRecord | None:

@@ -4,16 +4,15 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
-
-from pydantic import JsonValue, TypeAdapter
 
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Dataset, Limits, Metering, Noise, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
+from sweetspot.schema.writing import json_text, plain
 from sweetspot.simulator.constants.calibration_file import (
     Calibration,
     engine_traits,
@@ -53,7 +52,7 @@ class Settings:
     dataset: Dataset
     calibration: Calibration | None
     engine_version: str = ""
-    options: Mapping[str, JsonValue] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
     metering: Metering | None = None
     precision: Precision = MODEL_PRECISION
     traits: Traits = PAPER_TRAITS
@@ -106,21 +105,26 @@ class Settings:
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
-        left_out: dict[str, Any] = {
+        left_out = {
+            "shared_protocol": alone,
+            "precision": self.precision == MODEL_PRECISION,
+            "traits": self.traits == PAPER_TRAITS,
+            "noise": self.noise is None,
+        }
+        left_out_of = {
             "gpu": {"source", "max_clock_mhz"} | links | unset,
             "model": self.model.plain_parts,
+            "calibration": of_calibration,
         }
-        if self.calibration:
-            left_out["calibration"] = of_calibration
-        if alone:
-            left_out["shared_protocol"] = True
-        if self.precision == MODEL_PRECISION:
-            left_out["precision"] = True
-        if self.traits == PAPER_TRAITS:
-            left_out["traits"] = True
-        if self.noise is None:
-            left_out["noise"] = True
-        return _adapter().dump_json(self, exclude=left_out).decode()
+        return json_text(
+            {
+                name: {k: v for k, v in part.items() if k not in left_out_of[name]}
+                if name in left_out_of and part is not None
+                else part
+                for name, part in plain(self).items()
+                if not left_out.get(name)
+            }
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,8 +177,3 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
             )
         )
     return Block(id=block_id, settings=settings, cells=tuple(cells))
-
-
-@cache
-def _adapter() -> TypeAdapter[Settings]:
-    return TypeAdapter(Settings)

@@ -10,7 +10,7 @@ Source: NVIDIA/TensorRT-LLM, benchmarks/cpp/utils/{utils,prepare_synthetic_data}
 import json
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sweetspot.cells.cell import Cell
@@ -123,7 +123,7 @@ def dataset_writer(folder: Path, dataset: Dataset) -> Callable[[Cell], None]:
             lengths = {
                 name: getattr(cell, name) for name in ("requests", "input_tokens", "output_tokens")
             }
-            write_dataset(path, RequestSpec(**lengths, **dataset.model_dump()))
+            write_dataset(path, RequestSpec(**lengths, **asdict(dataset)))
 
     return write
 

@@ -1,7 +1,7 @@
 """From an experiment to blocks of cells: what each job measures."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 
 from sweetspot.catalog import Architecture, load_model
@@ -11,6 +11,7 @@ from sweetspot.config import Experiment, Sweep
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
 from sweetspot.plan.split import block_id
+from sweetspot.schema.writing import plain
 from sweetspot.simulator.constants.calibration_file import engine_traits, load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
 
@@ -80,12 +81,12 @@ def plan(experiment: Experiment) -> Plan:
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
-            gpu=gpu.set_to(**experiment.gpu_settings.model_dump()),
-            limits=experiment.limits.model_copy(update={"max_batch_size": batch}),
+            gpu=gpu.set_to(**asdict(experiment.gpu_settings)),
+            limits=replace(experiment.limits, max_batch_size=batch),
             dataset=experiment.dataset,
             calibration=calibration,
             engine_version=section.version if section else "",
-            options=section.model_dump(mode="json", exclude={"version"}) if section else {},
+            options={k: v for k, v in plain(section).items() if k != "version"} if section else {},
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
             traits=honoured(traits, architecture),

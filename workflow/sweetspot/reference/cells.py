@@ -4,11 +4,12 @@ from sweetspot.markdown import table
 from sweetspot.measure.cells_table import HEADER, SWEEPS
 from sweetspot.measure.record import CellRecord
 from sweetspot.reference.words import notice, type_in_words
+from sweetspot.schema.describing import json_schema
 
 
 def cells_page() -> str:
     """Return docs/cells.md."""
-    described = CellRecord.model_json_schema()["properties"]
+    described = json_schema(CellRecord)["properties"]
     described["sweeps"] = {"type": "string", "description": SWEEPS}
     rows = (
         (f"`{name}`", type_in_words(described[name]), described[name]["description"])

@@ -4,19 +4,17 @@ import json
 from collections.abc import Iterator
 
 import yaml
-from pydantic.json_schema import GenerateJsonSchema
 
 from sweetspot.config import Experiment, paper_sweeps
 from sweetspot.markdown import table
-from sweetspot.reference.words import JsonSchema, notice, type_in_words
+from sweetspot.reference.words import notice, type_in_words
+from sweetspot.schema.describing import JsonSchema, json_schema
+from sweetspot.schema.writing import plain
 
 
 def experiment_schema() -> JsonSchema:
     """Return the JSON schema (draft 2020-12) of an experiment's file."""
-    schema = Experiment.model_json_schema()
-    # pydantic states the pattern of the sweeps' names, but not that other names are refused
-    schema["properties"]["sweeps"]["additionalProperties"] = False
-    return {"$schema": GenerateJsonSchema.schema_dialect, **schema, "title": "sweetspot experiment"}
+    return {"title": "sweetspot experiment", **json_schema(Experiment)}
 
 
 def configuration_page() -> str:
@@ -40,7 +38,7 @@ def configuration_page() -> str:
             " a value twice, `limits.max_num_tokens` is at least every `max_batch_size` and at"
             " least `limits.tokens_per_block`.",
             "",
-            _keys("", schema["properties"], schema["$defs"]),
+            _keys("", schema["properties"]),
             "",
             "Without `sweeps`, an experiment has the paper's (sections 6.3, 6.2 and 8.2):",
             "",
@@ -56,7 +54,7 @@ def configuration_page() -> str:
                     "",
                     schema["$defs"][name]["description"],
                     "",
-                    _keys(f"{path}.", schema["$defs"][name]["properties"], schema["$defs"]),
+                    _keys(f"{path}.", schema["$defs"][name]["properties"]),
                 )
             ),
             "",
@@ -76,18 +74,12 @@ def _sections(
             yield from _sections(f"{prefix}{name}.", inside, definitions)
 
 
-def _keys(prefix: str, properties: JsonSchema, definitions: JsonSchema) -> str:
+def _keys(prefix: str, properties: JsonSchema) -> str:
     rows = (
-        (f"`{prefix}{name}`", type_in_words(part), _default(part), _description(part, definitions))
+        (f"`{prefix}{name}`", type_in_words(part), _default(part), part["description"])
         for name, part in properties.items()
     )
     return table(("key", "type", "default", "meaning"), rows)
-
-
-def _description(part: JsonSchema, definitions: JsonSchema) -> str:
-    # pydantic leaves out a key's description that is the same as its section's
-    described = part if "description" in part else definitions[part["$ref"].rpartition("/")[2]]
-    return str(described["description"])
 
 
 def _default(part: JsonSchema) -> str:
@@ -99,6 +91,6 @@ def _default(part: JsonSchema) -> str:
 
 
 def _paper_sweeps_yaml() -> str:
-    sweeps = {name: sweep.model_dump(exclude_none=True) for name, sweep in paper_sweeps().items()}
+    sweeps = {name: plain(sweep, without_none=True) for name, sweep in paper_sweeps().items()}
     text: str = yaml.safe_dump({"sweeps": sweeps}, sort_keys=False, default_flow_style=None)
     return text.rstrip()

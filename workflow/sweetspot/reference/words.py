@@ -1,9 +1,8 @@
 """What all generated pages share: their notice, and types in words."""
 
 import json
-from typing import Any
 
-JsonSchema = dict[str, Any]
+from sweetspot.schema.describing import JsonSchema
 
 
 def notice(source: str) -> str:

@@ -20,6 +20,7 @@ from sweetspot.metering.window import Window
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
 from sweetspot.reading import read_as, read_text
+from sweetspot.schema.writing import json_text
 from sweetspot.verify.check import Check, differing_values, read_rows
 
 BY_SOURCE = {
@@ -195,8 +196,7 @@ def check_blocks(planned: Plan, found: Mapping[str, CellRecord], folder: Path) -
         wrong += [
             f"{name}: the line of {cell.id} is not its record"
             for cell, line in zip(block.cells, lines, strict=True)
-            if cell.id in found
-            and line != with_interval(found[cell.id], block.settings).model_dump_json()
+            if cell.id in found and line != json_text(with_interval(found[cell.id], block.settings))
         ]
     return Check("blocks/ from records", len(planned.blocks), "files", tuple(wrong))
 

@@ -113,7 +113,7 @@ def differences(
     limits = {
         name: value
         for name, value in experiment["limits"].items()
-        if value != Limits().model_dump()[name]
+        if value != getattr(Limits(), name, None)
     }
     chosen = ", ".join(f"{n} for {block}" for block, n in requests.items())
     models = {record.model for record in records}

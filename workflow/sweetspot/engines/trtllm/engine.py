@@ -21,6 +21,7 @@ from sweetspot.files import make_folder
 from sweetspot.metering.lease import leased_board
 from sweetspot.metering.nvml import Board
 from sweetspot.plan.block import Settings
+from sweetspot.schema.reading import converted
 
 
 def tensorrt_llm_engine(settings: Settings, node: Node) -> "TensorRtLlmEngine":
@@ -85,7 +86,7 @@ class TensorRtLlmEngine:
     ) -> Session:
         """Build, and return what runs cells with it."""
         node = self.node
-        options = TensorRtLlm.model_validate({**settings.options, "version": self.version})
+        options = converted(TensorRtLlm, {**settings.options, "version": self.version})
         programs = Programs(
             container=node.container,
             gpu_uuid=board.uuid(),

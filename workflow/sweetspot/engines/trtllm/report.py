@@ -4,22 +4,20 @@ Source: TensorRT-LLM, tensorrt_llm/bench/dataclasses/reporting.py.
 """
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Limits
 from sweetspot.engines.trtllm.versions import TrtLlmVersion
 from sweetspot.errors import EngineError, InputError
 from sweetspot.reading import read_as
+from sweetspot.schema.keys import Range
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _Engine(_Section):
+@dataclass(frozen=True, kw_only=True)
+class _Engine:
     backend: str
     version: str = ""
     dtype: str | None = None
@@ -37,24 +35,28 @@ class _Engine(_Section):
         return {"engine_dtype": self.dtype or ""} | {k: v for k, v in stored.items() if v}
 
 
-class _WorldInfo(_Section):
+@dataclass(frozen=True, kw_only=True)
+class _WorldInfo:
     max_batch_size: int
     max_num_tokens: int
     kv_cache_percentage: float | None = None
     scheduling_policy: str = ""
 
 
-class _RequestInfo(_Section):
+@dataclass(frozen=True, kw_only=True)
+class _RequestInfo:
     num_requests: int
     avg_input_length: float
     avg_output_length: float
 
 
-class _Performance(_Section):
-    total_latency_ms: float = Field(gt=0, allow_inf_nan=False)
+@dataclass(frozen=True, kw_only=True)
+class _Performance:
+    total_latency_ms: Annotated[float, Range(gt=0, finite=True)]
 
 
-class Report(_Section):
+@dataclass(frozen=True, kw_only=True)
+class Report:
     """What is used of a report; all else in it is ignored, as versions differ there."""
 
     engine: _Engine
@@ -108,6 +110,6 @@ def read_report(path: Path) -> Report:
         EngineError: there is none, or it is not a report of trtllm-bench.
     """
     try:
-        return read_as(Report, path, "trtllm-bench report")
+        return read_as(Report, path, "trtllm-bench report", other_keys=True)
     except InputError as error:
         raise EngineError(str(error)) from error

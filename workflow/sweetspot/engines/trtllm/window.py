@@ -7,13 +7,14 @@ requests' own times, where the version writes them; else when a line of the log 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated
 
 from sweetspot.cells.cell import Cell
 from sweetspot.engines.trtllm.report import Report
 from sweetspot.errors import EngineError, InputError
 from sweetspot.reading import read_as
+from sweetspot.schema.keys import NonEmpty
+from sweetspot.schema.mistakes import wrong
 
 START_LINE = "Starting benchmark..."
 END_LINE = "Benchmark complete."
@@ -59,31 +60,26 @@ class BenchWindow:
         )
 
 
-class _Pass(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
+@dataclass(frozen=True, kw_only=True)
+class _Pass:
     start_ns: int
     end_ns: int
     requests: int
     input_tokens: int
     output_tokens: int
 
-    @model_validator(mode="after")
-    def _lasts(self) -> "_Pass":
+    def __post_init__(self) -> None:
         if self.start_ns >= self.end_ns:
-            raise ValueError(f"a pass of {self.start_ns} to {self.end_ns} ns")
-        return self
+            raise wrong(f"a pass of {self.start_ns} to {self.end_ns} ns")
 
 
-class _Stamps(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+@dataclass(frozen=True, kw_only=True)
+class _Stamps:
+    passes: Annotated[tuple[_Pass, ...], NonEmpty()]
 
-    passes: tuple[_Pass, ...] = Field(min_length=1)
 
-
-class _Request(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
+@dataclass(frozen=True, kw_only=True)
+class _Request:
     start_timestamp: int
     end_timestamp: int
 
@@ -121,7 +117,7 @@ def requested_window(path: Path) -> BenchWindow | None:
     if not path.exists():
         return None
     try:
-        records = read_as(list[_Request], path, "times of requests")
+        records = read_as(list[_Request], path, "times of requests", other_keys=True)
     except InputError as error:
         raise EngineError(str(error)) from error
     if not records:

@@ -13,16 +13,17 @@ import subprocess
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
-from typing import IO, Literal, TypeVar
-
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, ValidationError
+from typing import IO, Annotated, Any, Literal, TypeVar
 
 from sweetspot.engines.process.run import DRAIN_S, MAX_LINE_BYTES, Tail, end_group, started
 from sweetspot.errors import EngineError, InputError
 from sweetspot.files import make_folder
-from sweetspot.reading import first_error, parse_json
+from sweetspot.reading import parse_json
+from sweetspot.schema.keys import FiniteFloat, Range
+from sweetspot.schema.reading import converted
 
 WORKERS = Path(__file__).absolute().parents[1] / "workers"
 MAX_ANSWER_BYTES = 2**20
@@ -32,32 +33,31 @@ CLOSE_S = 5.0  # for a worker to end by itself
 SHOWN_CHARS = 80  # of an answer that is none
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Loaded(_Answer):
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
     """The answer to "load"; its facts go into the records of all cells."""
 
     ok: Literal[True]
     facts: dict[str, str]
 
 
-class Ran(_Answer):
+@dataclass(frozen=True, kw_only=True)
+class Ran:
     """The answer to "run": times on the monotonic clock, counts of all passes together."""
 
     ok: Literal[True]
     start_s: FiniteFloat
     end_s: FiniteFloat
-    passes: int = Field(ge=1)
-    requests: int = Field(ge=0)
-    input_tokens: int = Field(ge=0)
-    output_tokens: int = Field(ge=0)
-    max_concurrency: int | None = Field(ge=1)
+    passes: Annotated[int, Range(ge=1)]
+    requests: Annotated[int, Range(ge=0)]
+    input_tokens: Annotated[int, Range(ge=0)]
+    output_tokens: Annotated[int, Range(ge=0)]
+    max_concurrency: Annotated[int | None, Range(ge=1)]
     remarks: list[str]
 
 
-class Refused(_Answer):
+@dataclass(frozen=True, kw_only=True)
+class Refused:
     """The answer to what a worker cannot do; `usable` says whether it can do other things."""
 
     ok: Literal[False]
@@ -110,7 +110,7 @@ class Worker:
         self._reader = Thread(target=self._read_log, args=(stderr,), daemon=True)
         self._reader.start()
 
-    def load(self, order: Mapping[str, JsonValue]) -> Loaded:
+    def load(self, order: Mapping[str, Any]) -> Loaded:
         """Have the engine load its model.
 
         Raises:
@@ -119,7 +119,7 @@ class Worker:
         """
         return self._ask({"op": "load", **order}, Loaded)
 
-    def run(self, order: Mapping[str, JsonValue]) -> Ran:
+    def run(self, order: Mapping[str, Any]) -> Ran:
         """Have the engine run a cell's requests.
 
         Raises:
@@ -144,7 +144,7 @@ class Worker:
                 self._process.wait(CLOSE_S)
         self._end()
 
-    def _ask(self, order: Mapping[str, JsonValue], expected: type[Expected]) -> Expected:
+    def _ask(self, order: Mapping[str, Any], expected: type[Expected]) -> Expected:
         """Return the answer to an order, of the expected kind."""
         try:
             self._tell(order)
@@ -163,7 +163,7 @@ class Worker:
         kind = "out of memory: " if answer.kind == "out of memory" else ""
         raise EngineError(f"{kind}{answer.error} (the worker's log: {self._log_path})")
 
-    def _tell(self, order: Mapping[str, JsonValue]) -> None:
+    def _tell(self, order: Mapping[str, Any]) -> None:
         self._stdin.write(json.dumps(order).encode() + b"\n")
         self._stdin.flush()
 
@@ -240,9 +240,7 @@ def parse_answer(line: bytes, expected: type[Expected]) -> Expected | Refused:
     try:
         answer = parse_json(line, "it")
         refused = isinstance(answer, dict) and answer.get("ok") is False
-        return (Refused if refused else expected).model_validate(answer)
-    except ValidationError as e:
-        wrong = first_error(e)
+        return converted(Refused, answer) if refused else converted(expected, answer)
     except InputError as e:
         wrong = str(e)
     shown = line.decode(errors="replace")[:SHOWN_CHARS]

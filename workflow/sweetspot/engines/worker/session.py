@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from pydantic import JsonValue
+from typing import Any
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
@@ -44,7 +43,7 @@ class Program:
     requires: Mapping[str, str]
     install: str
     log: str
-    load: Mapping[str, JsonValue]
+    load: Mapping[str, Any]
     warmup: int
     folders: tuple[Path, ...]
     max_tokens: int | None = None

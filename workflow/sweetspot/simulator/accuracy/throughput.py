@@ -47,7 +47,7 @@ def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.D
             continue
         board = gpu(gpu_id)
         architecture = pd.Series([models[model]] * len(group), group.index, dtype=object)
-        limits = THROUGHPUT_LIMITS.model_copy(update={"tensor_parallel": int(gpus)})
+        limits = replace(THROUGHPUT_LIMITS, tensor_parallel=int(gpus))
         stored = FP8 if precision == "fp8" else None
         served = deployments_of(group.assign(model=architecture), board, limits, stored)
         runs = lay_out(group, served)

@@ -107,7 +107,7 @@ def deployments_of(
         deploy(
             model,
             board,
-            limits=limits.model_copy(update={"max_batch_size": int(batch)}),
+            limits=replace(limits, max_batch_size=int(batch)),
             precision=precision,
             traits=traits,
         )

@@ -1,6 +1,6 @@
 """A user's cells, of a run or of a campaign, as a fit of constants takes them."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,7 +83,7 @@ def read_own_cells(
     for name in (*COUNTS, *_MEASURES):
         cells[name] = positive(cells, name, str(path))
     experiment = _experiment(path)
-    board = board.set_to(**experiment.gpu_settings.model_dump())  # only simulated cells have some
+    board = board.set_to(**asdict(experiment.gpu_settings))  # only simulated cells have some
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
     engine = _engine(engines[0], experiment)
@@ -92,7 +92,7 @@ def read_own_cells(
     if traits.static_batching and not only_simulated:  # an engine that cuts no batch by its tokens
         prompts = cells[["requests", "max_batch_size"]].min(axis=1) * cells["input_tokens"]
         tokens = max(limits.max_num_tokens, int(prompts.max()))
-        limits = limits.model_copy(update={"max_num_tokens": tokens})
+        limits = replace(limits, max_num_tokens=tokens)
     return OwnCells(
         board=board,
         cells=cells.reset_index(drop=True),

@@ -1,18 +1,19 @@
 """Calibrations: constants of a board, of an engine or of both, in files that say their evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.config import Traits
 from sweetspot.errors import InputError, unknown_name
-from sweetspot.reading import first_error, parse_json, read_json
+from sweetspot.reading import parse_json, read_json
+from sweetspot.schema.keys import Range
+from sweetspot.schema.mistakes import MistakesError, wrong
+from sweetspot.schema.reading import converted
 from sweetspot.simulator.constants.constants import (
     BOARD,
     ENGINE,
@@ -34,7 +35,7 @@ from sweetspot.simulator.constants.kernels import kernel_constants
 
 SCHEMA = 2
 PAPER_ENGINE = "tensorrt-llm"
-Finite = Annotated[float, Field(allow_inf_nan=False, ge=0, le=10_000)]
+Finite = Annotated[float, Range(ge=0, le=10_000)]
 SHARES = tuple(name for name in BOARD if name.endswith("_share"))
 # Engines that nobody measured so, each with one that was: all that differs is what is stated.
 _LIKE = {"vllm": "vllm-uncompiled"}
@@ -72,85 +73,79 @@ class Starts:
     prediction_percent: float
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
-
+@dataclass(frozen=True, kw_only=True)
+class _Part:
     constants: dict[str, Finite]
 
     def _require(self, names: tuple[str, ...]) -> None:
         if set(self.constants) != set(names):
-            raise ValueError(f"must hold exactly these constants: {', '.join(names)}")
+            raise wrong(f"must hold exactly these constants: {', '.join(names)}")
 
 
+@dataclass(frozen=True, kw_only=True)
 class BoardPart(_Part):
     """What a file says of a board."""
 
     gpu: str
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def __post_init__(self) -> None:
         self._require(BOARD)
-        return self
 
     def to_constants(self) -> BoardConstants:
         """Return the constants."""
         return BoardConstants(**self.constants)
 
 
+@dataclass(frozen=True, kw_only=True)
 class EnginePart(_Part):
     """What a file says of an engine."""
 
     name: str
     version: str = ""
-    traits: Traits = Traits()
+    traits: Traits = field(default_factory=Traits)
 
-    @model_validator(mode="after")
-    def _is_whole(self) -> Self:
+    def __post_init__(self) -> None:
         self._require(ENGINE)
-        return self
 
     def to_constants(self) -> EngineConstants:
         """Return the constants."""
         return EngineConstants(**self.constants)
 
 
-class CalibrationFile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class CalibrationFile:
     """A calibration as it lies on disk: of a board, of an engine, or of an engine on a board."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[2] = 2
     name: str
     level: Level
-    seen: list[str] = Field(description="what the constants were fitted to")
-    seen_engine: str = Field(default="", description="what ran that")
-    seen_gpu: str = Field(default="", description="and where")
-    fitted: list[str] = Field(
-        default_factory=list, description="constants that were; the others are held"
+    seen: Annotated[list[str], "what the constants were fitted to"]
+    seen_engine: Annotated[str, "what ran that"] = ""
+    seen_gpu: Annotated[str, "and where"] = ""
+    fitted: Annotated[list[str], "constants that were; the others are held"] = field(
+        default_factory=list
     )
-    errors_percent: dict[str, Finite] = Field(
-        default_factory=dict, description="mean absolute errors on what it was fitted to"
+    errors_percent: Annotated[
+        dict[str, Finite], "mean absolute errors on what it was fitted to"
+    ] = field(default_factory=dict)
+    held_out_errors_percent: Annotated[
+        dict[str, Finite], "mean absolute errors on what was held out"
+    ] = field(default_factory=dict)
+    held_out_intervals: Annotated[
+        Intervals | None,
+        "how far what was held out is from what is simulated, for its GPU and engine",
+    ] = None
+    at_bound: Annotated[list[str], "constants that the fit pushed to a bound"] = field(
+        default_factory=list
     )
-    held_out_errors_percent: dict[str, Finite] = Field(
-        default_factory=dict, description="mean absolute errors on what was held out"
-    )
-    held_out_intervals: Intervals | None = Field(
-        default=None,
-        description="how far what was held out is from what is simulated, for its GPU and engine",
-    )
-    at_bound: list[str] = Field(
-        default_factory=list, description="constants that the fit pushed to a bound"
-    )
-    search: Search | None = Field(default=None, description="how the fit ended")
-    starts: Starts | None = Field(default=None, description="what other searches found beside it")
+    search: Annotated[Search | None, "how the fit ended"] = None
+    starts: Annotated[Starts | None, "what other searches found beside it"] = None
     board: BoardPart | None = None
     engine: EnginePart | None = None
 
-    @model_validator(mode="after")
-    def _has_a_part(self) -> Self:
+    def __post_init__(self) -> None:
         if self.board is None and self.engine is None:
-            raise ValueError("neither board nor engine is there")
-        return self
+            raise wrong("neither board nor engine is there")
 
     @classmethod
     def of(
@@ -184,14 +179,13 @@ class CalibrationFile(BaseModel):
         other = "engine" if part == "board" else "board"
         owner = self.board.gpu if part == "board" and self.board else ""
         owner = self.engine.name if part == "engine" and self.engine else owner
-        return self.model_copy(
-            update={
-                other: None,
-                "name": f"{owner}, {self.level}",
-                "fitted": [name for name in self.fitted if name in names],
-                "at_bound": [name for name in self.at_bound if name in names],
-            }
-        )
+        changed: dict[str, Any] = {
+            other: None,
+            "name": f"{owner}, {self.level}",
+            "fitted": [name for name in self.fitted if name in names],
+            "at_bound": [name for name in self.at_bound if name in names],
+        }
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,14 +277,11 @@ def _shipped_board(gpu: Gpu) -> CalibrationFile:
     reference = boards[REFERENCE_GPU]
     assert reference.board is not None  # noqa: S101 - a board's file
     moved = transfer(reference.board.to_constants(), gpu)
-    return reference.model_copy(
-        update={
-            "name": f"{gpu.id}, by data sheet from {REFERENCE_GPU}",
-            "level": "data sheet",
-            "board": BoardPart(
-                gpu=gpu.id, constants={name: getattr(moved, name) for name in BOARD}
-            ),
-        }
+    return replace(
+        reference,
+        name=f"{gpu.id}, by data sheet from {REFERENCE_GPU}",
+        level="data sheet",
+        board=BoardPart(gpu=gpu.id, constants={name: getattr(moved, name) for name in BOARD}),
     )
 
 
@@ -319,9 +310,9 @@ def _require_possible(constants: Constants, gpu: Gpu, name: str) -> None:
     """Refuse constants that no board has; a fit's bounds are narrower."""
     board, engine = constants.board, constants.engine
     # an exponent of ratios, which beyond 1 are no longer finite
-    for field in (*SHARES, "kv_energy_sharing"):
-        if (share := getattr(board, field)) > 1:
-            raise InputError(f"{name}: {field} must be at most 1, not {share:g}")
+    for constant in (*SHARES, "kv_energy_sharing"):
+        if (share := getattr(board, constant)) > 1:
+            raise InputError(f"{name}: {constant} must be at most 1, not {share:g}")
     if engine.host_ahead not in (0, 1):
         raise InputError(f"{name}: host_ahead must be 0 or 1, not {engine.host_ahead:g}")
     if board.idle_power_w > board.active_power_w:
@@ -363,13 +354,8 @@ def _like(measured: CalibrationFile, name: str) -> CalibrationFile:
     of = measured.engine
     assert of is not None  # noqa: S101 - an engine's file
     constants = of.constants | stated_apart(name, of.name)
-    renamed = measured.model_copy(
-        update={
-            "held_out_intervals": None,
-            "engine": of.model_copy(update={"name": name, "constants": constants}),
-        }
-    )
-    return renamed.only("engine")
+    engine = replace(of, name=name, constants=constants)
+    return replace(measured, held_out_intervals=None, engine=engine).only("engine")
 
 
 def _shipped(folder: str) -> list[CalibrationFile]:
@@ -388,6 +374,6 @@ def _parse(data: Any, name: str) -> CalibrationFile:
             " fit it again with `sweetspot calibrate`"
         )
     try:
-        return CalibrationFile.model_validate(data)
-    except ValidationError as e:
-        raise InputError(f"{name} is not a calibration: {first_error(e)}") from e
+        return converted(CalibrationFile, data)
+    except MistakesError as e:
+        raise InputError(f"{name} is not a calibration: {e}") from e

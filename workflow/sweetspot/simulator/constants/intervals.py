@@ -13,9 +13,8 @@ from itertools import product
 from math import sqrt
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from sweetspot.reading import parse_as
+from sweetspot.schema.keys import Range
 
 Level = Literal["data sheet", "published numbers", "own measurements"]
 LEVELS: tuple[Level, ...] = ("data sheet", "published numbers", "own measurements")
@@ -41,10 +40,10 @@ class Interval:
         rests_on: which these are, in words.
     """
 
-    factor: Annotated[float, Field(ge=1, allow_inf_nan=False)]
-    level: Annotated[float, Field(gt=0, lt=1)]
-    models: Annotated[int, Field(ge=1)]
-    cells: Annotated[int, Field(ge=1)]
+    factor: Annotated[float, Range(ge=1, finite=True)]
+    level: Annotated[float, Range(gt=0, lt=1)]
+    models: Annotated[int, Range(ge=1)]
+    cells: Annotated[int, Range(ge=1)]
     rests_on: str
 
     def around(self, value: float) -> tuple[float, float]:
@@ -166,20 +165,18 @@ class Bounds:
         return f" ({ends}, {often(level, models)})"
 
 
-class ClassIntervals(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class ClassIntervals:
     """A class, and what is known of it; None of a quantity that was never measured."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     of: Class
     energy: Interval | None = None
     throughput: Interval | None = None
 
 
-class IntervalsFile(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class IntervalsFile:
     """The intervals as they lie on disk."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     schema_version: Literal[1] = 1
     classes: list[ClassIntervals]

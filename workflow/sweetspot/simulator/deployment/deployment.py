@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from math import ceil
 from pathlib import Path
@@ -170,9 +170,9 @@ class Deployment:
             self.limits.tensor_parallel, self.quantization, self.traits, self.gpu.settings
         )
 
-    def with_traits(self, **traits: bool | str) -> Self:
+    def with_traits(self, **traits: Any) -> Self:
         """Return the same deployment with an engine that does otherwise in these."""
-        return replace(self, traits=self.traits.model_copy(update=traits))
+        return replace(self, traits=replace(self.traits, **traits))
 
     def with_constants(self, constants: Constants) -> Self:
         """Return the same deployment on boards of other constants."""
@@ -213,7 +213,7 @@ def deploy(
     constants = load_calibration(board, None if calibration is None else Path(calibration), engine)
     return Deployment(
         model=model if isinstance(model, Architecture) else load_model(model),
-        gpu=board if gpu_settings is None else board.set_to(**gpu_settings.model_dump()),
+        gpu=board if gpu_settings is None else board.set_to(**asdict(gpu_settings)),
         calibration=constants,
         limits=limits or Limits(),
         precision=precision or Precision(),
@@ -223,7 +223,7 @@ def deploy(
 
 def honoured(traits: Traits, model: Architecture) -> Traits:
     """Return what comes of these traits with a model: none of its windows where it has none."""
-    return traits if model.sliding_layers else traits.model_copy(update={"sliding_windows": False})
+    return traits if model.sliding_layers else replace(traits, sliding_windows=False)
 
 
 def in_words(gpus: int, quantization: str, traits: Traits, settings: str = "") -> str:
