@@ -18,7 +18,6 @@ from sweetspot.analysis.batch_across import RULES, across_models, shared_factors
 from sweetspot.analysis.batch_fits import fit_model, means_of
 from sweetspot.analysis.batch_form import BATCH_FORMS, loads
 from sweetspot.analysis.batch_tables import batch_fit
-from sweetspot.analysis.held_out import each_left_out
 from sweetspot.analysis.linear_fit import linear_fit
 from sweetspot.ask.predict import predict
 from sweetspot.cells.read import read_cells
@@ -130,7 +129,7 @@ def form_rows(cells: pd.DataFrame) -> list[list[str]]:
             fit = linear_fit(
                 each.design_matrix(fitted.at), means_of(fitted.cells), weights="relative"
             )
-            out = each_left_out(fit.basis, fit.weighted_errors)
+            out = fit.cell_out
             lost = int(np.isnan(out).sum())
             row.append(
                 f"{100 * np.nanmean(np.abs(out)):.2f}{f' ({lost} cannot be)' if lost else ''}"

@@ -1,7 +1,6 @@
 """Which tables and figures an experiment's cells can give, known before anything is measured."""
 
 from collections.abc import Callable, Hashable, Iterable
-from itertools import groupby
 
 from sweetspot.cells.cell import Cell
 
@@ -101,5 +100,7 @@ def _carries_batch(cells: list[Cell]) -> bool:
 
 
 def _groups(cells: Iterable[Cell], key: Callable[[Cell], Hashable]) -> list[list[Cell]]:
-    ordered = sorted(cells, key=lambda c: repr(key(c)))
-    return [list(group) for _, group in groupby(ordered, key=key)]
+    groups: dict[Hashable, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(key(cell), []).append(cell)
+    return list(groups.values())

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
 from sweetspot.analysis.cell_means import CellMeans
 from sweetspot.analysis.held_out import left_out
-from sweetspot.analysis.linear_fit import LinearFit, linear_fit
+from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
@@ -24,7 +24,6 @@ limit above N changes nothing: such cells are repeats of each other, and are lef
 _CELL = [*LOAD, "input_tokens", "output_tokens"]
 _CACHE_SHARE, _BUFFER_BYTES = 0.9, 2e9
 ONE_LOAD = "has one load only"
-_ALONE = 1e-9  # a share of information this small is rounding: nothing else carries it
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +156,8 @@ def _obstacle(candidate: BatchForm, weighted: Array, cells: pd.DataFrame) -> str
     if rank < terms:
         return f"the cells tell {rank} of {terms} terms apart"
     leverage = np.sum(np.linalg.qr(scaled)[0] ** 2, axis=1)
-    if leverage.max() > 1 - _ALONE:
-        names = [cell_name(cells.iloc[place]) for place in np.flatnonzero(leverage > 1 - _ALONE)]
+    if leverage.max() > 1 - ALONE:
+        names = [cell_name(cells.iloc[place]) for place in np.flatnonzero(leverage > 1 - ALONE)]
         return f"one cell alone tells {terms} terms apart ({', '.join(names)})"
     return ""
 

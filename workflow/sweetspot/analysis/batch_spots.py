@@ -64,7 +64,7 @@ def batch_spot(
     The interval is of 500 draws from the multivariate t distribution of the coefficients (its seed
     is fixed), each of which has its own sweet spot.
     """
-    longest = _BEYOND * fitted.cells["output_tokens"].max()
+    longest = _BEYOND * fitted.at.output_tokens.max()
     outputs = np.unique(np.round(np.geomspace(1, longest, _LENGTHS)))
     at = fitted.loads(requests, max_batch_size, input_tokens, outputs)
     design = fitted.form.design_matrix(at)
@@ -72,7 +72,7 @@ def batch_spot(
     best = int(np.argmin(energies))
     if best == len(outputs) - 1 or energies[best] <= 0:
         return BatchSpot(*([float("nan")] * len(BatchSpot._fields)))
-    places = np.argmin(design @ _draws(fitted), axis=0)
+    places = np.argmin(_draws(fitted) @ design.T, axis=1)
     low, high = np.quantile(outputs[places], [0.025, 0.975], method="nearest")
     if (places == len(outputs) - 1).mean() > 0.025:
         high = np.nan
@@ -89,8 +89,10 @@ def batch_spots(fitted: ModelBatchFit) -> pd.DataFrame:
     Of more than 100 they are those of every so many, as each is a search.
     """
     rows: list[dict[str, Any]] = []
-    curves = list(groups(fitted.cells, [*LOAD, "input_tokens"]))
-    for (requests, limit, input_tokens), cells in curves[:: -(-len(curves) // _MOST_ROWS)]:
+    curve = fitted.cells.groupby([*LOAD, "input_tokens"], sort=False).ngroup()
+    every = -(-(curve.max() + 1) // _MOST_ROWS)
+    shown = fitted.cells[curve % every == 0]
+    for (requests, limit, input_tokens), cells in groups(shown, [*LOAD, "input_tokens"]):
         spot = batch_spot(fitted, input_tokens, requests=requests, max_batch_size=limit)
         outputs, observed = cells["output_tokens"], _least(cells)
         at_observed = fitted.energy_per_token_j(
@@ -124,10 +126,10 @@ def _least(cells: pd.DataFrame) -> "pd.Series[Any]":
 
 
 def _draws(fitted: ModelBatchFit) -> Array:
-    """Return (k, draws) coefficients as the fit knows them."""
+    """Return (draws, k) coefficients as the fit knows them."""
     fit, random = fitted.fit, np.random.default_rng(SEED)
     scale = np.sqrt(np.diag(fit.covariance))
     root = np.linalg.cholesky(fit.covariance / np.outer(scale, scale)) * scale[:, None]
     wide = np.sqrt(fit.df / random.chisquare(fit.df, DRAWS))
     normal = random.standard_normal((len(fit.values), DRAWS))
-    return np.asarray(fit.values[:, None] + root @ normal * wide)
+    return np.asarray(fit.values[:, None] + root @ normal * wide).T

@@ -21,7 +21,8 @@ from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
 from sweetspot.analysis.batch_words import summary_lines
 from sweetspot.analysis.cells import groups, has_noise, ok_cells
-from sweetspot.analysis.least_squares import fit_means, obstacle
+from sweetspot.analysis.least_squares import obstacle
+from sweetspot.analysis.linear_fit import linear_fit
 from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.energy_models import Array, form
@@ -246,8 +247,9 @@ def _eq5(cells: pd.DataFrame) -> tuple[float, float]:
     means = means_of(cells)
     if obstacle(_EQ5, means):
         return float("nan"), float("nan")
-    fit = fit_means(_EQ5, means, weights="relative")
-    return fit.mape_percent, fit.leave_one_cell_out_percent
+    design = _EQ5.design_matrix(means.input_tokens, means.output_tokens)
+    fit = linear_fit(design, means, weights="relative")
+    return fit.mape_percent, float(np.mean(np.abs(fit.cell_out) * 100))
 
 
 def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> dict[str, Any]:

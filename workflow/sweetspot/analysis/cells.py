@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from sweetspot.cells.read import COUNTS, booleans, positive, require_columns
@@ -54,11 +53,14 @@ def group_title(group: tuple[str, int, int]) -> str:
 
 def origin_in_words(ok: pd.DataFrame) -> str:
     """Return where cells come from: measured, simulated or published, by what engine, on what."""
-    published = ok["energy_source"].str.startswith("published")
-    kinds = np.select([published, ok["simulated"]], [ok["energy_source"], "simulated"], "measured")
+    sources = ok[["energy_source", "simulated"]].drop_duplicates().itertuples(index=False)
+    kinds = {
+        source if source.startswith("published") else "simulated" if simulated else "measured"
+        for source, simulated in sources
+    }
     engine, gpu = (" and ".join(filter(None, ok[each].unique())) for each in ("engine", "gpu"))
     where = f"{engine} on {gpu}" if engine and gpu else engine or gpu
-    return ", ".join(filter(None, [" and ".join(np.unique(kinds)), where]))
+    return ", ".join(filter(None, [" and ".join(sorted(kinds)), where]))
 
 
 def mean_over_repeats(ok: pd.DataFrame) -> pd.DataFrame:

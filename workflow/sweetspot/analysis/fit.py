@@ -72,11 +72,18 @@ class Fit:
             InputError: there is no such model.
         """
         found = []
-        cells = self.observations.cells
-        cells = cells[cells["status"] == "ok"]
-        for (name, requests, max_batch_size), forms in groups(self._of(self.forms, model), GROUP):
-            group = (name, requests, max_batch_size)
-            form_id, of_group = best_form(forms), _of_group(cells, group)
+        cells = self._of(self.observations.cells, model)
+        rows_of, coefficients_of, spots_of = (
+            dict(groups(frame, GROUP))
+            for frame in (
+                cells[cells["status"] == "ok"],
+                self.fits.coefficients,
+                self.sweet_spots,
+            )
+        )
+        for group, forms in groups(self._of(self.forms, model), GROUP):
+            name, requests, max_batch_size = group
+            form_id, of_group = best_form(forms), rows_of[group]
             found.append(
                 GroupFit(
                     model=name,
@@ -85,8 +92,8 @@ class Fit:
                     load_is_given=bool(of_group["load_is_given"].all()),
                     cells=of_group,
                     forms=forms,
-                    coefficients=_of_group(self.fits.coefficients, group),
-                    sweet_spots=_of_group(self.sweet_spots, group),
+                    coefficients=coefficients_of.get(group, self.fits.coefficients[:0]),
+                    sweet_spots=spots_of.get(group, self.sweet_spots[:0]),
                     best=self.fits.of_form(form_id)[group] if form_id else None,
                 )
             )
@@ -226,11 +233,6 @@ def fit_observations(
     cells = observations.cells
     batch = batch_fit(cells, max_num_tokens=max_num_tokens)
     return Fit(observations, fits, sweet_spots(cells, fits), batch)
-
-
-def _of_group(frame: pd.DataFrame, group: tuple[Any, ...]) -> pd.DataFrame:
-    rows: pd.DataFrame = frame[(frame[GROUP] == list(group)).all(axis="columns")]
-    return rows
 
 
 def _within(lengths: np.ndarray, measured: np.ndarray) -> np.ndarray:

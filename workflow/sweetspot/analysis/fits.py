@@ -86,7 +86,7 @@ def fit_forms(
     forms = tuple(forms)
     ok = ok_cells(cells)
     loads = {column: pd.to_numeric(cells[column], errors="coerce") for column in GROUP[1:]}
-    attempted = {group: len(rows) for group, rows in groups(cells.assign(**loads), GROUP)}
+    attempted = cells.assign(**loads).groupby(GROUP, sort=False).size().to_dict()
     found: dict[_Key, FormFit] = {}
     coefficients: list[dict[str, Any]] = []
     quality: list[dict[str, Any]] = []

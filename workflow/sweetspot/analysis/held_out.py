@@ -1,13 +1,11 @@
 """What a fit errs by on cells that it has not seen, without fitting again."""
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from sweetspot.analysis.linear_fit import ALONE, LinearFit
 from sweetspot.energy_models import Array
-
-_ALONE = 1e-9  # a share of information this small is rounding: nothing else carries it
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -40,36 +38,17 @@ class HeldOut:
         return cell, float(self.errors_percent[place])
 
 
-def held_out(
-    basis: Array, residuals: Array, relative: Array, input_tokens: Array, output_tokens: Array
-) -> HeldOut:
-    """Return the errors of leaving cells out of a least-squares fit.
-
-    Args:
-        basis: (n, k), orthonormal columns that span the (weighted) design.
-        residuals: (n,), of the fit to all cells, weighted.
-        relative: (n,), what such a residual is to be multiplied with to be a share of the
-            observed energy.
-        input_tokens: (n,), of the cells.
-        output_tokens: (n,), of the cells.
-    """
-    errors = np.abs(each_left_out(basis, residuals) * relative) * 100
+def held_out(fit: LinearFit, input_tokens: Array, output_tokens: Array) -> HeldOut:
+    """Return the errors of leaving cells, (n,) by their lengths, out of a least-squares fit."""
+    errors = np.abs(fit.cell_out * fit.relative) * 100
 
     def mean_error(axis: Array) -> float:
-        grouped = left_out(basis, residuals, axis)
-        return float(np.mean(np.abs(grouped * relative)) * 100)
+        grouped = left_out(fit.basis, fit.weighted_errors, axis)
+        return float(np.mean(np.abs(grouped * fit.relative)) * 100)
 
     return HeldOut(
         errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
     )
-
-
-def each_left_out(basis: Array, residuals: Array) -> Array:
-    """Return each cell's residual from the fit to the others; NaN where they carry no such fit."""
-    free = 1 - np.sum(basis**2, axis=1)  # one less the leverage
-    found = np.full_like(residuals, np.nan)
-    np.divide(residuals, free, out=found, where=free > _ALONE)
-    return found
 
 
 def left_out(basis: Array, residuals: Array, axis: Array) -> Array:
@@ -81,16 +60,16 @@ def left_out(basis: Array, residuals: Array, axis: Array) -> Array:
     identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.
     """
     order = np.argsort(axis, kind="stable")
-    basis, residuals = basis[order], residuals[order]
-    ends = np.append(np.flatnonzero(np.diff(axis[order])) + 1, len(order)).tolist()
-    groups = [slice(*bounds) for bounds in pairwise([0, *ends])]
-    rest = np.eye(basis.shape[1]) - np.array([basis[rows].T @ basis[rows] for rows in groups])
-    target = np.array([basis[rows].T @ residuals[rows] for rows in groups])
-    carried = np.linalg.eigvalsh(rest)[:, 0] > _ALONE
-    shifts = np.full_like(target, np.nan)
-    shifts[carried] = np.linalg.solve(rest[carried], target[carried, :, None])[..., 0]
+    starts = np.flatnonzero(np.diff(axis[order], prepend=np.nan))
+    sizes = np.diff(starts, append=len(order))
     found = np.empty_like(residuals)
-    found[order] = residuals + np.concatenate(
-        [basis[rows] @ shift for rows, shift in zip(groups, shifts, strict=True)]
-    )
+    for size in np.unique(sizes):  # groups of equal size at once; a grid has one size
+        rows = order[starts[sizes == size][:, None] + np.arange(size)]
+        of_group, missed = basis[rows], residuals[rows][..., None]
+        across = of_group.transpose(0, 2, 1)
+        rest, target = np.eye(basis.shape[1]) - across @ of_group, across @ missed
+        carried = np.linalg.eigvalsh(rest)[:, 0] > ALONE
+        shifts = np.full_like(target, np.nan)
+        shifts[carried] = np.linalg.solve(rest[carried], target[carried])
+        found[rows] = (missed + of_group @ shifts)[..., 0]
     return found

@@ -90,9 +90,7 @@ def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") ->
     fit = linear_fit(
         form.design_matrix(cells.input_tokens, cells.output_tokens), cells, weights=weights
     )
-    out = held_out(
-        fit.basis, fit.weighted_errors, fit.relative, cells.input_tokens, cells.output_tokens
-    )
+    out = held_out(fit, cells.input_tokens, cells.output_tokens)
     return FormFit(
         **{field.name: getattr(fit, field.name) for field in fields(fit)},
         form=form,

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from sweetspot.analysis.cell_means import CellMeans
-from sweetspot.analysis.held_out import each_left_out
 from sweetspot.config import FitWeights
 from sweetspot.energy_models import Array
 
 LEVEL = 0.95
 """Of all intervals of a fit."""
+
+ALONE = 1e-9
+"""A share of information this small is rounding: nothing else carries it."""
 
 _EXACT = 1e-12  # residuals below this share of the data are rounding, and carry no statistics
 
@@ -85,7 +87,10 @@ class LinearFit:
 
 
 def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal") -> LinearFit:
-    """Fit energies to terms, (n, k) of full rank, with repeats averaged to n > k cells."""
+    """Fit energies to terms, (n, k) of full rank, with repeats averaged to n > k cells.
+
+    One of the terms is a constant.
+    """
     # Takes a second to import, which those who only read fits need not wait for.
     from scipy.stats import t
     from statsmodels.regression.linear_model import WLS
@@ -94,11 +99,12 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
     weighted, scale, root = weighted_terms(design, cells.energy_per_token_j, weights)
     basis, triangle = np.linalg.qr(weighted)
     with np.errstate(divide="ignore", invalid="ignore"):
-        result = WLS(observed, design / scale, weights=root**2).fit()
+        result = WLS(observed, design / scale, weights=root**2, hasconst=True).fit()
         r_squared, aic, bic = float(result.rsquared), float(result.aic), float(result.bic)
     residuals, values = np.asarray(result.wresid), np.asarray(result.params)
     std_errors, df = np.asarray(result.bse), int(result.df_resid)
-    cell_out = each_left_out(basis, residuals)
+    leverage = np.sum(basis**2, axis=1)
+    cell_out = each_left_out(residuals, leverage)
     # HC3 takes the residual that a cell has from the others for the size of its error.
     influence = np.asarray(result.model.pinv_wexog) * cell_out
     hc3_covariance = influence @ influence.T
@@ -126,7 +132,7 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
         vif=_inflation(design / scale, root**2, np.diag(result.normalized_cov_params)),
         covariance=np.asarray(result.cov_params()) / units,
         hc3_covariance=hc3_covariance / units,
-        leverage=np.sum(basis**2, axis=1),
+        leverage=leverage,
         df=df,
         t_quantile=t_quantile,
         sigma=float(np.sqrt(result.scale)),
@@ -160,11 +166,18 @@ def weighted_terms(
     return weighted / scale, scale, root
 
 
+def each_left_out(residuals: Array, leverage: Array) -> Array:
+    """Return each cell's residual from the fit to the others; NaN where they carry no such fit."""
+    found, free = np.full_like(residuals, np.nan), 1 - leverage
+    np.divide(residuals, free, out=found, where=free > ALONE)
+    return found
+
+
 def _inflation(design: Array, weights: Array, unscaled_variances: Array) -> Array:
     """Return each term's VIF: its variance over what it were if it were alone with the constant."""
     means = np.average(design, axis=0, weights=weights)
     about_mean = weights @ (design - means) ** 2
-    constant = np.ptp(design, axis=0) == 0
+    constant = (design == design[0]).all(axis=0)
     return np.where(constant, np.nan, unscaled_variances * about_mean)
 
 

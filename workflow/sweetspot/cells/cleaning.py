@@ -73,11 +73,12 @@ def clean(cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
         beyond_native_context=_flags(cells, "beyond_native_context"),
     )[known]
     cells = cells.assign(**{name: cells[name].astype("int64") for name in COUNTS})
-    cells, mixed = _separated(cells)
-    cells = cells.assign(repeat=_repeats(cells))
-    cells = cells.assign(cell=_names(cells)).reset_index(drop=True)
+    cells, mixed = _separated(cells.reset_index(drop=True))
+    point = cells.groupby(POINT, sort=False).ngroup()
+    cells = cells.assign(repeat=_repeats(cells, point))
+    cells = cells.assign(cell=_names(cells))
     notes = [f"left out: {'; '.join(said)}"] if said else []
-    return cells, [*notes, *mixed, *_of_repeats(cells), *_magnitude(cells)]
+    return cells, [*notes, *mixed, *_of_repeats(cells, point), *_magnitude(cells)]
 
 
 class _Fates:
@@ -120,10 +121,12 @@ def _copies(cells: pd.DataFrame) -> "pd.Series":
 
     Where a cell has many, two measurements may well agree to the last digit that was written.
     """
+    alike = cells[cells["energy_per_token_j"].duplicated(keep=False)]  # of distinct rows, none
     try:
-        copies = cells.duplicated()
+        found = alike.duplicated()
     except TypeError:  # a DataFrame may hold lists
-        copies = cells.astype(str).duplicated()
+        found = alike.astype(str).duplicated()
+    copies = found.reindex(cells.index, fill_value=False)
     if copies.any():
         copies &= cells.groupby(POINT, dropna=False)["model"].transform("size") <= _FEW_ROWS
     return copies
@@ -182,31 +185,36 @@ def _separated(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return cells, notes
 
 
-def _repeats(cells: pd.DataFrame) -> "pd.Series":
-    """Return the number of each repeat of a cell: its own where that is one, else its order."""
-    order = cells.groupby(POINT, sort=False).cumcount()
+def _repeats(cells: pd.DataFrame, point: "pd.Series") -> "pd.Series":
+    """Return the number of each repeat of a cell: its own where that is one, else its order.
+
+    Args:
+        cells: the rows.
+        point: the number of the cell that each of them is a repeat of.
+    """
+    order = point.groupby(point).cumcount()
     if "repeat" not in cells:
         return order
     own = pd.to_numeric(cells["repeat"], errors="coerce")
     usable = own.notna().all() and (own >= 0).all() and (own % 1 == 0).all()
-    if usable and not cells.assign(repeat=own).duplicated([*POINT, "repeat"]).any():
+    if usable and not pd.DataFrame({"point": point, "repeat": own}).duplicated().any():
         return own.astype("int64")
     return order
 
 
 def _names(cells: pd.DataFrame) -> list[str]:
     """Return the ids of cells, as `Cell.id` makes them."""
-    at = cells.groupby(POINT, sort=False).ngroup().to_numpy()
-    points = cells[POINT].drop_duplicates().itertuples(index=False)
-    names = [f"{m}/b{batch}/n{n}/i{i}_o{o}/r" for m, n, batch, i, o in points]
-    repeats = cells["repeat"].tolist()
-    return [f"{names[place]}{repeat}" for place, repeat in zip(at, repeats, strict=True)]
+    columns = (cells[name].tolist() for name in (*POINT, "repeat"))
+    rows = zip(*columns, strict=True)
+    return [f"{model}/b{limit}/n{n}/i{i}_o{o}/r{repeat}" for model, n, limit, i, o, repeat in rows]
 
 
-def _of_repeats(cells: pd.DataFrame) -> list[str]:
+def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
     """Say which cells were measured several times, and which of them disagree."""
     ok = cells[cells["status"] == "ok"]
-    energies = ok.groupby(POINT, sort=False)["energy_per_token_j"].agg(["count", "min", "max"])
+    energies = ok.groupby(point[ok.index], sort=False)["energy_per_token_j"].agg(
+        ["count", "min", "max"]
+    )
     repeated = energies[energies["count"] > 1]
     if repeated.empty:
         return []
@@ -216,7 +224,7 @@ def _of_repeats(cells: pd.DataFrame) -> list[str]:
     ]
     apart = repeated[repeated["max"] >= _DISAGREE * repeated["min"]]
     if len(apart):
-        model, _, _, inputs, outputs = apart.index[0]
+        model, _, _, inputs, outputs = ok.loc[point[ok.index] == apart.index[0], POINT].iloc[0]
         low, high = apart.iloc[0][["min", "max"]]
         notes.append(
             f"Warning: the repeats of {len(apart)} cell{'s' * (len(apart) > 1)} differ "

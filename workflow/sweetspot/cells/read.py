@@ -92,6 +92,8 @@ def booleans(cells: pd.DataFrame, name: str, where: str) -> "BoolSeries":
     Raises:
         InputError: something else is in it; the message names its cell.
     """
+    if pd.api.types.is_bool_dtype(cells[name]):
+        return cells[name].astype(bool)
     text = cells[name].astype(str).str.lower()
     _refuse(cells, ~text.isin(["true", "false"]), name, where, "must be True or False")
     return text == "true"

@@ -123,7 +123,5 @@ def _name(origin: Sequence[object]) -> str:
 
 def _points(cells: pd.DataFrame) -> list[Cell]:
     ok = cells[cells["status"] == "ok"].drop_duplicates(POINT)
-    return [
-        Cell(engine="", **{str(name): value for name, value in row.items()})
-        for row in ok[POINT].to_dict("records")
-    ]
+    rows = zip(*(ok[name].tolist() for name in POINT), strict=True)
+    return [Cell(engine="", **dict(zip(POINT, row, strict=True))) for row in rows]

@@ -1,6 +1,5 @@
 """What the cells of a figure are worth: simulated, measured or published, and on what."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -10,6 +9,7 @@ from sweetspot.errors import InputError
 from sweetspot.figures.labels import board_name, engine_name, written_out
 
 SIMULATED = "simulated"
+_ORIGIN = ("simulated", "energy_source", "engine", "gpu", "calibration", "calibration_level")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Evidence:
 
 def is_true(flags: pd.Series) -> pd.Series:
     """Return flags as booleans, also where a table read from a file holds them as text."""
+    if pd.api.types.is_bool_dtype(flags):
+        return flags
     return flags.astype(str).str.lower().eq("true")
 
 
@@ -81,14 +83,16 @@ def evidence_of(cells: pd.DataFrame) -> Evidence:
             f"none of {len(cells)} cells is valid, so there is nothing to draw; "
             "the column `reason` of the cells table says why they failed"
         )
+    names = [name for name in _ORIGIN if name in valid]
+    origins = valid.groupby(names, sort=False, dropna=False).size().reset_index(name="cells")
     return Evidence(
-        kind=_only("origins", _kinds(valid)),
-        engine=_only("engines", _texts(valid, "engine")),
-        gpu=_only("GPUs", _texts(valid, "gpu")),
-        calibration=_only("calibrations", _calibrations(valid)),
+        kind=_only("origins", _kinds(origins), origins["cells"]),
+        engine=_only("engines", _texts(origins, "engine"), origins["cells"]),
+        gpu=_only("GPUs", _texts(origins, "gpu"), origins["cells"]),
+        calibration=_only("calibrations", _calibrations(origins), origins["cells"]),
         # one board may fall back from its counter to its power readings for some cells only:
         # that is said on the figure, not refused
-        energy_source=" and ".join(sorted(set(_texts(valid, "energy_source")) - {""})),
+        energy_source=" and ".join(sorted(set(_texts(origins, "energy_source")) - {""})),
         noise=" and ".join(f"{100 * level:g} %" for level in noise_levels(valid)),
     )
 
@@ -97,7 +101,7 @@ def noise_levels(cells: pd.DataFrame) -> list[float]:
     """Return the relative standard deviations that simulated energies were given, if any."""
     if "noise" not in cells:
         return []
-    return sorted({float(level) for level in pd.to_numeric(cells["noise"]).dropna() if level > 0})
+    return sorted(float(level) for level in pd.to_numeric(cells["noise"]).unique() if level > 0)
 
 
 def provenance(cells: pd.DataFrame) -> str:
@@ -149,14 +153,13 @@ def _texts(cells: pd.DataFrame, name: str) -> pd.Series:
     return cells[name].astype(object).fillna("").astype(str)
 
 
-def _only(kind: str, values: Iterable[object]) -> str:
-    """Return the only name; an absent one counts as a name of its own.
+def _only(kind: str, values: pd.Series, cells: pd.Series) -> str:
+    """Return the only name, of so many cells each; an absent one counts as a name of its own.
 
     Raises:
         InputError: there are several.
     """
-    series = pd.Series(values).fillna("").astype(str)
-    counts = series.value_counts(sort=False)
+    counts = cells.groupby(values, sort=False).sum()
     if len(counts) > 1:
         met = ", ".join(f"{name or 'none'} ({count} cells)" for name, count in counts.items())
         raise InputError(

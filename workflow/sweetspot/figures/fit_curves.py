@@ -122,8 +122,8 @@ def _inputs(of_fit: Shown, model: str) -> list[int]:
 
 def _of_one(of_fit: Shown, model: str) -> list[int]:
     """Return the input lengths of the only model that have a panel, few where all are scattered."""
-    inputs = of_fit.fits[model].input_tokens
-    own = [length for length in _inputs(of_fit, model) if (inputs == length).sum() > 2]
+    lengths, cells = np.unique(of_fit.fits[model].input_tokens, return_counts=True)
+    own = [int(length) for length in lengths[cells > 2]]
     return _evenly(own, MOST_PANELS) or _evenly(_inputs(of_fit, model), _SCATTERED)
 
 

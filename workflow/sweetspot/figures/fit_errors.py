@@ -35,6 +35,8 @@ _DODGE = 0.25  # half the room, in doublings, that models at one length share
 _BINS = 12
 _LEAST_PERCENT = 0.1  # that the axis of residuals reaches: less is rounding
 _SHARES = (0.01, 0.1, 0.5, 0.9, 0.99)
+_MOST_DOTS = 20_000
+"""More hide one another, and take a minute to draw: then density is drawn."""
 _CELLS_OF_A_MEDIAN = 5
 _CELLS_OF_A_BAND = 10
 
@@ -49,7 +51,7 @@ def fit_errors(
     """
     of_fit = shown(found, style, labels)
     points = _points(of_fit)
-    by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND
+    by_model = len(of_fit.models) <= MODELS_OF_A_LEGEND and len(points) <= _MOST_DOTS
     furthest = max(_LEAST_PERCENT, 1.1 * float(points["residual_percent"].abs().max()))
     per_row = 2 if style.columns == 2 else 1
     with journal_look(style):
@@ -132,7 +134,12 @@ def _dress(ax: Axes, points: pd.DataFrame, column: str, *, outer: bool) -> None:
         ax.fill_between(x, least, most, color="0.93", zorder=0.04, linewidth=0)
         residuals = positive["residual_percent"]
         rest = positive[(residuals < by.map(least)) | (residuals > by.map(most))]
-        ax.plot(rest[column], rest["residual_percent"], ".", markersize=1.5, color="0.5")
+        ax.plot(
+            *(rest[column], rest["residual_percent"], "."),
+            markersize=1.5,
+            color="0.5",
+            rasterized=len(rest) > _MOST_DOTS // 10,
+        )
     if shares.size().min() >= _CELLS_OF_A_BAND:
         ax.fill_between(x, low, high, color="0.85", zorder=0.05, linewidth=0)
     ax.yaxis.set_major_locator(MaxNLocator(6))  # as many ticks, whatever the room

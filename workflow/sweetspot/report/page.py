@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 import sweetspot
@@ -21,6 +22,7 @@ from sweetspot.tables.table import MISSING, Table
 _FEW = 3
 """Of more groups, what is said of each is folded."""
 _INPUTS = 4  # columns of the table of sweet spots
+_MOST_SPOTS = 24  # rows of a group's own table
 
 
 _Fitted = tuple[GroupFit, FormFit]
@@ -156,6 +158,8 @@ def _spot(row: Any) -> str:
 def _spots_of(group: GroupFit) -> str:
     header = ["I (tokens)", "O* (tokens)", "tokens/J there", "within 2 %", "observed O"]
     header += ["tokens/J observed", "lost at observed O"]
+    spots = group.sweet_spots.sort_values("input_tokens")
+    shown = np.unique(np.linspace(0, len(spots) - 1, _MOST_SPOTS).round().astype(int))
     rows = [
         [
             str(int(row.input_tokens)),
@@ -166,9 +170,11 @@ def _spots_of(group: GroupFit) -> str:
             _number(row.observed_tokens_per_j),
             _percent(row.lost_at_observed_percent),
         ]
-        for row in _rows(group.sweet_spots)
+        for row in _rows(spots.iloc[shown])
     ]
-    return html.table(header, rows)
+    more = len(spots) - len(shown)
+    rest = f"{counted(more, 'input length')} more: fits/sweet_spots.csv." if more else ""
+    return html.table(header, rows) + (html.paragraph(rest, "quiet") if more else "")
 
 
 def _warnings(groups: Sequence[GroupFit]) -> list[str]:
