@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -239,7 +240,10 @@ def forked_snakemake() -> Iterator[Callable[..., CompletedProcess[str]]]:
         nonlocal parent
         if parent is None:
             # not as the test that happens to be the first has it
-            parent = subprocess.Popen(program, stdin=PIPE, stdout=PIPE, text=True, env=ENVIRONMENT)
+            # whatever may be forbidden by nobody, our files are not everybody's to write
+            parent = subprocess.Popen(
+                program, stdin=PIPE, stdout=PIPE, text=True, env=ENVIRONMENT, umask=0
+            )
         assert parent.stdin is not None
         assert parent.stdout is not None
         with tempfile.TemporaryDirectory() as folder:
@@ -259,6 +263,18 @@ def forked_snakemake() -> Iterator[Callable[..., CompletedProcess[str]]]:
     yield run
     if parent is not None:
         parent.communicate()
+
+
+@pytest.fixture(scope="session")
+def writable_by_others() -> Callable[[Path], list[Path]]:
+    """Return a function that lists the files and folders below one that everybody may write to."""
+
+    def search(folder: Path) -> list[Path]:
+        everything = [path for path in folder.rglob("*") if not path.is_symlink()]
+        assert len(everything) > 5
+        return [path for path in everything if path.stat().st_mode & stat.S_IWOTH]
+
+    return search
 
 
 @pytest.fixture(scope="session")

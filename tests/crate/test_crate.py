@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import zipfile
 from importlib.resources import files
@@ -174,3 +175,13 @@ def test_folder_with_something_in_it_is_not_written_over(small_run, tmp_path):
     with pytest.raises(InputError, match="is there already"):
         write_crate(small_run, tmp_path, Publishing())
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_command_without_a_umask_leaves_nothing_that_others_may_write(tmp_path, writable_by_others):
+    before = os.umask(0)
+    try:
+        for name in ("as_folder", "as_file.zip"):
+            assert main(["crate", str(CAMPAIGN), "--out", str(tmp_path / "new" / name)]) == 0
+    finally:
+        os.umask(before)
+    assert writable_by_others(tmp_path) == []

@@ -56,6 +56,7 @@ def snakemake(folder, *more, experiment=EXPERIMENT):
         text=True,
         timeout=120,
         check=False,
+        umask=0,
     )
 
 
@@ -72,7 +73,7 @@ def node(tmp_path, tensorrt_llm, fake_nvml):
 
 
 @pytest.mark.slow
-def test_two_blocks_are_measured_one_after_the_other(node):
+def test_two_blocks_are_measured_one_after_the_other(node, writable_by_others):
     run = node / "results" / "synthetic"
     # --resources as on a node with two GPUs, where there is one: the second job waits for it
     done = snakemake(node, "results/synthetic/cells.csv", "--resources", "gpu=2")
@@ -85,6 +86,7 @@ def test_two_blocks_are_measured_one_after_the_other(node):
         energy_j, duration_s = float(row["energy_integration_j"]), float(row["duration_s"])
         assert energy_j == pytest.approx(300 * duration_s, rel=1e-3)
     assert [path.name for path in (run / "datasets").rglob("*.jsonl")] == ["n4_i16_o8.jsonl"]
+    assert writable_by_others(run.parent) == []  # engines, logs and data sets, too
     spans = sorted(
         np.loadtxt(trace, delimiter=",", skiprows=1, usecols=0)[[0, -1]].tolist()
         for trace in run.glob("records/**/*.trace.csv.gz")

@@ -56,6 +56,12 @@ def test_each_job_has_a_log(finished):
     assert "mine/b1024: 9 cells" in (folder / "measure/mine/b1024.log").read_text()
 
 
+def test_nothing_that_is_left_can_be_written_by_others(finished, writable_by_others):
+    # though Snakemake was started with umask 0 (forked_snakemake)
+    assert writable_by_others(finished.folder / "results") == []
+    assert writable_by_others(finished.folder / ".snakemake") == []
+
+
 def test_manifest_lists_what_people_read_with_its_hash(finished):
     manifest = json.loads((finished.results / "manifest.json").read_text())
     assert manifest["simulated"] is True

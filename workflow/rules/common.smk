@@ -17,7 +17,7 @@ try:
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
     from sweetspot.errors import SweetspotError
-    from sweetspot.files import make_folder
+    from sweetspot.files import keep_others_from_writing, make_folder
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.measure.estimate import estimate_of
     from sweetspot.plan.busy import busy
@@ -31,6 +31,10 @@ try:
     from sweetspot.slurm import JobRequest, gpu_type, partition, require_slurm
 except ImportError as error:
     stop(f"{error}; `make env` sets everything up, then use .venv/bin/snakemake")
+
+# Snakemake's log is there before this file is read.
+NOTES = Path(".snakemake").absolute()
+keep_others_from_writing(NOTES, NOTES / "log", *(NOTES / "log").glob("*"))
 
 if not workflow.overwrite_configfiles:
     CONFIG = Path(workflow.basedir) / "config.yaml"
@@ -97,7 +101,6 @@ FIGURES = figures_of(CELLS)
 MODELS = list(dict.fromkeys(block.model_reference for block in PLAN.blocks))
 
 # Snakemake itself would end with a traceback where it cannot write, or a file lies in the way.
-NOTES = Path(".snakemake").absolute()
 if not os.access(NOTES if NOTES.exists() else NOTES.parent, os.W_OK):
     stop(
         f"cannot write {RUN}: {NOTES.parent} is read-only;"

@@ -10,7 +10,7 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -80,6 +80,19 @@ def make_folder(folder: Path) -> None:
             pass
     except OSError as error:
         raise _unwritable(folder, error) from error
+
+
+def keep_others_from_writing(*made: Path) -> None:
+    """See to it that this process and what it starts make nothing that everybody may write to.
+
+    Whatever the umask was; the group stays as it says. `made` is what this process has made before.
+    """
+    before = os.umask(stat.S_IWOTH)
+    os.umask(before | stat.S_IWOTH)
+    for path in made:
+        with suppress(OSError):  # not ours
+            if (mode := path.stat().st_mode) & stat.S_IWOTH:
+                path.chmod(stat.S_IMODE(mode) & ~stat.S_IWOTH)
 
 
 def _unwritable(path: Path, error: OSError) -> InputError:

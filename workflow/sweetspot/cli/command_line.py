@@ -13,6 +13,7 @@ from sweetspot import __version__
 from sweetspot.cli.commands import GROUPS, Commands, Parser, did_you_mean
 from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError, nearest
+from sweetspot.files import keep_others_from_writing
 
 _RENAMED = {"protocol": "sensor"}
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -46,6 +47,7 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; see `sweetspot.cli.main`."""
+    keep_others_from_writing()
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("sweetspot").setLevel(logging.INFO)
     arguments = argparse.Namespace()
