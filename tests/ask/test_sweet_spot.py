@@ -150,6 +150,25 @@ def test_bound_that_ends_the_search_is_said(model, input_tokens, options, longes
     assert f"the bound of the search: {bound} allows no more than {longest} o" in spot.notes[0]
 
 
+def test_range_that_ends_at_the_bound_is_said():
+    spot = predict(*LLAMA, 1, max_seq_len=4096).sweet_spot
+    assert not spot.at_bound
+    assert spot.range2_high == spot.longest_output_tokens == 4096 - 512
+    assert spot.notes == ["the range ends with what max_seq_len 4096 allows at this input"]
+
+
+def test_many_waves_are_answered_from_as_many_as_matter():
+    """Also where one more is a cliff, as each reads all weights for the three that fit."""
+    few, many = (
+        predict("gemma-2-9b", "a100-40gb", 200, 1, n, kv_cache_memory_fraction=0.02).sweet_spot
+        for n in (300, 100_000)
+    )
+    assert (few.range2_low, few.range2_high) == (many.range2_low, many.range2_high)
+    assert few.output_tokens == many.output_tokens
+    assert many.cliffs[-1].output_tokens == many.range2_high
+    assert many.cliffs[-1].step_percent > 25
+
+
 def test_prompt_of_one_token_is_best_answered_with_one():
     spot = predict("granite-8b", "l40s", 1, 8, 229, engine="vllm").sweet_spot
     assert (spot.output_tokens, spot.at_bound) == (1, True)

@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 
@@ -29,9 +29,8 @@ MARGIN = 0.03
 # Lengths are looked at so many times per doubling; every so many of them for the best one, and
 # within the range.
 _PER_DOUBLING, _STRIDE, _STEP = 32, 8, 4
-# More waves than this change the curve with whole waves by nothing that matters, and of more than
-# that none has a step that is a cliff, as one of w waves is worth 1 / w of the energy at most.
-_WHOLE_WAVES, _TOLD_WAVES = 4, 100
+_WHOLE_WAVES = 4  # more of them change the curve with whole waves by nothing that matters
+_TOLD_WAVES = 100  # at most: of w waves one more costs 1 / w of the energy, or less
 _TEETH = 8  # the first of them are looked at wherever they end
 _EQ6_DOUBLINGS = 2  # to each side, that Eq. 5 is fitted to
 
@@ -76,8 +75,8 @@ class SweetSpot:
             which it is at most 2 % more.
         eq6_tokens: Eq. 6 of Eq. 5 fitted to the same curve from a quarter to four times its best
             length; not rounded, None where the fit has no minimum.
-        at_bound: whether the curve is least at the shortest or the longest length there is; then
-            the sweet spot is the bound's and no property of the model.
+        at_bound: whether the curve is least, or the recommended length is, at the shortest or the
+            longest length there is; then the sweet spot is the bound's and not the model's.
         longest_output_tokens: that were looked at.
         bound: what allows no more of them, in words.
         waves: that the requests run in at the recommended length.
@@ -120,6 +119,8 @@ class SweetSpot:
                 "the sweet spot is at the bound of the search: a token costs more with each"
                 " output token, from the first on"
             )
+        elif self.range2_high == self.longest_output_tokens:
+            said.append(f"the range ends with what {self.bound} allows at this input")
         if self.cliffs:
             said.append("waves of requests: " + "; ".join(each.words for each in self.cliffs))
         if self.lost_percent > 100 * CLIFF and self.least_waves != self.waves:
@@ -154,7 +155,7 @@ def find_sweet_spot(workload: Workload) -> SweetSpot:
         range2_low=low,
         range2_high=high,
         eq6_tokens=curve.eq6_tokens,
-        at_bound=best in (curve.lengths[0], curve.longest),
+        at_bound=not {best, recommended}.isdisjoint((curve.lengths[0], curve.longest)),
         longest_output_tokens=curve.longest,
         bound=curve.bound,
         waves=workload.waves(recommended),
@@ -258,6 +259,16 @@ class _Curve:
         found = sweet_spot_output_tokens((alpha0, 0, 0, 0, alpha4, alpha5), 0)
         return None if np.isnan(found) else found
 
+    @cached_property
+    def _told_waves(self) -> int:
+        """So many waves that one more, of a single request, is no cliff; where more run, none is.
+
+        Taken at the best length, and twice as many for those where it costs more.
+        """
+        at_once = self._batch(self.best)
+        alone_j, full_j = self._at([(self.best, 1), (self.best, at_once)])
+        return min(_TOLD_WAVES, 1 + ceil(2 * alone_j / (at_once * full_j) / CLIFF))
+
     def least(self, low: int, high: int, cliffs: list[Cliff]) -> int:
         """Return the length with the least energy per token of exactly these requests.
 
@@ -318,7 +329,8 @@ class _Curve:
 
     def _changes(self, length: int) -> bool:
         """Return whether more waves, or the smaller batch, behind a length could be a cliff."""
-        if self._workload.waves(length) != self._workload.waves(length + 1):
+        waves, after = (self._workload.waves(each) for each in (length, length + 1))
+        if waves != after and waves < self._told_waves:
             return True
         requests, sizes = self._workload.requests, self._workload.deployment.bounds.graphs.sizes
         at_once, after = (min(requests, self._batch(each)) for each in (length, length + 1))
@@ -338,7 +350,7 @@ class _Curve:
 
     def _exact_run(self, length: int) -> tuple[int, int]:
         at_once = self._batch(length)
-        return length, min(self._workload.requests, _TOLD_WAVES * at_once)
+        return length, min(self._workload.requests, self._told_waves * at_once)
 
     def _whole_run(self, length: int) -> tuple[int, int]:
         requests, at_once = self._workload.requests, self._batch(length)
