@@ -351,6 +351,24 @@ def test_figures_pass_over_sweeps_that_cannot_fill_them(cells: pd.DataFrame) -> 
         )
 
 
+@pytest.mark.usefixtures("no_layout")
+def test_figure1_of_many_models_shows_a_page_of_them_best_and_worst_among_them(
+    cells: pd.DataFrame,
+) -> None:
+    falcon = cells[cells["model"] == "falcon-rw-7b"]
+    many = pd.concat(
+        [
+            falcon.assign(model=f"m{place:02}", tokens_per_j=falcon["tokens_per_j"] / place)
+            for place in range(1, 41)
+        ]
+    )
+    drawing = figure1(many, STYLE)
+    titles = [ax.get_title() for ax in drawing.figure.axes[:-1]]
+    assert len(titles) == 12
+    assert [title.split(",")[0] for title in titles[::3]] == ["m01", "m14", "m27", "m40"]
+    assert "4 of 40 models, most to least efficient." in small_print(drawing)
+
+
 def test_figure1_has_a_panel_per_request_count_on_one_scale(
     cells: pd.DataFrame, figures: dict[str, Figure]
 ) -> None:

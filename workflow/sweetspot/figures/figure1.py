@@ -30,6 +30,7 @@ from sweetspot.figures.selection import (
     beyond_context,
     beyond_context_grid,
     efficiency_grid,
+    evenly,
     gaps_note,
     grids,
 )
@@ -40,6 +41,7 @@ _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1
 _LEAST_LENGTHS = 6  # a panel of fewer is drawn as large: its title and labels need the room
 _ABOVE_AND_BELOW_IN = 0.62
+_MOST_PANELS = 12  # a page
 
 
 def figure1(
@@ -52,13 +54,16 @@ def figure1(
 
     One scale for all panels, because the effect of N is the subject; logarithmic, because
     efficiency spans a factor of 40 over the grid, and the low end would else be one colour. With
-    `batch`, a line shows where the fitted form has its sweet spots.
+    `batch`, a line shows where the fitted form has its sweet spots. Of more models than fill a page
+    it shows a few, from the most to the least efficient; a sweep's `models` chooses others.
 
     Raises:
         InputError: no model has its grid at several request counts, or origins are mixed.
     """
     evidence = evidence_of(cells)
-    drawn = _grids_at_several_requests(cells)
+    every = _grids_at_several_requests(cells)
+    models = _chosen(every)
+    drawn = every[every["model"].isin(models)]
     source = provenance(drawn)
     valid = valid_cells(drawn)
     norm = LogNorm(valid["tokens_per_j"].min(), valid["tokens_per_j"].max())
@@ -102,8 +107,11 @@ def figure1(
         bar.set_label(f"{EFFICIENCY_LABEL}, logarithmic colour scale")
         decimal_ticks(bar.ax.xaxis)
         beyond = beyond_context(drawn).any()
+        all_models = every["model"].nunique()
+        fewer = f"{len(models)} of {all_models} models, most to least efficient."
         notes = [
             PEAK_NOTE,
+            fewer if len(models) < all_models else "",
             RIDGE_NOTE if ridge else "",
             CONTEXT_NOTE if beyond else "",
             gaps_note(drawn, GAP_MARK),
@@ -114,6 +122,14 @@ def figure1(
             f" The most efficient cell is {listed(found)}.{f' {RIDGE_NOTE}' if ridge else ''}"
         )
         return finish(figure, [" ".join(filter(None, notes)), source], alt_text)
+
+
+def _chosen(cells: pd.DataFrame) -> list[str]:
+    """Return which models have panels: all, or as many as fill a page, evenly over their ranks."""
+    best = valid_cells(cells).groupby("model")["tokens_per_j"].max()
+    best = best.reindex(cells["model"].unique())  # of a model without a valid cell, too
+    ranked = [str(model) for model in best.sort_values(ascending=False).index]
+    return evenly(ranked, max(1, _MOST_PANELS // cells["requests"].nunique()))
 
 
 def _found(name: str, requests: int, grid: pd.DataFrame) -> list[str]:

@@ -1,7 +1,6 @@
 """Energy per token against output length: the fitted curve through the cells, and its least."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
 from sweetspot.figures.fit_shown import ENERGY_LABEL, Shown, shown
 from sweetspot.figures.labels import ModelLabel
+from sweetspot.figures.selection import evenly
 from sweetspot.figures.style import (
     LineLook,
     decimal_ticks,
@@ -24,8 +24,6 @@ from sweetspot.figures.style import (
     stamp,
 )
 from sweetspot.figures.words import counted, listed, quantity
-
-_Item = TypeVar("_Item")
 
 MOST_PANELS = 16
 _SCATTERED = 4  # panels where no three cells share an input length
@@ -59,7 +57,7 @@ def fit_curves(
         lengths = _of_one(of_fit, models[0])
         subjects = [(models[0], [length]) for length in lengths]
     else:
-        subjects = [(model, _evenly(_inputs(of_fit, model), _INPUTS)) for model in models]
+        subjects = [(model, evenly(_inputs(of_fit, model), _INPUTS)) for model in models]
     places = sorted({length for _, inputs in subjects for length in inputs})
     looks = dict(zip(places, ordered_looks(style, len(places)), strict=True))
     fullest = min((4, 5, 3), key=lambda count: -len(subjects) % count)
@@ -104,16 +102,9 @@ def fit_curves(
 def _chosen(of_fit: Shown) -> list[str]:
     if len(of_fit.models) <= MOST_PANELS:
         return of_fit.models
-    return _evenly(
+    return evenly(
         sorted(of_fit.models, key=lambda model: of_fit.fits[model].mape_percent), MOST_PANELS
     )
-
-
-def _evenly(items: list[_Item], most: int) -> list[_Item]:
-    """Return at most so many of the items, first and last among them, evenly spread."""
-    if len(items) <= most:
-        return items
-    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def _inputs(of_fit: Shown, model: str) -> list[int]:
@@ -124,7 +115,7 @@ def _of_one(of_fit: Shown, model: str) -> list[int]:
     """Return the input lengths of the only model that have a panel, few where all are scattered."""
     lengths, cells = np.unique(of_fit.fits[model].input_tokens, return_counts=True)
     own = [int(length) for length in lengths[cells > 2]]
-    return _evenly(own, MOST_PANELS) or _evenly(_inputs(of_fit, model), _SCATTERED)
+    return evenly(own, MOST_PANELS) or evenly(_inputs(of_fit, model), _SCATTERED)
 
 
 def _spot(of_fit: Shown, model: str, input_tokens: int) -> "pd.Series[float] | None":

@@ -1,11 +1,23 @@
 """Which cells a figure draws, and as what numbers."""
 
+from typing import TypeVar
+
+import numpy as np
 import pandas as pd
 
 from sweetspot.figures.evidence import is_true, valid_cells
 
+_Item = TypeVar("_Item")
+
 _SETTING = ["requests", "max_batch_size"]
 _LOAD = ["model", *_SETTING]
+
+
+def evenly(items: list[_Item], most: int) -> list[_Item]:
+    """Return at most so many of the items, evenly spread: the first, and of several the last."""
+    if len(items) <= most:
+        return items
+    return [items[round(place)] for place in np.linspace(0, len(items) - 1, most)]
 
 
 def grids(cells: pd.DataFrame) -> pd.DataFrame:
