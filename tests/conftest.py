@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import select
 import shutil
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from subprocess import PIPE, CompletedProcess
 from typing import Any
 
+import psutil
 import pynvml
 import pytest
 from hypothesis import settings
@@ -58,6 +60,8 @@ ENVIRONMENT = dict(os.environ)  # before any test changes it
 settings.register_profile("ci", deadline=None, max_examples=50)
 settings.register_profile("nightly", deadline=None, max_examples=500)
 settings.load_profile("ci")
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 
 # A shell has its background jobs ignore Ctrl-C, and all that they start; some of it is tested.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -225,44 +229,119 @@ def fake_nvml(
     return install
 
 
-@pytest.fixture(scope="session")
-def forked_snakemake() -> Iterator[Callable[..., CompletedProcess[str]]]:
-    """Return a function that runs `snakemake` with these arguments, in a process of its own.
+class Forks:
+    """Runs `snakemake` in forks of a process that has it imported, which starts with the first."""
 
-    It is a fork of one that has Snakemake imported, which starts with the first call.
-    """
-    program = [sys.executable, str(Path(__file__).with_name("forks.py"))]
-    parent: subprocess.Popen[str] | None = None
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._parent: subprocess.Popen[bytes] | None = None
 
-    def run(
-        arguments: Sequence[object], environment: Mapping[str, str] | None = None
-    ) -> CompletedProcess[str]:
-        nonlocal parent
-        if parent is None:
-            # not as the test that happens to be the first has it
-            # whatever may be forbidden by nobody, our files are not everybody's to write
-            parent = subprocess.Popen(
-                program, stdin=PIPE, stdout=PIPE, text=True, env=ENVIRONMENT, umask=0
+    def start(
+        self, arguments: Sequence[object], environment: Mapping[str, str] | None = None
+    ) -> "Started":
+        """Start it with these arguments; one at a time."""
+        if self._parent is None:
+            self._parent = subprocess.Popen(
+                [sys.executable, str(Path(__file__).with_name("forks.py"))],
+                stdin=PIPE,
+                stdout=PIPE,
+                bufsize=0,  # or select would not see a line that has been read with another
+                env=self._environment,
+                umask=0,  # whatever may be forbidden by nobody: our files are not everybody's
             )
-        assert parent.stdin is not None
-        assert parent.stdout is not None
-        with tempfile.TemporaryDirectory() as folder:
-            outputs = [Path(folder) / "out", Path(folder) / "err"]
-            order = {
-                "arguments": list(map(str, arguments)),
-                "environment": os.environ | (environment or {}),
-                "folder": str(Path.cwd()),
-                "outputs": list(map(str, outputs)),
-            }
-            print(json.dumps(order), file=parent.stdin, flush=True)
-            ended, _, _ = select.select([parent.stdout], [], [], 300)
-            assert ended, "snakemake did not end within 300 s"
-            code = int(parent.stdout.readline())
-            return CompletedProcess(program, code, *(path.read_text() for path in outputs))
+        outputs = tempfile.TemporaryDirectory()
+        order = {
+            "arguments": list(map(str, arguments)),
+            "environment": os.environ | (environment or {}),
+            "folder": str(Path.cwd()),
+            "outputs": [str(Path(outputs.name) / name) for name in ("out", "err")],
+        }
+        assert self._parent.stdin is not None
+        self._parent.stdin.write(f"{json.dumps(order)}\n".encode())
+        return Started(self._parent, outputs)
 
-    yield run
-    if parent is not None:
-        parent.communicate()
+    def __call__(
+        self, arguments: Sequence[object], environment: Mapping[str, str] | None = None
+    ) -> CompletedProcess[str]:
+        """Run it to its end."""
+        return self.start(arguments, environment).end()
+
+    def close(self) -> None:
+        """End the parent."""
+        if self._parent is not None:
+            self._parent.communicate()
+
+
+class Started:
+    """A `snakemake` that runs, the leader of a process group."""
+
+    def __init__(self, parent: subprocess.Popen[bytes], outputs: Any) -> None:
+        self._parent, self._outputs = parent, outputs
+        self.pid = int(self._line())
+
+    def _line(self) -> bytes:
+        assert self._parent.stdout is not None
+        ended, _, _ = select.select([self._parent.stdout], [], [], 300)
+        assert ended, "snakemake did not end within 300 s"
+        return self._parent.stdout.readline()
+
+    def end(self) -> CompletedProcess[str]:
+        """Wait for its end."""
+        code = int(self._line())
+        texts = [(Path(self._outputs.name) / name).read_text() for name in ("out", "err")]
+        self._outputs.cleanup()
+        return CompletedProcess(["snakemake"], code, *texts)
+
+
+@pytest.fixture(scope="session")
+def forked_snakemake() -> Iterator[Forks]:
+    """Return a function that runs `snakemake` with these arguments, in a process of its own."""
+    forks = Forks(ENVIRONMENT)  # not as the test that happens to be the first has it
+    yield forks
+    forks.close()
+
+
+@pytest.fixture
+def forked_snakemake_here() -> Iterator[Forks]:
+    """The same, where the loader finds what it finds for programs that this test starts."""
+    forks = Forks(os.environ)
+    yield forks
+    forks.close()
+
+
+def jobs_of(head: Started) -> list[psutil.Process]:
+    """Return the steps that a head has running: the processes of `sweetspot`."""
+    try:
+        below = psutil.Process(head.pid).children(recursive=True)
+        return [each for each in below if each.cmdline()[1:3] == ["-m", "sweetspot"]]
+    except psutil.Error:
+        return []
+
+
+@pytest.fixture(scope="session")
+def interrupt() -> Callable[[Started, random.Random], None]:
+    """Return a function that interrupts a started `snakemake`, or one of its jobs, by chance."""
+
+    def send(head: Started, chance: random.Random) -> None:
+        """Send one signal to the head, a job or all, at a moment while some job is at work."""
+        seen, wanted = set(), chance.randint(1, 2)
+        try:
+            while len(seen) < wanted and psutil.Process(head.pid).status() != psutil.STATUS_ZOMBIE:
+                seen |= {each.pid for each in jobs_of(head)}
+                time.sleep(0.05)
+            time.sleep(chance.uniform(0, 0.5))
+            number, target = chance.choice(SIGNALS), chance.choice(("head", "job", "group"))
+            if target == "group":
+                os.killpg(head.pid, number)
+            elif target == "head":
+                os.kill(head.pid, number)
+            else:
+                for job in jobs_of(head)[:1]:
+                    job.send_signal(number)
+        except (psutil.NoSuchProcess, ProcessLookupError):
+            pass  # it has ended
+
+    return send
 
 
 @pytest.fixture(scope="session")

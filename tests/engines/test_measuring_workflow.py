@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -154,3 +155,41 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
     assert "waiting for" not in again.stdout + again.stderr
     assert len(list(records.rglob("*.json"))) == 3
     assert not list(records.rglob("*.samples.csv"))
+
+
+@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
+def test_interrupted_measuring_loses_and_repeats_no_finished_cell(
+    node, forked_snakemake_here, interrupt
+):
+    chance = random.Random(20261128)
+    grid = EXPERIMENT["sweeps"]["grid"] | {"output_tokens": [8, 12], "max_batch_size": [16, 24, 32]}
+    experiment = EXPERIMENT | {"sweeps": {"grid": grid}}
+    run = node / "results" / "synthetic"
+    arguments = command(node, experiment, "results/synthetic/cells.csv")[3:]
+
+    def records():
+        paths = run.glob("records/**/*.json")
+        return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
+
+    done = {}
+    for _ in range(10):
+        more = ["--forcerun", "measure"] if len(done) == 6 else []
+        head = forked_snakemake_here.start([*arguments, *more])
+        interrupt(head, chance)
+        ended = head.end()
+        assert ended.returncode, ended.stderr
+        assert "Traceback" not in ended.stderr
+        assert records().items() >= done.items()
+        done = records()
+    last = forked_snakemake_here(arguments)
+    assert last.returncode == 0, last.stderr
+    assert len(records()) == 6
+    assert records().items() >= done.items()
+    assert not list(run.rglob("*.samples.csv"))
+    planned = plan(parse_experiment(experiment))
+    found, of_records = read_records(planned, run / "records")
+    (of_traces,) = check_traces(planned, found, run / "records")
+    checks = [of_records, of_traces, check_cells(planned, found, run / "cells.csv")]
+    assert [(each.count, each.differences) for each in checks] == [(6, ())] * 3
+    with (run / "cells.csv").open(newline="") as file:
+        assert {row["status"] for row in csv.DictReader(file)} == {"ok"}

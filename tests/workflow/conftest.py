@@ -106,6 +106,11 @@ class Project:
         """Write the experiment with a change in its one sweep."""
         self.write(sweeps={"grid": SMALL["sweeps"]["grid"] | changes})
 
+    def at(self, folder):
+        """Return a copy of the project, as it is now, in another folder."""
+        shutil.copytree(self.folder, folder)  # keeps times, which Snakemake compares
+        return replace(self, folder=folder)
+
     def add_model(self, name, **changes):
         """Put a Hugging Face config.json into models/."""
         folder = self.folder / "models" / name
@@ -125,6 +130,10 @@ class Project:
         if self.python != Path(sys.executable):
             return run_command(command, environment)
         return outcome_of(self.forked(command[3:], environment))
+
+    def start(self, *arguments):
+        """Start Snakemake, to be interrupted."""
+        return self.forked.start(self.command(*arguments)[3:])
 
     def plan(self, *arguments, environment=None):
         """Say what would be done, with what there is to say of each job."""
@@ -203,6 +212,4 @@ def finished(tmp_path_factory, forked_snakemake):
 @pytest.fixture
 def again(finished, tmp_path):
     """Return a copy of the finished project, to change and run again."""
-    copy = tmp_path / "project"
-    shutil.copytree(finished.folder, copy)  # keeps times, which Snakemake compares
-    return replace(finished, folder=copy)
+    return finished.at(tmp_path / "project")
