@@ -357,6 +357,19 @@ def writable_by_others() -> Callable[[Path], list[Path]]:
 
 
 @pytest.fixture(scope="session")
+def wait_until() -> Callable[..., None]:
+    """Return a function that waits for a condition, and fails where it does not come."""
+
+    def wait(condition: Callable[[], object], timeout_s: float = 10) -> None:
+        end_s = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < end_s, "waited in vain"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
 def torch_python() -> str:
     """Return the Python that has PyTorch and Transformers, for the CPU."""
     own = Path(__file__).parents[1] / ".venv-torch" / "bin" / "python"

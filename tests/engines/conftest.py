@@ -4,7 +4,6 @@ import gzip
 import os
 import stat
 import sys
-import time
 import zipfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -101,19 +100,6 @@ def is_alive():
             return False
 
     return answer
-
-
-@pytest.fixture(scope="session")
-def wait_until():
-    """Return a function that waits for a condition, and fails where it does not come."""
-
-    def wait(condition, timeout_s=10):
-        end_s = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < end_s, "waited in vain"
-            time.sleep(0.01)
-
-    return wait
 
 
 def without_the_meters(record):

@@ -172,6 +172,14 @@ def sweetspot():
     return lambda *arguments: run_command([BIN / "sweetspot", *arguments])
 
 
+@pytest.fixture
+def other_snakemake(forked_snakemake_here):
+    """Return a function that runs Snakemake in a project beside one that runs."""
+    return lambda project, *arguments: replace(project, forked=forked_snakemake_here).snakemake(
+        *arguments
+    )
+
+
 @pytest.fixture(scope="session")
 def repository():
     return REPO
