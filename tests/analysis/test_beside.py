@@ -140,7 +140,7 @@ def test_one_model_on_each_side_is_compared_whatever_it_is_called():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"requests": 100}, "requests is 10 in A and 100 in B; --columns-a"),
+        ({"requests": 100}, "requests is 10 in A and 100 in B; first_columns"),
         ({"output_tokens": 7}, "output_tokens is 64, 256, 1024 in A and 7 in B"),
     ],
 )

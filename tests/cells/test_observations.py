@@ -138,8 +138,9 @@ def test_columns_are_what_their_owner_says(file):
     [
         ({"energi": "d"}, "'energi' is no quantity; did you mean 'energy_j'? known: model,"),
         ({"output_tokens": "e"}, "has no column 'e'; found: model, b, c, d"),
-        ({"output_tokens": "c"}, "has no column for input_tokens; found: model, b, c, d;"),
+        ({"output_tokens": "c"}, "has no columns for input_tokens, energy; found: model, b, c, d;"),
         ({}, "recognised are names such as input_tokens, prompt_tokens, 'Input Length', ISL; "),
+        ({}, 'they are: columns={"input_tokens": "COLUMN", "output_tokens": "COLUMN", "energy_'),
     ],
 )
 def test_columns_that_cannot_be_found_are_refused_with_what_was(file, columns, message):
@@ -157,7 +158,7 @@ def test_columns_that_cannot_be_found_are_refused_with_what_was(file, columns, m
         ("m,I,O,J/token\na,1,2,0,5\n", "4 column names and 5 values in each row; are its decimals"),
         ("PK\x03\x04", "is an Excel or zip file; save the sheet as CSV"),
         ("I,O\n1,2\n", "has no column for energy; found: I, O; recognised are names such as"),
-        ("I,O,N,duration\n1,2,3,4\n", "or the mean power of all rows: --columns mean_power_w=450"),
+        ("I,O,N,duration\n1,2,3,4\n", 'of all rows: columns={"mean_power_w": "450"}'),
         ("I,O,energy_wh\n1,2,3\n", "a whole run, so its number of requests is needed"),
         (f"{HEAD}\nm,1,2,\n", "'energy_per_token_j' holds no number in any row"),
         ("I,O,J/token,J/token\n1,2,3,4\n", "'J/token' and 'J/token.1' may both be"),

@@ -139,8 +139,21 @@ def test_what_cannot_be_done_is_refused_in_one_line(stranger, capsys, arguments,
     assert message in refused(capsys, *arguments)
 
 
-def test_file_after_its_columns_is_asked_for_before_them(stranger, capsys):
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--columns", "model=LLM", "requests=8", "my.csv"],
+        ["table", "table3_mape", "--columns", "requests=8", "--out", "t", "my.csv"],
+        ["table", "table3_mape", "--out", "t", "my.csv"],
+        ["figure", "--out", "f", "figure2_output_length", "--columns", "model=LLM", "my.csv"],
+    ],
+)
+def test_file_may_stand_behind_the_options(stranger, arguments):
+    assert main(arguments) == 0
+
+
+def test_word_of_columns_that_is_no_pair_is_refused(stranger, capsys):
     with pytest.raises(SystemExit) as caught:
-        main(["fit", "--columns", "model=LLM", "my.csv"])
+        main(["fit", "--columns", "LLM", "my.csv"])
     assert caught.value.code == 2
-    assert "'my.csv' is not NAME=COLUMN; name the file before it" in capsys.readouterr().err
+    assert "'LLM' is not NAME=COLUMN" in capsys.readouterr().err

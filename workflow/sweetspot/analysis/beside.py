@@ -8,7 +8,7 @@ that of the mean over its common cells, whose ratios are taken as a sample.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from textwrap import fill
 from typing import Any
@@ -18,6 +18,7 @@ import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, ok_cells, origin_in_words
 from sweetspot.catalog import catalog_id
+from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
@@ -135,15 +136,19 @@ def compare_runs(
         InputError: a table cannot be read, mixes engines, GPUs or origins in a group, or no cell is
             in both.
     """
+    given = (
+        GivenColumns(first_columns, "first_columns"),
+        GivenColumns(second_columns, "second_columns"),
+    )
     read = [
         read_observations(source, columns=columns)
-        for source, columns in ((first, first_columns), (second, second_columns))
+        for source, columns in zip((first, second), given, strict=True)
     ]
     a, b = (_side(observations) for observations in read)
     a, b, said = _one_model_each(a, b)
     both = a.merge(b, on=POINT, suffixes=("_a", "_b"))
     if both.empty:
-        raise InputError(_nothing_in_common(a, b))
+        raise InputError(_nothing_in_common(a, b, [each.option for each in given]))
     ratios = _with_intervals(both)
     return Beside(
         ratios=ratios[_KEPT],
@@ -270,7 +275,7 @@ def _words(source: Source, observations: Observations) -> str:
     return f"{name}: {origin_in_words(ok)}, {_cells(len(ok.drop_duplicates(POINT)))}"
 
 
-def _nothing_in_common(a: pd.DataFrame, b: pd.DataFrame) -> str:
+def _nothing_in_common(a: pd.DataFrame, b: pd.DataFrame, options: Sequence[str]) -> str:
     """Say why no cell is in both: the first quantity that has no value in common."""
     for name in POINT:
         values = [sorted(side[name].unique()) for side in (a, b)]
@@ -278,7 +283,7 @@ def _nothing_in_common(a: pd.DataFrame, b: pd.DataFrame) -> str:
             shown = (", ".join(map(str, each[:4])) + ", ..." * (len(each) > 4) for each in values)
             return (
                 f"A and B have no cell in common: {name} is {' in A and '.join(shown)} in B; "
-                f"--columns-a and --columns-b can name another column, or one value for all rows"
+                f"{' and '.join(options)} can name another column, or one value for all rows"
             )
     return (
         "A and B have no cell in common: each of model, requests, max_batch_size, input_tokens and "

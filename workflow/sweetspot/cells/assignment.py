@@ -1,14 +1,13 @@
 """The columns of one table, each taken for the quantity that its name or its owner says."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 import pandas as pd
 
-from sweetspot.cells.columns import ACCEPTED, CANONICAL, TEXTS, Match, recognise
+from sweetspot.cells.columns import ACCEPTED, CANONICAL, TEXTS, GivenColumns, Match, recognise
 from sweetspot.cells.separated import AGAIN
 from sweetspot.cells.units import take_apart
 from sweetspot.errors import InputError, nearest
@@ -35,18 +34,18 @@ class Taken:
 class Assignment:
     """What the columns of a table are; asked by our names."""
 
-    def __init__(self, table: pd.DataFrame, given: Mapping[str, str], where: str) -> None:
+    def __init__(self, table: pd.DataFrame, given: GivenColumns, where: str) -> None:
         """Look at the names of all columns.
 
         Args:
             table: texts and numbers under the names of the file.
-            given: the column of a quantity, or a number for all rows, as `--columns` says it.
+            given: the column of a quantity, or a number for all rows, as its owner says it.
             where: what the table is called in messages.
 
         Raises:
             InputError: a name of `given` is no quantity, or its column is not in the table.
         """
-        self.table, self.where = table, where
+        self.table, self.where, self.said = table, where, given
         self.given = {}
         for name, column in given.items():
             meant = self._meant(name)
@@ -80,24 +79,34 @@ class Assignment:
                 names = " and ".join(repr(each.column) for each in found)
                 raise InputError(
                     f"{self.where}: {names} may both be {quantity}, and they differ; say which: "
-                    f"--columns {quantity}={_quoted(found[0].column)}"
+                    f"{self.said.advice({quantity: found[0].column})}"
                 )
         return found[0]
 
-    def lacks(self, what: str, quantity: str) -> InputError:
-        """Return the error for a quantity that no column is: what was found, what may be given."""
+    def lacks(self, **quantities: str) -> InputError:
+        """Return the error for what no column is: what was found, what may be given.
+
+        Args:
+            quantities: what is lacking, and the quantity that would do.
+        """
         for column in self.table.columns:
             match = recognise(column)
-            if match and match.quantity == quantity and not self._numbers(column)[0].notna().any():
+            lacks = match is not None and match.quantity in quantities.values()
+            if lacks and not self._numbers(column)[0].notna().any():
                 return InputError(f"{self.where}: {column!r} holds no number in any row")
         names = [str(column) for column in self.table.columns]
         more = f" and {len(names) - _SHOWN_COLUMNS} more" * (len(names) > _SHOWN_COLUMNS)
         timed = any(self.has(each) for each in ("throughput_tokens_per_s", "duration_s"))
-        or_power = ", or the mean power of all rows: --columns mean_power_w=450"
+        advice = [self.said.advice(dict.fromkeys(quantities.values(), "COLUMN"))]
+        if "energy" in quantities and timed:
+            power = self.said.advice({"mean_power_w": "450"})
+            advice.append(f"or the mean power of all rows: {power}")
+        one = len(quantities) == 1
         return InputError(
-            f"{self.where} has no column for {what}; found: {', '.join(names[:_SHOWN_COLUMNS])}"
-            f"{more}; recognised are names such as {ACCEPTED[what]}; or say which one it is: "
-            f"--columns {quantity}=COLUMN{or_power if what == 'energy' and timed else ''}"
+            f"{self.where} has no column{'' if one else 's'} for {', '.join(quantities)}; found: "
+            f"{', '.join(names[:_SHOWN_COLUMNS])}{more}; recognised are names such as "
+            f"{'; '.join(ACCEPTED[what] for what in quantities)}; or say which "
+            f"{'one it is' if one else 'they are'}: {', '.join(advice)}"
         )
 
     def _meant(self, name: str) -> Match:
@@ -106,7 +115,7 @@ class Assignment:
             near = nearest(name, CANONICAL)
             hint = f"did you mean {near!r}? " if near else ""
             raise InputError(
-                f"--columns: {name!r} is no quantity; {hint}known: {', '.join(CANONICAL)}"
+                f"{self.said.option}: {name!r} is no quantity; {hint}known: {', '.join(CANONICAL)}"
             )
         return match
 
@@ -119,9 +128,9 @@ class Assignment:
             if said is not None and said.quantity == quantity and not said.assumed:
                 if meant.factor not in (1, said.factor):
                     raise InputError(
-                        f"--columns: {column!r} says by its name that it is in {said.unit}, not in"
-                        f" {meant.unit}; rename it, or leave the unit out: {quantity}="
-                        f"{_quoted(column)}"
+                        f"{self.said.option}: {column!r} says by its name that it is in"
+                        f" {said.unit}, not in {meant.unit}; rename it, or leave the unit out: "
+                        f"{self.said.advice({quantity: column})}"
                     )
                 return self._taken(column, said)
             # its owner says what it is; what its unit is, its own name may still say
@@ -133,7 +142,9 @@ class Assignment:
         constant = _constant(quantity, column)
         if constant is None:
             found = ", ".join(map(str, names[:_SHOWN_COLUMNS]))
-            raise InputError(f"--columns: {self.where} has no column {column!r}; found: {found}")
+            raise InputError(
+                f"{self.said.option}: {self.where} has no column {column!r}; found: {found}"
+            )
         series = pd.Series(constant, index=self.table.index)
         return Taken(quantity, "", series, f"{quantity} is {column} in all rows, as given")
 
@@ -261,7 +272,3 @@ def _note(match: Match, column: str, factors: "pd.Series") -> str:
 
 def _plain(name: object) -> str:
     return re.sub(r"\s+", " ", str(name)).strip().lower()
-
-
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r"[\w./-]+", name) else f'"{name}"'

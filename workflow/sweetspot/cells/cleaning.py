@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.read import COUNTS
 from sweetspot.errors import InputError
 
@@ -32,12 +33,13 @@ _DISAGREE = 10.0
 _COUNTS_WITHIN, _ENERGIES_WITHIN = (1, 1e9), (1e-12, 1e12)
 
 
-def clean(cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+def clean(cells: pd.DataFrame, where: str, given: GivenColumns) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows whose model, load and lengths are known, and in sentences what was done.
 
     Args:
         cells: texts, and numbers that are NaN where there are none; the index counts the rows.
         where: what the table is called in messages.
+        given: how columns are named in messages.
 
     Raises:
         InputError: no row can be used.
@@ -78,7 +80,7 @@ def clean(cells: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     cells = cells.assign(repeat=_repeats(cells, point))
     cells = cells.assign(cell=_names(cells))
     notes = [f"left out: {'; '.join(said)}"] if said else []
-    return cells, [*notes, *mixed, *_of_repeats(cells, point), *_magnitude(cells)]
+    return cells, [*notes, *mixed, *_of_repeats(cells, point), *_magnitude(cells, given)]
 
 
 class _Fates:
@@ -234,7 +236,7 @@ def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
     return notes
 
 
-def _magnitude(cells: pd.DataFrame) -> list[str]:
+def _magnitude(cells: pd.DataFrame, given: GivenColumns) -> list[str]:
     """Warn of numbers that can hardly be joules per token."""
     median_j = float(cells["energy_per_token_j"].median())
     if _LOWEST_J <= median_j <= _HIGHEST_J:
@@ -248,5 +250,5 @@ def _magnitude(cells: pd.DataFrame) -> list[str]:
     return [
         f"Warning: {median_j:.3g} J per output token, the median, can hardly be{guess}; name the "
         "unit in the column's name, as in energy_per_token_mj, or say it: "
-        "--columns energy_per_token_mj=COLUMN"
+        f"{given.advice({'energy_per_token_mj': 'COLUMN'})}"
     ]

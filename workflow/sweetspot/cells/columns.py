@@ -6,6 +6,8 @@ of the OpenAI interface, `total_input_tokens` and `num_prompts` of `vllm bench`,
 `power.draw [W]` of nvidia-smi, "J/token", "energy (Wh)", "avg power [W]".
 """
 
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -44,6 +46,28 @@ class Match:
     factor: float = 1.0
     unit: str = ""
     assumed: str = ""
+
+
+class GivenColumns(dict[str, str]):
+    """Which column a quantity is in, by its owner; messages advise in the way that it was said."""
+
+    def __init__(self, given: Mapping[str, str] | None = None, option: str = "columns") -> None:
+        """Take over what was given.
+
+        Args:
+            given: the column of a quantity, or a number for all rows; what has an option keeps it.
+            option: what it was said with: `--columns`, or the name of an argument in Python.
+        """
+        super().__init__(given or {})
+        self.option: str = given.option if isinstance(given, GivenColumns) else option
+
+    def advice(self, columns: Mapping[str, str]) -> str:
+        """Return what to write so that quantities are in these columns."""
+        if self.option.startswith("--"):
+            plain = re.compile(r"[\w./-]+").fullmatch
+            pairs = [f"{k}={c}" if plain(c) else f'{k}="{c}"' for k, c in columns.items()]
+            return " ".join([self.option, *pairs])
+        return f"{self.option}={json.dumps(dict(columns), ensure_ascii=False)}"
 
 
 CANONICAL: Mapping[str, str] = {

@@ -11,7 +11,7 @@ import pandas as pd
 
 from sweetspot.cells.assignment import Assignment, Taken
 from sweetspot.cells.cleaning import clean, texts
-from sweetspot.cells.columns import ACCEPTED, TEXTS, recognise
+from sweetspot.cells.columns import ACCEPTED, TEXTS, GivenColumns, recognise
 from sweetspot.cells.formats import read_table
 from sweetspot.cells.read import COUNTS, OPTIONAL_TEXTS
 from sweetspot.errors import InputError
@@ -24,6 +24,16 @@ COLUMNS = (
 )
 """Columns that every table of observations has; those of its file follow."""
 
+_LENGTHS = ("input_tokens", "output_tokens")
+_WAYS = (
+    ("energy_per_token_j",),
+    ("tokens_per_j",),
+    ("energy_per_request_j",),
+    ("energy_j",),
+    ("mean_power_w", "throughput_tokens_per_s"),
+    ("mean_power_w", "duration_s"),
+)
+"""To the energy per output token, the first that is there counts."""
 _IDENTITY = ("model", "engine", "gpu", "simulated", *COUNTS)
 
 
@@ -63,6 +73,7 @@ def read_observations(
             at all can be used.
     """
     notes: list[str] = []
+    given = GivenColumns(columns)
     if isinstance(source, pd.DataFrame):
         where, stem = "the DataFrame", "model"
         table = source.rename(columns=str).reset_index(drop=True)
@@ -71,15 +82,15 @@ def read_observations(
     else:
         path = Path(source)
         where, stem = str(path), path.stem
-        named = {column for name, column in (columns or {}).items() if name in TEXTS}
+        named = {column for name, column in given.items() if name in TEXTS}
         table, notes = read_table(path, lambda name: name in named or _is_text(name))
-    assignment = Assignment(table, columns or {}, where)
+    assignment = Assignment(table, given, where)
     found = _lengths(assignment)
     energy = _energy(assignment, found)
     taken = [each.note for each in (*found.values(), *energy.sources) if each.note]
     notes += [f"columns: {'; '.join(taken)}"] if taken else []
     cells, defaults = _cells(table, found, energy.per_token_j, stem)
-    cells, said = clean(cells, where)
+    cells, said = clean(cells, where, given)
     return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
 
 
@@ -107,14 +118,16 @@ def _lengths(assignment: Assignment) -> dict[str, Taken]:
         for name in (*_IDENTITY, "status", "repeat", "max_num_tokens")
         if (taken := assignment.take(name)) is not None
     }
-    for length in ("input_tokens", "output_tokens"):
+    for length in _LENGTHS:
         total = assignment.take(f"total_{length}")
         if length not in found and total and "requests" in found:
             mean = (total.values / found["requests"].values).round()
             note = f"{length} is {total.column!r} / requests, in whole tokens"
             found[length] = Taken(length, total.column, mean, note)
-        if length not in found:
-            raise assignment.lacks(length, length)
+    lacking = {length: length for length in _LENGTHS if length not in found}
+    if lacking:
+        energy = {} if _energy_ways(assignment) else {"energy": "energy_per_token_j"}
+        raise assignment.lacks(**lacking, **energy)
     return found
 
 
@@ -124,23 +137,20 @@ class _Energy:
     sources: tuple[Taken, ...]
 
 
+def _energy_ways(assignment: Assignment) -> list[tuple[str, ...]]:
+    """Return the ways to an energy per token that the columns allow."""
+    return [way for way in _WAYS if all(map(assignment.has, way))]
+
+
 def _energy(assignment: Assignment, found: Mapping[str, Taken]) -> _Energy:
     """Return the energy per output token by the first way that the columns allow.
 
     Raises:
         InputError: there is none, it is ambiguous, or the requests that it is of are missing.
     """
-    ways = (
-        ("energy_per_token_j",),
-        ("tokens_per_j",),
-        ("energy_per_request_j",),
-        ("energy_j",),
-        ("mean_power_w", "throughput_tokens_per_s"),
-        ("mean_power_w", "duration_s"),
-    )
-    possible = [way for way in ways if all(map(assignment.has, way))]
+    possible = _energy_ways(assignment)
     if not possible:
-        raise assignment.lacks("energy", "energy_per_token_j")
+        raise assignment.lacks(energy="energy_per_token_j")
     # what its owner named goes before what was recognised
     way = min(possible, key=lambda names: not any(name in assignment.given for name in names))
     taken = [each for name in way if (each := assignment.take(name)) is not None]
@@ -160,7 +170,8 @@ def _energy(assignment: Assignment, found: Mapping[str, Taken]) -> _Energy:
             raise InputError(
                 f"{assignment.where}: {_and(way)} of a whole run, so its number of "
                 f"requests is needed: a column such as {ACCEPTED['requests']}, or one number for "
-                "all rows: --columns requests=1 where each row is of one request"
+                f"all rows: {assignment.said.advice({'requests': '1'})} where each row is of one "
+                "request"
             )
         energy_j = first if way == ("energy_j",) else first * taken[1].values
         return _Energy(energy_j / (load.values * outputs), tuple(taken))

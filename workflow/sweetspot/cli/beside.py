@@ -41,8 +41,8 @@ def _compare(arguments: argparse.Namespace) -> None:
     beside = compare_runs(
         arguments.a,
         arguments.b,
-        first_columns=columns_of(arguments.columns_a),
-        second_columns=columns_of(arguments.columns_b),
+        first_columns=columns_of(arguments.columns_a, "--columns-a"),
+        second_columns=columns_of(arguments.columns_b, "--columns-b"),
     )
     print(beside.summary())
     if arguments.out is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from sweetspot import __version__
-from sweetspot.cli.commands import GROUPS, Commands, Parser, did_you_mean
+from sweetspot.cli.commands import GROUPS, Commands, Parser, did_you_mean, each_apart
 from sweetspot.cli.extras import missing_package
 from sweetspot.errors import SweetspotError, nearest
 from sweetspot.files import keep_others_from_writing
@@ -98,7 +98,7 @@ def _read(argv: list[str]) -> argparse.Namespace:
         meant = _RENAMED.get(first) or nearest(first, commands)
         top.error(f"unknown command {first!r}{did_you_mean(meant)}")
     commands.get(first, top).refuse_unknown_options(argv)
-    return top.parse_args(argv)
+    return top.parse_args(each_apart(argv))
 
 
 def _say(message: str, code: int) -> int:

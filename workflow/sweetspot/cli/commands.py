@@ -3,7 +3,7 @@
 import argparse
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from sweetspot.errors import nearest
@@ -35,7 +35,23 @@ GROUPS: dict[str, dict[str, str]] = {
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse that answers bad usage in one line."""
+    """argparse that answers bad usage in one line.
+
+    Attributes:
+        intermixed: whether positionals may stand anywhere, also those that may be missing.
+    """
+
+    intermixed = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse words; argparse itself gives up what may be missing at the first option."""
+        if not self.intermixed:
+            return super().parse_known_args(args, namespace)
+        self.intermixed = False  # the other one calls this
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.intermixed = True
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
@@ -97,6 +113,24 @@ class Commands:
             "\n".join([f"{title}:", *(f"  {name:<17}{self.lines[name]}" for name in names)])
             for title, names in GROUPS.items()
         )
+
+
+def each_apart(argv: Sequence[str], option: str = "--columns") -> list[str]:
+    """Return `--columns A=a B=b FILE` as `--columns=A=a --columns=B=b FILE`.
+
+    So what follows the pairs is no word of the option, which takes all that follow.
+    """
+    words: list[str] = []
+    taking = ""
+    for word in argv:
+        if taking and "=" in word and not word.startswith("-"):
+            if words[-1] == taking:
+                words.pop()
+            words.append(f"{taking}={word}")
+        else:
+            words.append(word)
+            taking = word if word.startswith(option) and "=" not in word else ""
+    return words
 
 
 def did_you_mean(meant: str | None) -> str:

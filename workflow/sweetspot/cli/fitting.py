@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from sweetspot.cells.columns import GivenColumns
 from sweetspot.cli.commands import Commands
 from sweetspot.errors import InputError
 from sweetspot.files import make_folder
@@ -76,25 +77,25 @@ def refuse_to_replace(source: str | Path, written: Iterable[Path]) -> None:
 
 
 def _named_column(word: str) -> str:
-    """Return a word of --columns; as it takes all words that follow, the file may be among them."""
+    """Return a word of --columns."""
     if "=" not in word:
-        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=COLUMN; name the file before it")
+        raise argparse.ArgumentTypeError(f"{word!r} is not NAME=COLUMN")
     return word
 
 
-def columns_of(words: Iterable[str]) -> dict[str, str]:
-    """Return the columns that `--columns` names.
+def columns_of(words: Iterable[str], option: str = "--columns") -> GivenColumns:
+    """Return the columns that an option names.
 
     Raises:
         InputError: a word is not NAME=COLUMN, or names a quantity twice.
     """
-    columns: dict[str, str] = {}
+    columns = GivenColumns(option=option)
     for word in words:
         name, equals, column = word.partition("=")
         if not (name and equals and column):
-            raise InputError(f"--columns takes NAME=COLUMN, not {word!r}: output_tokens='out len'")
+            raise InputError(f"{option} takes NAME=COLUMN, not {word!r}: output_tokens='out len'")
         if name in columns:
-            raise InputError(f"--columns names {name} twice: {columns[name]!r} and {column!r}")
+            raise InputError(f"{option} names {name} twice: {columns[name]!r} and {column!r}")
         columns[name] = column
     return columns
 

@@ -70,6 +70,7 @@ def add_commands(commands: Commands) -> None:
     compare.set_defaults(run=_compare_paper)
 
     table = commands.add_parser("table", help="make one of the paper's tables")
+    table.intermixed = True
     table.add_argument("name", help="such as table3_mape")
     table.add_argument(
         "cells", nargs="?", metavar="FILE", help="your own measurements, in place of --fits"

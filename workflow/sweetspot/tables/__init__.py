@@ -77,7 +77,10 @@ def make_table(
             raise InputError("table comparison needs --comparison comparison.csv")
         return comparison_table(_read(comparison, COLUMNS))
     if fits is None:
-        raise InputError(f"table {name} needs --fits, the folder that `sweetspot analyse` wrote")
+        raise InputError(
+            f"table {name} needs --fits, the folder that `sweetspot analyse` wrote, or your"
+            f" measurements: sweetspot table {name} FILE"
+        )
     if name in TABLES_OF_BATCH:
         return table_of_batch(name, read_batch_fits(fits))
     found = read_fits(fits)
