@@ -111,6 +111,22 @@ def test_price_of_windows_that_are_ignored_is_said(capsys):
     assert "note:" not in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("options", "bound", "said"),
+    [
+        ("", "KV cache", ", by the KV cache: max_batch_size 1024 never binds"),
+        ("--max-batch-size 64", "max_batch_size", ", by max_batch_size"),
+        ("--engine transformers", "max_num_tokens", ", by max_num_tokens"),
+        ("--requests 20", "requests", "; no more are sent"),
+    ],
+)
+def test_what_bounds_the_batch_is_said(capsys, options, bound, said):
+    assert main([*QUESTION, *options.split()]) == 0
+    assert f"  requests in flight at most{said}\n" in capsys.readouterr().out
+    assert main([*QUESTION, *options.split(), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["bounded_by"] == bound
+
+
 def test_every_limit_of_the_engine_can_be_asked_for(capsys):
     """A small cache holds fewer requests; other sections' keys are options alike."""
     question = [*QUESTION, "--requests", "20", "--json"]

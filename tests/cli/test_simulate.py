@@ -76,7 +76,38 @@ def test_windows_that_are_ignored_are_said(capsys):
     gemma = ["--model", "gemma-2-2b", "--gpu", "h100-sxm", *GENERATED, "--input", "8000"]
     said = "note: this engine ignores the model's sliding windows: a mean request takes 1.32 times"
     assert said in answer(capsys, *gemma)
-    assert "note:" not in answer(capsys, *gemma, "--sliding-windows")
+    assert "windows:" not in answer(capsys, *gemma, "--sliding-windows")
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (
+            "--rate 80",
+            "note: overload: 82.32 requests/s come, and 44.88 are served; the queue grows",
+        ),
+        ("--rate 0.05", "note: the board waits for requests 93 % of the time, which takes 75 % of"),
+        ("--rate 15", None),
+        ("--at-once", None),
+    ],
+)
+def test_load_that_is_too_much_or_too_little_is_said(capsys, load, said):
+    requests = "--requests 700 --input 512 --output 200"
+    question = [*LLAMA, *requests.split(), *load.split()]
+    notes = [line for line in answer(capsys, *question).splitlines() if line.startswith("note: ")]
+    assert len(notes) == (said is not None)
+    assert "".join(notes).startswith(said or "")
+    found = json.loads(answer(capsys, *question, "--json"))
+    assert found["overloaded"] == ("overload" in (said or ""))
+    assert (found["overload"] is None) == (load == "--at-once")
+
+
+@pytest.mark.parametrize(("limit", "binds"), [(8, True), (64, False)])
+def test_batch_limit_that_never_binds_is_said(capsys, limit, binds):
+    question = [*LLAMA, *GENERATED, "--rate", "100", "--max-batch-size", str(limit)]
+    out = answer(capsys, *question)
+    assert (f"at most: max_batch_size {limit} never binds\n" in out) != binds
+    assert json.loads(answer(capsys, *question, "--json"))["batch_limit_binds"] == binds
 
 
 @pytest.mark.parametrize("engine", list(shipped_engines()))

@@ -63,6 +63,11 @@ class Simulated(Bounds):
         return self.served.clock_share * self.deployment.gpu.max_clock_mhz
 
     @property
+    def batch_limit_binds(self) -> bool:
+        """Whether as many requests were ever in flight as max_batch_size allows."""
+        return self.served.max_batch >= self.deployment.limits.max_batch_size
+
+    @property
     def beyond_native_context(self) -> bool:
         """Whether some I + O is more than the model was published for."""
         return self.served.max_sequence_tokens > self.deployment.model.max_positions

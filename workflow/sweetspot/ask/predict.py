@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 from sweetspot.ask.sweet_spot import SweetSpot, find_sweet_spot
 from sweetspot.ask.workload import Workload
@@ -15,6 +15,8 @@ from sweetspot.config import ChosenTraits, GpuSettings, Precision, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
+
+BoundedBy = Literal["requests", "max_batch_size", "KV cache", "max_num_tokens"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +35,8 @@ class Prediction(Bounds):
         mean_clock_mhz: of the multiprocessors, while iterations run.
         host_bound_share: share of that time in which the GPU waits for the host.
         max_concurrency: most requests in flight that batch limit and KV cache allow.
+        bounded_by: what bounds the batch: `requests` where all of them are in flight at once, else
+            `max_batch_size`, `KV cache`, or `max_num_tokens` of a static batch.
         max_seq_len: longest sequence considered.
         beyond_native_context: I + O is more than the model was published for.
         calibration, calibration_level: which constants, and what they rest on.
@@ -66,6 +70,7 @@ class Prediction(Bounds):
     mean_clock_mhz: float
     host_bound_share: float
     max_concurrency: int
+    bounded_by: BoundedBy
     max_seq_len: int
     beyond_native_context: bool
     calibration: str
@@ -222,6 +227,7 @@ def predict(
         mean_clock_mhz=answer.clock_share * board.max_clock_mhz,
         host_bound_share=answer.host_bound_share,
         max_concurrency=answer.max_concurrency,
+        bounded_by=_bounded_by(run, answer.max_concurrency),
         max_seq_len=limits.max_seq_len,
         beyond_native_context=sequence > deployment.model.max_positions,
         calibration=deployment.calibration.name,
@@ -260,6 +266,16 @@ def _require_length(deployment: Deployment, input_tokens: int, output_tokens: in
             " raise max_seq_len"
         )
     deployment.require_simulated_length()
+
+
+def _bounded_by(run: Workload, at_once: int) -> BoundedBy:
+    bounds = run.deployment.bounds
+    if at_once >= run.requests:
+        return "requests"
+    if at_once == bounds.max_batch_size:
+        return "max_batch_size"
+    static = bounds.static_batching and at_once == bounds.max_num_tokens // run.input_tokens
+    return "max_num_tokens" if static else "KV cache"
 
 
 def _in_windows(run: Workload, output_tokens: int) -> float | None:

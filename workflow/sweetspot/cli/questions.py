@@ -42,7 +42,6 @@ _LINES = (
     ("mean_power_w", "W", ".4g"),
     ("mean_clock_mhz", "MHz", ".4g"),
     ("host_bound_share", "of the time the GPU waits for the host", ".2g"),
-    ("max_concurrency", "requests in flight at most", "d"),
 )
 
 
@@ -122,6 +121,8 @@ def _predict(arguments: argparse.Namespace) -> None:
         print(f"  {deployment.words}")
     for name, unit, spec in _LINES:
         _print_line(answer, name, getattr(answer, name), unit, spec)
+    at_most = f"requests in flight at most{_bound(answer)}"
+    _print_line(answer, "max_concurrency", answer.max_concurrency, at_most, "d")
     if arguments.sweet_spot:
         _print_sweet_spot(answer)
     print_origin(deployment)
@@ -136,6 +137,15 @@ def _predict(arguments: argparse.Namespace) -> None:
         print("note: I + O is beyond the context this model was published for")
     for note in answer.sweet_spot.notes if arguments.sweet_spot else ():
         print(f"note: {note}")
+
+
+def _bound(answer: "Prediction") -> str:
+    """Return what bounds the batch, in words."""
+    if answer.bounded_by == "requests":
+        return "; no more are sent"
+    if answer.bounded_by == "KV cache":
+        return f", by the KV cache: max_batch_size {answer.max_batch_size} never binds"
+    return f", by {answer.bounded_by}"
 
 
 def _print_line(answer: "Prediction", name: str, value: float, unit: str, spec: str) -> None:

@@ -65,6 +65,7 @@ _STEADY = (
     ("mean_batch", "requests in an iteration", ".4g"),
 )
 _LATENCIES = ("first_token", "per_output_token", "end_to_end")
+SAID_IDLE = 0.1  # a board that idles for more of the time is said to
 # Work that takes less than twice this shows no progress.
 PROGRESS_EVERY_S = 0.5
 
@@ -245,6 +246,9 @@ def _values(answer: "Simulated") -> dict[str, Any]:
         **rates,
         **{each.name: getattr(answer, each.name) for each in fields(Bounds)},
         "cache_without_windows": answer.cache_without_windows,
+        "overload": answer.served.overload,
+        "overloaded": answer.served.overloaded,
+        "batch_limit_binds": answer.batch_limit_binds,
         "beyond_native_context": answer.beyond_native_context,
         "calibration": deployment.calibration.name,
         "calibration_level": deployment.calibration.level,
@@ -271,7 +275,10 @@ def _print(answer: "Simulated") -> None:
     print(", ".join([*parts, deployment.words] if deployment.words else parts))
     for name, unit, spec in _LINES:
         value = _value(answer, name)
-        print(f"  {name:<26}{value:>12{spec}}  {unit}{answer.beside(name, value)}")
+        beside = answer.beside(name, value)
+        if name == "max_batch" and not answer.batch_limit_binds:
+            beside = f": max_batch_size {limits.max_batch_size} never binds"
+        print(f"  {name:<26}{value:>12{spec}}  {unit}{beside}")
     if (steady := served.steady) is not None:
         print(f"  steady state, from {steady.begin_s:.4g} s to {steady.end_s:.4g} s")
         for name, unit, spec in _STEADY:
@@ -291,6 +298,17 @@ def _print(answer: "Simulated") -> None:
         )
     if limits.tensor_parallel > 1:
         print("note: energy and power are those of all GPUs")
+    if served.overloaded:
+        print(
+            f"note: overload: {served.requests / served.arrivals_s:.4g} requests/s come, and"
+            f" {served.requests / served.begun_s:.4g} are served; the queue grows as long as they"
+            " come, and latencies with it"
+        )
+    if served.idle_share > SAID_IDLE:
+        print(
+            f"note: the board waits for requests {100 * served.idle_share:.0f} % of the time, which"
+            f" takes {100 * served.idle_energy_j / served.energy_j:.0f} % of the energy"
+        )
     if answer.beyond_native_context:
         print("note: some I + O is beyond the context this model was published for")
 

@@ -8,6 +8,10 @@ from sweetspot.simulator.schedule.segments import Clock, Finished, Ran, Schedule
 from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
 from sweetspot.simulator.steady import Steady, Sums, between
 
+# What share of the requests, and how many, still wait as the last one comes where a load is more
+# than is served.
+OVERLOAD, WAITING = 0.05, 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
@@ -18,6 +22,9 @@ class Served:
             the engine process twice count once.
         duration_s: from the first arrival to the last token.
         energy_j: of the whole time.
+        arrivals_s: from the first arrival to the last.
+        begun_s: from the first arrival until the last request begins: to its first token, less the
+            shortest time that one takes.
         idle_s: time in which no request was in flight.
         idle_energy_j: energy of that time: the clocks stay up.
         iterations: forward passes of the model.
@@ -41,6 +48,8 @@ class Served:
     output_tokens: int
     duration_s: float
     energy_j: float
+    arrivals_s: float
+    begun_s: float
     idle_s: float
     idle_energy_j: float
     iterations: int
@@ -81,6 +90,20 @@ class Served:
         """Share of the time in which no request was in flight."""
         return self.idle_s / self.duration_s
 
+    @property
+    def overload(self) -> float | None:
+        """How many times as fast requests come as they are begun; None where all come at once."""
+        return max(1.0, self.begun_s / self.arrivals_s) if self.arrivals_s else None
+
+    @property
+    def overloaded(self) -> bool:
+        """Whether requests come faster than they are served, so that the queue grows.
+
+        When the last one comes, 5 % of all and 10 at least still wait.
+        """
+        share = (self.overload or 1.0) - 1
+        return share > OVERLOAD and self.requests * share > WAITING
+
 
 class Totals:
     """Sums over segments and requests; its size does not depend on how many there are."""
@@ -95,6 +118,8 @@ class Totals:
         self._generated = 0
         self._begin: Sums | None = None
         self._end: Sums | None = None
+        self._first_arrival_s = self._quickest_s = float("inf")
+        self._last_arrival_s = self._last_first_token_s = float("-inf")
         self._first_token, self._per_token = LatencySketch(), LatencySketch()
         self._end_to_end = LatencySketch()
 
@@ -146,7 +171,16 @@ class Totals:
             self._output_tokens += output_tokens
             if input_tokens + output_tokens > self._max_sequence_tokens:
                 self._max_sequence_tokens = input_tokens + output_tokens
-            self._first_token.add(first_token_s - arrival_s)
+            if arrival_s < self._first_arrival_s:
+                self._first_arrival_s = arrival_s
+            if arrival_s > self._last_arrival_s:
+                self._last_arrival_s = arrival_s
+            if first_token_s > self._last_first_token_s:
+                self._last_first_token_s = first_token_s
+            waited_s = first_token_s - arrival_s
+            if waited_s < self._quickest_s:
+                self._quickest_s = waited_s
+            self._first_token.add(waited_s)
             self._end_to_end.add(end_s - arrival_s)
             if output_tokens > 1:
                 self._per_token.add((end_s - first_token_s) / (output_tokens - 1))
@@ -162,6 +196,8 @@ class Totals:
             output_tokens=self._output_tokens,
             duration_s=self._busy_s + self._idle_s,
             energy_j=self._busy_j + self._idle_j,
+            arrivals_s=self._last_arrival_s - self._first_arrival_s,
+            begun_s=self._last_first_token_s - self._quickest_s - self._first_arrival_s,
             idle_s=self._idle_s,
             idle_energy_j=self._idle_j,
             iterations=self._iterations,
