@@ -16,6 +16,7 @@ import re
 import shlex
 import sys
 import time
+from base64 import urlsafe_b64encode
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -30,6 +31,7 @@ min_version("9.22")
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/hold.smk"
+include: "workflow/rules/copied.smk"
 
 
 report: "workflow/report/workflow.rst"

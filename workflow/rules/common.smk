@@ -13,6 +13,7 @@ def stop(message):
 
 
 try:
+    from sweetspot import __version__ as sweetspot_version
     from sweetspot.config import parse_experiment
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
@@ -24,7 +25,8 @@ try:
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
     from sweetspot.plan.split import parts_of_any_size, split
-    from sweetspot.measure.record import cells_left as left_of
+    from sweetspot.measure.manifest import MANIFEST, read_manifest
+    from sweetspot.measure.record import cells_left as left_of, read_block
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.running import MARK, Hold
     from sweetspot.schema.writing import json_text, plain

@@ -228,6 +228,9 @@ def test_measuring_outlives_cancel_limit_lost_node_controller_and_head(
         first.wait()
 
     monkeypatch.delenv("FAULT")
+    locked = forked_snakemake([TABLE, *head.arguments])
+    assert locked.returncode == 2
+    assert "once they have ended, `snakemake --unlock` with the same options" in locked.stderr
     assert forked_snakemake([*head.arguments, "--unlock"]).returncode == 0
     refused = forked_snakemake([TABLE, *head.arguments])
     assert refused.returncode == 2

@@ -1,0 +1,55 @@
+"""Results that were brought from elsewhere: with other times, or without Snakemake's notes."""
+
+import os
+import random
+import shutil
+
+import pytest
+
+
+def scramble_times(folder):
+    """Give each file a time of its own, as a clone or a plain copy does."""
+    chance = random.Random(1)
+    for path in sorted(folder.rglob("*")):
+        at_s = 1.7e9 + chance.uniform(0, 1e6)
+        if path.is_file():
+            os.utime(path, (at_s, at_s))
+
+
+@pytest.fixture
+def without_notes(again):
+    """Return the finished project as only its experiment, models and results are brought along."""
+    shutil.rmtree(again.folder / ".snakemake")
+    return again
+
+
+def test_other_times_make_nothing_again(again):
+    for name in ("results", "models"):
+        scramble_times(again.folder / name)
+    outcome = again.plan()
+    assert outcome.jobs == {}, outcome.text
+
+
+def test_other_times_without_notes_measure_nothing_again(without_notes):
+    scramble_times(without_notes.results)
+    outcome = without_notes.plan()
+    assert outcome.code == 0
+    assert "measure" not in outcome.jobs
+
+
+def test_finished_results_without_notes_are_not_made_again(without_notes):
+    outcome = without_notes.plan()
+    assert outcome.jobs == {}, outcome.text
+
+
+def test_results_of_another_experiment_without_notes_are_made_again(without_notes):
+    without_notes.write(figures={"dpi": 80})
+    jobs = without_notes.plan().jobs
+    assert "measure" not in jobs
+    assert {"cells", "analyse", "figure", "table", "manifest"} <= jobs.keys()
+
+    without_notes.write_sweep(output_tokens=[64, 256, 2048])
+    outcome = without_notes.plan("-p")
+    assert outcome.jobs["measure"] == 2
+    assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
+    assert outcome.jobs["cells"] == 1
