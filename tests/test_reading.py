@@ -2,7 +2,9 @@
 
 import hashlib
 import os
+import tracemalloc
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +14,7 @@ from sweetspot.reading import (
     as_mapping,
     parse_as,
     parse_json,
+    path_inside,
     read_as,
     read_bytes_if_there,
     read_json,
@@ -93,6 +96,49 @@ def test_yaml_that_holds_itself_or_doubles_by_aliases_is_answered_at_once(file):
     assert "nested too deeply" in refusal(read_yaml, file("&a [*a]"), "box")
     lines = [f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]" for i in range(1, 60)]
     assert len(read_yaml(file("\n".join(["a0: &a0 [1]", *lines])), "box")) == 60
+
+
+def test_yaml_whose_merges_grow_tenfold_with_every_level_is_read_at_once(file):
+    lines = ["a0: &a0 {x: 1, y: 2}"]
+    lines += [
+        f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * 10)}], y: {i}}}" for i in range(1, 20)
+    ]
+    assert read_yaml(file("\n".join(lines)), "box")["a19"] == {"x": 1, "y": 19}
+
+
+@pytest.mark.parametrize(
+    ("read", "most"), [(read_json, 2**24), (read_yaml, 2**22), (read_text, 2**29)]
+)
+def test_file_that_is_too_large_is_refused_before_it_is_read(read, most, tmp_path):
+    path = tmp_path / "large"
+    with path.open("wb") as file:
+        file.truncate(most + 1)  # takes no space
+    tracemalloc.start()
+    try:
+        message = refusal(read, path, "box")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert message == f"cannot read box {path}: it has more than {most} bytes"
+    assert peak < 10**6
+
+
+def test_file_without_an_end_is_refused_where_it_is_too_large():
+    message = refusal(read_yaml, Path("/dev/zero"), "box")
+    assert message == f"cannot read box /dev/zero: it has more than {2**22} bytes"
+
+
+def test_hash_of_what_is_no_file_or_lies_elsewhere_is_refused(tmp_path):
+    assert "/dev/zero: it is not a regular file" in refusal(size_and_sha256, Path("/dev/zero"))
+    os.mkfifo(tmp_path / "pipe")
+    assert "it is not a regular file" in refusal(size_and_sha256, tmp_path / "pipe")
+    inside = tmp_path / "folder"
+    inside.mkdir()
+    (inside / "link").symlink_to("/etc")
+    for name in ("../pipe", "/etc/passwd", "link/passwd", "a/../../pipe"):
+        assert "is not in" in refusal(path_inside, inside, name, "file")
+    assert "null" in refusal(path_inside, inside, "a\0", "file")
+    assert path_inside(inside, "a/b", "file") == inside / "a/b"
 
 
 def test_text_from_the_command_line_is_named_by_its_option():

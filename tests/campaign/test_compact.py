@@ -105,6 +105,16 @@ def test_changed_or_missing_file_is_found_out(compact, name):
         read_manifest(compact)
 
 
+def test_file_elsewhere_is_none_of_the_folder(compact):
+    path = compact / "manifest.json"
+    (compact.parent / "other").write_bytes(b"")
+    listed = {"bytes": 0, "sha256": "0"}
+    manifest = json.loads(path.read_text()) | {"files": {"../other": listed}}
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=r"file '\.\./other' is not in"):
+        read_manifest(compact)
+
+
 @pytest.mark.parametrize("content", ["", "{}", json.dumps({"schema_version": 9})])
 def test_folder_that_is_not_a_campaigns_is_refused(tmp_path, content):
     with pytest.raises(InputError, match=r"is .* a campaign's data"):

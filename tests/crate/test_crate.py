@@ -151,6 +151,12 @@ def test_run_that_is_not_as_it_was_made_gives_no_crate(run_crate, tmp_path):
     with pytest.raises(InputError, match=r"table3_mape.csv: its SHA-256 .*sweetspot verify"):
         write_crate(run, tmp_path / "out.zip", Publishing())
     shutil.copy(run_crate / "tables/table3_mape.csv", changed)
+    trace = next((run / "records").rglob("*.trace.csv.gz"))
+    (tmp_path / "mine").write_text("a private file")
+    trace.unlink()
+    trace.symlink_to(tmp_path / "mine")
+    with pytest.raises(InputError, match=r"file 'records/.* is not in"):
+        write_crate(run, tmp_path / "out.zip", Publishing())
     next((run / "records").rglob("*.json")).unlink()
     with pytest.raises(InputError, match=r"is not as it was made: .*No such file"):
         write_crate(run, tmp_path / "out.zip", Publishing())

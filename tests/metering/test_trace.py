@@ -1,6 +1,7 @@
 """Power traces: closed forms, conservation, steps, refusals, files."""
 
 import gzip
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -176,6 +177,32 @@ def test_file_holds_all_channels_and_nothing_for_those_that_lack(tmp_path, readi
     for channel in CHANNELS:
         found, expected = getattr(samples, channel), getattr(readings.samples, channel)
         assert np.array_equal(found, expected, equal_nan=True)
+
+
+@pytest.mark.parametrize(
+    ("bomb", "message"),
+    [
+        (b"t_s,power_w\n" + b"0,0\n" * 10_001, "it has more than 10000 samples"),
+        (b"t_s,power_w\n" + b"0" * 10**8, "a line has more than 4096 bytes"),
+        (b"0" * 10**8, "its first line is not"),
+    ],
+    ids=["lines", "line", "header"],
+)
+def test_trace_that_is_large_only_unpacked_is_refused_before_it_is(
+    tmp_path, monkeypatch, bomb, message
+):
+    monkeypatch.setattr("sweetspot.metering.trace.MAX_SAMPLES", 10_000)
+    path = tmp_path / "p.csv.gz"
+    path.write_bytes(gzip.compress(bomb, compresslevel=1))
+    del bomb
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=message):
+            read_trace(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3_000_000
 
 
 def test_torn_last_line_is_left_out(tmp_path):

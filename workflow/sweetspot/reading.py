@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,22 +15,37 @@ from sweetspot.schema.reading import Leniency, converted
 MAX_DEPTH = 100
 """Nothing that is read here has lists and mappings in more levels than this."""
 
+MAX_BYTES = 2**29
+"""Nor is any file as large; a table of a million cells has a fifth of it."""
+
+MAX_JSON_BYTES, MAX_YAML_BYTES = 2**24, 2**22
+"""In memory they take up to thirty times, and two hundred times, as much."""
+
 Kind = TypeVar("Kind")
 
 
-def read_bytes_if_there(path: Path, what: str, advice: str = "") -> bytes | None:
+def read_bytes_if_there(
+    path: Path, what: str, advice: str = "", *, max_bytes: int = MAX_BYTES
+) -> bytes | None:
     """Return a file's content; None if there is no such file.
 
     Args:
         path: the file.
         what: what it is to be, in words of a message: "calibration".
         advice: what to do if it is not.
+        max_bytes: larger ones are refused, before they fill the memory.
 
     Raises:
-        InputError: it is there and cannot be read.
+        InputError: it is there and cannot be read, or is too large.
     """
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size  # 0 of a pipe or a device, which has no end
+            content = b"" if size > max_bytes else file.read() if size else file.read(max_bytes + 1)
+            if max(size, len(content)) > max_bytes:
+                why = f"it has more than {max_bytes} bytes"
+                raise InputError(_unreadable(path, what, why, advice))
+            return content
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as e:  # ValueError: a path with a null byte
@@ -37,13 +53,13 @@ def read_bytes_if_there(path: Path, what: str, advice: str = "") -> bytes | None
         raise InputError(_unreadable(path, what, why, advice)) from e
 
 
-def read_bytes(path: Path, what: str, advice: str = "") -> bytes:
+def read_bytes(path: Path, what: str, advice: str = "", *, max_bytes: int = MAX_BYTES) -> bytes:
     """Return a file's content; arguments as of `read_bytes_if_there`.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is too large.
     """
-    content = read_bytes_if_there(path, what, advice)
+    content = read_bytes_if_there(path, what, advice, max_bytes=max_bytes)
     if content is None:
         raise InputError(_unreadable(path, what, "No such file or directory", advice))
     return content
@@ -64,7 +80,8 @@ def read_json(path: Path, what: str) -> Any:
     Raises:
         InputError: it cannot be read, or as `parse_json`.
     """
-    return parse_json(read_bytes(path, what), f"{what} {path}")
+    content = read_bytes(path, what, max_bytes=MAX_JSON_BYTES)
+    return parse_json(content, f"{what} {path}")
 
 
 def parse_json(text: str | bytes, what: str) -> Any:
@@ -92,7 +109,8 @@ def read_yaml(path: Path, what: str) -> Any:
     import yaml
 
     where = f"{what} {path}"
-    text = _decoded(read_bytes(path, what), where, "valid YAML")
+    content = read_bytes(path, what, max_bytes=MAX_YAML_BYTES)
+    text = _decoded(content, where, "valid YAML")
 
     class OnceLoader(yaml.SafeLoader):  # not the one in C: deep nesting ends the process there
         """Refuses a key that stands twice; PyYAML would take the last."""
@@ -103,6 +121,16 @@ def read_yaml(path: Path, what: str) -> Any:
                 if count > 1 and key != "<<":
                     raise yaml.YAMLError(f"key {shown(key)} stands {count} times; keep one of them")
             return super().construct_mapping(node, deep)
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            """Merge what `<<` names, each key once: PyYAML's lists grow with every level."""
+            super().flatten_mapping(node)
+            node.value = list(
+                {
+                    key.value if isinstance(key, yaml.ScalarNode) else id(key): (key, value)
+                    for key, value in node.value
+                }.values()
+            )
 
     try:
         data = yaml.load(text, OnceLoader)  # noqa: S506  a safe loader
@@ -133,7 +161,7 @@ def read_as(
     Raises:
         InputError: it cannot be read, or as `parse_as`.
     """
-    content = read_bytes(path, what, advice)
+    content = read_bytes(path, what, advice, max_bytes=MAX_JSON_BYTES)
     return parse_as(kind, content, f"{what} {path}", advice, other_keys=other_keys)
 
 
@@ -160,14 +188,36 @@ def parse_as(
         raise InputError(_with(advice, str(e))) from e
 
 
+def path_inside(folder: Path, name: str, what: str) -> Path:
+    """Return the path of a file that is said to lie in a folder.
+
+    Raises:
+        InputError: it lies elsewhere, by its name or as a link.
+    """
+    try:
+        if (folder / name).resolve().is_relative_to(folder.resolve()):
+            return folder / name
+    except (OSError, RuntimeError, ValueError) as e:
+        raise InputError(_unreadable(folder / name, what, str(e), "")) from e
+    raise InputError(f"{what} {shown(name)} is not in {folder}")
+
+
 def size_and_sha256(path: Path) -> tuple[int, str]:
     """Return how many bytes a file has, and their SHA-256 in hexadecimal.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is no regular file.
     """
-    content = read_bytes(path, "file")
-    return len(content), hashlib.sha256(content).hexdigest()
+    if path.exists() and not path.is_file():
+        raise InputError(_unreadable(path, "file", "it is not a regular file", ""))
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            return file.tell(), sha256
+    except (OSError, ValueError) as e:
+        raise InputError(
+            _unreadable(path, "file", getattr(e, "strerror", None) or str(e), "")
+        ) from e
 
 
 def _decoded(text: str | bytes, what: str, wanted: str) -> str:

@@ -18,7 +18,7 @@ from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
-from sweetspot.reading import read_as, size_and_sha256
+from sweetspot.reading import path_inside, read_as, size_and_sha256
 from sweetspot.schema.writing import json_text
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
@@ -109,12 +109,12 @@ def read_manifest(folder: Path) -> Manifest:
     """Return the manifest of a compact folder, after checking every file against it.
 
     Raises:
-        InputError: there is none, or a file is missing or not the one that it lists.
+        InputError: there is none, or a file is missing, elsewhere, or not the one that it lists.
     """
     path = folder / MANIFEST
     manifest = read_as(Manifest, path, "manifest", f"is {folder} a campaign's data?")
     for name, listed in manifest.files.items():
-        found = _listed(folder / name)
+        found = _listed(path_inside(folder, name, "file"))
         if found != listed:
             raise InputError(
                 f"{folder / name} is not the file that {path} lists: it has {found.bytes} bytes"

@@ -19,7 +19,7 @@ from sweetspot.measure.manifest import MANIFEST, RunManifest, read_manifest
 from sweetspot.measure.provenance import git_commit
 from sweetspot.measure.record import CellRecord, read_block, record_path, trace_path
 from sweetspot.plan.plan import Plan, plan
-from sweetspot.reading import as_mapping, read_json
+from sweetspot.reading import as_mapping, path_inside, read_json
 from sweetspot.verify.records import read_records
 from sweetspot.verify.verify import check_listed
 
@@ -127,7 +127,11 @@ def _sweetspot(provenance: Mapping[str, str], packages: Iterable[str]) -> Entity
 
 def _part(folder: Path, name: str) -> Part:
     top = name.partition("/")[0]
-    return Part(name, folder / name, MADE.get(name) or MADE.get(top, "A file that was made."))
+    return Part(
+        name,
+        path_inside(folder, name, "file"),
+        MADE.get(name) or MADE.get(top, "A file that was made."),
+    )
 
 
 def _experiment(experiment: Mapping[str, Any]) -> Part:
@@ -176,7 +180,8 @@ def _results(
             }
             for what, path in paths.items():
                 if path.is_file():
-                    yield Part(path.relative_to(folder).as_posix(), path, f"{what} {made}.")
+                    name = path.relative_to(folder).as_posix()
+                    yield Part(name, path_inside(folder, name, "file"), f"{what} {made}.")
 
 
 def _workflow(manifest: RunManifest) -> tuple[Part, list[Part]]:

@@ -3,8 +3,10 @@
 import gzip
 import math
 import zlib
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +18,10 @@ from sweetspot.metering.samples import CHANNELS, FloatArray, Samples
 
 POWER_ONLY = "t_s,power_w"
 ALL_CHANNELS = ",".join((POWER_ONLY, *CHANNELS[1:]))
+MAX_SAMPLES = 2**21
+"""Eleven hours of one every 20 ms; a few MB of a .gz could hold samples that fill the memory."""
+
+MAX_LINE_BYTES = 4096
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -133,12 +139,8 @@ def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
         InputError: the file cannot be read, or is not a trace of two samples or more.
     """
     try:
-        content = path.read_bytes()
-        text = (gzip.decompress(content) if path.suffix == ".gz" else content).decode()
-        header, *lines = text[: text.rfind("\n") + 1].splitlines()  # a kill may tear the last line
-        if header not in (POWER_ONLY, ALL_CHANNELS):
-            raise ValueError(f"its first line is not {POWER_ONLY!r}, with or without more channels")
-        table = np.array([[float(value or "nan") for value in line.split(",")] for line in lines])
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            header, table = _table(file)
         t_s, power_w, *others = table.T
         trace = PowerTrace(t_s, power_w)
     except (OSError, EOFError, ValueError, zlib.error) as error:
@@ -146,6 +148,29 @@ def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
     if header == POWER_ONLY:
         return trace, None
     return trace, Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True)))
+
+
+def _table(file: BufferedIOBase) -> tuple[str, FloatArray]:
+    """Return the header and the (n, columns) numbers of a trace; a kill may tear the last line.
+
+    Raises:
+        ValueError: it is none, or longer than any is.
+    """
+    header = file.readline(MAX_LINE_BYTES).decode().rstrip("\r\n")
+    if header not in (POWER_ONLY, ALL_CHANNELS):
+        raise ValueError(f"its first line is not {POWER_ONLY!r}, with or without more channels")
+    columns = header.count(",") + 1
+    values = array("d")
+    while (line := file.readline(MAX_LINE_BYTES)).endswith(b"\n"):
+        fields = line.decode().rstrip("\r\n").split(",")
+        if len(fields) != columns:
+            raise ValueError(f"a line has {len(fields)} values, not {columns}")
+        if len(values) >= MAX_SAMPLES * columns:
+            raise ValueError(f"it has more than {MAX_SAMPLES} samples")
+        values.extend(float(value or "nan") for value in fields)
+    if file.read(1):
+        raise ValueError(f"a line has more than {MAX_LINE_BYTES} bytes")
+    return header, np.array(values).reshape(-1, columns)
 
 
 def _interpolated(trace: PowerTrace, right: int, at_s: float) -> float:
