@@ -1,6 +1,7 @@
 """The wheel alone, as pip installs it: the core answers, and names the extra of what it lacks."""
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
+import sweetspot
 from sweetspot.cli.extras import ANALYSIS, CORE
 
 ROOT = Path(__file__).parent.parent
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+FILE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = FILE["project"]
 
 
 def names(requirements):
@@ -109,3 +113,28 @@ def test_command_of_an_extra_names_it_in_one_line(core, tmp_path):
         "sweetspot: error: this command needs the extra `analysis` (pandas is missing):"
         " pip install '.[analysis]' in a clone, or 'WHEEL[analysis]' with the wheel's file"
     )
+
+
+@pytest.mark.slow  # packages come from an index
+def test_recipe_of_images_works_where_there_is_python_alone(tmp_path):
+    """Of the lock only what the core needs: `make env` installs all of it, by the same script."""
+    packed = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)
+    subprocess.run(["tar", "-x", "-C", tmp_path], input=packed.stdout, check=True)
+    lock = tmp_path / "requirements.lock"
+    entries = re.findall(r"^\S+==.*(?:\n .*)*", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    wanted = closure(PROJECT["dependencies"] + FILE["dependency-groups"]["build"])
+    kept = [each for each in entries if canonicalize_name(each.partition("==")[0]) in wanted]
+    lock.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    python = Path(sys.base_prefix) / "bin/python3"
+    done = subprocess.run(
+        ["sh", tmp_path / "envs/install.sh"],
+        cwd="/",
+        env={k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        | {"PATH": f"{python.parent}:/usr/bin:/bin", "PIP_NO_COMPILE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == f"sweetspot {sweetspot.__version__}"
+    assert (tmp_path / "engine-python").resolve() == python.resolve()
