@@ -1,6 +1,5 @@
 """Files and texts that somebody else may have written: read, or refused in one line."""
 
-import hashlib
 import json
 import os
 from collections import Counter
@@ -208,6 +207,8 @@ def size_and_sha256(path: Path) -> tuple[int, str]:
     Raises:
         InputError: it cannot be read, or is no regular file.
     """
+    import hashlib  # a question, which has no use for it, would load it
+
     if path.exists() and not path.is_file():
         raise InputError(_unreadable(path, "file", "it is not a regular file", ""))
     try:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -359,11 +358,10 @@ def _like(measured: CalibrationFile, name: str) -> CalibrationFile:
 
 
 def _shipped(folder: str) -> list[CalibrationFile]:
-    place = resources.files("sweetspot.simulator.constants") / folder
+    place = Path(__file__).with_name(folder)
     return [
         _parse(parse_json(entry.read_bytes(), entry.name), entry.name)
-        for entry in sorted(place.iterdir(), key=lambda entry: entry.name)
-        if entry.name.endswith(".json")
+        for entry in sorted(place.glob("*.json"))
     ]
 
 

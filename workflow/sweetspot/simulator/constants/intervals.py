@@ -8,9 +8,9 @@ numbers which no constant was fitted to (`simulator/accuracy/intervals.py`).
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from importlib import resources
 from itertools import product
 from math import sqrt
+from pathlib import Path
 from typing import Annotated, Literal
 
 from sweetspot.reading import parse_as
@@ -211,5 +211,5 @@ def _standing_in(found: Interval, of: Class, instead: Class) -> Interval:
 @lru_cache(maxsize=1)
 def shipped_intervals() -> IntervalsFile:
     """Return the intervals that ship with the package."""
-    file = resources.files("sweetspot.simulator.constants") / "intervals.json"
+    file = Path(__file__).with_name("intervals.json")
     return parse_as(IntervalsFile, file.read_bytes(), file.name)

@@ -17,7 +17,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 FILE = "kernels.json"
@@ -190,6 +190,6 @@ def _constants(
 @lru_cache(maxsize=1)
 def _tables() -> dict[str, Any]:
     """Return the file: by GPU what is the board's, and by engine what is its kernels'."""
-    text = resources.files(__package__ or "").joinpath(FILE).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(FILE).read_text(encoding="utf-8")
     found: dict[str, Any] = json.loads(text)["gpus"]
     return found
