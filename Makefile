@@ -25,7 +25,7 @@ help:
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
-	@echo "make bench        cost of the simulator against size"
+	@echo "make bench        cost of the simulator against size, and of a question from the shell"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"
 
@@ -138,6 +138,7 @@ settings: env
 
 bench: env
 	@mkdir -p build
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/simulator.py build/benchmark.png
 
 LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 \

@@ -1,7 +1,5 @@
 """What a simulation costs: against N, output length O and model size, the paper's grid, loads.
 
-First comes what a question costs from the shell, beside the start of Python.
-
     python benchmarks/simulator.py [plot.png]
 
 The scheduler steps from event to event, so its cost follows the number of batches that come and
@@ -9,7 +7,6 @@ go, not the number of tokens: the columns on the right say how far that holds. L
 of drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it.
 """
 
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -98,18 +95,6 @@ def print_grid() -> None:
     print(f"\nthe paper's grid, {len(models) * len(lengths)} cells: {seconds:.2f} s")
 
 
-def print_start() -> None:
-    """Print how long `sweetspot predict` takes as a process of its own, its bytecode there."""
-    question = ["predict", "--model", "llama-3.1-8b", "--gpu", BOARD.id, "--input=512"]
-    code = f"from sweetspot.cli import main; main({[*question, '--output=256']})"
-
-    def process(code: str) -> None:
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-
-    empty_s, seconds = best_s(lambda: process("pass")), best_s(lambda: process(code))
-    print(f"sweetspot predict: {seconds:.2f} s, of which Python's start takes {empty_s:.2f} s")
-
-
 def print_loads(
     scheduling: Scheduling, limits: Limits, rate_per_s: float, counts: Iterable[int]
 ) -> Costs:
@@ -163,7 +148,6 @@ def plot(path: Path, panels: dict[str, tuple[str, Costs]]) -> None:
 
 def main() -> None:
     """Measure everything; the first argument is where a plot is to go."""
-    print_start()
     plain = "llama-3.1-8b"
     sizes = sorted(PAPER_MODELS, key=lambda name: load_model(name).parameters)
     panels = {
