@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings bench clean
+.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -26,6 +26,8 @@ help:
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
 	@echo "make bench        cost of the simulator against size, and of a question from the shell"
+	@echo "make audit        known flaws of the locked packages, by pypi.org's own JSON API: fails"
+	@echo "                  where a mirror of packages alone is reached"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"
 
@@ -38,16 +40,18 @@ env: .venv/ready
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh requirements-test.lock
 	@touch $@ .venv/ready
 
-# The transformers engine is tested for real, on the CPU, in an environment of its own.
+# The transformers engine is tested for real, on the CPU, in an environment of its own; pip-audit looks
+# at ours from another.
 TORCH := .venv-torch
-$(TORCH)/ready: tests/requirements-torch.txt
-	@echo "Setting up $(TORCH) from $< (once; a minute or two)"
+AUDIT := .venv-audit
+$(TORCH)/ready $(AUDIT)/ready: .venv-%/ready: tests/requirements-%.txt
+	@echo "Setting up $(@D) from $< (once; a minute or two)"
 	@if command -v uv >/dev/null 2>&1; then \
-	  { [ -x $(TORCH)/bin/python ] || uv venv --quiet --python "$(PYTHON)" $(TORCH); } && \
-	  uv pip install --quiet --python $(TORCH)/bin/python -r $<; \
+	  { [ -x $(@D)/bin/python ] || uv venv --quiet --python "$(PYTHON)" $(@D); } && \
+	  uv pip install --quiet --python $(@D)/bin/python -r $<; \
 	else \
-	  { [ -x $(TORCH)/bin/python ] || "$(PYTHON)" -m venv $(TORCH); } && \
-	  $(TORCH)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
+	  { [ -x $(@D)/bin/python ] || "$(PYTHON)" -m venv $(@D); } && \
+	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
 	fi
 	@touch $@
 
@@ -101,6 +105,11 @@ lint: .venv/ready-test
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 
+# Strict, as a package that pypi.org is not asked about would else pass for one without a flaw.
+audit: $(AUDIT)/ready
+	$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
+	  -r requirements-test.lock -r tests/requirements-kubernetes.txt -r tests/requirements-torch.txt
+
 docs: .venv/ready-test
 	$(BIN)/sweetspot reference --out-dir docs
 
@@ -148,4 +157,4 @@ lock:
 	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
 
 clean:
-	rm -rf .venv $(TORCH) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv $(TORCH) $(AUDIT) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
