@@ -8,6 +8,7 @@ A file given with --configfile is the whole experiment; keys that it leaves out 
 values. Everything a run makes lies in results/<run>/.
 """
 
+import atexit
 import json
 import logging
 import math
@@ -72,6 +73,7 @@ rule all:
 
 onstart:
     check_before_jobs()
+    PROGRESS.follow()
 
 
 onerror:

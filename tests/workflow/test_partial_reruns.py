@@ -111,7 +111,7 @@ def test_remeasure_reuses_nothing_each_time_that_it_is_asked_for(again):
     remeasure = ("--config", "measure={remeasure: all}")
     outcome = again.snakemake(block, *remeasure)
     assert outcome.code == 0
-    assert "mine/b1024: 9 cells, 0 of them reused" in outcome.text
+    assert "of them reused" not in outcome.text
     new = again.records()
     assert new.keys() == old.keys()
     assert {path for path in old if new[path] > old[path]} == {p for p in old if "mine" in p.parts}

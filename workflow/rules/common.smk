@@ -27,6 +27,8 @@ try:
     from sweetspot.plan.split import parts_of_any_size, split
     from sweetspot.measure.manifest import MANIFEST, read_manifest
     from sweetspot.measure.record import cells_left as left_of, read_block
+    from sweetspot.progress.show import Display, Follower
+    from sweetspot.progress.watch import RunWatch, write_run_plan
     from sweetspot.reading import as_mapping, read_yaml
     from sweetspot.running import MARK, Hold
     from sweetspot.schema.writing import json_text, plain

@@ -1,23 +1,16 @@
 """What a run says of itself on standard error: how far it is, and why it could not begin.
 
-Needs:   Snakemake's log events, which --quiet keeps from the terminal only
-Makes:   nothing
+Needs:   Snakemake's log events, which --quiet keeps from the terminal only; cell records
+Makes:   results/<run>/logs/progress.json, which cells this command has to do
 Config:  nothing
 """
 
-
-def in_words(seconds):
-    """Return a time as people say it."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
-
-
-COUNTED = {"measure": "blocks", "table": "tables and figures", "figure": "tables and figures"}
+DISPLAY = Display(sys.stderr)
+FILES = ("table", "figure")
 
 
 class Progress(logging.Handler):
-    """Says how many blocks are done, and how long the others may take; then tables and figures.
+    """Counts tables and figures; cells are counted by their files, which jobs write anywhere.
 
     Where nothing of Snakemake is shown (--quiet all, as `make paper` has it), it also says what
     keeps Snakemake from running jobs, a lock for instance. Jobs say themselves what went wrong.
@@ -25,57 +18,64 @@ class Progress(logging.Handler):
 
     def __init__(self):
         super().__init__()
-        self.planned, self.done = Counter(), Counter()
-        self.running = {}  # what is counted, and how many cells it has to measure, by id of the job
+        self.planned = self.done = 0
+        self.begun = False
+        self.running = set()  # ids of jobs that make a table or a figure
+        self.follower = None
 
     def emit(self, record):
         event = getattr(record, "event", None)
         if event == LogEvent.RUN_INFO and workflow.dryrun:
             say_plan()
         elif event == LogEvent.RUN_INFO:
-            for rule, jobs in record.stats.items():
-                self.planned[COUNTED.get(rule)] += jobs
-            # Looked up once: jobs make records as they go.
-            self.cells = {name: len(cells_left(name)) for name in BLOCKS}
-            self.begun, self.left = time.monotonic(), sum(self.cells.values())
-        elif not self.planned:  # and never is in a job of a cluster
-            if record.levelno >= logging.ERROR and self.is_quiet():
-                self.say(f"sweetspot: error: {' '.join(record.getMessage().split())}")
-        elif event == LogEvent.JOB_INFO and record.rule_name in COUNTED:
-            cells = self.cells.get(record.wildcards.get("block"), 0)
-            self.running[record.jobid] = COUNTED[record.rule_name], cells
+            self.begun = True
+            self.planned = sum(record.stats.get(rule, 0) for rule in FILES)
+        elif not self.begun:  # and never is in a job of a cluster
+            if record.levelno >= logging.ERROR and is_quiet():
+                DISPLAY.say(f"sweetspot: error: {' '.join(record.getMessage().split())}")
+        elif event == LogEvent.JOB_INFO and record.rule_name in FILES:
+            self.running.add(record.jobid)
         elif event == LogEvent.JOB_FINISHED and record.job_id in self.running:
-            kind, cells = self.running.pop(record.job_id)
-            self.done[kind] += 1
-            self.left -= cells
-            left = self.time_left() if kind == "blocks" else ""
-            self.say(f"{self.done[kind]} of {self.planned[kind]} {kind}{left}")
+            self.done += 1
+            self.say(f"{self.done} of {self.planned} tables and figures")
+        if not is_quiet():
+            DISPLAY.show_again()
 
-    def time_left(self):
-        """Return what the cells so far say of those to come, in words."""
-        measured = sum(self.cells.values()) - self.left
-        if not self.left or not measured:
-            return ""
-        seconds = (time.monotonic() - self.begun) * self.left / measured
-        return f", about {in_words(seconds)} left"
+    def say(self, made):
+        """Say how many tables and figures there are, after the cells that are done."""
+        if self.follower:
+            self.follower.files = made
+            self.follower.look()
+        if not DISPLAY.is_live:
+            DISPLAY.say(made)
 
-    def is_quiet(self):
-        return Quietness.ALL in (workflow.output_settings.quiet or ())
+    def follow(self):
+        """Begin to watch the cells of this command."""
+        left = {name: cells_left(name) for name in BLOCKS}
+        write_run_plan(Path(RUN), BLOCKS.values(), left, gpus=gpus_at_once())
+        self.follower = Follower(RunWatch(Path(RUN)), DISPLAY)
+        self.follower.start()
+        atexit.register(self.follower.close)
 
-    def say(self, line):
-        print(line, file=sys.stderr, flush=True)
+
+def is_quiet():
+    """Return whether nothing of Snakemake is shown."""
+    return Quietness.ALL in (workflow.output_settings.quiet or ())
+
+
+def gpus_at_once():
+    """Return how many GPUs will work at once, as far as is known."""
+    limit = workflow.global_resources.get("gpu")
+    at_once = (limit.value if limit else workflow.nodes) or 1
+    return max(1, min(at_once, len(BLOCKS)))
 
 
 def say_plan():
     """End what `snakemake -n` says with what all of it takes, by the numbers of `sweetspot plan`."""
     busy = {name: busy_with(name) for name in BLOCKS}
     left = {name: cells_left(name) for name in BLOCKS}
-    limit = workflow.global_resources.get("gpu")
-    at_once = (limit.value if limit else workflow.nodes) or 1
-    gpus = max(1, min(at_once, len(BLOCKS)))
-    print(
-        estimate_of(EXPERIMENT, list(BLOCKS.values()), left, busy, gpus=gpus).in_words, flush=True
-    )
+    found = estimate_of(EXPERIMENT, list(BLOCKS.values()), left, busy, gpus=gpus_at_once())
+    print(found.in_words, flush=True)
     settings = workflow.output_settings
     if not (settings.printshellcmds or settings.verbose or settings.quiet):
         # Snakemake then stops here, as for --quiet: it would go on with lines on every job.
@@ -83,4 +83,13 @@ def say_plan():
         workflow.output_settings = replace(settings, quiet=quiet)
 
 
-logger.addHandler(Progress())
+def make_room(record):
+    """Take our line away for one of Snakemake's."""
+    if not is_quiet():
+        DISPLAY.clear()
+    return True
+
+
+PROGRESS = Progress()
+logger.addFilter(make_room)
+logger.addHandler(PROGRESS)

@@ -51,19 +51,21 @@ def minutes(text: str) -> float:
 
 def _campaign(arguments: argparse.Namespace) -> None:
     from sweetspot.campaign.run import run_campaign
+    from sweetspot.cli.progress import line_that_updates
     from sweetspot.config import parse_experiment
     from sweetspot.reading import as_mapping, read_yaml
 
     config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
     if arguments.engine:
         config = {**config, "engine": arguments.engine}
-    run_campaign(
-        parse_experiment(config, str(arguments.file)),
-        arguments.out,
-        minutes=arguments.minutes,
-        sensor=not arguments.skip_sensor,
-        remeasure=arguments.retry or "nothing",
-    )
+    with line_that_updates(arguments.out):
+        run_campaign(
+            parse_experiment(config, str(arguments.file)),
+            arguments.out,
+            minutes=arguments.minutes,
+            sensor=not arguments.skip_sensor,
+            remeasure=arguments.retry or "nothing",
+        )
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -16,7 +16,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "sensor": "sensor",
         "models": "questions",
     },
-    "runs": dict.fromkeys(("plan", "verify", "crate"), "runs"),
+    "runs": {"plan": "runs", "progress": "progress", "verify": "runs", "crate": "runs"},
     "data and fits": {
         "fit": "fitting",
         "compare": "beside",

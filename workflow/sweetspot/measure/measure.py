@@ -65,13 +65,14 @@ def measure_block(
                 done.append(measure(cell))
     write_text_atomic(out, "".join(f"{json_text(record)}\n" for record in done))
     bad = sum(record.status != "ok" for record in done)
-    log.info(
-        "%s: %d cells, %d of them reused%s",
-        block.id,
-        len(done),
-        reused,
-        f", {bad} NOT ok (see reason in the cells table)" if bad else "",
-    )
+    if reused or bad:  # that all went as asked is for who watches the run to say
+        log.info(
+            "%s: %d cells, %d of them reused%s",
+            block.id,
+            len(done),
+            reused,
+            f", {bad} NOT ok (see reason in the cells table)" if bad else "",
+        )
 
 
 @contextmanager

@@ -1,0 +1,292 @@
+"""Reading how far a run or a campaign is from the files that its jobs leave, wherever they run."""
+
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from sweetspot.cells.cell import Cell
+from sweetspot.errors import InputError
+from sweetspot.files import write_text_atomic
+from sweetspot.measure.record import record_path
+from sweetspot.plan.block import Block
+from sweetspot.plan.busy import busy_s
+from sweetspot.progress.state import Outcome, State, time_left_s
+
+FRESH_S = 10.0
+"""Samples are spooled every half second; an older spool is that of a cell that was cut off."""
+
+_TAIL_BYTES = 4096
+
+
+class Watch(Protocol):
+    """Something whose progress can be looked at again and again."""
+
+    def look(self) -> list[Outcome]:
+        """Look at the files, and return the cells that are done since the last time."""
+
+    def state(self, files: str = "") -> State:
+        """Return how far it was at the last look."""
+
+
+@dataclass(slots=True)
+class _Job:
+    """A block: the files of its cells that are to be done, in order, and how long each may take."""
+
+    log: Path
+    waiting: list[tuple[Path, float]]
+    place: int = 0
+
+    @property
+    def left(self) -> Sequence[tuple[Path, float]]:
+        return self.waiting[self.place :]
+
+
+def plan_path(folder: Path) -> Path:
+    """Return where a run says what it has to do."""
+    return folder / "logs" / "progress.json"
+
+
+def write_run_plan(
+    folder: Path, blocks: Iterable[Block], left: Mapping[str, Sequence[Cell]], *, gpus: int
+) -> None:
+    """Write down what a command has to do, for all who watch it.
+
+    Args:
+        folder: of the run.
+        blocks: a job each.
+        left: the cells of each block that are to be done, by its id.
+        gpus: how many work at once.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    jobs, done, simulated = {}, [], False
+    for block in blocks:
+        simulated = block.settings.metering is None
+        to_do = set(left[block.id])
+        files = {cell: _name(block, cell) for cell in block.cells}
+        expected_s = {cell: 1.0 if simulated else busy_s(block, [cell]) for cell in to_do}
+        jobs[block.id] = [[files[c], expected_s[c]] for c in block.cells if c in to_do]
+        done += [files[cell] for cell in block.cells if cell not in to_do]
+    plan = {
+        "begun_s": time.time(),
+        "gpus": 0 if simulated else gpus,
+        "simulated": simulated,
+        "done": done,
+        "jobs": jobs,
+    }
+    write_text_atomic(plan_path(folder), json.dumps(plan) + "\n")
+
+
+def _name(block: Block, cell: Cell) -> str:
+    return str(record_path(Path(), cell, block.key(cell)))
+
+
+class RunWatch:
+    """Watches a run of the workflow: blocks of cells that come in a known order."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read what the run has to do.
+
+        Raises:
+            InputError: no command has begun there, or its plan cannot be read.
+        """
+        self._records = folder / "records"
+        try:
+            plan = json.loads(plan_path(folder).read_bytes())
+            self._begun_s = float(plan["begun_s"])
+            self._gpus, self._simulated = int(plan["gpus"]), bool(plan["simulated"])
+            self._earlier = [self._records / name for name in plan["done"]]
+            self._jobs = {
+                block: _Job(
+                    folder / "logs" / "measure" / f"{block}.log",
+                    [(self._records / name, float(expected_s)) for name, expected_s in cells],
+                )
+                for block, cells in plan["jobs"].items()
+            }
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{folder} is no run that has begun: {plan_path(folder)} is not there; give the"
+                " folder of a run, such as results/paper, or of a campaign"
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"cannot read {plan_path(folder)}: {error}") from error
+        self._left = sum(w for job in self._jobs.values() for _, w in job.waiting)
+        self._count = len(self._earlier) + sum(len(job.waiting) for job in self._jobs.values())
+        self._done = self._failed = 0
+        self._energy_j = self._weight = 0.0
+        self._last_s: float | None = None
+
+    def look(self) -> list[Outcome]:
+        """Look at the cells that are next, and once at those of earlier commands."""
+        for path in self._earlier:
+            outcome = read_outcome(path)
+            self._take(outcome)
+        self._earlier = []
+        return [outcome for block in self._jobs for outcome in self.look_at(block)]
+
+    def look_at(self, block: str) -> list[Outcome]:
+        """Look at the cells of one block: they come in its order."""
+        job, found = self._jobs[block], []
+        while job.place < len(job.waiting):
+            path, weight = job.waiting[job.place]
+            written_s = _modified_s(path)
+            if written_s is None or written_s < self._begun_s - 1:  # of before, to be done again
+                break
+            outcome = read_outcome(path)
+            job.place += 1
+            self._weight += weight
+            self._left -= weight
+            self._last_s = max(written_s, self._last_s or 0.0)
+            self._take(outcome)
+            if outcome:
+                found.append(outcome)
+        return found
+
+    def state(self, files: str = "") -> State:
+        """Return how far it was at the last look, with what meters say now."""
+        running, jobs_failed, powers_w = 0, 0, []
+        for job in self._jobs.values():
+            if not job.left or (_modified_s(job.log) or 0.0) < self._begun_s - 1:
+                continue
+            if b"sweetspot: error:" in _tail(job.log):
+                jobs_failed += 1
+                continue
+            running += 1
+            powers_w.append(power_now_w(spool_of(job.left[0][0])))
+        metered_w = [power_w for power_w in powers_w if power_w is not None]
+        waiting = any(job.left for job in self._jobs.values())
+        return State(
+            cells=self._count,
+            done=self._done,
+            failed=self._failed,
+            running=running,
+            jobs_failed=jobs_failed,
+            power_w=sum(metered_w) if metered_w else None,
+            energy_j=self._energy_j,
+            simulated=self._simulated,
+            left_s=time_left_s(
+                begun_s=self._begun_s,
+                now_s=time.time(),
+                last_s=self._last_s,
+                done=self._weight,
+                left=self._left if waiting else 0.0,
+                gpus=self._gpus,
+            ),
+            files=files,
+        )
+
+    def _take(self, outcome: Outcome | None) -> None:
+        self._done += 1
+        if outcome:
+            self._failed += outcome.status != "ok"
+            self._energy_j += outcome.window_j
+
+
+@dataclass(slots=True)
+class CampaignWatch:
+    """Watches a campaign: cells that come in an order of its own, until a time."""
+
+    folder: Path
+    _seen: dict[Path, Outcome | None] = field(default_factory=dict)
+
+    def look(self) -> list[Outcome]:
+        """Look at all records."""
+        new = [path for path in (self.folder / "records").rglob("*.json") if path not in self._seen]
+        found = {path: read_outcome(path) for path in new}
+        self._seen |= found
+        return [outcome for outcome in found.values() if outcome]
+
+    def state(self, files: str = "") -> State:
+        """Return how far it was at the last look, with what meters say now."""
+        spools = (self.folder / "records").rglob("*.samples.csv")
+        powers_w = [power for power in map(power_now_w, spools) if power is not None]
+        known = [outcome for outcome in self._seen.values() if outcome]
+        return State(
+            cells=None,
+            done=len(self._seen),
+            failed=sum(outcome.status != "ok" for outcome in known),
+            running=len(powers_w),
+            power_w=sum(powers_w) if powers_w else None,
+            energy_j=sum(outcome.window_j for outcome in known),
+            left_s=self._left_s(),
+            files=files,
+        )
+
+    def _left_s(self) -> float | None:
+        """Return what is left of the minutes of the call that runs; None if none does."""
+        try:
+            call = json.loads((self.folder / "campaign.json").read_bytes())["calls"][-1]
+            begun = datetime.fromisoformat(call["started_utc"]).timestamp()
+            return None if call["ended_utc"] else begun + 60 * call["minutes"] - time.time()
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
+
+
+def watch(folder: Path) -> Watch:
+    """Return what watches the run or campaign of a folder.
+
+    Raises:
+        InputError: it is neither.
+    """
+    if (folder / "campaign.json").exists():
+        return CampaignWatch(folder)
+    return RunWatch(folder)
+
+
+def read_outcome(path: Path) -> Outcome | None:
+    """Return what a record says; None where it is corrupt, which its job will find, too."""
+    try:
+        said: Mapping[str, Any] = json.loads(path.read_bytes())
+        energy_j, passes = said.get("energy_j"), said.get("passes")
+        return Outcome(
+            cell=str(said["cell"]),
+            status=str(said["status"]),
+            reason=str(said.get("reason", "")),
+            simulated=bool(said["simulated"]),
+            window_j=float(energy_j or 0.0) * int(passes or 1),
+            per_token_j=said.get("energy_per_token_j"),
+            power_w=said.get("mean_power_w"),
+            duration_s=said.get("duration_s"),
+        )
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def spool_of(record: Path) -> Path:
+    """Return where samples lie while the cell of a record is measured."""
+    return record.with_name(f"{record.name.removesuffix('.json')}.samples.csv")
+
+
+def power_now_w(spool: Path) -> float | None:
+    """Return the last power of a spool, in W; None where nobody writes to it."""
+    written_s = _modified_s(spool)
+    if written_s is None or time.time() - written_s > FRESH_S:
+        return None
+    whole = _tail(spool).rpartition(b"\n")[0]  # the last line may be half written
+    try:
+        return float(whole.rpartition(b"\n")[2].split(b",")[1])
+    except (ValueError, IndexError):  # no sample yet
+        return None
+
+
+def _modified_s(path: Path) -> float | None:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
+
+
+def _tail(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(max(0, file.tell() - _TAIL_BYTES))
+            return file.read()
+    except OSError:
+        return b""
