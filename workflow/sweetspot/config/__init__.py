@@ -1,4 +1,4 @@
-"""The configuration: an experiment, its sections, and what is wrong with one, in words.
+"""The configuration: an experiment and its sections, each with what its keys may hold and mean.
 
 A name is loaded when it is first used, so that a question of the simulator, which takes some
 sections, does without the experiment.
