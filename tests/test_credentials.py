@@ -39,6 +39,7 @@ def test_secret_is_taken_out_of_an_environment_and_nothing_else(name, value):
         ("conda run -n engine python", ""),
         ("env HF_HUB_OFFLINE=1 python3", ""),
         ("docker://registry.example/vllm@sha256:0f", ""),
+        ("docker://vllm@sha256:0f", ""),
     ],
 )
 def test_secret_in_a_command_is_named_without_its_value(text, kind):

@@ -26,8 +26,9 @@ def folder_contents(folder):
     [
         ({"modles": ["opt-1.3b"]}, "unknown key 'modles'; did you mean 'models'"),  # no experiment
         ({"models": ["models/large"]}, "model large does not fit h100-sxm"),  # no plan
+        ({"gpu": "./\x1b[2J\u202e.yaml"}, r"cannot read GPU file \x1b[2J\u202e.yaml: No such"),
     ],
-    ids=["experiment", "plan"],
+    ids=["experiment", "plan", "control characters"],
 )
 def test_bad_experiment_stops_with_one_line(project, changes, said):
     project.add_model("large", **LLAMA_70B)

@@ -5,10 +5,15 @@ Makes:   nothing
 Config:  all of it; a mistake ends the run here with one line and exit code 2
 """
 
+try:
+    from sweetspot.errors import SweetspotError, one_line
+except ImportError:
+    one_line = str
+
 
 def stop(message):
     """End with one line: a traceback through Snakemake would hide what is to be done."""
-    print(f"sweetspot: error: {' '.join(str(message).split())}", file=sys.stderr)
+    print(f"sweetspot: error: {one_line(message)}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -17,7 +22,6 @@ try:
     from sweetspot.config import parse_experiment
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
-    from sweetspot.errors import SweetspotError
     from sweetspot.files import keep_others_from_writing, make_folder, write_bytes_atomic
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.measure.estimate import estimate_of
@@ -102,7 +106,11 @@ BLOCKS = {block.id: block for block in blocks_of_jobs()}
 CELLS = list(PLAN.cells)
 TABLES = tables_of(CELLS)
 FIGURES = figures_of(CELLS)
-MODELS = list(dict.fromkeys(block.model_reference for block in PLAN.blocks))
+# One that begins with a dash is not taken for an option.
+MODELS = [
+    f"./{reference}" if reference.startswith("-") else reference
+    for reference in dict.fromkeys(block.model_reference for block in PLAN.blocks)
+]
 
 # Snakemake itself would end with a traceback where it cannot write, or a file lies in the way.
 if not os.access(NOTES if NOTES.exists() else NOTES.parent, os.W_OK):
@@ -169,14 +177,15 @@ def check_before_jobs():
 
 
 def config_json(**include):
-    """Return the part of the experiment that a rule depends on, as one line."""
-    whole = plain(EXPERIMENT)
-    if not include:
-        return json_text(whole)
-    return json_text(
-        {
-            name: part if include[name] is True else {key: part[key] for key in include[name]}
-            for name, part in whole.items()
+    """Return the part of the experiment that a rule depends on, as one line.
+
+    It is a function of nothing, as in a text Snakemake would take a name in braces for a wildcard.
+    """
+    part = plain(EXPERIMENT)
+    if include:
+        part = {
+            name: value if include[name] is True else {key: value[key] for key in include[name]}
+            for name, value in part.items()
             if name in include
         }
-    )
+    return lambda wildcards: json_text(part)

@@ -32,7 +32,7 @@ class Progress(logging.Handler):
             self.planned = sum(record.stats.get(rule, 0) for rule in FILES)
         elif not self.begun:  # and never is in a job of a cluster
             if record.levelno >= logging.ERROR and is_quiet():
-                DISPLAY.say(f"sweetspot: error: {' '.join(record.getMessage().split())}")
+                DISPLAY.say(f"sweetspot: error: {one_line(record.getMessage())}")
         elif event == LogEvent.JOB_INFO and record.rule_name in FILES:
             self.running.add(record.jobid)
         elif event == LogEvent.JOB_FINISHED and record.job_id in self.running:

@@ -7,7 +7,7 @@ _NAME = re.compile(
     r"apikey|passphrase|passw(or)?d|secret|_pwd(_|$)|(^|_)(credentials?|jwt|key|pass|tokens?)(_|$)",
     re.IGNORECASE,
 )
-_IN_URL = re.compile(r"://[^/\s@]+@")  # user, token or both, before the host
+_IN_URL = re.compile(r"://[^/\s@]+@(?!sha256:)")  # user, token or both, before the host
 _ASSIGNED = re.compile(r"(\w+)=\S")
 
 

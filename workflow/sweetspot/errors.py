@@ -41,6 +41,16 @@ def shown(value: object) -> str:
     return _SHORT.repr(value)
 
 
+def one_line(message: object) -> str:
+    """Return a message as a terminal may show it: a line, in which nothing moves or hides text."""
+    text = " ".join(str(message).split())
+    return text if text.isprintable() else "".join(map(_printable, text))
+
+
+def _printable(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the valid name that a mistyped one most likely stands for, if any is near."""
     from difflib import get_close_matches  # a command that is well typed does without

@@ -12,7 +12,7 @@ from sweetspot.catalog.checkpoint_folder import hub_name_of, newest_snapshot
 from sweetspot.catalog.huggingface import architecture_from_config
 from sweetspot.catalog.models import catalog_entry, catalog_id, model_ids
 from sweetspot.catalog.quantization_config import SIDE_FILES
-from sweetspot.errors import InputError, unknown_name
+from sweetspot.errors import InputError, shown, unknown_name
 from sweetspot.reading import as_mapping, read_json
 
 _MAX_ID_CHARS = 80
@@ -100,7 +100,7 @@ def _name_of(path: Path) -> str:
 def _no_such_model(model: str | os.PathLike[str], text: str) -> InputError:
     if not isinstance(model, str) or os.sep in text or text.endswith(".json"):
         return InputError(
-            f"{text!r}: no such file or folder; give a config.json, a folder that holds one,"
+            f"{shown(text)}: no such file or folder; give a config.json, a folder that holds one,"
             " or a catalog id"
         )
     unknown = unknown_name("model", text, model_ids())

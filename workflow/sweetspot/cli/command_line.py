@@ -12,7 +12,7 @@ from importlib import import_module
 from sweetspot import __version__
 from sweetspot.cli.commands import GROUPS, Commands, Parser, did_you_mean, each_apart
 from sweetspot.cli.extras import missing_package
-from sweetspot.errors import SweetspotError, nearest
+from sweetspot.errors import SweetspotError, nearest, one_line
 from sweetspot.files import keep_others_from_writing
 
 _RENAMED = {"protocol": "sensor"}
@@ -103,7 +103,7 @@ def _read(argv: list[str]) -> argparse.Namespace:
 
 def _say(message: str, code: int) -> int:
     with contextlib.suppress(OSError):  # standard error may be on the same full disk
-        print(f"sweetspot: {' '.join(message.split())}", file=sys.stderr)
+        print(f"sweetspot: {one_line(message)}", file=sys.stderr)
     return code
 
 

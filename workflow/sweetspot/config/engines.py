@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from sweetspot.config.sections import ChosenTraits, Natural, Section, Seed
+from sweetspot.credentials import secret_in
 from sweetspot.schema.keys import NonEmpty, Range
 from sweetspot.schema.mistakes import wrong
+
+_ELSEWHERE = "give it to that program by a file of its own"
 
 Weights = Literal["checkpoint", "random"]
 
@@ -124,6 +127,8 @@ class Container(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if kind := secret_in(self.image):
+            raise wrong(f"image holds {kind}, which logs and records would show; {_ELSEWHERE}")
         if (self.runtime == "none") != (self.image == ""):
             raise wrong(
                 f"container.runtime {self.runtime} and container.image {self.image!r} do not go"
@@ -165,6 +170,8 @@ class NodeSettings(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if kind := secret_in(self.python):
+            raise wrong(f"python holds {kind}, which logs and records would show; {_ELSEWHERE}")
         try:
             words = shlex.split(self.python)
         except ValueError as e:

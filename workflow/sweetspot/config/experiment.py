@@ -35,8 +35,11 @@ SweepName = Annotated[
 ]
 RunName = Annotated[
     str,
-    Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]*$"),
-    Said("must begin with a letter or digit and may hold letters, digits, '.', '_' and '-' only"),
+    Matching(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    Said(
+        "must begin with a letter or digit and may hold letters, digits, '.', '_' and '-' only, 100"
+        " at most"
+    ),
 ]
 Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
 from sweetspot.engines.base import Engine, Run, Session
-from sweetspot.errors import EngineError, MeterError
+from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
@@ -146,7 +146,7 @@ def _measure_cell(
         run, readings, idle = _metered(session, cell, settings.metering, spool)
         result = result_of(run, cell, readings, settings.metering)
     except (EngineError, MeterError) as e:
-        return converted(CellRecord, known | {"status": "failed", "reason": str(e)})
+        return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)})
     write_trace(trace_path(records, cell, key), readings)
     spool.unlink(missing_ok=True)  # the whole trace is durable now
     facts = {"provenance": origin | dict(run.facts)}

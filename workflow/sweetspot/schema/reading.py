@@ -118,6 +118,8 @@ def _reader(kind: Any, leniency: Leniency) -> Reader:
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise must_be_text(value)
+    if "\0" in value:
+        raise must_be("must be text without null characters", value)
     if not value.isascii():
         try:
             value.encode()
