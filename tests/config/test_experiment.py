@@ -332,3 +332,19 @@ def test_any_value_is_taken_or_refused_in_one_line(path, value):
 def test_more_requests_than_change_anything_are_refused():
     message = refusal(grid(requests=[1000, 1_000_001]))
     assert message.startswith("sweeps.grid: requests 1000001 is more than 1000000")
+
+
+@pytest.mark.parametrize(
+    ("node", "said"),
+    [
+        ({"python": "env HF_TOKEN=hf_s3cr3t python3"}, "node: python holds a value of HF_TOKEN"),
+        (
+            {"container": {"runtime": "apptainer", "image": "docker://me:s3cr3t@registry/vllm"}},
+            "node.container: image holds a password in a URL",
+        ),
+    ],
+)
+def test_secret_in_a_command_is_refused_and_not_repeated(node, said):
+    message = refusal({"node": node})
+    assert message.startswith(f"{said}, which logs and records would show")
+    assert "s3cr3t" not in message
