@@ -34,7 +34,7 @@ try:
     from sweetspot.progress.show import Display, Follower
     from sweetspot.progress.watch import RunWatch, write_run_plan
     from sweetspot.reading import as_mapping, read_yaml
-    from sweetspot.running import MARK, Hold
+    from sweetspot.running import Hold
     from sweetspot.schema.writing import json_text, plain
     from sweetspot.slurm import JobRequest, gpu_type, partition, require_slurm
 except ImportError as error:

@@ -69,7 +69,4 @@ def locks_of_run():
     ]
 
 
-# A job on another machine does not end with this one's.
-if not workflow.is_main_process:
-    os.environ.pop(MARK, None)
 logger.addHandler(TakeRun())
