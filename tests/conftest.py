@@ -318,30 +318,48 @@ def jobs_of(head: Started) -> list[psutil.Process]:
         return []
 
 
+def interrupt(head: Started, chance: random.Random) -> None:
+    """Send one signal to the head, a job or all, at a moment while some job is at work."""
+    seen, wanted = set(), chance.randint(1, 2)
+    number, target = chance.choice(SIGNALS), chance.choice(("head", "job", "group"))
+    later_s = chance.uniform(0, 0.5)
+    try:
+        while psutil.Process(head.pid).status() != psutil.STATUS_ZOMBIE:
+            jobs = jobs_of(head)
+            seen |= {each.pid for each in jobs}
+            if jobs and len(seen) >= wanted:
+                time.sleep(later_s)
+                if target == "group":
+                    os.killpg(head.pid, number)
+                elif target == "head":
+                    os.kill(head.pid, number)
+                else:
+                    jobs_of(head)[0].send_signal(number)
+                return
+            time.sleep(0.05)
+    except (psutil.NoSuchProcess, ProcessLookupError, IndexError):
+        pass  # it has ended, or is between two jobs
+
+
 @pytest.fixture(scope="session")
-def interrupt() -> Callable[[Started, random.Random], None]:
-    """Return a function that interrupts a started `snakemake`, or one of its jobs, by chance."""
+def ten_interruptions() -> Callable[..., Iterator[None]]:
+    """Return a function that starts runs by another, and yields after each that was interrupted."""
 
-    def send(head: Started, chance: random.Random) -> None:
-        """Send one signal to the head, a job or all, at a moment while some job is at work."""
-        seen, wanted = set(), chance.randint(1, 2)
-        try:
-            while len(seen) < wanted and psutil.Process(head.pid).status() != psutil.STATUS_ZOMBIE:
-                seen |= {each.pid for each in jobs_of(head)}
-                time.sleep(0.05)
-            time.sleep(chance.uniform(0, 0.5))
-            number, target = chance.choice(SIGNALS), chance.choice(("head", "job", "group"))
-            if target == "group":
-                os.killpg(head.pid, number)
-            elif target == "head":
-                os.kill(head.pid, number)
-            else:
-                for job in jobs_of(head)[:1]:
-                    job.send_signal(number)
-        except (psutil.NoSuchProcess, ProcessLookupError):
-            pass  # it has ended
+    def rounds(start: Callable[[], Started]) -> Iterator[None]:
+        chance = random.Random(20261128)
+        left = 10
+        for _ in range(20):
+            head = start()
+            interrupt(head, chance)
+            ended = head.end()
+            assert "Traceback" not in ended.stderr, ended.stderr
+            left -= ended.returncode != 0
+            yield
+            if not left:
+                return
+        pytest.fail("most runs ended before they could be interrupted")
 
-    return send
+    return rounds
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import random
 import re
 import subprocess
 import sys
@@ -157,9 +156,8 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
 
 @pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
 def test_interrupted_measuring_loses_and_repeats_no_finished_cell(
-    node, forked_snakemake_here, interrupt
+    node, forked_snakemake_here, ten_interruptions
 ):
-    chance = random.Random(20261128)
     grid = EXPERIMENT["sweeps"]["grid"] | {"output_tokens": [8, 12], "max_batch_size": [16, 24, 32]}
     experiment = EXPERIMENT | {"sweeps": {"grid": grid}}
     run = node / "results" / "synthetic"
@@ -170,13 +168,12 @@ def test_interrupted_measuring_loses_and_repeats_no_finished_cell(
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
 
     done = {}
-    for _ in range(10):
+
+    def start():
         more = ["--forcerun", "measure"] if len(done) == 6 else []
-        head = forked_snakemake_here.start([*arguments, *more])
-        interrupt(head, chance)
-        ended = head.end()
-        assert ended.returncode, ended.stderr
-        assert "Traceback" not in ended.stderr
+        return forked_snakemake_here.start([*arguments, *more])
+
+    for _ in ten_interruptions(start):
         assert records().items() >= done.items()
         done = records()
     last = forked_snakemake_here(arguments)

@@ -1,13 +1,11 @@
 """Signals at random moments to a run, a job and their process group: nothing is lost or differs."""
 
 import os
-import random
 import signal
 
 import pytest
 
-ROUNDS = 10
-MADE = ("cells.csv", "comparison.csv", "fits", "tables", "figures")
+MADE = ("cells.csv", "comparison.csv", "fits/*", "tables/*", "figures/*")
 FIRST = [f"results/small/{name}" for name in ("fits/quality.csv", "tables/table3_mape.md")]
 LATER = [
     f"results/small/{name}" for name in ("comparison.csv", "figures/figure2_output_length.png")
@@ -15,37 +13,40 @@ LATER = [
 EDITED = {"input_tokens": [64], "output_tokens": [64, 128, 256], "requests": [100]}
 
 
-def contents(folder, names):
-    """Return what each file below these holds, by its name."""
-    paths = [path for name in names for path in (folder / name, *(folder / name).rglob("*"))]
-    return {path.relative_to(folder): path.read_bytes() for path in paths if path.is_file()}
+def contents(folder, *patterns):
+    """Return when each of these files was written, for records, and what it holds."""
+    paths = [path for pattern in patterns for path in folder.glob(pattern) if path.is_file()]
+    return {
+        path.relative_to(folder): (
+            path.read_bytes(),
+            path.stat().st_mtime_ns if "records" in path.parts else None,
+        )
+        for path in paths
+    }
 
 
-@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and two that are not
-def test_interrupted_run_ends_as_one_that_was_not(project, tmp_path, interrupt):
-    chance = random.Random(20261128)
-    # a job for each input length, so that there are some to interrupt
-    project.write(models=["models/mine"], measure={"block": "input"})
-    undisturbed = project.at(tmp_path / "undisturbed")
-    assert undisturbed.snakemake(*FIRST, *LATER).code == 0
-    codes, done = [], {}
-    for _ in range(ROUNDS):
+@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
+def test_interrupted_run_ends_as_one_that_was_not(project, finished, ten_interruptions):
+    project.write(measure={"block": "input"})  # six jobs, so that there are some to interrupt
+    done = {}
+
+    def start():
         # when all cells are there, as after a change of what is made of them
-        more = ["--forcerun", "cells"] if len(done) == 9 else []
-        head = project.start(*FIRST, *more)
-        interrupt(head, chance)
-        ended = head.end()
-        assert "Traceback" not in ended.stderr, ended.stderr
-        codes.append(ended.returncode)
-        records = {path: (seen, path.read_bytes()) for path, seen in project.records().items()}
+        more = ["--forcerun", "cells"] if len(done) == 18 else []
+        return project.start(*FIRST, *more)
+
+    for _ in ten_interruptions(start):
+        records = contents(project.results, "records/**/*.json")
         assert records.items() >= done.items()
         done = records
-    assert 0 not in codes, codes
     last = project.snakemake(*FIRST, *LATER)
     assert last.code == 0, last.text
-    assert contents(project.results, MADE) == contents(undisturbed.results, MADE)
-    assert len(project.records()) == 9
-    assert project.records().items() >= {path: seen for path, (seen, _) in done.items()}.items()
+    made = contents(project.results, *MADE)
+    assert len(made) == 18  # two, nine of fits, a table in four forms, a figure in three
+    assert made.items() <= contents(finished.results, *MADE).items()
+    records = contents(project.results, "records/**/*.json")
+    assert len(records) == 18
+    assert records.items() >= done.items()
 
 
 @pytest.mark.slow  # four runs of Snakemake
