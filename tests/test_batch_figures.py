@@ -12,6 +12,7 @@ from sweetspot.analysis.batch_form import BATCH_FORMS, loads
 from sweetspot.analysis.batch_tables import batch_fit
 from sweetspot.catalog import load_model
 from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
 from sweetspot.figures.batch_across import batch_across
 from sweetspot.figures.batch_form import CURVES_NOTE, RIDGE_NOTE
 from sweetspot.figures.figure1 import figure1
@@ -104,10 +105,13 @@ def test_figure1_leads_along_the_forms_sweet_spots(cells):
 
 
 @pytest.fixture(scope="module")
-def several():
-    return batch_fit(
-        pd.concat(cells_of(m, [(4, 64), (64, 16), (64, 64), (1000, 64)]) for m in MODELS)
-    )
+def cells_of_several():
+    return pd.concat(cells_of(m, [(4, 64), (64, 16), (64, 64), (1000, 64)]) for m in MODELS)
+
+
+@pytest.fixture(scope="module")
+def several(cells_of_several):
+    return batch_fit(cells_of_several)
 
 
 def test_model_left_out_is_met_where_coefficients_follow_its_sizes(several):
@@ -120,11 +124,13 @@ def test_model_left_out_is_met_where_coefficients_follow_its_sizes(several):
 def test_fewer_models_leave_none_out(cells):
     found = batch_fit(cells)
     assert found.across.empty
+    with pytest.raises(InputError, match="batch_across needs 4 or more models of the catalog"):
+        batch_across(found.across, cells, STYLE)
     assert found.quality["leave_one_model_out_percent"].isna().all()
 
 
-def test_figure_across_models_has_a_panel_a_coefficient(several):
-    figure = batch_across(several.across, STYLE, origin="Simulated", mark="SIMULATED")
+def test_figure_across_models_has_a_panel_a_coefficient(several, cells_of_several):
+    figure = batch_across(several.across, cells_of_several, STYLE)
     titles = [ax.get_title() for ax in figure.axes]
     assert [title.partition(":")[0] for title in titles] == list(RULES)
     assert all("SIMULATED" in [text.get_text() for text in ax.texts] for ax in figure.axes)

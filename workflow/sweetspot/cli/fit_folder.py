@@ -15,7 +15,7 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES, FIT_FIGURES, SHOW_BATCH, TITLES
+from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH, TITLES
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
@@ -68,7 +68,7 @@ def _remove_earlier(out: Path) -> None:
     made = {
         "fits": ("batch_*",),
         "tables": (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH),
-        "figures": (*FIGURES, *FIT_FIGURES),
+        "figures": (*FIGURES, *FIT_FIGURES, *BATCH_FIGURES),
     }
     for folder, names in made.items():
         for name in names:
@@ -97,6 +97,10 @@ def _draw(found: Fit, out: Path) -> tuple[list[Picture], list[str]]:
             if name in SHOW_BATCH:
                 energies = found.batch.energies
                 drawings[name] = partial(SHOW_BATCH[name], part, style, labels, energies)
+        across = found.batch.across
+        across = across[across["model"].isin(part["model"])]
+        for name, draw_across in BATCH_FIGURES.items() if len(across) else ():
+            drawings[name] = partial(draw_across, across, part, style, labels)
         for name, draw_it in drawings.items():
             try:
                 figure = draw_it()

@@ -201,19 +201,23 @@ def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.cells.observations import read_observations
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
-    from sweetspot.figures import FIGURES, FIT_FIGURES, SHOW_BATCH
+    from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
 
     name = arguments.name
-    if name not in FIGURES and name not in FIT_FIGURES:
-        raise unknown_name("figure", name, (*FIGURES, *FIT_FIGURES))
+    known = (*FIGURES, *FIT_FIGURES, *BATCH_FIGURES)
+    if name not in known:
+        raise unknown_name("figure", name, known)
     style = parse_style(parse_json(arguments.style, "--style"), "--style")
     observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
     _say(observations.notes)
     labels = catalog_labels(observations.cells["model"].unique())
-    if name in SHOW_BATCH:
+    if name in SHOW_BATCH or name in BATCH_FIGURES:
         batch = batch_fit(observations.cells, max_num_tokens=arguments.max_num_tokens)
+    if name in BATCH_FIGURES:
+        figure = BATCH_FIGURES[name](batch.across, observations.cells, style, labels)
+    elif name in SHOW_BATCH:
         figure = SHOW_BATCH[name](observations.cells, style, labels, batch.energies)
     elif name in FIGURES:
         figure = FIGURES[name](observations.cells, style, labels)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
+from sweetspot.figures.batch_across import batch_across
 from sweetspot.figures.canvas import Drawing
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2
@@ -30,6 +31,7 @@ TITLES: Mapping[str, str] = {
     "fit_curves": "Fitted curves through the cells, and sweet spots",
     "fit_errors": "What the fit misses",
     "fit_coefficients": "Coefficients",
+    "batch_across": "Coefficients of the batch form, predicted from other models",
 }
 
 Labels = Mapping[str, ModelLabel]
@@ -50,3 +52,6 @@ FIT_FIGURES: Mapping[str, Callable[[Sequence[GroupFit], FigureStyle, Labels | No
 
 SHOW_BATCH = {"figure1_requests": figure1, "figure4_batch": figure4}
 """Those of `FIGURES` that can show a fit of the batch form, as their fourth argument."""
+
+BATCH_FIGURES = {"batch_across": batch_across}
+"""Those of `across_models`, and of the cells that it is of."""

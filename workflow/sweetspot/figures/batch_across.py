@@ -7,9 +7,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from sweetspot.analysis.batch_across import RULES
+from sweetspot.analysis.batch_across import LEAST_MODELS, RULES
 from sweetspot.config import FigureStyle
+from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
+from sweetspot.figures.evidence import evidence_of, provenance
 from sweetspot.figures.fit_coefficients import SUPERSCRIPTS
 from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look, stamp
@@ -19,21 +21,29 @@ _PANEL_IN = 1.75
 
 def batch_across(
     across: pd.DataFrame,
+    cells: pd.DataFrame,
     style: FigureStyle,
     labels: Mapping[str, ModelLabel] | None = None,
-    *,
-    origin: str,
-    mark: str = "",
 ) -> Drawing:
     """Draw `across_models`, a panel a coefficient and a marker a model.
 
     Args:
-        across: its rows, at least those of one model.
+        across: its rows.
+        cells: what they were fitted to.
         style: of figures.
         labels: names of models.
-        origin: small print on where the cells are from.
-        mark: written into each panel, such as SIMULATED.
+
+    Raises:
+        InputError: too few models carry the form, or cells of different origin are mixed.
     """
+    if across.empty:
+        raise InputError(
+            f"batch_across needs {LEAST_MODELS} or more models of the catalog (`sweetspot models`),"
+            " each with cells of several loads and lengths that tell the batch form's seven terms"
+            " apart"
+        )
+    drawn = cells[cells["model"].isin(across["model"])]
+    evidence, origin = evidence_of(drawn), provenance(drawn)
     terms, models = list(across["term"].unique()), list(across["model"].unique())
     names = {model: label_of(model, labels or {}).name for model in models}
     looks = model_looks(style.palette, models)
@@ -60,7 +70,7 @@ def batch_across(
                 )
             _dress(ax, of_term, term, power)
             ax.set_ylabel("as fitted" if place % per_row == 0 else "")
-            stamp(ax, mark)
+            stamp(ax, evidence.stamp)
         legend_above(figure, entries, style.font_size_pt)
         errors = across.groupby("term", sort=False)["error_percent"].agg(lambda e: e.abs().mean())
         found = "; ".join(f"{term} {error:.0f} %" for term, error in errors.items())
@@ -72,7 +82,7 @@ def batch_across(
         )
         alt_text = (
             f"Seven coefficients of the batch form as fitted to {len(models)} models, against what"
-            f" the other models predict for each. {origin}. Mean error: {found}. {note}"
+            f" the other models predict for each. {evidence.sentence} Mean error: {found}. {note}"
         )
         return finish(figure, [note, origin], alt_text)
 

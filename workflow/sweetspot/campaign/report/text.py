@@ -55,6 +55,7 @@ def report_text(
     records: Sequence[CellRecord],
     cells: pd.DataFrame,
     loads: Mapping[Path, str],
+    batch: Sequence[str],
     sensor: Mapping[str, Any] | None,
     beside: str,
     out: Path,
@@ -68,6 +69,7 @@ def report_text(
         records: those that were.
         cells: the same, as cells.csv has them.
         loads: the folders of each N, and what is missing there.
+        batch: the tables of all loads at once; none where the cells do not carry them.
         sensor: what was found of it; None where it was not looked at.
         beside: what the simulator says of the cells; empty for simulated ones.
         out: folder of the page.
@@ -89,6 +91,7 @@ def report_text(
         "## What differs from the paper",
         "\n".join(f"- {line}" for line in differences(manifest, chosen, records)),
         *_results(loads, out),
+        *batch,
         *(["## Beside the simulator", beside] if beside else []),
         "## Energy",
         table(("", "over the ok cells"), energy_rows(cells)),

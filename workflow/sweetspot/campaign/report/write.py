@@ -6,6 +6,7 @@ from typing import Any
 
 from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
+from sweetspot.campaign.report.batch import write_batch
 from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
 from sweetspot.campaign.report.tables import chosen_requests, grid_records
@@ -24,7 +25,8 @@ log = logging.getLogger(__name__)
 def write_report(data: Path, out: Path) -> None:
     """Write report.md and cells.csv, and for each chosen N a folder with all that it gives.
 
-    Models of different N are not one grid: each N has its own fits, tables and figures.
+    Models of different N are not one grid: each N has its own fits, tables and figures. Beside
+    them there is the batch form of all loads, where the cells carry it.
 
     Raises:
         InputError: the data are not what their manifest says, or hold no cell.
@@ -48,8 +50,11 @@ def write_report(data: Path, out: Path) -> None:
             of_load, planned.grid_sweep, experiment.models, experiment.figures, folder
         )
     cells = read_cells(out / "cells.csv")
+    batch = write_batch(cells, experiment.limits.max_num_tokens, out)
     beside = "" if manifest.simulated else write_beside(data, experiment.figures, out)
-    text = report_text(manifest, planned, chosen, records, cells, loads, _sensor(data), beside, out)
+    text = report_text(
+        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside, out)
+    )
     write_text_atomic(out / "report.md", text)
     log.info("%s: %d cells", out / "report.md", len(records))
 
