@@ -3,7 +3,7 @@
 No cell's value or key depends on it: jobs of one size reuse what those of another have measured.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Literal, get_args
 
@@ -46,20 +46,15 @@ def split(blocks: Iterable[Block], limit_min: float) -> list[Block]:
     All cells count, measured or not, so that a finished run has the blocks that it began with. A
     cell that takes longer by itself stays.
     """
-    found = []
-    for block in blocks:
-        busy_s(block, block.cells)  # all at once, which takes less than one by one
-        duration_s = {cell: busy_s(block, [cell]) for cell in block.cells}
-        found += _split(block, limit_min, duration_s)
-    return found
+    return [part for block in blocks for part in _split(block, limit_min)]
 
 
-def _split(block: Block, limit_min: float, duration_s: Mapping[Cell, float]) -> list[Block]:
-    busy = sum(duration_s[cell] for cell in block.cells)
-    if runtime_min(block, len(block.cells), busy) <= limit_min:
+def _split(block: Block, limit_min: float) -> list[Block]:
+    # The cells of a part are simulated with its block, at once.
+    if runtime_min(block, len(block.cells), busy_s(block, block.cells)) <= limit_min:
         return [block]
     for size in get_args(Size):
         smaller = parts(block, size)
         if len(smaller) > 1:
-            return [each for part in smaller for each in _split(part, limit_min, duration_s)]
+            return [each for part in smaller for each in _split(part, limit_min)]
     return [block]
