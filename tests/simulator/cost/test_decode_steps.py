@@ -36,8 +36,9 @@ def durations(found, context, growth, count):
 def test_duration_is_the_sum_of_the_largest_lines(found, context, growth, count):
     steps = laid_out(found, context, growth, count)
     assert steps.duration_s(count) == sum(durations(found, context, growth, count))
-    assert [part.begin for part in steps.parts] == [0, *(part.end for part in steps.parts[:-1])]
-    assert steps.parts[-1].end == count
+    begins, ends, *_ = zip(*steps.parts, strict=True)
+    assert begins == (0, *ends[:-1])
+    assert ends[-1] == count
 
 
 @given(lines, starts, steps_of, st.integers(1, 200), st.data())
@@ -45,11 +46,11 @@ def test_fewer_steps_are_the_first_of_them(found, context, growth, most, data):
     count = data.draw(st.integers(1, most))
     steps = laid_out(found, context, growth, most)
     assert steps.duration_s(count) == sum(durations(found, context, growth, count))
-    for begin, end, time_s, share, pace in steps.within(count):
+    for begin, end, first_s, growth_s, share, pace in steps.parts:
         line = found[int(share.first)]
         assert (share.growth, pace) == (0, list(Pace)[int(share.first) % 3])
         for j in range(begin, end):
-            assert time_s.at(j) == line.at(context + growth * j)
+            assert first_s + growth_s * j == line.at(context + growth * j)
 
 
 @given(any_lines, starts, steps_of, st.integers(1, 300))

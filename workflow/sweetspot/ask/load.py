@@ -161,11 +161,12 @@ def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
     for number, given in enumerate(requests, 1):
         plain = type(given.input_tokens) is type(given.output_tokens) is int
         request = given if plain else _own_integers(number, given)
-        if not isfinite(request.arrival_s):
-            raise InputError(f"request {number}: arrival_s must be finite, not {request.arrival_s}")
-        if request.input_tokens + request.output_tokens > max_seq_len:
+        arrival_s, inputs, outputs = request
+        if not isfinite(arrival_s):
+            raise InputError(f"request {number}: arrival_s must be finite, not {arrival_s}")
+        if inputs + outputs > max_seq_len:
             raise InputError(
-                f"request {number} of {request.input_tokens} + {request.output_tokens} tokens is"
+                f"request {number} of {inputs} + {outputs} tokens is"
                 f" longer than max_seq_len {max_seq_len}; shorten it or raise max_seq_len"
             )
         yield request

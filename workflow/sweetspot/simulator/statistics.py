@@ -1,5 +1,6 @@
 """Statistics of a stream, in memory that does not grow with it."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from math import exp, log, log1p
 
@@ -31,7 +32,7 @@ class LatencySketch:
 
     def __init__(self) -> None:
         """Begin without values."""
-        self._counts: dict[int, int] = {}
+        self._counts: defaultdict[int, int] = defaultdict(int)
         self._zeros = 0
         self._count, self._sum_s = 0, 0.0
 
@@ -43,7 +44,7 @@ class LatencySketch:
             self._zeros += 1
             return
         bucket = round(log(value_s) * _PER_BUCKET)
-        self._counts[bucket] = self._counts.get(bucket, 0) + 1
+        self._counts[bucket] += 1
 
     def latency(self) -> Latency | None:
         """Return the statistics; None without values."""

@@ -6,6 +6,11 @@ from math import ceil, inf, sqrt
 from typing import NamedTuple
 
 
+def sum_of(first: float, growth: float, begin: int, end: int) -> float:
+    """Return the sum of a line over the integers begin .. end-1."""
+    return first * (end - begin) + growth * ((end + begin - 1) * (end - begin) / 2)
+
+
 class Line(NamedTuple):
     """A straight line: its value at 0, and its slope."""
 
@@ -18,7 +23,7 @@ class Line(NamedTuple):
 
     def sum(self, begin: int, end: int) -> float:
         """Return the sum over the integers begin .. end-1."""
-        return self.first * (end - begin) + self.growth * ((end + begin - 1) * (end - begin) / 2)
+        return sum_of(self.first, self.growth, begin, end)
 
     def sum_of_positive_part(self, begin: int, end: int) -> float:
         """Return the sum of max(0, line) over begin .. end-1."""
@@ -65,14 +70,9 @@ class Piece(NamedTuple):
     pace: Pace
 
 
-class Part(NamedTuple):
-    """Steps begin .. end-1 of a segment, and the lines that they follow in their number."""
-
-    begin: int
-    end: int
-    time_s: Line
-    share: Line
-    pace: Pace
+# Steps begin .. end-1 of a segment: their times follow a line in their number, that is first_s and
+# growth_s, and so do the clock's shares; plain, as a server has millions of them.
+Part = tuple[int, int, float, float, Line, Pace]
 
 
 def largest(lines: Sequence[tuple[Line, Line, Pace]]) -> list[Piece]:
@@ -107,40 +107,32 @@ class DecodeSteps:
     def __init__(self, pieces: Sequence[Piece], context: float, growth: float, most: int) -> None:
         """Lay out `most` steps, the first of which reads `context`."""
         self.parts: list[Part] = []
+        place, last = 0, len(pieces) - 1
+        while place < last and pieces[place + 1].begin <= context:
+            place += 1
         done = 0
-        for place, piece in enumerate(pieces):
+        while done < most:
+            _, time_s, share, pace = pieces[place]
+            place += 1
             end = most
-            if place + 1 < len(pieces):
-                upper = pieces[place + 1].begin
-                if growth > 0:
-                    end = min(most, max(0, ceil((upper - context) / growth)))
-                elif context >= upper:
-                    end = 0
+            if growth > 0 and place <= last:
+                end = min(most, ceil((pieces[place].begin - context) / growth))
             if end > done:
-                time_s, share = (
-                    Line(line.at(context), line.growth * growth)
-                    for line in (piece.time_s, piece.share)
+                if share.growth:
+                    share = Line(share.at(context), share.growth * growth)
+                first_s, growth_s = time_s
+                self.parts.append(
+                    (done, end, first_s + growth_s * context, growth_s * growth, share, pace)
                 )
-                self.parts.append(Part(done, end, time_s, share, piece.pace))
                 done = end
-            if done == most:
-                break
-
-    def within(self, count: int) -> list[Part]:
-        """Return the parts that the first `count` steps have."""
-        if count == self.parts[-1].end:
-            return self.parts
-        return [
-            part._replace(end=min(part.end, count)) for part in self.parts if part.begin < count
-        ]
 
     def duration_s(self, count: int) -> float:
         """Return how long the first `count` steps take."""
         total_s = 0.0
-        for begin, end, time_s, _, _ in self.parts:
+        for begin, end, first_s, growth_s, _, _ in self.parts:
             if begin >= count:
                 break
-            total_s += time_s.sum(begin, min(count, end))
+            total_s += sum_of(first_s, growth_s, begin, min(count, end))
         return total_s
 
     def until(self, wait_s: float, most: int) -> int:
@@ -148,16 +140,18 @@ class DecodeSteps:
 
         They are 1 at least, and `most` where even so many take less.
         """
-        if wait_s == inf or self.duration_s(most) <= wait_s:
+        if wait_s == inf:
             return most
-        before_s, count = 0.0, most
-        for part in self.parts:
-            part_s = part.time_s.sum(part.begin, part.end)
+        before_s = 0.0
+        for begin, end, first_s, growth_s, _, _ in self.parts:
+            part_s = sum_of(first_s, growth_s, begin, end)
             if before_s + part_s >= wait_s:
-                line = Line(part.time_s.at(part.begin), part.time_s.growth)
-                count = part.begin + ceil(_root(line, wait_s - before_s))
+                line = Line(first_s + growth_s * begin, growth_s)
+                count = begin + ceil(_root(line, wait_s - before_s))
                 break
             before_s += part_s
+        else:
+            return most
         count = min(max(1, count), most)
         # Rounding may have moved the root across a step.
         while count > 1 and self.duration_s(count - 1) >= wait_s:

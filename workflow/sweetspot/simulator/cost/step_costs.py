@@ -17,7 +17,7 @@ from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.clocks import clocks, headroom_w, waiting_power_w
-from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Pace, Piece, largest
+from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Pace, Piece, largest, sum_of
 from sweetspot.simulator.cost.roofline import at_clocks
 from sweetspot.simulator.cost.work import FloatArray, work
 from sweetspot.simulator.deployment.deployment import Deployment
@@ -28,6 +28,9 @@ from sweetspot.simulator.schedule.segments import Ran, Segment
 
 # Slopes are differences over this many, beside which the constant part is rounding only.
 FAR = 2**40
+
+# Looked up once: in an enum that takes as long as a product.
+_LIMIT, _HOST = Pace.LIMIT, Pace.HOST
 
 
 class _Terms(NamedTuple):
@@ -45,20 +48,46 @@ class _Terms(NamedTuple):
     per_prompt_context: float
     per_prompt: float
 
+
+class _AtClock(NamedTuple):
+    """The terms of an iteration's time and of its energy, at one clock."""
+
+    time: _Terms
+    energy: _Terms
+
     def with_prompts(
-        self, segment: Segment, context: float, pairs: float, prompt_context: float
-    ) -> float:
-        """Return what an iteration with prompts takes, with attention as a layer has it."""
-        decodes = segment.decodes
-        return (
-            self.tokens[decodes + segment.prompt_tokens]
-            + self.rows[decodes + segment.prompts_finished]
-            + self.per_decode * decodes
-            + self.per_context * context
-            + self.per_pair * pairs
-            + self.per_prompt_context * prompt_context
-            + self.per_prompt * segment.prompts
+        self, counts: tuple[int, int, int, int], context: float, pairs: float, earlier: float
+    ) -> tuple[float, float]:
+        """Return what an iteration with prompts takes, with attention as a layer has it.
+
+        Args:
+            counts: tokens, output rows, requests in decode, prompts.
+            context: tokens that decode reads.
+            pairs: query-key pairs of prompts.
+            earlier: tokens that prompts read.
+        """
+        tokens, rows, decodes, prompts = counts
+        _, tokens_s, rows_s, decode_s, context_s, pair_s, earlier_s, prompt_s = self[0]
+        _, tokens_j, rows_j, decode_j, context_j, pair_j, earlier_j, prompt_j = self[1]
+        seconds = (
+            tokens_s[tokens]
+            + rows_s[rows]
+            + decode_s * decodes
+            + context_s * context
+            + pair_s * pairs
+            + earlier_s * earlier
+            + prompt_s * prompts
         )
+        joules = (
+            tokens_j[tokens]
+            + rows_j[rows]
+            + decode_j * decodes
+            + context_j * context
+            + pair_j * pairs
+            + earlier_j * earlier
+            + prompt_j * prompts
+        )
+        return seconds, joules
 
 
 class StepCosts:
@@ -102,32 +131,34 @@ class StepCosts:
             growth += share * (segment.sliding_decodes - growth)
             pairs += share * (segment.sliding_pairs - pairs)
             earlier += share * (segment.sliding_prompt_context - earlier)
-        if segment.prompt_tokens:
-            return self._with_prompts(segment, context, pairs, earlier)
+        if tokens := segment.prompt_tokens:
+            decodes, prompts = segment.decodes, segment.prompts
+            rows = decodes + segment.prompts_finished
+            counts = decodes + tokens, rows, decodes, prompts
+            return self._with_prompts(counts, context, pairs, earlier)
         wait_s = segment.wake_s - now_s
         if not segment.iterations:
             energy_j = self._gpus * self._waiting_w * wait_s
             return Ran(0, wait_s, energy_j, self._shares[0] * wait_s, 0.0)
         return self._decode(segment, context, growth, wait_s)
 
-    def _with_prompts(self, segment: Segment, context: float, pairs: float, earlier: float) -> Ran:
-        """Return what one iteration with prompts takes."""
-        time_terms, energy_terms = self._clocks[0]
-        top_s = time_terms.with_prompts(segment, context, pairs, earlier)
-        top_j = energy_terms.with_prompts(segment, context, pairs, earlier)
+    def _with_prompts(
+        self, counts: tuple[int, int, int, int], context: float, pairs: float, earlier: float
+    ) -> Ran:
+        """Return what one iteration with prompts takes; arguments as `_AtClock.with_prompts`."""
+        limit_w, clocks = self._limit_w, self._clocks
+        top_s, top_j = clocks[0].with_prompts(counts, context, pairs, earlier)
         longest_s, share = top_s, self._shares[0]
-        upper_s, over_j = top_s, top_j - self._limit_w * top_s
+        upper_s, over_j = top_s, top_j - limit_w * top_s
         clock = 0
         # the first two neighbours that the limit lies between, or the lowest
         while over_j > 0:
             clock += 1
-            if clock == len(self._clocks):
+            if clock == len(clocks):
                 longest_s, share = upper_s + over_j / self._lowest_w, self._shares[-1]
                 break
-            time_terms, energy_terms = self._clocks[clock]
-            lower_s = time_terms.with_prompts(segment, context, pairs, earlier)
-            lower_j = energy_terms.with_prompts(segment, context, pairs, earlier)
-            under_j = lower_j - self._limit_w * lower_s
+            lower_s, lower_j = clocks[clock].with_prompts(counts, context, pairs, earlier)
+            under_j = lower_j - limit_w * lower_s
             if under_j <= 0:
                 of_lower = over_j / (over_j - under_j)
                 longest_s = upper_s + (lower_s - upper_s) * of_lower
@@ -135,39 +166,49 @@ class StepCosts:
                 share += (self._shares[clock] - share) * of_lower
                 break
             upper_s, over_j = lower_s, under_j
-        host_s = self._host_s(segment.decodes + segment.prompts)
+        host_s = self._host_s(counts[2] + counts[3])
         waited_s = host_s
         if self._ahead:
             waited_s = 0.0
             if host_s > longest_s:
                 waited_s, longest_s, share = host_s - top_s, host_s, self._shares[0]
-        dynamic_j = min(top_j, self._limit_w * longest_s)
+        dynamic_j = min(top_j, limit_w * longest_s)
         energy_j = self._gpus * (self._waiting_w * longest_s + dynamic_j)
         return Ran(1, longest_s, energy_j, share * longest_s, waited_s)
 
     def _decode(self, segment: Segment, context: float, growth: float, wait_s: float) -> Ran:
         """Return what iterations of decode alone take, until a wake."""
-        decodes = segment.decodes
-        if decodes not in self._paces:
-            self._paces[decodes] = self._pace(decodes)
-        steps = DecodeSteps(self._paces[decodes], context, growth, segment.iterations)
-        count = steps.until(wait_s, segment.iterations)
-        top_s, top_j = (
-            Line(terms.decode[decodes] + terms.per_context * context, terms.per_context * growth)
-            for terms in self._clocks[0]
-        )
+        most, decodes, limit_w = segment.iterations, segment.decodes, self._limit_w
+        pieces = self._paces.get(decodes)
+        if pieces is None:
+            pieces = self._paces[decodes] = self._pace(decodes)
+        steps = DecodeSteps(pieces, context, growth, most)
+        count = steps.until(wait_s, most)
+        time_terms, energy_terms = self._clocks[0]
+        first_j = energy_terms.decode[decodes] + energy_terms.per_context * context
+        growth_j = energy_terms.per_context * growth
         duration_s = full_clock_s = dynamic_j = waited_s = 0.0
-        for begin, end, time_s, share, pace in steps.within(count):
-            taken_s = time_s.sum(begin, end)
+        for begin, last, first_s, growth_s, share, pace in steps.parts:
+            if begin >= count:
+                break
+            end = min(count, last)
+            taken_s = sum_of(first_s, growth_s, begin, end)
             duration_s += taken_s
-            full_clock_s += share.sum_of_product(time_s, begin, end)
-            if pace is Pace.LIMIT:
-                dynamic_j += self._limit_w * taken_s
+            if share.growth:
+                full_clock_s += share.sum_of_product(Line(first_s, growth_s), begin, end)
+            else:
+                full_clock_s += share.first * taken_s
+            if pace is _LIMIT:
+                dynamic_j += limit_w * taken_s
                 continue
-            dynamic_j += top_j.sum(begin, end)
-            if pace is Pace.HOST:
-                over_j = Line(top_j.first - self._limit_w * time_s.first, top_j.growth)
+            dynamic_j += sum_of(first_j, growth_j, begin, end)
+            if pace is _HOST:
+                over_j = Line(first_j - limit_w * first_s, growth_j)
                 dynamic_j -= over_j.sum_of_positive_part(begin, end)
+                top_s = Line(
+                    time_terms.decode[decodes] + time_terms.per_context * context,
+                    time_terms.per_context * growth,
+                )
                 waited_s += taken_s - top_s.sum(begin, end)
         if not self._ahead:
             waited_s = count * self._host_s(decodes)
@@ -216,7 +257,7 @@ def _probed(
     constants: Constants,
     limits: SchedulerLimits,
     shares: tuple[float, ...],
-) -> list[tuple[_Terms, _Terms]]:
+) -> list[_AtClock]:
     """Return the terms of time and of dynamic energy at each clock."""
 
     def probe(size: int = 1, **columns: int | IntArray) -> FloatArray:
@@ -248,7 +289,7 @@ def _probed(
             *(slope[clock, quantity].item() for slope in slopes),
         )
 
-    return [(terms(k, 0), terms(k, 1)) for k in range(len(shares))]
+    return [_AtClock(terms(k, 0), terms(k, 1)) for k in range(len(shares))]
 
 
 def _iterations(size: int, columns: dict[str, int | IntArray]) -> Schedule:

@@ -74,7 +74,7 @@ class InFlightBatching:
     @property
     def replaces(self) -> bool:
         """Whether a request is still to be admitted."""
-        return self._queue.head(inf) is not None
+        return self._queue.next is not None or self._queue.head(inf) is not None
 
     def is_full(self, now_s: float) -> bool:
         """Return whether the request whose turn it is finds no room."""
@@ -89,8 +89,9 @@ class InFlightBatching:
         decodes, context = decoding.count, decoding.context
         budget = self._limits.max_num_tokens - decodes
         tokens = pairs = earlier = prompts = sliding_pairs = sliding_earlier = 0
-        while chunk := self._next_chunk(now_s, budget):
-            running = self._cut or self._admit_head()
+        while (running := self._turn(now_s)) and (chunk := self._chunk(running, budget)):
+            if running is not self._cut:
+                self._admit(running)
             done = running.prompt_done
             pairs += chunk * done + chunk * (chunk + 1) // 2
             earlier += done
@@ -130,6 +131,7 @@ class InFlightBatching:
         self._blocks.advance(iterations, decoding.iteration)
         if filled := decoding.advance(iterations):
             self._blocks.fill_windows(filled, decoding.iteration)
+        blocks, iteration = self._blocks, decoding.iteration
         finished = []
         for running in self._prompts_ending:
             if running.first_token_s is None:
@@ -137,21 +139,25 @@ class InFlightBatching:
             output_left = running.request.output_tokens - running.generated - 1
             if output_left:
                 decoding.begin(running, output_left)
-                self._blocks.begin_decode(running, decoding.iteration)
+                blocks.begin_decode(running, iteration)
             else:
-                self._blocks.free(running, 0, decoding.iteration)
+                blocks.free(running, 0, iteration)
                 finished.append(self._finish(running, now_s))
         self._prompts_ending.clear()
         while (ended := decoding.pop_ended()) is not None:
-            self._blocks.free(ended, decoding.leave(ended), decoding.iteration)
+            blocks.free(ended, decoding.leave(ended), iteration)
             finished.append(self._finish(ended, now_s))
         return finished
 
-    def _next_chunk(self, now_s: float, budget: int) -> int:
-        """Return the tokens that the prompt whose turn it is may have; 0 if it has to wait."""
-        running = self._cut or self._queue.head(now_s)
-        if running is None or (self._cut is None and not self._has_room(running)):
-            return 0
+    def _turn(self, now_s: float) -> Running | None:
+        """Return the request whose prompt may run; None if none may."""
+        if self._cut is not None:
+            return self._cut
+        head = self._queue.head(now_s)
+        return head if head is not None and self._has_room(head) else None
+
+    def _chunk(self, running: Running, budget: int) -> int:
+        """Return how many tokens of its prompt may run; 0 if it has to wait."""
         left = running.prompt_tokens - running.prompt_done
         if left <= budget:
             return left
@@ -161,13 +167,10 @@ class InFlightBatching:
     def _has_room(self, running: Running) -> bool:
         return len(self._in_flight) < self._limits.max_batch_size and self._blocks.fits(running)
 
-    def _admit_head(self) -> Running:
-        running = self._queue.head(inf)
-        assert running is not None  # noqa: S101 - it was asked for its chunk
+    def _admit(self, head: Running) -> None:
         self._queue.take()
-        self._blocks.admit(running)
-        self._in_flight[running.index] = running
-        return running
+        self._blocks.admit(head)
+        self._in_flight[head.index] = head
 
     def _wake_s(self, now_s: float) -> float:
         """Return when a request arrives that could join those in decode; infinite if none could."""
@@ -199,10 +202,12 @@ class InFlightBatching:
 
     def _require_possible(self, number: int, request: Request) -> None:
         require_cache(number, request, self._limits)
+        if self._chunked:
+            return
         # One that is paused has its output, but for the last token, to process as well.
         growing = self._policy is Policy.MAX_UTILIZATION
         whole = request.input_tokens + (request.output_tokens - 1 if growing else 0)
-        if not self._chunked and whole > self._limits.max_num_tokens:
+        if whole > self._limits.max_num_tokens:
             raise EngineError(
                 f"request {number} may have a prompt of {whole} tokens, more than max_num_tokens"
                 f" {self._limits.max_num_tokens}; without chunked prefill it cannot run"

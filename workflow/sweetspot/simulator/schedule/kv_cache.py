@@ -16,7 +16,7 @@ def require_cache(number: int, request: Request, limits: SchedulerLimits) -> Non
     Raises:
         EngineError: says how many tokens fit.
     """
-    if limits.max_concurrency(request.input_tokens + request.output_tokens) < 1:
+    if limits.layer_blocks_of(request.input_tokens + request.output_tokens) > limits.layer_blocks:
         raise EngineError(
             f"request {number} of {request.input_tokens} + {request.output_tokens} tokens does not"
             f" fit in the KV cache ({limits.kv_blocks * limits.tokens_per_block} tokens); shorten"
@@ -38,18 +38,21 @@ class PromisedBlocks:
 
     def fits(self, running: Running) -> bool:
         """Say whether a request may be admitted."""
-        return self._blocks(running) <= self._free
+        if not running.promised_blocks:
+            request = running.request
+            running.promised_blocks = self._blocks_of(request.input_tokens + request.output_tokens)
+        return running.promised_blocks <= self._free
 
     def admit(self, running: Running) -> None:
-        """Promise the blocks."""
-        self._free -= self._blocks(running)
+        """Promise the blocks; it fits."""
+        self._free -= running.promised_blocks
 
     def begin_decode(self, running: Running, iteration: int) -> None:
         """Take note that the request decodes from `iteration` on: its blocks are there."""
 
     def free(self, running: Running, context: int, iteration: int) -> None:
         """Take back the blocks of a request that has ended."""
-        self._free += self._blocks(running)
+        self._free += running.promised_blocks
 
     def steps(self, most: int, iteration: int) -> int:
         """Return how many iterations can run before blocks are short, `most` at most."""
@@ -60,10 +63,6 @@ class PromisedBlocks:
 
     def fill_windows(self, requests: int, iteration: int) -> None:
         """Take note that the windows of so many requests are full: nothing was promised beyond."""
-
-    def _blocks(self, running: Running) -> int:
-        request = running.request
-        return self._blocks_of(request.input_tokens + request.output_tokens)
 
 
 class GrowingBlocks:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable
 from itertools import count
+from math import inf
 
 from sweetspot.simulator.schedule.requests import Request
 
@@ -17,6 +18,7 @@ class Running:
         prompt_done: how many of them have been processed.
         generated: output tokens it had when it last was in no decode.
         first_token_s: when it got its first token; None before.
+        promised_blocks: of the KV cache; 0 before it is asked for, or if none are promised.
         ends_at: iteration at which it will have got its last token; -1 if not in decode.
     """
 
@@ -25,6 +27,7 @@ class Running:
         "first_token_s",
         "generated",
         "index",
+        "promised_blocks",
         "prompt_done",
         "prompt_tokens",
         "request",
@@ -38,6 +41,7 @@ class Running:
         self.prompt_done = 0
         self.generated = 0
         self.first_token_s: float | None = None
+        self.promised_blocks = 0
         self.ends_at = -1
 
 
@@ -79,15 +83,16 @@ class Queue:
         self._paused.appendleft(running)
 
     def _read(self) -> None:
-        before_s = float("-inf") if self.next is None else self.next.request.arrival_s
+        before_s = -inf if self.next is None else self.next.request.arrival_s
         request = next(self._source, None)
         if request is None:
             self.next = None
             return
         number = next(self._numbers)
-        if not request.arrival_s >= before_s:
+        arrival_s, input_tokens, output_tokens = request
+        if not arrival_s >= before_s:
             raise ValueError(f"request {number} arrives before the one ahead of it")
-        if request.input_tokens < 1 or request.output_tokens < 1:
+        if input_tokens < 1 or output_tokens < 1:
             raise ValueError(f"request {number} must have at least 1 token each way")
         self._require_possible(number, request)
         self.next = Running(number, request)
