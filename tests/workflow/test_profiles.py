@@ -43,7 +43,7 @@ def test_pods_measure_and_nothing_else(project):
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
     project.write(engine="vllm", vllm={"weights": "random"}, models=["llama-3.2-1b"])
     done = subprocess.run(  # not forked: Snakemake looks for its plugins once
-        project.command("--dry-run", "--workflow-profile", PROFILES / "kubernetes"),
+        project.command("--dry-run", "-p", "--workflow-profile", PROFILES / "kubernetes"),
         env=os.environ | {"PYTHONPATH": f"{plugins}:{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
         text=True,
@@ -59,7 +59,7 @@ def test_pods_measure_and_nothing_else(project):
 
 def test_profile_without_a_gpu_simulates_beside_what_is_measured(project):
     project.write(engine="vllm", vllm={"weights": "random"}, models=["llama-3.2-1b"])
-    outcome = project.plan("--workflow-profile", PROFILES / "simulated")
+    outcome = project.plan("-p", "--workflow-profile", PROFILES / "simulated")
     assert outcome.code == 0, outcome.text
     assert "results/simulated/cells.csv" in outcome.text
     assert "gpu=1" not in outcome.text

@@ -150,7 +150,7 @@ def check_before_jobs():
         if workflow.local_exec:
             if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
                 stop("no job can run on less than 1 core; say with --cores how many there are")
-            blocks = [block for block in PLAN.blocks if cells_left(block.id)]
+            blocks = [block for block in BLOCKS.values() if cells_left(block.id)]
             if blocks:  # what is measured is tabulated and drawn on any machine
                 node = EXPERIMENT.node
                 weights = dict.fromkeys(map(weights_of, blocks)) if needs_weights() else {}
