@@ -74,6 +74,8 @@ class Starts:
 
 @dataclass(frozen=True, kw_only=True)
 class _Part:
+    """What both parts hold."""
+
     constants: dict[str, Finite]
 
     def _require(self, names: tuple[str, ...]) -> None:
