@@ -9,7 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from sweetspot.errors import InputError, shown
-from sweetspot.reading import read_text
+from sweetspot.reading import read_bytes, read_text
 
 ROUNDING = 1e-9
 """Relative; other versions of numpy and other processors differ by less in what is fitted."""
@@ -83,15 +83,13 @@ def differing_files(there: Path, made: Path, name: str) -> tuple[list[str], bool
     Tables in .csv are compared number by number, other files line by line.
     """
     try:
-        content, wanted = there.read_bytes(), made.read_bytes()
+        content, wanted = read_bytes(there, "file"), made.read_bytes()
         if content == wanted:
             return [], False
         if there.suffix == ".csv":
             found = list(differing_values(name, read_rows(there), read_rows(made), exact=False))
             return found, not found
         lines = (read_text(path, "file").splitlines() for path in (there, made))
-    except OSError as error:
-        return [f"{name}: cannot be read: {error.strerror}"], False
     except InputError as error:
         return [f"{name}: {error}"], False
     for number, (line, made_line) in enumerate(zip_longest(*lines, fillvalue=""), start=1):
