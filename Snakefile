@@ -19,6 +19,7 @@ import sys
 import time
 from base64 import urlsafe_b64encode
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from pathlib import Path

@@ -62,11 +62,12 @@ class TakeRun(logging.Handler):
 
 def locks_of_run():
     """Return Snakemake's locks on files of this run; other runs in this folder have theirs."""
-    return [
-        path
-        for path in (NOTES / "locks").glob("*.lock")
-        if any(line.startswith(f"{RUN}/") for line in path.read_text().splitlines())
-    ]
+    found = []
+    for path in (NOTES / "locks").glob("*.lock"):
+        with suppress(FileNotFoundError):  # of another run, which has just ended
+            if any(line.startswith(f"{RUN}/") for line in path.read_text().splitlines()):
+                found.append(path)
+    return found
 
 
 logger.addHandler(TakeRun())
