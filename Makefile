@@ -25,7 +25,7 @@ help:
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
-	@echo "make bench        cost of the simulator against size, and of a question from the shell"
+	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
 	@echo "make audit        known flaws of the locked packages, by pypi.org's own JSON API: fails"
 	@echo "                  where a mirror of packages alone is reached"
 	@echo "make lock         resolve the dependencies again (needs uv)"
@@ -149,6 +149,7 @@ bench: env
 	@mkdir -p build
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/simulator.py build/benchmark.png
+	$(BIN)/python benchmarks/scale.py build/scale.png
 
 LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet

@@ -78,7 +78,4 @@ onstart:
 
 
 onerror:
-    print(
-        f"Finished cells are kept in {RUN}/records; the same command goes on from there.",
-        file=sys.stderr,
-    )
+    DISPLAY.say(f"Finished cells are kept in {RUN}/records; the same command goes on from there.")

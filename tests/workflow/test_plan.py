@@ -1,5 +1,6 @@
 """What `snakemake -n` says of the paper's experiment, and what it takes to say it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -55,6 +56,26 @@ def test_plan_is_short_and_ends_with_the_total_of_sweetspot_plan(project, monkey
     assert outcome.out.splitlines()[-1] == found.in_words
     assert f"{found.total.gpu_hours.in_words} GPU hours" in found.in_words
     assert f"{gpus} GPU{'s' * (gpus > 1)} done after" in found.in_words
+
+
+@pytest.mark.slow  # 10,290 cells: three seconds of CPU time
+def test_plan_of_ten_thousand_cells_takes_seconds_and_little_memory(project):
+    models = [f"models/m{place:02d}" for place in range(70)]
+    for place, model in enumerate(models):
+        project.add_model(model.removeprefix("models/"), num_hidden_layers=8 + place)
+    lengths = [64, 128, 256, 512, 1024, 2048, 4096]
+    grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [10, 100, 1000]}
+    project.write(models=models, sweeps={"grid": grid})
+    with (project.folder / "said.txt").open("w+") as said:
+        started = subprocess.Popen(project.command("--dry-run"), stdout=said, stderr=said)
+        _, status, used = os.wait4(started.pid, 0)
+        started.returncode = os.waitstatus_to_exitcode(status)
+        said.seek(0)
+        *_, last = said
+    assert started.returncode == 0
+    assert last == "10290 of 10290 cells to do; simulated: no GPU hours, no kWh\n"
+    assert used.ru_utime + used.ru_stime < 15
+    assert used.ru_maxrss < 300 * 1024
 
 
 def test_plan_imports_nothing_heavy(repository):
