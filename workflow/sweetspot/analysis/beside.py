@@ -170,7 +170,7 @@ def compare_runs(
 def _side(observations: Observations) -> pd.DataFrame:
     """Return one row per cell: means over its repeats, how much they differ, what bounds it."""
     ok = ok_cells(observations.cells)
-    ok = ok.assign(model=[catalog_id(model) or model for model in ok["model"]])
+    ok = ok.assign(model=ok["model"].map({m: catalog_id(m) or m for m in ok["model"].unique()}))
     numbers = [*_OTHERS.values(), *_BOUNDS]
     for name in numbers:
         values = pd.to_numeric(ok[name], errors="coerce") if name in ok else np.nan
@@ -222,7 +222,7 @@ def _with_intervals(both: pd.DataFrame) -> pd.DataFrame:
     half = np.sqrt((both[["half_a", "half_b"]] ** 2).sum(axis="columns")).where(simulated)
     half = half.mask(welch, _t(df) * np.sqrt(variance))
     known = half.notna()
-    words = [_interval_from(*pair) for pair in kinds.itertuples(index=False, name=None)]
+    words = [_interval_from(*pair) for pair in zip(both["kind_a"], both["kind_b"], strict=True)]
     return both.assign(
         energy_per_token_a_j=both["energy_a"],
         energy_per_token_b_j=both["energy_b"],

@@ -168,7 +168,8 @@ def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:
 
     lines: list[str] = []
     for part in text.replace(" · ", " ·\0").split("\0"):
-        for word in [part] if "·" in text and fits(part) else part.split(" "):
+        words = part.replace(" %", "\0%").split(" ")  # numbers keep their %
+        for word in [part] if "·" in text and fits(part) else [w.replace("\0", " ") for w in words]:
             if lines and fits(f"{lines[-1]} {word}"):
                 lines[-1] += f" {word}"
             else:

@@ -118,13 +118,12 @@ def provenance(cells: pd.DataFrame) -> str:
         words.append(f"N = {_numbers(valid['requests'])}")
         words.append(f"max_batch_size {_numbers(valid['max_batch_size'])}")
     setting = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]
-    per_model = valid.drop_duplicates(setting).groupby("model").size()
-    fewest, most = int(per_model.min()), int(per_model.max())
-    count = f"{most} cells" if fewest == most else f"{fewest} to {most} cells"
+    repeats = valid.groupby(setting).size()
+    per_model = repeats.groupby("model").size()
+    count = f"{_range(per_model)} cells"
     words.append(f"{len(per_model)} models, {count} each" if len(per_model) > 1 else count)
-    repeats = valid["repeat"].nunique()
-    if repeats > 1:
-        words.append(f"mean of {repeats} repeats")
+    if repeats.max() > 1:
+        words.append(f"mean of {_range(repeats)} repeats")
     return " · ".join(words)
 
 
@@ -167,6 +166,11 @@ def _only(kind: str, values: pd.Series, cells: pd.Series) -> str:
             "keep one of them in the cells table and draw the other apart"
         )
     return str(counts.index[0])
+
+
+def _range(counts: pd.Series) -> str:
+    fewest, most = int(counts.min()), int(counts.max())
+    return str(most) if fewest == most else f"{fewest} to {most}"
 
 
 def _numbers(values: pd.Series) -> str:

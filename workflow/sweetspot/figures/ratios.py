@@ -26,6 +26,7 @@ from sweetspot.figures.words import quantity
 _PANEL_HEIGHT_IN = 2.2
 _SPREAD = 0.36  # in octaves, of the dots of all inputs at a length, which would hide each other
 _FEW = 10  # lengths that are told apart one by one
+_MOST_DOTS = 2_000  # of a panel; more are an image in a PDF, too
 _BAR_ALPHA = 0.4  # so that many bars together do not hide the dots
 
 
@@ -111,6 +112,7 @@ def _draw(
             color=look.color,
             alpha=_BAR_ALPHA,
             linewidth=0.6,
+            rasterized=len(cells) > _MOST_DOTS,
         )
         (dots,) = ax.plot(
             at,
@@ -119,6 +121,7 @@ def _draw(
             marker=look.marker,
             markersize=3.5,
             color=look.color,
+            rasterized=len(cells) > _MOST_DOTS,
         )
         legend.setdefault(group, dots)
     ax.set_xscale("log", base=2)
@@ -140,11 +143,11 @@ def _share_scale(axes: list[Axes]) -> None:
 
 
 def _alt_text(ratios: pd.DataFrame, means: Mapping[str, float], names: Mapping[str, str]) -> str:
-    ordered = ratios.sort_values("ratio", kind="stable").to_dict("records")
+    ordered = ratios.sort_values("ratio", kind="stable").iloc[[0, -1]].to_dict("records")
     lowest, highest = (
         f"{quantity(row['ratio'])} ({names[row['model']]}, {row['input_tokens']} input and "
         f"{row['output_tokens']} output tokens)"
-        for row in (ordered[0], ordered[-1])
+        for row in ordered
     )
     listed = ", ".join(f"{names[model]} {quantity(mean)}" for model, mean in means.items())
     return (

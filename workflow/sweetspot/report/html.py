@@ -38,8 +38,8 @@ img { display: block; width: 30rem; max-width: 100%; background: #fff; border-ra
 img.wide { width: 100%; min-width: 40rem; }
 figcaption { margin-top: .4rem; color: var(--quiet); font-size: .875rem; max-width: 46rem; }
 summary { cursor: pointer; color: var(--accent); margin: .6rem 0; }
-@media (max-width: 40rem) { td:first-child { white-space: normal; min-width: 8rem; max-width: 12rem;
-  overflow-wrap: anywhere; } }
+@media (max-width: 40rem) { .named td:first-child { white-space: normal; min-width: 8rem;
+  max-width: 12rem; overflow-wrap: anywhere; } }
 """
 
 _WIDTH = slice(16, 20)  # of a PNG's header
@@ -80,12 +80,15 @@ def bullets(texts: Iterable[str], kind: str = "") -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a table that scrolls by itself where the screen is narrow."""
+    rows = list(rows)
+    # names may take several lines
+    kind = _class("" if all(row[0].isdecimal() for row in rows) else "named")
     head = "".join(f'<th scope="col">{escape(title)}</th>' for title in header)
     body = "\n".join(
         "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
-        f'<div class="scroll" tabindex="0">\n<table>\n<thead><tr>{head}</tr></thead>\n'
+        f'<div class="scroll" tabindex="0">\n<table{kind}>\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody>\n</table>\n</div>"
     )
 

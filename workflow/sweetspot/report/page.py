@@ -125,9 +125,9 @@ def _names(groups: Sequence[GroupFit]) -> dict[int, str]:
     names = {}
     for group in groups:
         several = models[group.model] > 1
-        load = f", N = {group.requests}" if several and group.load_is_given else ""
+        load = f", N\u00a0=\u00a0{group.requests}" if several and group.load_is_given else ""
         if loads[group.model, group.requests] > 1 and load:
-            load += f", B = {group.max_batch_size}"
+            load += f", B\u00a0=\u00a0{group.max_batch_size}"
         names[id(group)] = group.model + load
     return names
 
