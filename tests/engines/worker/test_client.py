@@ -151,6 +151,16 @@ def test_endless_log_ends_the_worker(worker, monkeypatch, tmp_path, text):
     assert (tmp_path / "logs" / "worker.log").stat().st_size <= 300_000
 
 
+def test_log_does_not_grow_with_every_worker(worker, monkeypatch, tmp_path):
+    monkeypatch.setattr(worker_module, "MAX_LOG_BYTES", 1000)
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "worker.log").write_bytes(b"x" * 1001)  # of workers before
+    each = worker("ran()")
+    each.run({})
+    each.close()
+    assert (tmp_path / "logs" / "worker.log").read_text() == "its last words\n"
+
+
 @pytest.mark.parametrize("usable", [True, False])
 def test_worker_out_of_memory_is_used_on_only_if_it_says_so(worker, usable):
     refusal = {"ok": False, "kind": "out of memory", "error": "CUDA, 9 GiB", "usable": usable}

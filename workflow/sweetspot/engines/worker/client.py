@@ -91,7 +91,7 @@ class Worker:
     ) -> None:
         """Start a command with `environment` beside this process's own.
 
-        What it prints is appended to `log_path`; each order is given `timeout_s`.
+        What it prints is appended to `log_path`, or replaces it where that is large; each order is given `timeout_s`.
 
         Raises:
             EngineError: there is no such program.
@@ -210,9 +210,10 @@ class Worker:
                 stream.close()
 
     def _read_log(self, stderr: IO[bytes]) -> None:
-        """Keep what the worker prints, but not without end."""
+        """Keep what the worker prints, but not without end, nor that of any number before it."""
         printed = 0
-        with stderr, self._log_path.open("ab", buffering=0) as file:
+        is_full = self._log_path.exists() and self._log_path.stat().st_size > MAX_LOG_BYTES
+        with stderr, self._log_path.open("wb" if is_full else "ab", buffering=0) as file:
             while raw := stderr.readline(MAX_LINE_BYTES):
                 printed += len(raw)
                 if printed > MAX_LOG_BYTES:
