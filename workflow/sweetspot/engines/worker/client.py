@@ -89,9 +89,10 @@ class Worker:
         log_path: Path,
         timeout_s: float,
     ) -> None:
-        """Start a command with `environment` beside this process's own.
+        """Start a command with `environment` beside this process's own, but for secrets.
 
-        What it prints is appended to `log_path`, or replaces it where that is large; each order is given `timeout_s`.
+        What it prints is appended to `log_path`, or replaces it where that is large; each order is
+        given `timeout_s`.
 
         Raises:
             EngineError: there is no such program.
