@@ -25,6 +25,7 @@ examples:
     --weights fp8 --kv-cache fp8
   sweetspot predict --model llama-3.1-8b --gpu h200 --input 512 --output 256 --engine vllm \\
     --power-limit 500
+  sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256 --sweet-spot
 """
 
 _MODELS = """\
