@@ -3,8 +3,10 @@
     python benchmarks/simulator.py [plot.png]
 
 The scheduler steps from event to event, so its cost follows the number of batches that come and
-go, not the number of tokens: the columns on the right say how far that holds. Loads are requests
-of drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it.
+go, not the number of tokens: the columns on the right say how far that holds. The cells of the
+grid are costed together, those of a model at a time, all others one by one. Loads are requests of
+drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it.
+Times are those of one core, other work on the machine aside.
 """
 
 import sys
@@ -14,7 +16,7 @@ from math import floor, log10
 from pathlib import Path
 from resource import RUSAGE_SELF, getrusage
 from signal import SIG_DFL, SIGPIPE, signal
-from time import perf_counter
+from time import process_time
 
 from sweetspot.ask.load import Scheduling, simulate_load
 from sweetspot.catalog import Architecture, gpu, load_model
@@ -47,12 +49,12 @@ def simulated(
 
 
 def best_s(call: Callable[[], object]) -> float:
-    """Return the shortest of a few times, in s: the others are the machine's noise."""
+    """Return the least CPU time of a few, in s: the others are the machine's noise."""
     times_s = []
     for _ in range(REPEATS):
-        start_s = perf_counter()
+        start_s = process_time()
         call()
-        times_s.append(perf_counter() - start_s)
+        times_s.append(process_time() - start_s)
     return min(times_s)
 
 
@@ -98,7 +100,7 @@ def print_grid() -> None:
 def print_loads(
     scheduling: Scheduling, limits: Limits, rate_per_s: float, counts: Iterable[int]
 ) -> Costs:
-    """Print one row per number of requests: time, time per request, memory."""
+    """Print one row per number of requests: CPU time, the same per request, memory."""
     print(f"\nloads ({scheduling}, {rate_per_s:g} requests per s)")
     print(f"{'N':>8}{'iterations':>12}{'pauses':>8}{'batch':>7}{'s':>9}{'us/N':>7}{'MB':>6}")
     costs = []
@@ -106,11 +108,11 @@ def print_loads(
         load = generated(
             count, INPUT_LENGTHS, OUTPUT_LENGTHS, max_seq_len=8192, rate_per_s=rate_per_s
         )
-        start_s = perf_counter()
+        start_s = process_time()
         found = simulate_load(
             "llama-3.1-8b", BOARD.id, load, limits=limits, scheduling=scheduling
         ).served
-        seconds = perf_counter() - start_s
+        seconds = process_time() - start_s
         megabytes = getrusage(RUSAGE_SELF).ru_maxrss / 1024
         print(
             f"{count:>8}{found.iterations:>12}{found.pauses:>8}{found.mean_batch:>7.0f}"
