@@ -13,7 +13,7 @@ from sweetspot.analysis.least_squares import FormFit, fit_means, obstacle
 from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.config import FitWeights
-from sweetspot.energy_models import FORMS, Form
+from sweetspot.energy_models import FORMS, Array, Form
 from sweetspot.errors import InputError, TooFewCellsError
 
 COEFFICIENTS = (
@@ -163,8 +163,6 @@ def _quality(fit: FormFit) -> dict[str, Any]:
 
 def _over_eq4(quality: pd.DataFrame, found: Mapping[_Key, FormFit]) -> pd.DataFrame:
     """Add to the rows of Eq. 5 the F-test of its one term more than Eq. 4, by load."""
-    from statsmodels.stats.multitest import multipletests
-
     quality = quality.assign(**dict.fromkeys(_TEST, np.nan))
     eq5 = quality[(quality["form"] == "memory_flops") & (quality["status"] == "ok")]
     for _, of_load in groups(eq5, GROUP[1:]):
@@ -174,12 +172,21 @@ def _over_eq4(quality: pd.DataFrame, found: Mapping[_Key, FormFit]) -> pd.DataFr
         tested = ~np.isnan(p_values)
         corrected = np.full(len(fits), np.nan)
         if tested.any():
-            corrected[tested] = multipletests(p_values[tested], method="holm")[1]
+            corrected[tested] = _holm(p_values[tested])
         f_values = [(fit.values[-1] / fit.std_errors[-1]) ** 2 for fit in fits]
         quality.loc[of_load.index, "f_over_eq4"] = np.where(tested, f_values, np.nan)
         quality.loc[of_load.index, "f_p_value"] = p_values
         quality.loc[of_load.index, "f_p_value_holm"] = corrected
     return quality
+
+
+def _holm(p_values: Array) -> Array:
+    """Return p-values corrected for how many there are, by Holm's steps down."""
+    order = np.argsort(p_values)
+    steps = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(steps, 1.0)
+    return corrected
 
 
 def _refuse(quality: list[dict[str, Any]], forms: tuple[Form, ...], attempted: int) -> None:

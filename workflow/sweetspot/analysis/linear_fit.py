@@ -91,31 +91,39 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
 
     One of the terms is a constant.
     """
-    # Takes a second to import, which those who only read fits need not wait for.
-    from scipy.stats import t
-    from statsmodels.regression.linear_model import WLS
+    # The functions of scipy.stats, which takes a second to import.
+    from scipy.special import stdtr, stdtrit
 
     observed = cells.energy_per_token_j
     weighted, scale, root = weighted_terms(design, cells.energy_per_token_j, weights)
     basis, triangle = np.linalg.qr(weighted)
+    terms, weights_of = design / scale, root**2
+    # the weighted terms, but rounded as by statsmodels: its numbers to the last digit
+    root_of = np.sqrt(weights_of)
+    whitened, target = root_of[:, None] * terms, root_of * observed
+    inverse = np.linalg.pinv(whitened)
+    values, unscaled = inverse @ target, inverse @ inverse.T
+    residuals, df = target - whitened @ values, len(observed) - len(values)
+    square = float(residuals @ residuals)
+    covariance = square / df * unscaled
+    std_errors = np.sqrt(np.diag(covariance))
+    about_mean = observed - np.average(observed, weights=weights_of)
     with np.errstate(divide="ignore", invalid="ignore"):
-        result = WLS(observed, design / scale, weights=root**2, hasconst=True).fit()
-        r_squared, aic, bic = float(result.rsquared), float(result.aic), float(result.bic)
-    residuals, values = np.asarray(result.wresid), np.asarray(result.params)
-    std_errors, df = np.asarray(result.bse), int(result.df_resid)
+        r_squared = float(1 - square / np.sum(weights_of * about_mean**2))
+        aic, bic = _information(residuals, weights_of, len(values))
     leverage = np.sum(basis**2, axis=1)
     cell_out = each_left_out(residuals, leverage)
     # HC3 takes the residual that a cell has from the others for the size of its error.
-    influence = np.asarray(result.model.pinv_wexog) * cell_out
+    influence = inverse * cell_out
     hc3_covariance = influence @ influence.T
     hc3_std_errors = np.sqrt(np.diag(hc3_covariance))
     exact = bool(np.linalg.norm(residuals) <= _EXACT * np.linalg.norm(observed * root))
     p_values, hc3_p_values = (
-        np.full(len(values), np.nan) if exact else 2 * t.sf(np.abs(values / errors), df)
+        np.full(len(values), np.nan) if exact else 2 * stdtr(df, -np.abs(values / errors))
         for errors in (std_errors, hc3_std_errors)
     )
     pure_error, f_value, f_p_value = _lack_of_fit(cells, weighted, root, exact=exact)
-    t_quantile = float(t.ppf((1 + LEVEL) / 2, df))
+    t_quantile = float(stdtrit(df, (1 + LEVEL) / 2))
     errors_j, units = residuals / root, np.outer(scale, scale)
     return LinearFit(
         weights=weights,
@@ -129,13 +137,13 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
         high=(values + t_quantile * std_errors) / scale,
         p_values=p_values,
         hc3_p_values=hc3_p_values,
-        vif=_inflation(design / scale, root**2, np.diag(result.normalized_cov_params)),
-        covariance=np.asarray(result.cov_params()) / units,
+        vif=_inflation(terms, weights_of, np.diag(unscaled)),
+        covariance=covariance / units,
         hc3_covariance=hc3_covariance / units,
         leverage=leverage,
         df=df,
         t_quantile=t_quantile,
-        sigma=float(np.sqrt(result.scale)),
+        sigma=float(np.sqrt(square / df)),
         rmse_j=float(np.sqrt(np.mean(errors_j**2))),
         mape_percent=float(np.mean(np.abs(errors_j) / observed) * 100),
         r_squared=float("nan") if np.ptp(observed) == 0 else r_squared,
@@ -173,6 +181,17 @@ def each_left_out(residuals: Array, leverage: Array) -> Array:
     return found
 
 
+def _information(residuals: Array, weights: Array, terms: int) -> tuple[float, float]:
+    """Return AIC and BIC with Gaussian errors, whose variance is not counted as a parameter."""
+    half = len(residuals) / 2
+    log_likelihood = -np.log(np.sum(residuals**2)) * half
+    log_likelihood -= (1 + np.log(np.pi / half)) * half
+    log_likelihood += 0.5 * np.sum(np.log(weights))
+    return float(2 * terms - 2 * log_likelihood), float(
+        np.log(len(residuals)) * terms - 2 * log_likelihood
+    )
+
+
 def _inflation(design: Array, weights: Array, unscaled_variances: Array) -> Array:
     """Return each term's VIF: its variance over what it were if it were alone with the constant."""
     means = np.average(design, axis=0, weights=weights)
@@ -189,7 +208,7 @@ def _lack_of_fit(
     The test is the classical one, of a fit in which each row counts; where all cells have as many
     repeats that is the fit to the means.
     """
-    from scipy.stats import f
+    from scipy.special import fdtrc
 
     nan = float("nan")
     pure_df = cells.observations - len(root)
@@ -205,4 +224,4 @@ def _lack_of_fit(
     missed = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
     missed_df = len(root) - design.shape[1]
     f_value = float(missed @ missed) / missed_df / pure_square
-    return pure_error, f_value, float(f.sf(f_value, missed_df, pure_df))
+    return pure_error, f_value, float(fdtrc(missed_df, pure_df, f_value))
