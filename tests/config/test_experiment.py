@@ -243,6 +243,10 @@ def test_batch_beyond_the_token_budget_is_refused():
         ({"figures": {"dpi": "x"}}, "figures.dpi must be an integer, not 'x'"),
         ({"measure": {"idle_s": "x"}}, "measure.idle_s must be a number, not 'x'"),
         ({"node": {"timeout_s": 0}}, "node.timeout_s must be more than 0, not 0"),
+        (
+            {"measure": {"min_window_s": float("inf")}},
+            "measure.min_window_s must be at most 86400, not inf",
+        ),
         ({"dataset": {"eos_id": "x"}}, "dataset.eos_id must be an integer of 0 or more, not 'x'"),
         (
             {"measure": {"remeasure": "maybe"}},

@@ -152,7 +152,7 @@ class NodeSettings(Section):
     ] = Path("results/.engines")
     timeout_s: Annotated[
         float,
-        Range(gt=0),
+        Range(gt=0, le=604_800),
         "A build, load or run that takes longer, in s, is ended and fails. The "
         "longest of the paper's cells takes about 2 h.",
     ] = 21600

@@ -160,16 +160,18 @@ class Measure(Section):
     ] = 0.1
     min_window_s: Annotated[
         float,
-        Range(ge=0),
+        Range(ge=0, le=86_400),
         "A run shorter than this, in s, is repeated back to back until the measured "
         "window is as long. The paper protocol: 0.",
     ] = 10
     idle_s: Annotated[
-        float, Range(ge=0), "Idle power is taken this long before and after a run, in s."
+        float,
+        Range(ge=0, le=3600),
+        "Idle power is taken this long before and after a run, in s.",
     ] = 2
     max_temperature_drift_c: Annotated[
         float,
-        Range(gt=0),
+        Range(gt=0, le=1000),
         "A cell over which the GPU's temperature changes more, in °C, is invalid. It "
         "begins on an idle board: 42 cells on an H200 warmed by 0 to 22 °C.",
     ] = 30
