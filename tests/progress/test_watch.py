@@ -13,7 +13,7 @@ from sweetspot.measure.record import record_path, spool_path
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.plan import plan
 from sweetspot.progress.state import time_left_s
-from sweetspot.progress.watch import CampaignWatch, RunWatch, watch, write_run_plan
+from sweetspot.progress.watch import CampaignWatch, RunWatch, plan_path, watch, write_run_plan
 
 
 @pytest.fixture
@@ -55,11 +55,20 @@ def test_cells_are_counted_as_their_records_come(begun):
     assert run.look() == []
 
 
+def test_cells_are_counted_where_the_clock_of_the_files_is_behind(begun):
+    folder, block = begun
+    behind_s = time.time() - 60
+    os.utime(plan_path(folder), (behind_s, behind_s))
+    record = write(folder, block, block.cells[0])
+    os.utime(record, (behind_s + 1, behind_s + 1))
+    assert len(RunWatch(folder).look()) == 1
+
+
 def test_power_is_what_fresh_samples_say(begun):
     folder, block = begun
     start(folder, block)
     run = RunWatch(folder)
-    spool = spool_path(folder / "records", block.cells[0], block.key(block.cells[0]))
+    spool = spool_path(record_path(folder / "records", block.cells[0], block.key(block.cells[0])))
     spool.parent.mkdir(parents=True)
     spool.write_text("t_s,power_w,more\n0.0,250.0,1\n0.1,312.5,1\n0.2,9")
     assert run.state().power_w == 312.5

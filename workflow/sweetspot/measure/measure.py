@@ -141,7 +141,7 @@ def _measure_cell(
         "calibration_seen": ";".join(calibration.seen) if calibration else "",
         "provenance": origin,
     }
-    spool = spool_path(records, cell, key)
+    spool = spool_path(record_path(records, cell, key))
     try:
         run, readings, idle = _metered(session, cell, settings.metering, spool)
         result = result_of(run, cell, readings, settings.metering)

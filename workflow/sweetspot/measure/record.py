@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 Remeasure = Literal["nothing", "failed", "all"]
 """Which records of earlier runs are not to be reused."""
 
+SPOOL = ".samples.csv"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CellRecord:
@@ -170,9 +172,12 @@ def trace_path(records: Path, cell: Cell, key: str) -> Path:
     return records / f"{cell.id}.{key}.trace.csv.gz"
 
 
-def spool_path(records: Path, cell: Cell, key: str) -> Path:
-    """Return where power samples lie while a cell is measured; one that stays was cut short."""
-    return records / f"{cell.id}.{key}.samples.csv"
+def spool_path(record: Path) -> Path:
+    """Return where power samples lie while the cell of a record is measured.
+
+    One that stays was cut short.
+    """
+    return record.with_suffix(SPOOL)
 
 
 def write_record(path: Path, record: CellRecord) -> None:

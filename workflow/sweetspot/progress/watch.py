@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
-from sweetspot.measure.record import record_path
+from sweetspot.measure.record import SPOOL, record_path, spool_path
 from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.progress.state import Outcome, State, time_left_s
@@ -97,9 +97,12 @@ class RunWatch:
             InputError: no command has begun there, or its plan cannot be read.
         """
         self._records = folder / "records"
+        path = plan_path(folder)
         try:
-            plan = json.loads(plan_path(folder).read_bytes())
+            plan = json.loads(path.read_bytes())
             self._begun_s = float(plan["begun_s"])
+            # The clock of a file server may be behind; copied files have times of their own.
+            self._since_s = min(self._begun_s, path.stat().st_mtime) - 1
             self._gpus, self._simulated = int(plan["gpus"]), bool(plan["simulated"])
             self._earlier = [self._records / name for name in plan["done"]]
             self._jobs = {
@@ -111,11 +114,11 @@ class RunWatch:
             }
         except FileNotFoundError as error:
             raise InputError(
-                f"{folder} is no run that has begun: {plan_path(folder)} is not there; give the"
-                " folder of a run, such as results/paper, or of a campaign"
+                f"{folder} is no run that has begun: {path} is not there; give the folder of a run,"
+                " such as results/paper, or of a campaign"
             ) from error
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"cannot read {plan_path(folder)}: {error}") from error
+            raise InputError(f"cannot read {path}: {error}") from error
         self._left = sum(w for job in self._jobs.values() for _, w in job.waiting)
         self._count = len(self._earlier) + sum(len(job.waiting) for job in self._jobs.values())
         self._done = self._failed = 0
@@ -136,7 +139,7 @@ class RunWatch:
         while job.place < len(job.waiting):
             path, weight = job.waiting[job.place]
             written_s = _modified_s(path)
-            if written_s is None or written_s < self._begun_s - 1:  # of before, to be done again
+            if written_s is None or written_s < self._since_s:  # of before, to be done again
                 break
             outcome = read_outcome(path)
             job.place += 1
@@ -152,13 +155,13 @@ class RunWatch:
         """Return how far it was at the last look, with what meters say now."""
         running, jobs_failed, powers_w = 0, 0, []
         for job in self._jobs.values():
-            if not job.left or (_modified_s(job.log) or 0.0) < self._begun_s - 1:
+            if not job.left or (_modified_s(job.log) or 0.0) < self._since_s:
                 continue
             if b"sweetspot: error:" in _tail(job.log):
                 jobs_failed += 1
                 continue
             running += 1
-            powers_w.append(power_now_w(spool_of(job.left[0][0])))
+            powers_w.append(power_now_w(spool_path(job.left[0][0])))
         metered_w = [power_w for power_w in powers_w if power_w is not None]
         waiting = any(job.left for job in self._jobs.values())
         return State(
@@ -204,7 +207,7 @@ class CampaignWatch:
 
     def state(self, files: str = "") -> State:
         """Return how far it was at the last look, with what meters say now."""
-        spools = (self.folder / "records").rglob("*.samples.csv")
+        spools = (self.folder / "records").rglob(f"*{SPOOL}")
         powers_w = [power for power in map(power_now_w, spools) if power is not None]
         known = [outcome for outcome in self._seen.values() if outcome]
         return State(
@@ -256,11 +259,6 @@ def read_outcome(path: Path) -> Outcome | None:
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def spool_of(record: Path) -> Path:
-    """Return where samples lie while the cell of a record is measured."""
-    return record.with_name(f"{record.name.removesuffix('.json')}.samples.csv")
 
 
 def power_now_w(spool: Path) -> float | None:
