@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from itertools import product
 
 from sweetspot.catalog import Architecture, load_model
@@ -73,16 +74,19 @@ def plan(experiment: Experiment) -> Plan:
             for cell in _cells(experiment, sweep, architecture.id):
                 members.setdefault(cell, []).append(sweep_name)
     groups: dict[str, list[Cell]] = {}
-    for cell in sorted(members, key=lambda c: (list(architectures).index(c.model), c)):
+    place = {model: number for number, model in enumerate(architectures)}
+    for cell in sorted(members, key=lambda c: (place[c.model], c)):
         groups.setdefault(block_id(cell, experiment.measure.block), []).append(cell)
-    blocks = []
-    for name, cells in groups.items():
-        architecture, batch = architectures[cells[0].model], cells[0].max_batch_size
+
+    @cache
+    def settings_of(model: str, max_batch_size: int) -> Settings:
+        """Return what blocks share: there may be thousands, and they plan and hash with it."""
+        architecture = architectures[model]
         settings = Settings(
             engine=experiment.engine,
             model=architecture,
             gpu=gpu.set_to(**asdict(experiment.gpu_settings)),
-            limits=replace(experiment.limits, max_batch_size=batch),
+            limits=replace(experiment.limits, max_batch_size=max_batch_size),
             dataset=experiment.dataset,
             calibration=calibration,
             engine_version=section.version if section else "",
@@ -93,14 +97,17 @@ def plan(experiment: Experiment) -> Plan:
             noise=None if section else experiment.simulator.drawn,
         )
         _ = settings.deployment  # what cannot be served is refused before any job
-        blocks.append(
-            Block(
-                id=name,
-                settings=settings,
-                cells=tuple(cells),
-                model_reference=references[architecture.id],
-            )
+        return settings
+
+    blocks = [
+        Block(
+            id=name,
+            settings=settings_of(cells[0].model, cells[0].max_batch_size),
+            cells=tuple(cells),
+            model_reference=references[cells[0].model],
         )
+        for name, cells in groups.items()
+    ]
     return Plan(
         blocks=tuple(blocks), sweeps={cell.id: tuple(names) for cell, names in members.items()}
     )
