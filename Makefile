@@ -72,7 +72,7 @@ paper: env
 	  $(SIMULATE) --quiet all --report "$(REPORT)"; fi
 	@echo
 	@echo "Simulated: no GPU was measured. All of it lies in $(RESULTS)/"
-	@echo "  tables/         Tables 2 to 5 and the comparison, as .csv, .md, .html and .tex"
+	@echo "  tables/         Tables 1 to 5 and the comparison, as .csv, .md, .html and .tex"
 	@echo "  figures/        Figures 1 to 4 and those of the fits, as .png and .pdf, and in words"
 	@echo "  comparison.csv  the paper's numbers beside ours"
 	@echo "  cells.csv       one row per cell"

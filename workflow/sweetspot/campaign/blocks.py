@@ -12,9 +12,9 @@ from sweetspot.campaign.cost import largest_that_fits
 from sweetspot.campaign.slot import Progress, Slot, open_slot
 from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
+from sweetspot.config import Remeasure
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.measure.measure import reusable_record
-from sweetspot.measure.record import Remeasure
 from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)

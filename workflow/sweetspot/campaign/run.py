@@ -14,10 +14,9 @@ from sweetspot.campaign.node import engines_here, require_node
 from sweetspot.campaign.sensor.square_wave import look_at_sensor
 from sweetspot.campaign.slot import GRACE_S, Progress
 from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interrupts
-from sweetspot.config import Experiment
+from sweetspot.config import Experiment, Remeasure
 from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
-from sweetspot.measure.record import Remeasure
 from sweetspot.plan.dataset import dataset_writer
 from sweetspot.running import held
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
     from sweetspot.config.sections import (
         MAX_GPUS,
+        BlockSize,
         ChosenTraits,
         Dataset,
         GpuSettings,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         Measure,
         Metering,
         Precision,
+        Remeasure,
         Section,
         Stored,
         Traits,
@@ -54,6 +56,7 @@ __all__ = [
     "PAPER_LENGTHS",
     "PAPER_MODELS",
     "Analysis",
+    "BlockSize",
     "ChosenTraits",
     "Container",
     "Dataset",
@@ -69,6 +72,7 @@ __all__ = [
     "NodeSettings",
     "Noise",
     "Precision",
+    "Remeasure",
     "Section",
     "Simulator",
     "Stored",

@@ -14,6 +14,8 @@ Count = Annotated[int, Range(gt=0), Said("must be a positive integer")]
 Natural = Annotated[int, Range(ge=0), Said("must be an integer of 0 or more")]
 Seed = Annotated[int, Range(ge=0, lt=2**32), Said(f"must be an integer from 0 to {2**32 - 1}")]
 Counts = Annotated[list[Count], NonEmpty()]
+BlockSize = Literal["model", "input", "cell"]  # the largest first
+Remeasure = Literal["nothing", "failed", "all"]
 Stored = Literal["model", "fp8"]
 GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 
@@ -132,7 +134,7 @@ class Measure(Section):
     """How cells become records."""
 
     block: Annotated[
-        Literal["model", "input", "cell"],
+        BlockSize,
         "What one job measures with one engine load: all cells of a model and "
         "max_batch_size, those of one request count and input length, or one cell.",
     ] = "model"
@@ -143,7 +145,7 @@ class Measure(Section):
         "How often each cell is measured.",
     ] = 1
     remeasure: Annotated[
-        Literal["nothing", "failed", "all"],
+        Remeasure,
         "Which cells that have a record are measured again instead of reusing it: "
         "`failed` names those that are not ok.",
     ] = "nothing"

@@ -8,14 +8,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Metering
+from sweetspot.config import Metering, Remeasure
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
     CellRecord,
-    Remeasure,
     read_record,
     record_path,
     spool_path,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from sweetspot.cells.cell import Cell, Status
+from sweetspot.config import Remeasure
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.plan.block import Block
@@ -14,9 +15,6 @@ from sweetspot.schema.keys import FiniteFloat
 from sweetspot.schema.writing import json_text
 
 log = logging.getLogger(__name__)
-
-Remeasure = Literal["nothing", "failed", "all"]
-"""Which records of earlier runs are not to be reused."""
 
 SPOOL = ".samples.csv"
 

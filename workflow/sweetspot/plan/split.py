@@ -5,18 +5,16 @@ No cell's value or key depends on it: jobs of one size reuse what those of anoth
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Literal, get_args
+from typing import get_args
 
 from sweetspot.cells.cell import Cell
+from sweetspot.config import BlockSize
 from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 
-Size = Literal["model", "input", "cell"]
-"""As `measure.block`, the largest first."""
 
-
-def block_id(cell: Cell, size: Size) -> str:
+def block_id(cell: Cell, size: BlockSize) -> str:
     """Return the name of the block that a cell belongs to."""
     of_model = f"{cell.model}/b{cell.max_batch_size}"
     if size == "model":
@@ -25,7 +23,7 @@ def block_id(cell: Cell, size: Size) -> str:
     return of_input if size == "input" else f"{of_input}_o{cell.output_tokens}_r{cell.repeat}"
 
 
-def parts(block: Block, size: Size) -> list[Block]:
+def parts(block: Block, size: BlockSize) -> list[Block]:
     """Return a block in smaller ones of a size."""
     groups: dict[str, list[Cell]] = {}
     for cell in block.cells:
@@ -36,7 +34,7 @@ def parts(block: Block, size: Size) -> list[Block]:
 def parts_of_any_size(block: Block) -> Iterator[Block]:
     """Yield a block and all that it can be split into, as a job looks its own up among them."""
     yield block
-    for size in get_args(Size):
+    for size in get_args(BlockSize):
         yield from (part for part in parts(block, size) if len(part.cells) < len(block.cells))
 
 
@@ -53,7 +51,7 @@ def _split(block: Block, limit_min: float) -> list[Block]:
     # The cells of a part are simulated with its block, at once.
     if runtime_min(block, len(block.cells), busy_s(block, block.cells)) <= limit_min:
         return [block]
-    for size in get_args(Size):
+    for size in get_args(BlockSize):
         smaller = parts(block, size)
         if len(smaller) > 1:
             return [each for part in smaller for each in _split(part, limit_min)]
