@@ -163,6 +163,18 @@ def test_run_that_is_not_as_it_was_made_gives_no_crate(run_crate, tmp_path):
     assert not (tmp_path / "out.zip").exists()
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [("calls", [], "has no cells yet"), ("provenance", {}, "lacks started_utc")],
+)
+def test_campaign_whose_manifest_was_edited_gives_no_crate(key, value, message, tmp_path):
+    data = shutil.copytree(CAMPAIGN, tmp_path / "data")
+    manifest = json.loads((data / "manifest.json").read_text())
+    (data / "manifest.json").write_text(json.dumps(manifest | {key: value}))
+    with pytest.raises(InputError, match=message):
+        write_crate(data, tmp_path / "out.zip", Publishing())
+
+
 @pytest.mark.parametrize("name", ["run", "run.zip"])
 def test_crate_that_cannot_be_made_says_why_and_leaves_nothing(
     name, small_run, tmp_path, monkeypatch

@@ -77,8 +77,8 @@ def _of_run(folder: Path) -> Made:
         beside=rules,
         records=records,
         versions=packages,
-        started=min(record.provenance["started_utc"] for record in records),
-        ended=manifest.provenance["started_utc"],
+        started=min(_fact(record.provenance, "started_utc", folder) for record in records),
+        ended=_fact(manifest.provenance, "started_utc", folder),
         others=[SNAKEMAKE, AUTHORS, _sweetspot(manifest.provenance, packages)],
     )
 
@@ -86,7 +86,7 @@ def _of_run(folder: Path) -> Made:
 def _of_campaign(folder: Path) -> Made:
     manifest = compact.read_manifest(folder)
     records = read_block(folder / compact.RECORDS)
-    if not records:
+    if not (records and manifest.calls):
         raise InputError(f"{folder} has no cells yet; `sweetspot campaign` measures them")
     experiment = parse_experiment(manifest.experiment, f"the experiment of {folder / MANIFEST}")
     packages = _versions(records, manifest.packages, manifest.provenance)
@@ -98,9 +98,19 @@ def _of_campaign(folder: Path) -> Made:
         records=records,
         versions=packages,
         started=manifest.calls[0].started_utc,
-        ended=manifest.provenance["started_utc"],
+        ended=_fact(manifest.provenance, "started_utc", folder),
         others=[AUTHORS],
     )
+
+
+def _fact(provenance: Mapping[str, str], name: str, folder: Path) -> str:
+    """Return what a manifest or record says of where it comes from; an edited one may not."""
+    if name not in provenance:
+        raise InputError(
+            f"a record or the manifest of {folder} lacks {name} in its provenance; take the files"
+            " as the run or campaign left them"
+        )
+    return provenance[name]
 
 
 def _versions(
@@ -210,7 +220,7 @@ def _workflow(manifest: RunManifest) -> tuple[Part, list[Part]]:
         "programmingLanguage": to(str(SNAKEMAKE["@id"])),
         "hasPart": to(part.id for part in beside),
         "softwareRequirements": to("#sweetspot"),
-        "version": manifest.provenance["sweetspot"],
+        "version": manifest.provenance.get("sweetspot", ""),
         "license": to(LICENCE),
         "creator": to(str(AUTHORS["@id"])),
     }
