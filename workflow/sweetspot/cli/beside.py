@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.fitting import columns_of, refuse_to_replace
+from sweetspot.cli.fitting import columns_of, refuse_to_replace, use_one_thread
 
 _TABLES = ("ratios", "by_model")
 
@@ -33,6 +33,7 @@ def add_commands(commands: Commands) -> None:
 
 def _compare(arguments: argparse.Namespace) -> None:
     """Say what B takes over what A takes, for every cell that is in both, with its interval."""
+    use_one_thread()
     from sweetspot.analysis.beside import compare_runs
 
     if arguments.out is not None:

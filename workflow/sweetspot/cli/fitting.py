@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -65,6 +66,14 @@ def add_max_num_tokens(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def use_one_thread() -> None:
+    """Keep numpy, where it is not loaded yet, to one thread.
+
+    Tables as tall and narrow as these give a second one nothing to do but to wait at full load.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
 def refuse_to_replace(source: str | Path, written: Iterable[Path]) -> None:
     """Refuse to write over the measurements themselves.
 
@@ -102,6 +111,7 @@ def columns_of(words: Iterable[str], option: str = "--columns") -> GivenColumns:
 
 def _fit(arguments: argparse.Namespace) -> None:
     """Fit the six energy models to measurements of your own, and say where the sweet spots are."""
+    use_one_thread()
     from sweetspot.analysis.fit import fit
 
     columns = columns_of(arguments.columns)

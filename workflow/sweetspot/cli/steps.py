@@ -14,6 +14,7 @@ from sweetspot.cli.fitting import (
     add_weights,
     columns_of,
     refuse_to_replace,
+    use_one_thread,
 )
 from sweetspot.reading import parse_json
 
@@ -165,6 +166,7 @@ def _compare_paper(arguments: argparse.Namespace) -> None:
 
 
 def _table(arguments: argparse.Namespace) -> None:
+    use_one_thread()
     from sweetspot.tables import make_table, write_table
 
     if arguments.cells is None:
@@ -196,6 +198,7 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
 
 
 def _figure(arguments: argparse.Namespace) -> None:
+    use_one_thread()
     from sweetspot.analysis.batch_tables import batch_fit
     from sweetspot.analysis.fit import fit_observations
     from sweetspot.cells.observations import read_observations
