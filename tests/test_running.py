@@ -112,6 +112,15 @@ def test_released_folder_can_be_taken_in_the_same_process(tmp_path):
     assert MARK not in os.environ
 
 
+def test_group_may_go_on_with_a_run_where_the_umask_lets_it(tmp_path):
+    before = os.umask(0o002)
+    try:
+        with held(tmp_path):
+            assert (tmp_path / LOCK).stat().st_mode & 0o777 == 0o664
+    finally:
+        os.umask(before)
+
+
 def test_job_of_a_running_command_goes_on(tmp_path, command):
     _, job = command(JOB)
     time.sleep(3 * running.LOOK_S)

@@ -67,7 +67,8 @@ class Hold:
         """
         self._path = folder / LOCK
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o644)
+            # of a group that shares its results, others go on with a run, too
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o664)
         except OSError as error:
             raise _unusable(self._path, error) from error
         self.before = _read(self._file)
