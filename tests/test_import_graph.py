@@ -158,7 +158,7 @@ def test_planning_loads_nothing_heavy():
         "engines.preflight",
         "cli",
     ]
-    heavy = ["numpy", "pandas", "scipy", "statsmodels", "matplotlib", "snakemake"]
+    heavy = ["numpy", "pandas", "scipy", "matplotlib", "snakemake"]
     modules = ["sweetspot", "sweetspot.cli", *(f"sweetspot.{name}" for name in planning)]
     code = PLANNING.format(modules=modules, heavy=[*heavy, "pynvml"])
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -31,7 +31,7 @@ def test_manifest_names_files_experiment_and_code(run, engine, simulated):
         data = (run / name).read_bytes()
         assert entry == {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
     assert found["schema_version"] == 1
-    assert set(found["packages"]) >= {"snakemake", "numpy", "statsmodels"}
+    assert set(found["packages"]) >= {"snakemake", "numpy", "scipy"}
     assert found["provenance"]["sweetspot"]
 
 

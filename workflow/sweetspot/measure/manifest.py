@@ -15,7 +15,7 @@ from sweetspot.schema.writing import plain
 
 SCHEMA = 1
 MANIFEST = "manifest.json"
-PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "statsmodels", "matplotlib")
+PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "matplotlib")
 
 
 @dataclass(frozen=True, kw_only=True)
