@@ -14,11 +14,12 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
+from sweetspot.measure.manifest import Listed, listed_as
 from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.measure.record import CellRecord, trace_path
 from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
-from sweetspot.reading import path_inside, read_as, size_and_sha256
+from sweetspot.reading import path_inside, read_as
 from sweetspot.schema.writing import json_text
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
@@ -30,14 +31,6 @@ GPU_FACTS = ("gpu_name", "gpu_uuid", "driver", "power_limit_w")
 TRACE_HEADER = ("cell", "start_s", "end_s", "mean_power_w")
 MAX_TRACES_BYTES = 5_000_000
 BUCKETS_S = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Listed:
-    """A file of the folder."""
-
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +92,7 @@ def write_compact(campaign: Campaign) -> Path:
         provenance=provenance(),
         packages=package_versions(PACKAGES),
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
-        files={name: _listed(out / name) for name in names},
+        files={name: listed_as(out / name) for name in names},
     )
     write_text_atomic(out / MANIFEST, json_text(manifest, indent=1) + "\n")
     return out
@@ -114,7 +107,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     manifest = read_as(Manifest, path, "manifest", f"is {folder} a campaign's data?")
     for name, listed in manifest.files.items():
-        found = _listed(path_inside(folder, name, "file"))
+        found = listed_as(path_inside(folder, name, "file"))
         if found != listed:
             raise InputError(
                 f"{folder / name} is not the file that {path} lists: it has {found.bytes} bytes"
@@ -190,8 +183,3 @@ def _gpus(records: list[CellRecord]) -> list[dict[str, str]]:
         for record in records
     ]
     return [board for place, board in enumerate(boards) if board and board not in boards[:place]]
-
-
-def _listed(path: Path) -> Listed:
-    size, sha256 = size_and_sha256(path)
-    return Listed(bytes=size, sha256=sha256)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,10 +20,20 @@ PACKAGES = ("snakemake", "numpy", "pandas", "scipy", "matplotlib")
 
 @dataclass(frozen=True, kw_only=True)
 class Listed:
-    """A file of a run."""
+    """What the manifest of a run, or of a campaign's data, says of a file."""
 
     bytes: int
     sha256: str
+
+
+def listed_as(path: Path) -> Listed:
+    """Return what a manifest is to say of a file.
+
+    Raises:
+        InputError: it cannot be read, or is no regular file.
+    """
+    size, sha256 = size_and_sha256(path)
+    return Listed(bytes=size, sha256=sha256)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +65,11 @@ def write_manifest(experiment: Experiment, files: Iterable[Path], out: Path) -> 
     """
     listed, folder = {}, out.parent.resolve()
     for path in sorted(files):
-        size, sha256 = size_and_sha256(path)
+        found = listed_as(path)
         if not path.resolve().is_relative_to(folder):
             raise InputError(f"{path} is not in {folder}, the folder of this manifest's run")
         name = path.resolve().relative_to(folder).as_posix()
-        listed[name] = {"bytes": size, "sha256": sha256}
+        listed[name] = asdict(found)
     manifest = {
         "schema_version": SCHEMA,
         "simulated": experiment.engine == "simulator",

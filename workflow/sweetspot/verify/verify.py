@@ -5,9 +5,8 @@ from pathlib import Path
 
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
-from sweetspot.measure.manifest import MANIFEST, Listed, read_manifest
+from sweetspot.measure.manifest import MANIFEST, Listed, listed_as, read_manifest
 from sweetspot.plan.plan import plan
-from sweetspot.reading import size_and_sha256
 from sweetspot.verify.check import Check
 from sweetspot.verify.derived import check_derived
 from sweetspot.verify.records import check_blocks, check_cells, check_traces, read_records
@@ -81,13 +80,13 @@ def check_listed(folder: Path, name: str, listed: Listed) -> list[str]:
     if not path.resolve().is_relative_to(folder.resolve()):
         return [f"{name}: is not in the run's folder"]
     try:
-        size, sha256 = size_and_sha256(path)
+        found = listed_as(path)
     except InputError as error:
         return [f"{name}: {error}"]
-    if size != listed.bytes:
-        return [f"{name}: has {size} bytes, not {listed.bytes} as {MANIFEST} says"]
-    if sha256 != listed.sha256:
-        return [f"{name}: its SHA-256 is {sha256[:12]}..., not {listed.sha256[:12]}..."]
+    if found.bytes != listed.bytes:
+        return [f"{name}: has {found.bytes} bytes, not {listed.bytes} as {MANIFEST} says"]
+    if found.sha256 != listed.sha256:
+        return [f"{name}: its SHA-256 is {found.sha256[:12]}..., not {listed.sha256[:12]}..."]
     return []
 
 
