@@ -5,6 +5,7 @@ is first used, so that planning a workflow imports this package without numpy or
 
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
+- `cost`: what a log of requests takes by hour, in J, kWh, money and gCO2e
 - `estimate`: what an experiment takes before it is started, in GPU hours and kWh
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots;
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
+    from sweetspot.ask.cost import Cost, cost
     from sweetspot.ask.load import Simulated, simulate_load
     from sweetspot.ask.predict import Prediction, predict
     from sweetspot.ask.sweet_spot import SweetSpot
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Cost",
     "Fit",
     "Fits",
     "GpuSettings",
@@ -49,6 +52,7 @@ __all__ = [
     "__version__",
     "batch_fit",
     "compare_runs",
+    "cost",
     "estimate",
     "fit",
     "fit_forms",
@@ -63,6 +67,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Cost": "ask.cost",
     "Fit": "analysis.fit",
     "Fits": "analysis.fits",
     "GpuSettings": "config",
@@ -76,6 +81,7 @@ _HOMES = {
     "Traits": "config",
     "batch_fit": "analysis.batch_tables",
     "compare_runs": "analysis.beside",
+    "cost": "ask.cost",
     "estimate": "measure.estimate",
     "fit": "analysis.fit",
     "fit_forms": "analysis.fits",

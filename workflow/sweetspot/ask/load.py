@@ -14,6 +14,7 @@ from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.cost.fastest import clock_of
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
 from sweetspot.simulator.deployment.shard import shard
+from sweetspot.simulator.hours import Hours
 from sweetspot.simulator.schedule.in_flight import InFlightBatching, Policy
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Scheduler
@@ -87,9 +88,10 @@ def simulate_load(
     chunked_prefill: bool = True,
     calibration: str | os.PathLike[str] | None = None,
     power_grid: bool = False,
+    hours: Hours | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Simulated:
-    """Simulate a server that gets these requests, such as those of `read_trace` or `generated`.
+    """Simulate a server that gets these requests, such as those of a `RequestLog` or `generated`.
 
     Args:
         model: catalog id, path of a Hugging Face `config.json` or its folder, the parsed file, or
@@ -109,6 +111,7 @@ def simulate_load(
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
         calibration: the simulator's constants; None for those that ship.
         power_grid: whether to keep power over time.
+        hours: filled with what each hour takes, where that is asked for.
         progress: called now and then with the number of requests that have ended.
 
     Raises:
@@ -145,7 +148,9 @@ def simulate_load(
         scheduler = InFlightBatching(
             requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
         )
-    served = serve(scheduler, clock_of(deployment), power_grid=power_grid, progress=progress)
+    served = serve(
+        scheduler, clock_of(deployment), power_grid=power_grid, hours=hours, progress=progress
+    )
     known = deployment.intervals
     return Simulated(
         **asdict(known.bounds(served.energy_per_token_j, served.throughput_tokens_per_s)),

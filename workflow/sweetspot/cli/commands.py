@@ -12,6 +12,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "questions": {
         "predict": "questions",
         "simulate": "simulate",
+        "cost": "cost",
         "settings": "settings",
         "sensor": "sensor",
         "models": "questions",

@@ -2,7 +2,8 @@
 
 import argparse
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import asdict, fields
 from pathlib import Path
 from time import monotonic
@@ -10,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands, show_progress
 from sweetspot.cli.deployment import add_how, add_what, given, print_origin
+from sweetspot.cli.fitting import columns_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
     from sweetspot.ask.load import Scheduling, Simulated
+    from sweetspot.ask.log.read import RequestLog
     from sweetspot.config import Limits
     from sweetspot.simulator.schedule.requests import Request
 
@@ -21,7 +24,8 @@ _SIMULATE = """\
 Simulate a server that gets requests when they come, each with its own lengths, and print energy,
 power and latencies. Requests are those of a trace, or are generated.
 
-A trace is CSV, one line a request in the order of arrival (s, from any origin):
+A trace is a log of requests, whichever `sweetspot cost` takes: CSV or JSON lines in the columns of
+Azure's, BurstGPT's or Mooncake's traces, of the OpenAI interface, or plain ones (s, any origin):
 
   arrival_s,input_tokens,output_tokens
   0.0,512,128
@@ -80,30 +84,13 @@ def add_commands(commands: Commands) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = simulate.add_argument
-    add("trace", nargs="?", type=Path, metavar="TRACE", help="CSV file; none: generate requests")
+    add("trace", nargs="?", type=Path, metavar="TRACE", help="log of requests; none: generate some")
     add_what(simulate)
+    add_columns(simulate)
     add("--json", action="store_true", help="print one JSON object")
     add("--power-trace", type=Path, metavar="FILE", help="write power over time as gzip CSV")
 
-    add = simulate.add_argument_group("scheduling").add_argument
-    add(
-        "--policy",
-        choices=("guaranteed-no-evict", "max-utilization"),
-        help="admit a request when all its tokens fit in the KV cache (default), or when its"
-        " prompt does, and pause the one admitted last when blocks run out",
-    )
-    add(
-        "--no-chunked-prefill",
-        action="store_true",
-        help="a prompt waits until it fits whole in an iteration's tokens",
-    )
-    add(
-        "--static-batching",
-        action="store_true",
-        help="as Transformers: a batch runs until its longest answer is done; its padded prompts"
-        " together must fit --max-num-tokens, or it is smaller than --max-batch-size",
-    )
-
+    add_scheduling(simulate)
     add = simulate.add_argument_group("generated requests, where no trace is given").add_argument
     add("--requests", type=int, metavar="N", help="how many")
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
@@ -134,6 +121,40 @@ def add_commands(commands: Commands) -> None:
     simulate.set_defaults(run=_simulate)
 
 
+def add_columns(parser: argparse.ArgumentParser) -> None:
+    """Add what says the columns of a log where their names do not."""
+    parser.add_argument(
+        "--columns",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="which column of the log is arrival_s (or _ms, _us, _ns), input_tokens, output_tokens",
+    )
+
+
+def add_scheduling(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say who runs when."""
+    add = parser.add_argument_group("scheduling").add_argument
+    add(
+        "--policy",
+        choices=("guaranteed-no-evict", "max-utilization"),
+        help="admit a request when all its tokens fit in the KV cache (default), or when its"
+        " prompt does, and pause the one admitted last when blocks run out",
+    )
+    add(
+        "--no-chunked-prefill",
+        action="store_true",
+        help="a prompt waits until it fits whole in an iteration's tokens",
+    )
+    add(
+        "--static-batching",
+        action="store_true",
+        help="as Transformers: a batch runs until its longest answer is done; its padded prompts"
+        " together must fit --max-num-tokens, or it is smaller than --max-batch-size",
+    )
+
+
 def _simulate(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.load import simulate_load
     from sweetspot.catalog import load_model
@@ -144,12 +165,13 @@ def _simulate(arguments: argparse.Namespace) -> None:
 
     model = load_model(arguments.model)
     limits = asked_limits(model, **given(arguments, Limits))
-    scheduling = _scheduling(arguments)
-    with Progress() as progress:
+    scheduling = scheduling_of(arguments)
+    log = _log(arguments, limits)
+    with log or nullcontext(), Progress() as progress:
         answer = simulate_load(
             model,
             arguments.gpu,
-            _requests(arguments, limits),
+            _generated(arguments, limits) if log is None else log,
             engine=arguments.engine,
             gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),
             limits=limits,
@@ -159,17 +181,18 @@ def _simulate(arguments: argparse.Namespace) -> None:
             chunked_prefill=not arguments.no_chunked_prefill,
             calibration=arguments.calibration,
             power_grid=arguments.power_trace is not None,
-            progress=progress,
+            progress=lambda ended: progress(ended, log.share if log else None),
         )
     if answer.served.power is not None:
         write_trace(arguments.power_trace, Readings(trace=answer.served.power))
     if arguments.json:
-        print(json.dumps(_values(answer)))
+        print(json.dumps(load_values(answer) | ({"log": log.notes} if log else {})))
     else:
-        _print(answer)
+        _print(answer, log.notes if log else ())
 
 
-def _scheduling(arguments: argparse.Namespace) -> "Scheduling | None":
+def scheduling_of(arguments: argparse.Namespace) -> "Scheduling | None":
+    """Return who runs when, as it was asked for; None: as the engine does."""
     if not arguments.static_batching:
         policy: Scheduling | None = arguments.policy
         return policy
@@ -181,20 +204,27 @@ def _scheduling(arguments: argparse.Namespace) -> "Scheduling | None":
     return "static"
 
 
-def _requests(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Request]":
-    """Return the requests of the trace, or generated ones."""
-    from sweetspot.simulator.schedule.request_trace import read_trace
-    from sweetspot.simulator.schedule.requests import Lengths, generated
+def _log(arguments: argparse.Namespace, limits: "Limits") -> "RequestLog | None":
+    """Return the requests of a log; None where they are generated."""
+    from sweetspot.ask.log.read import RequestLog
 
+    if arguments.trace is None:
+        return None
     given = [
         f"--{name.replace('_', '-')}"
         for name in ("requests", *_GENERATING)
         if getattr(arguments, name) not in (None, False)
     ]
-    if arguments.trace is not None:
-        if given:
-            raise InputError(f"a trace says what requests there are; leave out {given[0]}")
-        return read_trace(arguments.trace, max_seq_len=limits.max_seq_len)
+    if given:
+        raise InputError(f"a trace says what requests there are; leave out {given[0]}")
+    columns = columns_of(arguments.columns)
+    return RequestLog(arguments.trace, max_seq_len=limits.max_seq_len, columns=columns)
+
+
+def _generated(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Request]":
+    """Return generated requests."""
+    from sweetspot.simulator.schedule.requests import Lengths, generated
+
     if arguments.requests is None:
         raise InputError("name a trace, or say with --requests how many to generate")
     if arguments.input_tokens is None or arguments.output_tokens is None:
@@ -218,7 +248,7 @@ def _requests(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Requ
     )
 
 
-def _values(answer: "Simulated") -> dict[str, Any]:
+def load_values(answer: "Simulated") -> dict[str, Any]:
     """Return the answer as one JSON object."""
     from sweetspot.simulator.constants.intervals import Bounds
 
@@ -261,7 +291,8 @@ def _value(answer: "Simulated", name: str) -> Any:
     return getattr(answer if hasattr(answer, name) else answer.served, name)
 
 
-def _print(answer: "Simulated") -> None:
+def print_what(answer: "Simulated") -> None:
+    """Print what was served on what, and how."""
     served, deployment = answer.served, answer.deployment
     limits = deployment.limits
     print(
@@ -273,11 +304,16 @@ def _print(answer: "Simulated") -> None:
     parts += ["chunked prefill"] if answer.chunked_prefill else []
     parts += [f"max_batch_size {limits.max_batch_size}", f"max_num_tokens {limits.max_num_tokens}"]
     print(", ".join([*parts, deployment.words] if deployment.words else parts))
+
+
+def _print(answer: "Simulated", log: Iterable[str]) -> None:
+    served = answer.served
+    print_what(answer)
     for name, unit, spec in _LINES:
         value = _value(answer, name)
         beside = answer.beside(name, value)
         if name == "max_batch" and not answer.batch_limit_binds:
-            beside = f": max_batch_size {limits.max_batch_size} never binds"
+            beside = f": max_batch_size {answer.deployment.limits.max_batch_size} never binds"
         print(f"  {name:<26}{value:>12{spec}}  {unit}{beside}")
     if (steady := served.steady) is not None:
         print(f"  steady state, from {steady.begin_s:.4g} s to {steady.end_s:.4g} s")
@@ -289,14 +325,22 @@ def _print(answer: "Simulated") -> None:
         if latency is not None:
             cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
             print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
+    print_notes(answer, log)
+
+
+def print_notes(answer: "Simulated", log: Iterable[str]) -> None:
+    """Print what numbers rest on, how a log was understood, and what is special of the load."""
+    served, deployment = answer.served, answer.deployment
     print_origin(deployment)
+    for note in log:
+        print(f"note: {note}")
     if answer.cache_without_windows is not None:
         print(
             "note: this engine ignores the model's sliding windows: a mean request takes"
             f" {answer.cache_without_windows:.3g} times the KV cache that it takes with"
             " --sliding-windows"
         )
-    if limits.tensor_parallel > 1:
+    if deployment.limits.tensor_parallel > 1:
         print("note: energy and power are those of all GPUs")
     if served.overloaded:
         print(
@@ -321,8 +365,8 @@ class Progress:
         self._next_s = monotonic() + 2 * PROGRESS_EVERY_S
         self._shown = False
 
-    def __enter__(self) -> Callable[[int], None]:
-        """Return what to call with the number of requests that have ended."""
+    def __enter__(self) -> Callable[[int, float | None], None]:
+        """Return what to call with how many requests have ended, and how much of a log is read."""
         return self._show
 
     def __exit__(self, *error: object) -> None:
@@ -330,8 +374,9 @@ class Progress:
         if self._shown:
             show_progress("")
 
-    def _show(self, requests: int) -> None:
+    def _show(self, requests: int, share: float | None) -> None:
         if monotonic() >= self._next_s:
             self._next_s = monotonic() + PROGRESS_EVERY_S
             self._shown = True
-            show_progress(f"{requests} requests have ended")
+            read = "" if share is None else f", {100 * share:.0f} % of the log is read"
+            show_progress(f"{requests} requests have ended{read}")

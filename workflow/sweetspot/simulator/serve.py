@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sweetspot.metering.trace import PowerTrace
+from sweetspot.simulator.hours import Hours
 from sweetspot.simulator.schedule.segments import Clock, Finished, Ran, Scheduler, Segment
 from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
 from sweetspot.simulator.steady import Steady, Sums, between
@@ -220,6 +221,7 @@ def serve(
     clock: Clock,
     *,
     power_grid: bool = False,
+    hours: Hours | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Served:
     """Run a scheduler's requests to the end, one segment after the other, and add up.
@@ -228,6 +230,7 @@ def serve(
         scheduler: with its requests; it is used up.
         clock: what segments take.
         power_grid: whether to keep power over time, in up to 1024 stretches.
+        hours: filled with what each hour takes, where that is asked for.
         progress: called with the number of requests that have ended, after every segment in which
             some have.
 
@@ -244,11 +247,15 @@ def serve(
         totals.look(scheduler, segment, now_s)
         ran = clock.run(segment, now_s)
         totals.add(segment, ran, now_s - start_s)
+        if hours is not None:
+            hours.add(segment, ran, now_s - start_s)
         # a wait ends at the arrival itself: adding up could miss it by a rounding
         now_s = now_s + ran.duration_s if ran.iterations else segment.wake_s
         ended = scheduler.advance(ran.iterations, now_s)
         if ended:
             totals.finish(ended)
+            if hours is not None:
+                hours.finish(ended)
             if progress is not None:
                 progress(totals.requests)
         segment = scheduler.plan(now_s)

@@ -1,0 +1,70 @@
+"""What a log costs: hours add up to the load, idle time included; rates are the user's own."""
+
+import pandas as pd
+import pytest
+
+import sweetspot
+from sweetspot.errors import InputError
+
+ANSWERED_BY = ("llama-3.1-8b", "h100-sxm")
+RATES = {"price_per_kwh": 0.25, "gco2_per_kwh": 380.0, "pue": 1.2}
+
+
+@pytest.fixture
+def log(tmp_path):
+    """A log of three hours, with nothing to do in the middle one."""
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n"
+        "2023-11-16 18:59:59.5000000,500,400\n"  # lasts into the next hour
+        "2023-11-16 18:59:59.9000000,100,300\n"
+        "2023-11-16 20:30:00.0000000,381,84\n"
+    )
+    return path
+
+
+def test_hours_add_up_to_the_load(log):
+    found = sweetspot.cost(log, *ANSWERED_BY)
+    served, hours, total = found.load.served, found.by_hour, found.in_all.iloc[0]
+    assert list(hours["hour"]) == list(pd.date_range("2023-11-16T18:00Z", periods=3, freq="h"))
+    assert list(hours["requests"]) == [2, 0, 1]
+    assert list(hours["input_tokens"]) == [600, 0, 381]
+    assert 0 < hours["output_tokens"][0] < 200  # the rest is generated after 19:00
+    for name in ("requests", "input_tokens", "output_tokens", "idle_s"):
+        assert hours[name].sum() == pytest.approx(getattr(served, name)), name
+    for name in ("energy_j", "idle_energy_j", "energy_low_j", "energy_high_j", "energy_kwh"):
+        assert hours[name].sum() == pytest.approx(total[name]), name
+    assert total["energy_j"] == served.energy_j > served.idle_energy_j > 0.9 * served.energy_j
+    assert hours["energy_j"][1] == pytest.approx(3600 * hours["mean_power_w"][1])
+    low_j = found.load.energy_per_token_low_j * served.output_tokens
+    assert total["energy_low_j"] == pytest.approx(low_j)
+
+
+def test_money_and_co2_are_of_the_users_rates(log):
+    plain, priced = (sweetspot.cost(log, *ANSWERED_BY, **rates).total for rates in ({}, RATES))
+    assert "cost" not in plain
+    assert "gco2e" not in plain
+    assert plain["energy_kwh"] == plain["energy_j"] / 3.6e6
+    assert priced["energy_j"] == plain["energy_j"]
+    assert priced["energy_kwh"] == pytest.approx(1.2 * plain["energy_kwh"])
+    assert priced["cost"] == pytest.approx(0.25 * priced["energy_kwh"])
+    assert priced["gco2e"] == pytest.approx(380 * priced["energy_kwh"])
+
+
+def test_hours_of_a_log_without_dates_count_from_its_begin(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n3500,10,10\n7200,10,10\n")
+    assert [row["hour"] for row in sweetspot.cost(path, *ANSWERED_BY).hours] == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("rates", "message"),
+    [
+        ({"pue": 0.9}, "pue must be a number of at least 1, not 0.9"),
+        ({"price_per_kwh": -1.0}, "price_per_kwh must be a number of at least 0, not -1.0"),
+        ({"gco2_per_kwh": float("nan")}, "gco2_per_kwh must be a number of at least 0, not nan"),
+    ],
+)
+def test_rates_that_cannot_be_are_refused(log, rates, message):
+    with pytest.raises(InputError, match=message):
+        sweetspot.cost(log, *ANSWERED_BY, **rates)

@@ -1,0 +1,215 @@
+"""What a day of a server costs: a log of its requests, in J, kWh, money and gCO2e, hour by hour."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from sweetspot.ask.load import Scheduling, Simulated, simulate_load
+from sweetspot.ask.log.read import RequestLog
+from sweetspot.catalog import Architecture, load_model
+from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
+from sweetspot.errors import InputError
+from sweetspot.simulator.deployment.deployment import asked_limits
+from sweetspot.simulator.hours import Hour, Hours
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_J_PER_KWH = 3.6e6
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rates:
+    """What a kWh costs, by its user's own numbers: none of them has a default.
+
+    Attributes:
+        price_per_kwh: money of any currency.
+        gco2_per_kwh: g of CO2 equivalents.
+        pue: power usage effectiveness, energy of the site per energy of its boards.
+
+    Raises:
+        InputError: one is negative or not finite, or a PUE is below 1.
+    """
+
+    price_per_kwh: float | None = None
+    gco2_per_kwh: float | None = None
+    pue: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, least in (("price_per_kwh", 0.0), ("gco2_per_kwh", 0.0), ("pue", 1.0)):
+            value = getattr(self, name)
+            if value is not None and not (least <= value and isfinite(value)):
+                raise InputError(f"{name} must be a number of at least {least:g}, not {value}")
+
+    def of(self, energy_j: float, factor: float) -> Row:
+        """Return what an energy is and costs, with its interval.
+
+        Args:
+            energy_j: of all boards.
+            factor: of its interval.
+        """
+        kwh = energy_j / _J_PER_KWH * (self.pue or 1.0)
+        row: Row = {
+            "energy_j": energy_j,
+            "energy_low_j": energy_j / factor,
+            "energy_high_j": energy_j * factor,
+            "energy_kwh": kwh,
+        }
+        for name, per_kwh in (("cost", self.price_per_kwh), ("gco2e", self.gco2_per_kwh)):
+            if per_kwh is not None:
+                row[name] = kwh * per_kwh
+        return row
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cost:
+    """What a log of requests takes. All of it is simulated.
+
+    Attributes:
+        load: the simulated server: its energy, power, latencies and intervals.
+        rates: what a kWh costs.
+        notes: how the log was understood, and what of it was left out.
+        hours: a row an hour, from that of the first arrival to that of the last token. `hour` is
+            its beginning in UTC, or how many hours after the first arrival it begins where the log
+            has no dates. Requests and input tokens are those that arrived in it; output tokens,
+            energy, power and batch what was done in it. Energies are those of all boards in J, idle
+            time included; `energy_kwh`, `cost` and `gco2e` are with PUE, and the last two are there
+            where their rate is.
+        total: the same of all hours.
+    """
+
+    load: Simulated
+    rates: Rates
+    notes: tuple[str, ...]
+    hours: tuple[Row, ...]
+    total: Row
+
+    @cached_property
+    def by_hour(self) -> "pd.DataFrame":
+        """`hours` as a table."""
+        import pandas as pd
+
+        table = pd.DataFrame(self.hours)
+        if isinstance(self.hours[0]["hour"], str):
+            table["hour"] = pd.to_datetime(table["hour"], utc=True)
+        return table
+
+    @cached_property
+    def in_all(self) -> "pd.DataFrame":
+        """`total` as a table of one row."""
+        import pandas as pd
+
+        return pd.DataFrame([self.total])
+
+
+def cost(
+    log: str | os.PathLike[str],
+    model: str | os.PathLike[str] | Mapping[str, Any] | Architecture,
+    gpu: str,
+    *,
+    price_per_kwh: float | None = None,
+    gco2_per_kwh: float | None = None,
+    pue: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    engine: str | None = None,
+    gpu_settings: GpuSettings | None = None,
+    limits: Limits | None = None,
+    precision: Precision | None = None,
+    traits: ChosenTraits | Traits | None = None,
+    scheduling: Scheduling | None = None,
+    chunked_prefill: bool = True,
+    calibration: str | os.PathLike[str] | None = None,
+    progress: Callable[[int, float | None], None] | None = None,
+) -> Cost:
+    """Simulate a server that gets the requests of a log, and say what that costs.
+
+    Args:
+        log: CSV with a header or JSON lines, in the columns of Azure's, BurstGPT's or Mooncake's
+            traces, of the OpenAI interface, or others that say what they are; `.gz` is unpacked.
+        model: as of `simulate_load`.
+        gpu: as of `simulate_load`.
+        price_per_kwh: money; None for no cost.
+        gco2_per_kwh: g of CO2 equivalents; None for no emissions.
+        pue: energy of the site per energy of the boards; None for that of the boards alone.
+        columns: the column of arrival_s (or _ms, _us, _ns), input_tokens or output_tokens, where
+            its name does not say it.
+        engine: as of `simulate_load`.
+        gpu_settings: as of `simulate_load`.
+        limits: as of `simulate_load`; requests beyond max_seq_len are left out and counted.
+        precision: as of `simulate_load`.
+        traits: as of `simulate_load`.
+        scheduling: as of `simulate_load`.
+        chunked_prefill: as of `simulate_load`.
+        calibration: as of `simulate_load`.
+        progress: called now and then with how many requests have ended and how much of the log has
+            been read, 0 to 1.
+
+    Raises:
+        InputError: the log is not understood, a rate makes no sense, or as of `simulate_load`.
+        EngineError: a request does not fit in the KV cache or in max_num_tokens.
+    """
+    rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
+    architecture = model if isinstance(model, Architecture) else load_model(model)
+    limits = limits or asked_limits(architecture)
+    with RequestLog(log, max_seq_len=limits.max_seq_len, columns=columns) as requests:
+        begins = requests.begins
+        first_hour = begins and begins.replace(minute=0, second=0, microsecond=0)
+        hours = Hours((begins - first_hour).total_seconds() if begins and first_hour else 0.0)
+        load = simulate_load(
+            architecture,
+            gpu,
+            requests,
+            engine=engine,
+            gpu_settings=gpu_settings,
+            limits=limits,
+            precision=precision,
+            traits=traits,
+            scheduling=scheduling,
+            chunked_prefill=chunked_prefill,
+            calibration=calibration,
+            hours=hours,
+            progress=progress and (lambda ended: progress(ended, requests.share)),
+        )
+    factor = load.deployment.intervals.energy.factor
+    rows = []
+    for index, hour in enumerate(hours.each):
+        begin: int | str = index
+        if first_hour is not None:
+            begin = (first_hour + timedelta(hours=index)).strftime("%Y-%m-%dT%H:%MZ")
+        rows.append({"hour": begin, **_done(hour), **rates.of(hour.energy_j, factor)})
+    return Cost(
+        load=load,
+        rates=rates,
+        notes=tuple(requests.notes),
+        hours=tuple(rows),
+        total=_total(load, rates, factor),
+    )
+
+
+def _done(hour: Hour) -> Row:
+    return {
+        "requests": hour.requests,
+        "input_tokens": hour.input_tokens,
+        "output_tokens": round(hour.output_tokens),
+        "mean_batch": hour.mean_batch,
+        "mean_power_w": hour.mean_power_w,
+        "idle_s": hour.idle_s,
+        "idle_energy_j": hour.idle_energy_j,
+    }
+
+
+def _total(load: Simulated, rates: Rates, factor: float) -> Row:
+    served = load.served
+    names = (*("requests", "input_tokens", "output_tokens", "mean_batch", "mean_power_w"), "idle_s")
+    total: Row = {name: getattr(served, name) for name in (*names, "idle_energy_j")}
+    per: Row = {
+        "energy_per_token_j": served.energy_per_token_j,
+        "energy_per_request_j": served.energy_j / served.requests,
+    }
+    return {"duration_s": served.duration_s, **total, **rates.of(served.energy_j, factor), **per}
