@@ -5,7 +5,7 @@
 Models of many sizes that no catalog has, 49 lengths and 3 numbers of requests each, simulated from
 `snakemake -n` to the report, in a temporary folder. Each step is a command of its own; its cost is
 the CPU time of all of its processes, which other work on the machine changes little, and the memory
-of its largest process. 100 models take about ten minutes of CPU time.
+of its largest process. All sizes take about ten minutes of CPU time.
 """
 
 import json
