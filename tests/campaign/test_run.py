@@ -6,6 +6,7 @@ What runs on a CPU while a GPU is metered is invalid, and said to be: no cell he
 import json
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -65,13 +66,13 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     data = tmp_path / "out" / "compact"
     command = [sys.executable, "-m", "sweetspot", *campaign, "--skip-sensor"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        first = next(line for line in process.stderr if " s x " in line)
+        first = next(line for line in process.stderr if line.startswith("cell "))
         assert main(campaign) == 2
         assert f"another command (process {process.pid} on " in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
         rest = process.stderr.read()
     assert process.returncode == 130, first + rest
-    assert first.startswith("tiny N=2 I=8 O=4: ")
+    assert re.match(r"cell invalid tiny/b4/n2/i8_o4/r0: .* \(1, about \d+ (s|min) left\)", first)
     begun = read_manifest(data)
     assert begun.calls[-1].ended == "interrupted"
     assert 1 <= sum(begun.cells.values()) < 5

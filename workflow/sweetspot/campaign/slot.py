@@ -17,6 +17,8 @@ from sweetspot.measure.measure import measuring
 from sweetspot.measure.record import CellRecord
 from sweetspot.metering.meter import Meter
 from sweetspot.plan.block import Block, Settings
+from sweetspot.progress.state import Outcome, State
+from sweetspot.progress.words import cell_line
 
 LOAD_S = 60.0  # of an engine, before one was loaded; vLLM on an H200, not compiled: 27 to 32
 CELL_MARGIN = 1.15  # by how much a cell may take longer than expected
@@ -159,7 +161,8 @@ class Slot:
             beside_s = wall_s - record.window_s - 2 * self.campaign.metering.idle_s
             logbook.extra_s[cell.id] = max(0.0, beside_s)
         self.campaign.save()
-        log.info("%s; %s left", _line(record), _clock(self.box.left_s))
+        so_far = State(cells=None, done=len(self.progress.tried), left_s=max(0.0, self.box.left_s))
+        log.info("%s", cell_line(_outcome(record), so_far))
         self.records.append(record)
         if len(self.records) == HOPELESS and {each.status for each in self.records} == {"failed"}:
             reasons = {each.reason for each in self.records}
@@ -184,19 +187,14 @@ def open_slot(
         yield Slot(campaign, block, share, box, progress, timeout_s, known, engine, measure)
 
 
-def _line(record: CellRecord) -> str:
-    """Return what is worth seeing of a record while a campaign goes on."""
-    name = f"{record.model} N={record.requests} I={record.input_tokens} O={record.output_tokens}"
-    if record.tokens_per_j is None:
-        return f"{name}: {record.status}, {record.reason}"
-    numbers = (
-        f"{record.tokens_per_j:.3g} tokens/J, {record.mean_power_w:.0f} W,"
-        f" {record.duration_s:.1f} s x {record.passes}"
+def _outcome(record: CellRecord) -> Outcome:
+    return Outcome(
+        cell=record.cell,
+        status=record.status,
+        reason=record.reason,
+        simulated=record.simulated,
+        window_j=(record.energy_j or 0.0) * (record.passes or 1),
+        per_token_j=record.energy_per_token_j,
+        power_w=record.mean_power_w,
+        duration_s=record.duration_s,
     )
-    return f"{name}: {numbers}" + (f", {record.status}: {record.reason}" if record.reason else "")
-
-
-def _clock(seconds: float) -> str:
-    """Return minutes and seconds, as 3:05."""
-    minutes, rest = divmod(round(abs(seconds)), 60)
-    return f"{'-' if seconds < 0 else ''}{minutes}:{rest:02d}"

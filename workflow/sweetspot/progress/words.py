@@ -42,7 +42,7 @@ def _parts(state: State) -> dict[str, str]:
 
 
 def cell_line(outcome: Outcome, state: State) -> str:
-    """Return one line on a cell that is done: `grep "cell failed"` finds those that are not ok."""
+    """Return one line on a cell that is done: `grep "cell ok"` finds those that are."""
     found = f"cell {outcome.status} {outcome.cell}"
     numbers = []
     if outcome.per_token_j is not None:
