@@ -188,6 +188,12 @@ def test_crate_that_cannot_be_made_says_why_and_leaves_nothing(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("said", [{"agent": "\udcff"}, {"licence": ""}, {"licence": "not one"}])
+def test_what_cannot_stand_in_a_crate_is_refused(said):
+    with pytest.raises(InputError, match=rf"^{next(iter(said))} must be"):
+        Publishing(**said)
+
+
 def test_folder_with_something_in_it_is_not_written_over(small_run, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="is there already"):

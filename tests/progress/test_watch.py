@@ -122,14 +122,25 @@ def test_campaign_has_no_number_of_cells_and_ends_with_its_minutes(begun):
     assert state.left_s == pytest.approx(300, abs=5)
 
 
-@pytest.mark.parametrize("content", ["", "{}", "[]", '{"jobs": 3}'])
+@pytest.mark.parametrize("content", ["", "{}", "[]", "[" * 10**5, '{"gpus": 1e400}'])
 def test_folder_without_a_readable_plan_is_refused(tmp_path, content):
     with pytest.raises(InputError, match="is no run that has begun"):
         watch(tmp_path)
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "progress.json").write_text(content)
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match=r"plan of a run .*; a run that is started"):
         watch(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["[" * 10**5, '{"energy_j": 1e400}', '{"reason": [3]}', ""])
+def test_record_that_cannot_be_read_is_one_cell_of_which_nothing_is_known(begun, content):
+    folder, block = begun
+    run = RunWatch(folder)
+    path = write(folder, block, block.cells[0])
+    said = json.loads(path.read_text())
+    path.write_text(json.dumps(said | json.loads(content)) if content[:1] == "{" else content)
+    assert run.look() == []
+    assert (run.state().done, run.state().energy_j) == (1, 0)
 
 
 def test_time_left_follows_the_pace_so_far_and_the_estimate_before_it():

@@ -80,7 +80,7 @@ def test_line_of_a_cell_says_its_numbers_or_why_it_has_none():
     failed = Outcome(
         cell="m/b1024/n10/i64_o64/r0",
         status="failed",
-        reason="no memory\nfor this",
+        reason="no memory\nfor \x1b[2Jthis",
         simulated=False,
         window_j=0.0,
         per_token_j=None,
@@ -88,5 +88,5 @@ def test_line_of_a_cell_says_its_numbers_or_why_it_has_none():
         duration_s=None,
     )
     assert cell_line(failed, State(cells=None, done=3)) == (
-        "cell failed m/b1024/n10/i64_o64/r0: no memory for this (3)"
+        "cell failed m/b1024/n10/i64_o64/r0: no memory for \\x1b[2Jthis (3)"
     )

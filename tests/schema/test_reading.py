@@ -97,11 +97,17 @@ def test_value_of_another_kind_is_refused(change, message):
         ({"name": "none"}, "name: there is no such name"),
         ({"name": "\ud800"}, "name must be text that UTF-8 can hold"),
         ({"name": 7}, "name must be text, not 7; write it in quotes"),
+        ({"name": ["x"]}, "name must be text, not ['x']"),
+        ({"name": None}, "name must be text, not None"),
         ({"parts": []}, "parts is empty; it needs at least one entry"),
         ({"parts": {}}, "parts must be a list, such as [a, b], not {}"),
         ({"parts": [{}, {"mode": "b"}]}, "parts.1: mode b is on"),
         ({"named": {"B": []}}, "named: name must match [a-z]+, not 'B'"),
         ({"named": {"b": [1, float("inf")]}}, "named.b must be a finite number, not inf"),
+        (
+            {"by_size": {2**63: 1}},
+            "by_size: name must be an integer of at most 9223372036854775807",
+        ),
         ({"by_size": {"s": 1}}, "by_size: name must be an integer, not 's'"),
         ({"by_size": {"1": []}}, "by_size.1 must be a number, not []"),
     ],
@@ -126,8 +132,8 @@ def test_values_may_be_text_where_that_is_let_through():
 
 
 def test_numbers_of_numpy_become_pythons_own():
-    found = converted(Part, {"count": np.int64(3), "share": np.float32(0.5)})
-    assert [type(found.count), type(found.share)] == [int, float]
+    found = converted(Part, {"count": np.int64(3), "share": np.float32(0.5), "on": np.bool_(True)})
+    assert [type(found.count), type(found.share), type(found.on)] == [int, float, bool]
 
 
 def test_other_keys_are_ignored_where_that_is_let_through():

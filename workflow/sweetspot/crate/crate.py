@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from sweetspot.crate.entities import (
     PROCESS_RUN,
@@ -14,6 +15,8 @@ from sweetspot.crate.entities import (
     to,
 )
 from sweetspot.measure.record import CellRecord
+from sweetspot.schema.keys import Matching, Said
+from sweetspot.schema.reading import Checked
 
 EXPERIMENT = "experiment.json"
 LICENCE = "https://spdx.org/licenses/Apache-2.0"
@@ -42,16 +45,21 @@ MADE = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Publishing:
+class Publishing(Checked):
     """What whoever publishes a crate says of it.
 
     Attributes:
         agent: who made the run; "" if that is not said.
         licence: permalink of the licence that the crate is under.
+
+    Raises:
+        MistakesError: one of them cannot stand in a crate.
     """
 
     agent: str = ""
-    licence: str = LICENCE
+    licence: Annotated[
+        str, Matching(r"https?://\S+"), Said(f"must be the address of a licence, such as {LICENCE}")
+    ] = LICENCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,7 +33,7 @@ def write_crate(folder: Path, out: Path, publishing: Publishing) -> int:
     parts = {part.name: part for part in (*made.parts, about)}
     if len(parts) != len(made.parts) + 1:
         raise InputError(f"{folder}: the experiment names a file that is called as one of its run")
-    if out.suffix == ZIP:
+    if out.suffix.lower() == ZIP:
         _write_zip(out, list(parts.values()))
     else:
         _write_folder(out, list(parts.values()))

@@ -4,10 +4,11 @@ import json
 import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from math import isfinite
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Protocol
 
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
@@ -16,6 +17,8 @@ from sweetspot.measure.record import SPOOL, record_path, spool_path
 from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.progress.state import Outcome, State, time_left_s
+from sweetspot.reading import parse_as, read_as, read_bytes_if_there
+from sweetspot.schema.keys import FiniteFloat, Range
 
 FRESH_S = 10.0
 """Samples are spooled every half second; an older spool is that of a cell that was cut off."""
@@ -31,6 +34,54 @@ class Watch(Protocol):
 
     def state(self, files: str = "") -> State:
         """Return how far it was at the last look."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _RunPlan:
+    """What a command has to do.
+
+    Attributes:
+        begun_s: when it began, on the clock of files.
+        gpus: how many work at once; 0 where none is needed.
+        simulated: whether a simulator does it.
+        done: records of cells that are not to be done, in the folder of records.
+        jobs: by the id of a block, the records that it is to leave, in order, and expected seconds.
+    """
+
+    begun_s: FiniteFloat
+    gpus: Annotated[int, Range(ge=0)]
+    simulated: bool
+    done: list[str]
+    jobs: dict[str, dict[str, Annotated[float, Range(ge=0, finite=True)]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What is read of a cell's record, whichever version wrote it."""
+
+    cell: str
+    status: str
+    simulated: bool
+    reason: str = ""
+    energy_j: FiniteFloat | None = None
+    passes: int | None = None
+    energy_per_token_j: FiniteFloat | None = None
+    mean_power_w: FiniteFloat | None = None
+    duration_s: FiniteFloat | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """One call of `sweetspot campaign`."""
+
+    started_utc: str
+    ended_utc: str
+    minutes: FiniteFloat
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Campaign:
+    calls: list[_Call]
 
 
 @dataclass(slots=True)
@@ -71,16 +122,16 @@ def write_run_plan(
         to_do = set(left[block.id])
         files = {cell: _name(block, cell) for cell in block.cells}
         expected_s = {cell: 1.0 if simulated else busy_s(block, [cell]) for cell in to_do}
-        jobs[block.id] = [[files[c], expected_s[c]] for c in block.cells if c in to_do]
+        jobs[block.id] = {files[c]: expected_s[c] for c in block.cells if c in to_do}
         done += [files[cell] for cell in block.cells if cell not in to_do]
-    plan = {
-        "begun_s": time.time(),
-        "gpus": 0 if simulated else gpus,
-        "simulated": simulated,
-        "done": done,
-        "jobs": jobs,
-    }
-    write_text_atomic(plan_path(folder), json.dumps(plan) + "\n")
+    plan = _RunPlan(
+        begun_s=time.time(),
+        gpus=0 if simulated else gpus,
+        simulated=simulated,
+        done=done,
+        jobs=jobs,
+    )
+    write_text_atomic(plan_path(folder), json.dumps(asdict(plan)) + "\n")
 
 
 def _name(block: Block, cell: Cell) -> str:
@@ -96,29 +147,26 @@ class RunWatch:
         Raises:
             InputError: no command has begun there, or its plan cannot be read.
         """
-        self._records = folder / "records"
-        path = plan_path(folder)
-        try:
-            plan = json.loads(path.read_bytes())
-            self._begun_s = float(plan["begun_s"])
-            # The clock of a file server may be behind; copied files have times of their own.
-            self._since_s = min(self._begun_s, path.stat().st_mtime) - 1
-            self._gpus, self._simulated = int(plan["gpus"]), bool(plan["simulated"])
-            self._earlier = [self._records / name for name in plan["done"]]
-            self._jobs = {
-                block: _Job(
-                    folder / "logs" / "measure" / f"{block}.log",
-                    [(self._records / name, float(expected_s)) for name, expected_s in cells],
-                )
-                for block, cells in plan["jobs"].items()
-            }
-        except FileNotFoundError as error:
+        records, path = folder / "records", plan_path(folder)
+        content = read_bytes_if_there(path, "plan of a run")
+        if content is None:
             raise InputError(
-                f"{folder} is no run that has begun: {path} is not there; give the folder of a run,"
-                " such as results/paper, or of a campaign"
-            ) from error
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"cannot read {path}: {error}") from error
+                f"{folder} is no run that has begun: {path} is not there; give the folder of a"
+                " run, such as results/paper, or of a campaign"
+            )
+        advice = "a run that is started, or started again, writes another"
+        plan = parse_as(_RunPlan, content, f"plan of a run {path}", advice)
+        self._begun_s, self._gpus, self._simulated = plan.begun_s, plan.gpus, plan.simulated
+        # The clock of a file server may be behind; copied files have times of their own.
+        self._since_s = min(self._begun_s, _modified_s(path) or self._begun_s) - 1
+        self._earlier = [records / name for name in plan.done]
+        self._jobs = {
+            block: _Job(
+                folder / "logs" / "measure" / f"{block}.log",
+                [(records / name, expected_s) for name, expected_s in cells.items()],
+            )
+            for block, cells in plan.jobs.items()
+        }
         self._left = sum(w for job in self._jobs.values() for _, w in job.waiting)
         self._count = len(self._earlier) + sum(len(job.waiting) for job in self._jobs.values())
         self._done = self._failed = 0
@@ -224,11 +272,12 @@ class CampaignWatch:
     def _left_s(self) -> float | None:
         """Return what is left of the minutes of the call that runs; None if none does."""
         try:
-            call = json.loads((self.folder / "campaign.json").read_bytes())["calls"][-1]
-            begun = datetime.fromisoformat(call["started_utc"]).timestamp()
-            return None if call["ended_utc"] else begun + 60 * call["minutes"] - time.time()
-        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            campaign = self.folder / "campaign.json"
+            *_, call = read_as(_Campaign, campaign, "manifest", other_keys=True).calls
+            begun_s = datetime.fromisoformat(call.started_utc).timestamp()
+        except (InputError, ValueError, OverflowError):  # no call, or no time that there is
             return None
+        return None if call.ended_utc else begun_s + 60 * call.minutes - time.time()
 
 
 def watch(folder: Path) -> Watch:
@@ -245,20 +294,19 @@ def watch(folder: Path) -> Watch:
 def read_outcome(path: Path) -> Outcome | None:
     """Return what a record says; None where it is corrupt, which its job will find, too."""
     try:
-        said: Mapping[str, Any] = json.loads(path.read_bytes())
-        energy_j, passes = said.get("energy_j"), said.get("passes")
-        return Outcome(
-            cell=str(said["cell"]),
-            status=str(said["status"]),
-            reason=str(said.get("reason", "")),
-            simulated=bool(said["simulated"]),
-            window_j=float(energy_j or 0.0) * int(passes or 1),
-            per_token_j=said.get("energy_per_token_j"),
-            power_w=said.get("mean_power_w"),
-            duration_s=said.get("duration_s"),
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        said = read_as(_Said, path, "cell record", other_keys=True)
+    except InputError:
         return None
+    return Outcome(
+        cell=said.cell,
+        status=said.status,
+        reason=said.reason,
+        simulated=said.simulated,
+        window_j=(said.energy_j or 0.0) * (said.passes or 1),
+        per_token_j=said.energy_per_token_j,
+        power_w=said.mean_power_w,
+        duration_s=said.duration_s,
+    )
 
 
 def power_now_w(spool: Path) -> float | None:
@@ -268,9 +316,10 @@ def power_now_w(spool: Path) -> float | None:
         return None
     whole = _tail(spool).rpartition(b"\n")[0]  # the last line may be half written
     try:
-        return float(whole.rpartition(b"\n")[2].split(b",")[1])
+        power_w = float(whole.rpartition(b"\n")[2].split(b",")[1])
     except (ValueError, IndexError):  # no sample yet
         return None
+    return power_w if isfinite(power_w) else None
 
 
 def _modified_s(path: Path) -> float | None:

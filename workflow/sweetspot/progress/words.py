@@ -1,5 +1,6 @@
 """How far it is in words: one line for a person, one line for each cell that is done."""
 
+from sweetspot.errors import one_line
 from sweetspot.progress.state import KWH_J, Outcome, State
 
 
@@ -54,10 +55,10 @@ def cell_line(outcome: Outcome, state: State) -> str:
     if numbers:
         found += f": {', '.join(numbers)}{' simulated' if outcome.simulated else ''}"
     if outcome.reason:
-        found += f": {' '.join(outcome.reason.split())}"
+        found += f": {outcome.reason}"
     of_all = f" of {state.cells}" if state.cells is not None else ""
     left = f", about {duration(state.left_s)} left" if state.left_s else ""
-    return f"{found} ({state.done}{of_all}{left})"
+    return one_line(f"{found} ({state.done}{of_all}{left})")
 
 
 def duration(seconds: float) -> str:

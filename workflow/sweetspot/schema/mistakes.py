@@ -64,7 +64,8 @@ def must_be(wanted: str, value: object, advice: str = "") -> MistakesError:
 
 def must_be_text(value: object) -> MistakesError:
     """Say it of a value that is to be text, which quotes would make it."""
-    return must_be("must be text", value, "; write it in quotes")
+    quoted = "" if value is None or isinstance(value, Iterable) else "; write it in quotes"
+    return must_be("must be text", value, quoted)
 
 
 def is_empty() -> MistakesError:

@@ -1,6 +1,7 @@
 """Data that somebody wrote, as instances of the types that they are to be."""
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, is_dataclass
 from functools import cache
@@ -39,6 +40,9 @@ Kind = TypeVar("Kind")
 Reader = Callable[[Any], Any]
 
 _WORDS = {"true": True, "false": False}
+_MOST = (
+    2**63 - 1
+)  # what a file and numpy hold; a larger one is no float, or no text, sooner or later
 
 
 class Leniency(NamedTuple):
@@ -135,10 +139,14 @@ def _path(value: Any) -> Path:
 def _integer(value: Any) -> int:
     """Those of numpy and pandas become Python's own."""
     if value.__class__ is int:  # most are, and to ask what is integral takes long
-        return value
-    if isinstance(value, bool) or not isinstance(value, Integral):
+        found = value
+    elif isinstance(value, bool) or not isinstance(value, Integral):
         raise must_be("must be an integer", value)
-    return int(value)
+    else:
+        found = int(value)
+    if not -_MOST <= found <= _MOST:
+        raise must_be(f"must be an integer of at most {_MOST}", value)
+    return found
 
 
 def _integer_or_text(value: Any) -> int:
@@ -166,9 +174,11 @@ def _number_or_text(value: Any) -> float:
 
 
 def _boolean(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise must_be("must be true or false", value)
-    return value
+    """Those of numpy and pandas, which are of another class, become Python's own."""
+    numpy = sys.modules.get("numpy")  # where it is not loaded, nothing is of its classes
+    if isinstance(value, bool) or (numpy and isinstance(value, numpy.bool_)):
+        return bool(value)
+    raise must_be("must be true or false", value)
 
 
 def _boolean_or_text(value: Any) -> bool:
