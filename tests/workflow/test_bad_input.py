@@ -66,6 +66,7 @@ def put_a_file(path):
 UNWRITABLE = {
     "results_is_a_file": (put_a_file, "results"),
     "run_is_a_file": (put_a_file, "results/small"),
+    "logs_are_a_file": (put_a_file, "results/small/logs"),
 }
 if os.geteuid() != 0:  # permissions do not bind root
     UNWRITABLE["folder_is_read_only"] = (lambda folder: folder.chmod(0o555), "")

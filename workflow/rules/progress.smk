@@ -52,8 +52,11 @@ class Progress(logging.Handler):
     def follow(self):
         """Begin to watch the cells of this command."""
         left = {name: cells_left(name) for name in BLOCKS}
-        write_run_plan(Path(RUN), BLOCKS.values(), left, gpus=gpus_at_once())
-        self.follower = Follower(RunWatch(Path(RUN)), DISPLAY)
+        try:
+            write_run_plan(Path(RUN), BLOCKS.values(), left, gpus=gpus_at_once())
+            self.follower = Follower(RunWatch(Path(RUN)), DISPLAY)
+        except SweetspotError as error:
+            stop(error)
         self.follower.start()
         atexit.register(self.follower.close)
 
