@@ -17,7 +17,8 @@ from sweetspot.measure.measure import measuring
 from sweetspot.measure.record import CellRecord
 from sweetspot.metering.meter import Meter
 from sweetspot.plan.block import Block, Settings
-from sweetspot.progress.state import Outcome, State
+from sweetspot.progress.state import State
+from sweetspot.progress.watch import outcome_of
 from sweetspot.progress.words import cell_line
 
 LOAD_S = 60.0  # of an engine, before one was loaded; vLLM on an H200, not compiled: 27 to 32
@@ -162,7 +163,7 @@ class Slot:
             logbook.extra_s[cell.id] = max(0.0, beside_s)
         self.campaign.save()
         so_far = State(cells=None, done=len(self.progress.tried), left_s=max(0.0, self.box.left_s))
-        log.info("%s", cell_line(_outcome(record), so_far))
+        log.info("%s", cell_line(outcome_of(record), so_far))
         self.records.append(record)
         if len(self.records) == HOPELESS and {each.status for each in self.records} == {"failed"}:
             reasons = {each.reason for each in self.records}
@@ -185,16 +186,3 @@ def open_slot(
     engine = WatchedEngine(campaign.engine_of(block, timeout_s), ran, box.now)
     with measuring(block, engine, campaign.records) as measure:
         yield Slot(campaign, block, share, box, progress, timeout_s, known, engine, measure)
-
-
-def _outcome(record: CellRecord) -> Outcome:
-    return Outcome(
-        cell=record.cell,
-        status=record.status,
-        reason=record.reason,
-        simulated=record.simulated,
-        window_j=(record.energy_j or 0.0) * (record.passes or 1),
-        per_token_j=record.energy_per_token_j,
-        power_w=record.mean_power_w,
-        duration_s=record.duration_s,
-    )

@@ -13,7 +13,7 @@ from typing import Annotated, Protocol
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
-from sweetspot.measure.record import SPOOL, record_path, spool_path
+from sweetspot.measure.record import SPOOL, CellRecord, record_path, spool_path
 from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.progress.state import Outcome, State, time_left_s
@@ -297,6 +297,11 @@ def read_outcome(path: Path) -> Outcome | None:
         said = read_as(_Said, path, "cell record", other_keys=True)
     except InputError:
         return None
+    return outcome_of(said)
+
+
+def outcome_of(said: CellRecord | _Said) -> Outcome:
+    """Return what became of the cell of a record."""
     return Outcome(
         cell=said.cell,
         status=said.status,
