@@ -97,13 +97,10 @@ def linear_fit(design: Array, cells: CellMeans, *, weights: FitWeights = "equal"
     observed = cells.energy_per_token_j
     weighted, scale, root = weighted_terms(design, cells.energy_per_token_j, weights)
     basis, triangle = np.linalg.qr(weighted)
-    terms, weights_of = design / scale, root**2
-    # the weighted terms, but rounded as by statsmodels: its numbers to the last digit
-    root_of = np.sqrt(weights_of)
-    whitened, target = root_of[:, None] * terms, root_of * observed
-    inverse = np.linalg.pinv(whitened)
+    inverse = np.linalg.solve(triangle, basis.T)
+    terms, weights_of, target = design / scale, root**2, root * observed
     values, unscaled = inverse @ target, inverse @ inverse.T
-    residuals, df = target - whitened @ values, len(observed) - len(values)
+    residuals, df = target - weighted @ values, len(observed) - len(values)
     square = float(residuals @ residuals)
     covariance = square / df * unscaled
     std_errors = np.sqrt(np.diag(covariance))
