@@ -62,6 +62,8 @@ def test_learned_positions_are_as_many_as_there_are():
         ("yarn", "'rope_scaling' must hold keys, not 'yarn'"),
         ({"rope_type": ["yarn"], "factor": 2}, "'rope_type' must be a name, not"),
         ({"rope_type": "yarn", "factor": "4"}, "'factor' must be a number, not '4'"),
+        ({"rope_type": "yarn", "factor": 10**400}, "'factor' must be a number, not 1000"),
+        ({**YARN, "original_max_position_embeddings": 1e308}, "a context of 1e.308 times"),
         ({**YARN, "original_max_position_embeddings": True}, "'original_max_position_embeddings'"),
         (
             {"rope_type": "linear", "factor": 0},

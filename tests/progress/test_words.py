@@ -18,6 +18,10 @@ FULL = State(
 )
 
 
+def test_overdue_estimate_is_left_out():
+    assert in_words(State(cells=9, done=1, left_s=0.1)) == "1/9 cells done"
+
+
 def test_line_has_all_where_there_is_room():
     assert in_words(FULL) == (
         "312/798 cells done, 1 FAILED, 2 running, 812 W now, 1.25 kWh, about 3.2 h left"

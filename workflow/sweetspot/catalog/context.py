@@ -37,9 +37,9 @@ def scaled_positions(config: Mapping[str, Any], positions: int) -> int:
         begin: float = positions
         if kind == "yarn" and scaling.get("original_max_position_embeddings") is not None:
             begin = _number(scaling, "original_max_position_embeddings")
-        longest = int(begin * factor)
-        if not 0 < longest <= MAX_SIZE:
+        if not 1 <= begin * factor <= MAX_SIZE:
             raise InputError(f"a context of {begin:g} times 'factor' {factor:g} makes no sense")
+        longest = int(begin * factor)
     return longest
 
 
@@ -58,6 +58,13 @@ def _scalings(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _number(scaling: Mapping[str, Any], key: str) -> float:
     value = scaling[key]
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _fits(value):
         raise InputError(f"{key!r} must be a number, not {reprlib.repr(value)}")
     return value
+
+
+def _fits(value: float) -> bool:
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer of JSON may be beyond all floats
+        return False

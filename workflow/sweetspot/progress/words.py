@@ -35,7 +35,7 @@ def _parts(state: State) -> dict[str, str]:
         found["power"] = f"{state.power_w:.0f} W now"
     if state.energy_j:
         found["energy"] = energy(state.energy_j)
-    if state.left_s:
+    if state.left_s and state.left_s >= 0.5:  # an overdue estimate says nothing
         found["left"] = f"about {duration(state.left_s)} left"
     if state.files:
         found["files"] = state.files
@@ -57,7 +57,7 @@ def cell_line(outcome: Outcome, state: State) -> str:
     if outcome.reason:
         found += f": {outcome.reason}"
     of_all = f" of {state.cells}" if state.cells is not None else ""
-    left = f", about {duration(state.left_s)} left" if state.left_s else ""
+    left = f", about {duration(state.left_s)} left" if state.left_s and state.left_s >= 0.5 else ""
     return one_line(f"{found} ({state.done}{of_all}{left})")
 
 
