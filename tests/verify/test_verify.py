@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from pathlib import Path
 import re
 
 import pytest
@@ -163,3 +164,8 @@ def test_folder_that_is_no_run_is_refused(tmp_path, small_run, changes, message)
         (tmp_path / "manifest.json").write_text(json.dumps(manifest | changes))
     with pytest.raises(InputError, match=message):
         verify(tmp_path)
+
+
+def test_data_of_a_campaign_are_refused_with_what_checks_them():
+    with pytest.raises(InputError, match="campaign's data, not a run: `sweetspot campaign-report`"):
+        verify(Path(__file__).parents[2] / "data" / "h200-vllm")

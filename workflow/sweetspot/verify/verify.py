@@ -45,6 +45,11 @@ def verify(folder: Path) -> Verified:
     Raises:
         InputError: it is not the folder of a finished run, or its experiment cannot be planned.
     """
+    if (folder / "records.jsonl").is_file():  # as a campaign leaves it
+        raise InputError(
+            f"{folder} holds a campaign's data, not a run: `sweetspot campaign-report` checks them"
+            " against their manifest"
+        )
     manifest = read_manifest(folder / MANIFEST)
     experiment = parse_experiment(manifest.experiment, f"the experiment of {folder / MANIFEST}")
     try:
