@@ -2,8 +2,8 @@
 
 import gzip
 import json
-from pathlib import Path
 import re
+from pathlib import Path
 
 import pytest
 
