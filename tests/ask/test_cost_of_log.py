@@ -40,6 +40,15 @@ def test_hours_add_up_to_the_load(log):
     assert total["energy_low_j"] == pytest.approx(low_j)
 
 
+def test_power_and_batch_over_time_are_those_of_the_load(log):
+    found = sweetspot.cost(log, *ANSWERED_BY)
+    table, served = found.over_time, found.load.served
+    lasts_s = table["end_s"] - table["begin_s"]
+    assert (table["mean_power_w"] * lasts_s).sum() == pytest.approx(served.energy_j)
+    busy_s = served.duration_s - served.idle_s
+    assert (table["mean_batch"] * lasts_s).sum() == pytest.approx(served.mean_batch * busy_s)
+
+
 def test_money_and_co2_are_of_the_users_rates(log):
     plain, priced = (sweetspot.cost(log, *ANSWERED_BY, **rates).total for rates in ({}, RATES))
     assert "cost" not in plain

@@ -51,6 +51,16 @@ def test_long_log_is_cut_short_and_says_so(capsys, log, monkeypatch):
     assert "and 2 hours more, which --json has" in capsys.readouterr().out
 
 
+def test_figure_is_drawn_and_told_in_words(capsys, log, tmp_path):
+    assert main(["cost", str(log), *MODEL, "--figure", str(tmp_path / "new" / "load")]) == 0
+    assert "in all" in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "new").iterdir()}
+    assert written == {"load.png", "load.pdf", "load.alt.txt"}
+    alt = " ".join((tmp_path / "new" / "load.alt.txt").read_text(encoding="utf-8").split())
+    assert "over 3.83 hours. Power lies between" in alt
+    assert "simulated" in alt
+
+
 def test_progress_says_how_much_is_read(capsys, log, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr(simulate_command, "PROGRESS_EVERY_S", 0.0)

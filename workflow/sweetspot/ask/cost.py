@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from sweetspot.ask.log.read import RequestLog
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.errors import InputError
+from sweetspot.metering.samples import FloatArray
 from sweetspot.simulator.deployment.deployment import asked_limits
 from sweetspot.simulator.hours import Hour, Hours
 
@@ -82,6 +83,10 @@ class Cost:
             time included; `energy_kwh`, `cost` and `gco2e` are with PUE, and the last two are there
             where their rate is.
         total: the same of all hours.
+        begins: when the first request came; None where the log has no dates.
+        edges_s: (n + 1,) edges of up to 1024 stretches of time, in s after the first arrival.
+        power_w: (n,) mean power of all boards in each.
+        batch: (n,) mean number of requests in an iteration, 0 while none is in flight.
     """
 
     load: Simulated
@@ -89,6 +94,10 @@ class Cost:
     notes: tuple[str, ...]
     hours: tuple[Row, ...]
     total: Row
+    begins: datetime | None
+    edges_s: FloatArray
+    power_w: FloatArray
+    batch: FloatArray
 
     @cached_property
     def by_hour(self) -> "pd.DataFrame":
@@ -106,6 +115,21 @@ class Cost:
         import pandas as pd
 
         return pd.DataFrame([self.total])
+
+    @cached_property
+    def over_time(self) -> "pd.DataFrame":
+        """Power and batch as a table: begin_s, end_s, mean_power_w, mean_batch."""
+        import pandas as pd
+
+        begin_s, end_s = self.edges_s[:-1], self.edges_s[1:]
+        return pd.DataFrame(
+            {
+                "begin_s": begin_s,
+                "end_s": end_s,
+                "mean_power_w": self.power_w,
+                "mean_batch": self.batch,
+            }
+        )
 
 
 def cost(
@@ -183,7 +207,12 @@ def cost(
         if first_hour is not None:
             begin = (first_hour + timedelta(hours=index)).strftime("%Y-%m-%dT%H:%MZ")
         rows.append({"hour": begin, **_done(hour), **rates.of(hour.energy_j, factor)})
+    edges_s, power_w = hours.power.stretches()
     return Cost(
+        begins=begins,
+        edges_s=edges_s,
+        power_w=power_w,
+        batch=hours.batch.stretches()[1],
         load=load,
         rates=rates,
         notes=tuple(requests.notes),

@@ -84,6 +84,9 @@ def add_commands(commands: Commands) -> None:
     add("--gco2-per-kwh", type=float, metavar="X", help="g of CO2 equivalents for a kWh")
     add("--pue", type=float, metavar="X", help="energy of the site per energy of its boards")
     add("--json", action="store_true", help="print one JSON object")
+    add(
+        "--figure", type=Path, metavar="STEM", help="draw power and batch over time: STEM.png, .pdf"
+    )
     add_scheduling(parser)
     if commands.is_complete("cost"):
         add_how(parser)
@@ -94,8 +97,11 @@ def _cost(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.cost import cost
     from sweetspot.catalog import load_model
     from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, parse_section
+    from sweetspot.files import make_folder
     from sweetspot.simulator.deployment.deployment import asked_limits
 
+    if arguments.figure is not None:
+        make_folder(arguments.figure.parent)
     model = load_model(arguments.model)
     with Progress() as progress:
         answer = cost(
@@ -116,12 +122,28 @@ def _cost(arguments: argparse.Namespace) -> None:
             calibration=arguments.calibration,
             progress=progress,
         )
+    if arguments.figure is not None:
+        _draw(answer, arguments.figure)
     if arguments.json:
         rates = {name: getattr(answer.rates, name) for name in answer.rates.__slots__}
         values = {"total": answer.total, "hours": answer.hours, "rates": rates}
         print(json.dumps(values | {"log": answer.notes, "load": load_values(answer.load)}))
     else:
         _print(answer)
+
+
+def _draw(answer: "Cost", stem: Path) -> None:
+    from sweetspot.config import FigureStyle
+    from sweetspot.figures.canvas import save
+    from sweetspot.figures.load_over_time import load_figure
+
+    deployment, style = answer.load.deployment, FigureStyle()
+    found = deployment.calibration
+    provenance = (
+        f"simulated · {deployment.model.id} · {deployment.gpu.id} · {found.engine} · requests:"
+        f" {answer.load.served.requests} · constants: {found.name} ({found.level})"
+    )
+    save(load_figure(answer.over_time, answer.begins, style, provenance), stem, style.dpi)
 
 
 def _print(answer: "Cost") -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from sweetspot.simulator.schedule.segments import Finished, Ran, Segment
+from sweetspot.simulator.statistics import PowerGrid
 
 HOUR_S = 3600.0
 
@@ -43,15 +44,26 @@ class Hour:
 
 
 class Hours:
-    """The hours of a run, from that of the first arrival to that of the last token."""
+    """The hours of a run, from that of the first arrival to that of the last token.
+
+    Attributes:
+        each: one after the other.
+        power: of all boards over time, in up to 1024 stretches.
+        batch: requests in an iteration over time in the same stretches, 0 where none is in flight:
+            a grid of requests times s, not of J.
+    """
 
     def __init__(self, into_s: float = 0.0) -> None:
         """Begin, `into_s` after the beginning of an hour."""
         self._into_s = into_s
         self.each: list[Hour] = []
+        self.power, self.batch = PowerGrid(), PowerGrid()
 
     def add(self, segment: Segment, ran: Ran, begin_s: float) -> None:
         """Add a segment that began at `begin_s` of the run."""
+        batch = segment.decodes + segment.prompts if ran.iterations else 0
+        self.power.add(begin_s, ran.duration_s, ran.energy_j)
+        self.batch.add(begin_s, ran.duration_s, batch * ran.duration_s)
         begin_s += self._into_s
         end_s = begin_s + ran.duration_s
         first, last = int(begin_s // HOUR_S), int(end_s // HOUR_S)

@@ -6,6 +6,7 @@ from math import exp, log, log1p
 
 import numpy as np
 
+from sweetspot.metering.samples import FloatArray
 from sweetspot.metering.trace import PowerTrace
 
 # Quantiles are this close, as a share of their value.
@@ -101,7 +102,11 @@ class PowerGrid:
         Raises:
             ValueError: nothing was added.
         """
+        edges_s, power_w = self.stretches()
+        return PowerTrace(t_s=np.repeat(edges_s, 2)[1:-1], power_w=np.repeat(power_w, 2))
+
+    def stretches(self) -> tuple[FloatArray, FloatArray]:
+        """Return (n + 1,) the edges of the stretches in s, and (n,) the mean over each in W."""
         count = int(np.ceil(self._end_s / self._width_s))
         edges_s = np.append(np.arange(count) * self._width_s, self._end_s)
-        power_w = self._joules[:count] / np.diff(edges_s)
-        return PowerTrace(t_s=np.repeat(edges_s, 2)[1:-1], power_w=np.repeat(power_w, 2))
+        return edges_s, self._joules[:count] / np.diff(edges_s)

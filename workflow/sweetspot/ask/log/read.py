@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import heappop, heappush, heappushpop
+from heapq import heappush, heappushpop
 from math import isfinite
 from pathlib import Path
 from typing import Any, Self
@@ -148,11 +148,10 @@ class RequestLog:
 
     def _in_order(self) -> Iterator[Request]:
         """Yield requests sorted, of those that lie within `WINDOW` lines of each other."""
-        waiting: list[tuple[float, int, Request]] = []
-        first_s: float | None = None
+        waiting: list[tuple[float, int, int, int]] = []
         before_s = newest_s = -float("inf")
-        for number, request in enumerate(self._read()):
-            arrival_s = request.arrival_s
+        first_s: float | None = None
+        for number, (arrival_s, input_tokens, output_tokens) in enumerate(self._read()):
             if arrival_s < newest_s:
                 self._moved += 1
                 if arrival_s < before_s:
@@ -162,23 +161,23 @@ class RequestLog:
                     )
             else:
                 newest_s = arrival_s
-            entry = (arrival_s, number, request)
+            entry = (arrival_s, number, input_tokens, output_tokens)
             if len(waiting) < WINDOW:
                 heappush(waiting, entry)
                 continue
-            before_s, _, ready = heappushpop(waiting, entry)
+            before_s, _, *lengths = heappushpop(waiting, entry)
             first_s = self._begin(before_s) if first_s is None else first_s
-            yield ready._replace(arrival_s=before_s - first_s)
-        while waiting:
-            arrival_s, _, ready = heappop(waiting)
+            yield Request(before_s - first_s, *lengths)
+        waiting.sort()
+        for arrival_s, _, input_tokens, output_tokens in waiting:
             first_s = self._begin(arrival_s) if first_s is None else first_s
-            yield ready._replace(arrival_s=arrival_s - first_s)
+            yield Request(arrival_s - first_s, input_tokens, output_tokens)
 
     def _begin(self, first_s: float) -> float:
         self.begins = date_of(first_s)
         return first_s
 
-    def _read(self) -> Iterator[Request]:
+    def _read(self) -> Iterator[tuple[float, int, int]]:
         """Yield the requests that can be simulated, line by line, with times of the log."""
         columns, file, out = self._columns, self._file, self.left_out
         asked = [columns.arrival, columns.input_tokens, columns.output_tokens, columns.model]
@@ -213,7 +212,7 @@ class RequestLog:
                 if tokens > out.longest[0]:
                     out.longest = tokens, file.where
             else:
-                yield Request(arrival_s, input_tokens, output_tokens)
+                yield arrival_s, input_tokens, output_tokens
 
     def _time(self, value: Any) -> float:
         """Return a time of arrival in s; the first says how all are read."""
