@@ -136,6 +136,12 @@ def test_impossible_load_is_refused(limits, requests, error, message):
         simulate_load("opt-1.3b", "h100-sxm", requests, limits=limits)
 
 
+@pytest.mark.parametrize("arrival_s", [None, "3", np.bool_(True), 10**400, float("nan")])
+def test_arrival_that_is_no_number_is_refused(arrival_s):
+    with pytest.raises(InputError, match=r"request 1: arrival_s must be (a number|finite), not"):
+        simulate_load("llama-3.1-8b", "h100-sxm", [Request(arrival_s, 10, 10)])
+
+
 def test_small_integers_of_numpy_do_not_overflow():
     own, numpys = (
         simulate_load("opt-1.3b", "h100-sxm", [Request(0, kind(200), kind(100))] * 3)

@@ -9,7 +9,9 @@ from typing import Any, Literal, get_args
 
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
-from sweetspot.errors import InputError, unknown_name
+from sweetspot.errors import InputError, shown, unknown_name
+from sweetspot.schema.mistakes import MistakesError
+from sweetspot.schema.reading import converted
 from sweetspot.simulator.constants.intervals import Bounds
 from sweetspot.simulator.cost.fastest import clock_of
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
@@ -164,11 +166,16 @@ def simulate_load(
 def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
     """Yield the requests up to one that makes no sense, or is too long."""
     for number, given in enumerate(requests, 1):
+        if not isinstance(given, Request):
+            raise InputError(f"request {number} must be a sweetspot.Request, not {shown(given)}")
         plain = type(given.input_tokens) is type(given.output_tokens) is int
-        request = given if plain else _own_integers(number, given)
+        plain = plain and type(given.arrival_s) is float
+        request = given if plain else _own_numbers(number, given)
         arrival_s, inputs, outputs = request
         if not isfinite(arrival_s):
             raise InputError(f"request {number}: arrival_s must be finite, not {arrival_s}")
+        if inputs < 1 or outputs < 1:
+            raise InputError(f"request {number} must have at least 1 token each way")
         if inputs + outputs > max_seq_len:
             raise InputError(
                 f"request {number} of {inputs} + {outputs} tokens is"
@@ -177,12 +184,15 @@ def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
         yield request
 
 
-def _own_integers(number: int, request: Request) -> Request:
-    """Return a request in Python's integers: those of numpy would overflow in sums."""
+def _own_numbers(number: int, request: Request) -> Request:
+    """Return a request in Python's numbers: integers of numpy would overflow in sums."""
     for name in ("input_tokens", "output_tokens"):
         value = getattr(request, name)
-        if not isinstance(value, Integral):
+        if isinstance(value, bool) or not isinstance(value, Integral):
             raise InputError(f"request {number}: {name} must be a positive integer, not {value!r}")
-    return request._replace(
-        input_tokens=int(request.input_tokens), output_tokens=int(request.output_tokens)
-    )
+    try:
+        arrival_s = converted(float, request.arrival_s)
+    except MistakesError as error:
+        why = f"arrival_s must be a number, not {shown(request.arrival_s)}"
+        raise InputError(f"request {number}: {why}") from error
+    return Request(arrival_s, int(request.input_tokens), int(request.output_tokens))
