@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from sweetspot.cells.assignment import numbers
 from sweetspot.cells.observations import COLUMNS, read_observations
 from sweetspot.errors import InputError
 
@@ -273,3 +274,9 @@ def test_a_million_rows_take_seconds(tmp_path):
     assert time.process_time() - begun < 10
     assert len(found.cells) == rows
     assert note(found, "1000000 rows are repeats of 9 cells")
+
+
+def test_integer_beyond_all_floats_is_infinite():
+    values, _ = numbers(pd.Series([1, 10**400, None], dtype=object))
+    assert values.tolist()[:2] == [1, math.inf]
+    assert math.isnan(values[2])

@@ -194,7 +194,10 @@ def numbers(values: "pd.Series") -> "tuple[pd.Series, pd.Series]":
         return nothing, nothing
     if pd.api.types.is_numeric_dtype(values):
         return values.astype(float), nothing
-    parsed = pd.to_numeric(values, errors="coerce").astype(float)
+    try:
+        parsed = pd.to_numeric(values, errors="coerce").astype(float)
+    except OverflowError:  # an integer beyond all floats, which as text is infinite
+        parsed = pd.to_numeric(values.astype(str), errors="coerce").astype(float)
     left = values[parsed.isna() & values.notna()].astype(str)
     if left.empty:
         return parsed, nothing
