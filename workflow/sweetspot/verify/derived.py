@@ -6,7 +6,7 @@ from pathlib import Path
 from sweetspot.analysis.run_files import analyse, write_comparison
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
-from sweetspot.outputs import TABLE_OF_MODELS, can_fit, tables_of
+from sweetspot.outputs import TABLE_OF_MODELS, can_fit, can_fit_all, tables_of
 from sweetspot.plan.plan import Plan
 from sweetspot.tables import make_table, write_table
 from sweetspot.verify.check import Check, differing_files
@@ -50,6 +50,7 @@ def _derive(experiment: Experiment, planned: Plan, cells_csv: Path, out: Path) -
             weights=experiment.analysis.weights,
             max_num_tokens=experiment.limits.max_num_tokens,
         )
+    if can_fit_all(cells):
         write_comparison(cells_csv, out / "fits", out / "comparison.csv")
     models = list(dict.fromkeys(block.model_reference for block in planned.blocks))
     for name in tables_of(cells):
