@@ -9,9 +9,13 @@ import pytest
 
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
+from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
+from sweetspot.measure.cells_table import write_cells
+from sweetspot.measure.measure import measure_block
 from sweetspot.plan.plan import plan
 from sweetspot.verify.check import read_rows
+from sweetspot.verify.derived import check_derived
 from sweetspot.verify.records import read_records
 from sweetspot.verify.verify import verify
 
@@ -169,3 +173,17 @@ def test_folder_that_is_no_run_is_refused(tmp_path, small_run, changes, message)
 def test_data_of_a_campaign_are_refused_with_what_checks_them():
     with pytest.raises(InputError, match="campaign's data, not a run: `sweetspot campaign-report`"):
         verify(Path(__file__).parents[2] / "data" / "h200-vllm")
+
+
+def test_run_of_too_few_lengths_for_all_fits_needs_no_comparison(small_experiment, tmp_path):
+    lengths = {"input_tokens": [512], "output_tokens": [64, 128, 256, 512, 1024], "requests": [20]}
+    experiment = small_experiment(sweeps={"chat": lengths})
+    planned = plan(experiment)
+    (block,) = planned.blocks
+    blocks = tmp_path / "block.jsonl"
+    measure_block(block, SimulatorEngine(), tmp_path / "records", blocks)
+    write_cells(experiment, [blocks], tmp_path / "cells.csv")
+    assert [check.what for check in check_derived(experiment, planned, tmp_path)] == [
+        "fits/ from cells.csv",
+        "tables/ from cells.csv",
+    ]
