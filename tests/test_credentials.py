@@ -9,6 +9,7 @@ KEPT = {
     "PWD": "/home/me",
     "OLDPWD": "/",
     "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_MAX_TOKENS": "8192",
     "GIT_AUTHOR_NAME": "me",
     "HF_HOME": "/cache@node",
     "CUDA_VISIBLE_DEVICES": "GPU-0",

@@ -54,7 +54,8 @@ class Progress(logging.Handler):
         left = {name: cells_left(name) for name in BLOCKS}
         try:
             write_run_plan(Path(RUN), BLOCKS.values(), left, gpus=gpus_at_once())
-            self.follower = Follower(RunWatch(Path(RUN)), DISPLAY)
+            # The last look comes when Snakemake has left its --directory.
+            self.follower = Follower(RunWatch(Path(RUN).absolute()), DISPLAY)
         except SweetspotError as error:
             stop(error)
         self.follower.start()

@@ -7,8 +7,9 @@ _NAME = re.compile(
     r"apikey|passphrase|passw(or)?d|secret|_pwd(_|$)|(^|_)(credentials?|jwt|key|pass|tokens?)(_|$)",
     re.IGNORECASE,
 )
+_COUNT = re.compile(r"tokens(_|$)", re.IGNORECASE)  # a number of them, as engines have limits
 _IN_URL = re.compile(r"://[^/\s@]+@(?!sha256:)")  # user, token or both, before the host
-_ASSIGNED = re.compile(r"(\w+)=\S")
+_ASSIGNED = re.compile(r"(\w+)=(\S+)")
 
 
 def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
@@ -16,7 +17,7 @@ def without_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environment.items()
-        if not _NAME.search(name) and not _IN_URL.search(value)
+        if not _is_secret(name, value) and not _IN_URL.search(value)
     }
 
 
@@ -25,5 +26,14 @@ def secret_in(text: str) -> str:
     if _IN_URL.search(text):
         return "a password in a URL"
     return next(
-        (f"a value of {name}" for name in _ASSIGNED.findall(text) if _NAME.search(name)), ""
+        (
+            f"a value of {name}"
+            for name, value in _ASSIGNED.findall(text)
+            if _is_secret(name, value)
+        ),
+        "",
     )
+
+
+def _is_secret(name: str, value: str) -> bool:
+    return bool(_NAME.search(name)) and not (value.isdecimal() and _COUNT.search(name))

@@ -110,5 +110,6 @@ class Follower:
         self._display.say(in_words(replace(state, left_s=None, power_w=None, running=0)))
 
     def _run(self) -> None:
+        self.look()
         while not self._closing.wait(EVERY_S):
             self.look()
