@@ -23,7 +23,10 @@ KEPT = {
     [
         *((name, "x") for name in ("HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID")),
         *((name, "x") for name in ("WANDB_API_KEY", "ngc_api_key", "PGPASSWORD", "MYSQL_PWD")),
-        *((name, "x") for name in ("SLURM_JWT", "NGC_APIKEY", "SMTP_PASS", "DB_PASSWORD_2")),
+        *(
+            (name, "x")
+            for name in ("GITHUB_PAT", "SLURM_JWT", "NGC_APIKEY", "SMTP_PASS", "DB_PASSWORD_2")
+        ),
         ("http_proxy", "http://me:word@proxy.example:3128"),
         ("PIP_INDEX_URL", "https://token@packages.example/simple"),
     ],

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 _NAME = re.compile(
-    r"apikey|passphrase|passw(or)?d|secret|_pwd(_|$)|(^|_)(credentials?|jwt|key|pass|tokens?)(_|$)",
+    r"apikey|passphrase|passw(or)?d|secret|_pwd(_|$)|(^|_)(credentials?|jwt|key|pass|pat|tokens?)(_|$)",
     re.IGNORECASE,
 )
 _COUNT = re.compile(r"tokens(_|$)", re.IGNORECASE)  # a number of them, as engines have limits
