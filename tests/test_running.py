@@ -125,3 +125,11 @@ def test_job_of_a_running_command_goes_on(tmp_path, command):
     _, job = command(JOB)
     time.sleep(3 * running.LOOK_S)
     assert running._mark(job)
+
+
+def test_folder_that_was_left_by_a_process_that_goes_on_keeps_nobody_waiting(tmp_path):
+    with held(tmp_path):
+        assert os.environ[MARK]
+    later = Hold(tmp_path)
+    assert later.before is None
+    later.release()

@@ -5,8 +5,7 @@ import json
 import pytest
 
 import sweetspot
-from sweetspot.cli import main
-from sweetspot.cli import simulate as simulate_command
+from sweetspot.cli import loads, main
 
 MODEL = ["--model", "llama-3.1-8b", "--gpu", "h100-sxm"]
 
@@ -63,7 +62,7 @@ def test_figure_is_drawn_and_told_in_words(capsys, log, tmp_path):
 
 def test_progress_says_how_much_is_read(capsys, log, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr(simulate_command, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(loads, "PROGRESS_EVERY_S", 0.0)
     monkeypatch.setattr("sweetspot.ask.log.read.WINDOW", 2)
     assert main(["cost", str(log), *MODEL]) == 0
     err = capsys.readouterr().err

@@ -10,8 +10,7 @@ import pytest
 
 from sweetspot.ask.load import simulate_load
 from sweetspot.ask.log.read import RequestLog
-from sweetspot.cli import main
-from sweetspot.cli import simulate as simulate_command
+from sweetspot.cli import loads, main
 from sweetspot.config import Limits
 from sweetspot.simulator.constants.calibration_file import shipped_engines
 from sweetspot.simulator.schedule.requests import Shape
@@ -51,7 +50,7 @@ def test_answer_to_a_trace_names_every_number(capsys, trace):
     assert "2 requests, 2352 input and 140 output tokens" in out
     assert "guaranteed-no-evict, chunked prefill, max_batch_size 1024, max_num_tokens 8192" in out
     assert "simulated; engine: tensorrt-llm; constants: h100-sxm, published numbers + " in out
-    names = [name for name, _, _ in simulate_command._LINES]
+    names = [name for name, _, _ in loads.LINES]
     for name in (*names, "first_token", "per_output_token", "end_to_end", "p99"):
         assert name in out
 
@@ -272,7 +271,7 @@ def test_help_teaches_with_examples(capsys):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_progress_is_shown_on_a_terminal_only(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal)
-    monkeypatch.setattr(simulate_command, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(loads, "PROGRESS_EVERY_S", 0.0)
     assert main(["simulate", *GENERATED, *LLAMA]) == 0
     err = capsys.readouterr().err
     assert ("50 requests have ended" in err) == terminal

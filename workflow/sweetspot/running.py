@@ -65,7 +65,7 @@ class Hold:
         Raises:
             InputError: another process has it, or it cannot be written to.
         """
-        self._path = folder / LOCK
+        self._path, self._is_signed = folder / LOCK, False
         try:
             # of a group that shares its results, others go on with a run, too
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o664)
@@ -120,11 +120,14 @@ class Hold:
             os.ftruncate(self._file, len(line))
         except OSError as error:
             raise _unusable(self._path, error) from error
+        self._is_signed = True
         os.environ[MARK] = holder.mark
 
     def release(self) -> None:
-        """Let others take the folder while this process goes on."""
-        os.environ.pop(MARK, None)
+        """Let others take the folder while this process goes on, and its later jobs with it."""
+        if self._is_signed:
+            os.ftruncate(self._file, 0)
+            os.environ.pop(MARK, None)
         os.close(self._file)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given
 from sweetspot.cli.fitting import columns_of
-from sweetspot.cli.simulate import (
+from sweetspot.cli.loads import (
     Progress,
     add_columns,
     add_scheduling,
