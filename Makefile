@@ -26,7 +26,7 @@ help:
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
 	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
-	@echo "make audit        known flaws of the locked packages, by pypi.org's own JSON API: fails"
+	@echo "make audit        known flaws of the locked packages, by the package index itself: fails"
 	@echo "                  where a mirror of packages alone is reached"
 	@echo "make lock         resolve the dependencies again (needs uv)"
 	@echo "make clean        remove .venv and the caches; results/ stays"
@@ -105,7 +105,7 @@ lint: .venv/ready-test
 	$(BIN)/mypy
 	$(BIN)/snakefmt --check Snakefile workflow/rules
 
-# Strict, as a package that pypi.org is not asked about would else pass for one without a flaw.
+# Strict, as a package that the index is not asked about would else pass for one without a flaw.
 audit: $(AUDIT)/ready
 	$(AUDIT)/bin/pip-audit --strict --disable-pip --no-deps --progress-spinner off \
 	  -r requirements-test.lock -r tests/requirements-kubernetes.txt -r tests/requirements-torch.txt
