@@ -27,6 +27,8 @@ OUTCOMES = [
     for status in ("ok", "failed")
 ]
 
+MARK = "\x00"
+
 
 @pytest.fixture
 def terminal(monkeypatch):
@@ -39,7 +41,17 @@ def terminal(monkeypatch):
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         stream = os.fdopen(end, "w")
         files.append((controller, stream))
-        return stream, lambda: os.read(controller, 65536).decode()
+
+        def sent():
+            # A terminal hands over its bytes when it likes: a mark behind them says that all came.
+            stream.write(MARK)
+            stream.flush()
+            came = ""
+            while not came.endswith(MARK):
+                came += os.read(controller, 65536).decode()
+            return came.removesuffix(MARK)
+
+        return stream, sent
 
     yield make
     for controller, stream in files:
