@@ -93,10 +93,12 @@ campaign-report: env
 WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))') --dist worksteal
 test: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready lint
 	@sh scripts/slurm.sh
+	@sh scripts/browser.sh
 	$(BIN)/pytest -q $(WORKERS)
 
 coverage: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh
+	@sh scripts/browser.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
 lint: .venv/ready-test
