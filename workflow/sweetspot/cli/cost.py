@@ -11,10 +11,12 @@ from sweetspot.cli.fitting import columns_of
 from sweetspot.cli.loads import (
     Progress,
     add_columns,
+    add_rates,
     add_scheduling,
     load_values,
     print_notes,
     print_what,
+    rates_of,
     scheduling_of,
 )
 
@@ -80,9 +82,7 @@ def add_commands(commands: Commands) -> None:
     add("log", type=Path, metavar="LOG", help="log of requests: .csv or .jsonl, .gz or not")
     add_what(parser)
     add_columns(parser)
-    add("--price-per-kwh", type=float, metavar="X", help="money for a kWh, of any currency")
-    add("--gco2-per-kwh", type=float, metavar="X", help="g of CO2 equivalents for a kWh")
-    add("--pue", type=float, metavar="X", help="energy of the site per energy of its boards")
+    add_rates(parser)
     add("--json", action="store_true", help="print one JSON object")
     add(
         "--figure", type=Path, metavar="STEM", help="draw power and batch over time: STEM.png, .pdf"
@@ -108,9 +108,7 @@ def _cost(arguments: argparse.Namespace) -> None:
             arguments.log,
             model,
             arguments.gpu,
-            price_per_kwh=arguments.price_per_kwh,
-            gco2_per_kwh=arguments.gco2_per_kwh,
-            pue=arguments.pue,
+            **rates_of(arguments),
             columns=columns_of(arguments.columns),
             engine=arguments.engine,
             gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),

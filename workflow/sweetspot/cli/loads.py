@@ -51,6 +51,19 @@ def add_columns(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_rates(parser: argparse.ArgumentParser) -> None:
+    """Add what a kWh costs; nothing of it has a default."""
+    add = parser.add_argument
+    add("--price-per-kwh", type=float, metavar="X", help="money for a kWh, of any currency")
+    add("--gco2-per-kwh", type=float, metavar="X", help="g of CO2 equivalents for a kWh")
+    add("--pue", type=float, metavar="X", help="energy of the site per energy of its boards")
+
+
+def rates_of(arguments: argparse.Namespace) -> dict[str, float | None]:
+    """Return what a kWh costs, by the names of `Rates`."""
+    return {name: getattr(arguments, name) for name in ("price_per_kwh", "gco2_per_kwh", "pue")}
+
+
 def add_scheduling(parser: argparse.ArgumentParser) -> None:
     """Add the options that say who runs when."""
     add = parser.add_argument_group("scheduling").add_argument
