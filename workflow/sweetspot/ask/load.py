@@ -124,17 +124,38 @@ def simulate_load(
         ValueError: there are no requests, or they are out of order.
     """
     architecture = model if isinstance(model, Architecture) else load_model(model)
-    limits = limits or asked_limits(architecture)
     deployment = deploy(
         architecture,
         gpu,
         gpu_settings=gpu_settings,
-        limits=limits,
+        limits=limits or asked_limits(architecture),
         precision=precision,
         engine=engine,
         traits=traits,
         calibration=calibration,
     )
+    return simulate_deployed(
+        deployment,
+        requests,
+        scheduling=scheduling,
+        chunked_prefill=chunked_prefill,
+        power_grid=power_grid,
+        hours=hours,
+        progress=progress,
+    )
+
+
+def simulate_deployed(
+    deployment: Deployment,
+    requests: Iterable[Request],
+    *,
+    scheduling: Scheduling | None = None,
+    chunked_prefill: bool = True,
+    power_grid: bool = False,
+    hours: Hours | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Simulated:
+    """Simulate a server that is deployed; arguments and errors are those of `simulate_load`."""
     bounds = deployment.bounds
     deployment.require_simulated_length()
     if scheduling is None:
@@ -143,7 +164,7 @@ def simulate_load(
         raise unknown_name("scheduling", str(scheduling), get_args(Scheduling))
     deployment = deployment.with_traits(static_batching=scheduling == "static")
     scheduler: Scheduler
-    requests = _within(requests, limits.max_seq_len)
+    requests = _within(requests, deployment.limits.max_seq_len)
     if scheduling == "static":
         scheduler = StaticBatching(requests, bounds)
     else:
