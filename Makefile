@@ -23,7 +23,7 @@ help:
 	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
-	@echo "make statistics   what fits can be trusted with: docs/statistics.md (two minutes)"
+	@echo "make statistics   what fits can be trusted with: docs/statistics.md (three minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
 	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
 	@echo "make audit        known flaws of the locked packages, by the package index itself: fails"
@@ -140,7 +140,9 @@ sensor: env
 statistics: env
 	$(BIN)/python benchmarks/fits.py docs/statistics.md
 	$(BIN)/python benchmarks/batch_form.py docs/batch-evidence.md docs/images/batch_across
+	$(BIN)/python benchmarks/few_cells.py docs/few-cells.md docs/images/few_cells
 	@rm docs/images/batch_across.pdf docs/images/batch_across.alt.txt
+	@rm docs/images/few_cells.pdf docs/images/few_cells.alt.txt
 
 settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \

@@ -154,7 +154,7 @@ def test_model_that_cannot_be_loaded_is_given_up_and_the_others_are_measured(set
 
 
 def test_interrupted_call_leaves_its_finished_cells(set_up):
-    case = set_up(faults={(1000, 4096, 4096): KeyboardInterrupt()})
+    case = set_up(faults={(1000, 512, 64): KeyboardInterrupt()})
     with pytest.raises(KeyboardInterrupt):
         run(case, 300)
     assert case.engines[0].closed == 1

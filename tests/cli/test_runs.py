@@ -42,6 +42,37 @@ def test_plan_of_several_gpus_says_what_keeps_them_waiting(capsys):
     assert "llama-3.2-1b/b1024 alone takes as long" in capsys.readouterr().out
 
 
+def test_budget_pays_for_more_models_of_few_cells_as_the_page_shows(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("my.yaml").write_text(
+        "engine: vllm\nmodels: [llama-3.1-8b, qwen2-7b, gemma-2-9b]\n"
+        "sweeps: {grid: {requests: [200]}}\n"
+    )
+    assert main(["plan", "my.yaml", "--budget", "2h"]) == 0
+    paid = capsys.readouterr().out.partition("2 GPU hours")[2]
+    assert f"2 GPU hours{paid}" in MEASURING
+    assert main(["plan", "my.yaml", "--budget", "30min", "--json"]) == 0
+    grid, few = json.loads(capsys.readouterr().out)["budget"]
+    assert len(grid["models"]) < len(few["models"])
+    assert max(grid["gpu_hours"], few["gpu_hours"]) <= 0.5
+
+
+@pytest.mark.parametrize("budget", ["2", "2d", "0h", "h", "-1h", "1e9h", ""])
+@pytest.mark.usefixtures("tried")
+def test_budget_that_is_no_time_is_one_line(budget, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["plan", "try.yaml", f"--budget={budget}"])
+    assert f"argument --budget: {budget!r} is no time" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("tried")
+def test_budget_of_a_simulated_experiment_is_refused(capsys):
+    with Path("try.yaml").open("a") as file:
+        file.write("engine: simulator\n")
+    assert main(["plan", "try.yaml", "--budget", "1h"]) == 2
+    assert "takes no GPU hours" in capsys.readouterr().err
+
+
 @pytest.mark.usefixtures("tried")
 def test_plan_of_the_simulator_says_that_it_needs_no_gpu(capsys):
     with Path("try.yaml").open("a") as file:

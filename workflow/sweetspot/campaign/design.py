@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from math import inf, log2
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.plan.block import Block
+from sweetspot.plan.lengths import Lengths, informative_first
 from sweetspot.plan.plan import plan
 
 Point = tuple[float, ...]
@@ -30,7 +32,7 @@ class Design:
     grid_sweep: str
 
     def grid(self, block: Block, requests: int) -> list[Cell]:
-        """Return a block's cells of the grid at one N, most informative first."""
+        """Return a block's cells of the grid at one N, most informative for their time first."""
         return most_informative_first(c for c in self._grid(block) if c.requests == requests)
 
     def ladder(self, block: Block) -> list[int]:
@@ -38,8 +40,8 @@ class Design:
         return sorted({cell.requests for cell in self._grid(block)})
 
     def stated(self, block: Block) -> list[Cell]:
-        """Return a block's cells of the other sweeps, most informative first."""
-        return most_informative_first(cell for cell in block.cells if self.stated_in(cell))
+        """Return a block's cells of the other sweeps, spread evenly from the first on."""
+        return evenly_spread(cell for cell in block.cells if self.stated_in(cell))
 
     def in_grid(self, cell_id: str) -> bool:
         """Return whether the grid names a cell."""
@@ -64,12 +66,28 @@ def design(experiment: Experiment) -> Design:
 
 
 def most_informative_first(cells: Iterable[Cell]) -> list[Cell]:
+    """Return cells that differ in lengths and repeats only, the centre of them first.
+
+    Every next one tells most of Eq. 5 for its time on the GPU, given those before it; so a campaign
+    that ends early has spent its time well. All lengths come once before any is repeated.
+    """
+    by_lengths: dict[Lengths, list[Cell]] = {}
+    for cell in sorted(cells):
+        by_lengths.setdefault((cell.input_tokens, cell.output_tokens), []).append(cell)
+    if not by_lengths:
+        return []
+    requests = next(iter(by_lengths.values()))[0].requests
+    order = informative_first(by_lengths, requests)
+    turns = zip_longest(*(by_lengths[each] for each in order))
+    return [cell for turn in turns for cell in turn if cell is not None]
+
+
+def evenly_spread(cells: Iterable[Cell]) -> list[Cell]:
     """Return cells that differ in lengths, requests and repeats only, the centre of them first.
 
-    Every next one is the farthest from those before it, in octaves of lengths and requests: in a
-    grid of lengths, after the centre the corners, then the edges' middles, and so on. So a campaign
-    that ends early has spread its cells as wide and as evenly as their number allows. Among equally
-    far ones the shorter comes first. All lengths come once before any is repeated.
+    Every next one is the farthest from those before it, in octaves of lengths and requests: so a
+    campaign that ends early has spread its cells as wide and as evenly as their number allows.
+    Among equally far ones the shorter comes first. All lengths come once before any is repeated.
     """
     cells = sorted(cells, key=lambda c: (c.repeat, c.input_tokens + c.output_tokens, c))
     repeats = sorted({cell.repeat for cell in cells})

@@ -2,13 +2,15 @@
 
 import argparse
 import json
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands
 
 if TYPE_CHECKING:
-    from sweetspot.measure.estimate import RunEstimate, Share
+    from sweetspot.measure.estimate import Affordable, RunEstimate, Share
 
 _PLAN = """\
 Say what an experiment takes before anything is started: cells, and where they are measured, how
@@ -47,6 +49,12 @@ def add_commands(commands: Commands) -> None:
     plan.add_argument(
         "--gpus", type=int, default=1, metavar="K", help="that share the work; default: %(default)s"
     )
+    plan.add_argument(
+        "--budget",
+        type=_hours,
+        metavar="TIME",
+        help="GPU time, such as 2h or 90min: which models it pays for, whole and with few cells",
+    )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     plan.set_defaults(run=_plan)
 
@@ -74,13 +82,33 @@ def add_commands(commands: Commands) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from sweetspot.measure.estimate import estimate
+    from sweetspot.measure.estimate import affordable, estimate
 
     found = estimate(arguments.experiment, gpus=arguments.gpus)
+    paid = [] if arguments.budget is None else affordable(found.experiment, arguments.budget)
     if arguments.json:
-        print(json.dumps(found.values()))
-    else:
-        print("\n".join(_lines(found)))
+        print(json.dumps(found.values() | {"budget": [asdict(each) for each in paid]}))
+        return
+    print("\n".join(_lines(found)))
+    if paid:
+        print(f"{arguments.budget:g} GPU hours pay for, models in their order, each whole:")
+        print("\n".join(_pays(each) for each in paid))
+
+
+def _hours(text: str) -> float:
+    """Return hours of a time such as 2h or 90min."""
+    found = re.fullmatch(r"([0-9]+\.?[0-9]*)(h|min)", text)
+    if found is None or not float(found[1]):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: write it as 2h, 1.5h or 90min")
+    return float(found[1]) / (1 if found[2] == "h" else 60)
+
+
+def _pays(paid: "Affordable") -> str:
+    names = f": {', '.join(paid.models)}" if paid.models else ""
+    return (
+        f"  design {paid.design:<5} {len(paid.models):>3} of {paid.of_models} models,"
+        f" {paid.cells} cells, {paid.gpu_hours:.2f} h{names}"
+    )
 
 
 def _lines(found: "RunEstimate") -> list[str]:

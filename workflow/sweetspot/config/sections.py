@@ -16,6 +16,7 @@ Seed = Annotated[int, Range(ge=0, lt=2**32), Said(f"must be an integer from 0 to
 Counts = Annotated[list[Count], NonEmpty()]
 BlockSize = Literal["model", "input", "cell"]  # the largest first
 Remeasure = Literal["nothing", "failed", "all"]
+DesignName = Literal["grid", "few"]
 Stored = Literal["model", "fp8"]
 GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 
@@ -138,6 +139,11 @@ class Measure(Section):
         "What one job measures with one engine load: all cells of a model and "
         "max_batch_size, those of one request count and input length, or one cell.",
     ] = "model"
+    design: Annotated[
+        DesignName,
+        "Which cells of each sweep's lengths are measured: all of the `grid`, or the `few`, 18,"
+        " that tell the coefficients of Eq. 5 [in an eighth of the time](few-cells.md).",
+    ] = "grid"
     repeats: Annotated[
         int,
         Range(ge=1, le=1000),

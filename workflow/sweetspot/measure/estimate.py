@@ -2,12 +2,12 @@
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Experiment, parse_experiment
+from sweetspot.config import DesignName, Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.measure.record import cells_left
 from sweetspot.plan.block import Block
@@ -123,6 +123,59 @@ class RunEstimate:
         }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Affordable:
+    """What of an experiment a budget of GPU hours pays for, its models taken in their order.
+
+    Attributes:
+        design: `measure.design`.
+        models: those that fit, whole; one that does not is passed over.
+        of_models: how many there are.
+        cells: of these models, without a record.
+        gpu_hours: what they take.
+    """
+
+    design: DesignName
+    models: tuple[str, ...]
+    of_models: int
+    cells: int
+    gpu_hours: float
+
+
+def affordable(experiment: Experiment | str | Path, gpu_hours: float) -> list[Affordable]:
+    """Return what a budget pays for by each design.
+
+    Args:
+        experiment: as of `estimate`.
+        gpu_hours: that all GPUs have together, loads of engines not counted.
+
+    Raises:
+        InputError: as of `estimate`, or the experiment is simulated.
+    """
+    experiment = _experiment(experiment)
+    if experiment.engine == "simulator":
+        raise InputError("a simulated experiment takes no GPU hours: a budget decides nothing")
+    found = []
+    for design in get_args(DesignName):
+        measure = replace(experiment.measure, design=design)
+        shares = estimate(replace(experiment, measure=measure)).models
+        taken, spent_h = [], 0.0
+        for share in shares:
+            if spent_h + share.gpu_hours.expected <= gpu_hours:
+                taken.append(share)
+                spent_h += share.gpu_hours.expected
+        found.append(
+            Affordable(
+                design=design,
+                models=tuple(share.model for share in taken),
+                of_models=len(shares),
+                cells=sum(share.cells_left for share in taken),
+                gpu_hours=spent_h,
+            )
+        )
+    return found
+
+
 def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstimate:
     """Return what an experiment takes: cells, GPU hours, energy, time on some GPUs, disk.
 
@@ -137,15 +190,19 @@ def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstima
     """
     if gpus < 1:
         raise InputError(f"gpus must be 1 or more, not {gpus}")
-    if not isinstance(experiment, Experiment):
-        config = read_yaml(Path(experiment), "experiment")
-        where = f"experiment {experiment}"
-        experiment = parse_experiment(as_mapping(config, where), where)
+    experiment = _experiment(experiment)
     blocks = plan(experiment).blocks
     records = Path("results", experiment.run, "records")
     left = {block.id: cells_left(block, records, experiment.measure.remeasure) for block in blocks}
     found = {block.id: busy(block, left[block.id]) for block in blocks}
     return estimate_of(experiment, blocks, left, found, gpus=gpus)
+
+
+def _experiment(given: Experiment | str | Path) -> Experiment:
+    if isinstance(given, Experiment):
+        return given
+    where = f"experiment {given}"
+    return parse_experiment(as_mapping(read_yaml(Path(given), "experiment"), where), where)
 
 
 def estimate_of(

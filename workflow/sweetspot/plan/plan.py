@@ -1,6 +1,6 @@
 """From an experiment to blocks of cells: what each job measures."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
@@ -115,19 +115,25 @@ def plan(experiment: Experiment) -> Plan:
 
 def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell]:
     batches = sweep.max_batch_size or [experiment.limits.max_batch_size]
-    for batch, requests, input_tokens, output_tokens, repeat in product(
-        batches,
-        sweep.requests,
-        sweep.input_tokens,
-        sweep.output_tokens,
-        range(experiment.measure.repeats),
-    ):
-        yield Cell(
-            model=model_id,
-            engine=experiment.engine,
-            max_batch_size=batch,
-            requests=requests,
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
-            repeat=repeat,
-        )
+    for batch, requests in product(batches, sweep.requests):
+        for (input_tokens, output_tokens), repeat in product(
+            _lengths(experiment, sweep, requests), range(experiment.measure.repeats)
+        ):
+            yield Cell(
+                model=model_id,
+                engine=experiment.engine,
+                max_batch_size=batch,
+                requests=requests,
+                input_tokens=input_tokens,
+                output_tokens=output_tokens,
+                repeat=repeat,
+            )
+
+
+def _lengths(experiment: Experiment, sweep: Sweep, requests: int) -> Iterable[tuple[int, int]]:
+    """Return the lengths of a sweep that are to be measured."""
+    if experiment.measure.design == "grid":
+        return product(sweep.input_tokens, sweep.output_tokens)
+    from sweetspot.plan.lengths import few  # loads numpy, which planning does without
+
+    return few(sweep.input_tokens, sweep.output_tokens, requests)
