@@ -6,6 +6,7 @@ is first used, so that planning a workflow imports this package without numpy or
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `cost`: what a log of requests takes by hour, in J, kWh, money and gCO2e
+- `choose`: which model on which boards serves a load within targets of latency at least energy
 - `estimate`: what an experiment takes before it is started, in GPU hours and kWh
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots;
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
+    from sweetspot.ask.choose import Choice, choose
     from sweetspot.ask.cost import Cost, cost
     from sweetspot.ask.load import Simulated, simulate_load
     from sweetspot.ask.predict import Prediction, predict
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Choice",
     "Cost",
     "Fit",
     "Fits",
@@ -51,6 +54,7 @@ __all__ = [
     "Traits",
     "__version__",
     "batch_fit",
+    "choose",
     "compare_runs",
     "cost",
     "estimate",
@@ -67,6 +71,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Choice": "ask.choose",
     "Cost": "ask.cost",
     "Fit": "analysis.fit",
     "Fits": "analysis.fits",
@@ -80,6 +85,7 @@ _HOMES = {
     "SweetSpot": "ask.sweet_spot",
     "Traits": "config",
     "batch_fit": "analysis.batch_tables",
+    "choose": "ask.choose",
     "compare_runs": "analysis.beside",
     "cost": "ask.cost",
     "estimate": "measure.estimate",

@@ -13,6 +13,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "predict": "questions",
         "simulate": "simulate",
         "cost": "cost",
+        "choose": "choose",
         "settings": "settings",
         "sensor": "sensor",
         "models": "questions",

@@ -1,0 +1,328 @@
+"""A candidate: a model on boards within limits, and what it takes to serve a load; or why not."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from sweetspot.ask.load import Simulated
+from sweetspot.ask.offered import Offered, Progress
+from sweetspot.ask.rates import Rates
+from sweetspot.catalog import Architecture, Gpu
+from sweetspot.config import Precision
+from sweetspot.errors import EngineError, InputError
+from sweetspot.simulator.deployment.deployment import asked_limits, deploy
+
+LATENCIES = {
+    "ttft_p95_s": "first_token",
+    "tpot_p95_s": "per_output_token",
+    "e2e_p95_s": "end_to_end",
+}
+"""Latencies by the names that targets have, and what a server's run calls them."""
+MOST_REPLICAS = 1024
+_LIGHT = 1.05
+"""Requests in an iteration, on average, below which more replicas make no answer come sooner."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Targets:
+    """What the 95th percentiles of latencies must not pass, in s; None: they may be any.
+
+    Attributes:
+        ttft_p95_s: to the first token.
+        tpot_p95_s: per output token after the first.
+        e2e_p95_s: to the last token.
+
+    Raises:
+        InputError: one is not a number above 0.
+    """
+
+    ttft_p95_s: float | None = None
+    tpot_p95_s: float | None = None
+    e2e_p95_s: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        for name, value in self.given.items():
+            if not 0 < value < float("inf"):
+                raise InputError(f"{name} must be a number of seconds above 0, not {value}")
+
+    @property
+    def given(self) -> dict[str, float]:
+        """Those that there are, by name."""
+        every = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value for name, value in every.items() if value is not None}
+
+    @property
+    def words(self) -> str:
+        """What they are."""
+        return ", ".join(
+            f"{name.partition('_')[0].upper()} {value:g} s" for name, value in self.given.items()
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setup:
+    """What a candidate is made of."""
+
+    model: Architecture
+    gpu: Gpu
+    tensor_parallel: int
+    max_batch_size: int
+    precision: Precision
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        return f"{self.model.id} on {self.gpu.id}"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Candidate:
+    """What serves a load, and what that takes. All of it is simulated.
+
+    Numbers are None where nothing could be simulated; latencies also where the load is more than is
+    served, or a backlog.
+
+    Attributes:
+        number: place in the answer, from 1.
+        model, gpu, tensor_parallel, max_batch_size, weights: what it is made of.
+        replicas: servers alike that share the load, each on boards of its own.
+        gpus: boards in all.
+        reason: why it cannot be served so; empty where it can.
+        energy_per_request_j: of all boards, the time included in which they wait.
+        energy_per_request_low_j, energy_per_request_high_j: between which a measured one is
+            expected.
+        ttft_p95_s, tpot_p95_s, e2e_p95_s: latencies, as targets name them.
+        throughput_per_gpu_tokens_per_s: output tokens per s and board, as the load comes; of a
+            backlog as fast as it goes.
+        offered_per_s, served_per_s: requests that come, and that are begun where that is fewer.
+        overloaded: whether the queue grows as long as requests come.
+        no_number_meets: whether any number of replicas misses targets, where that was tried.
+        over: by how much of it targets are missed, by their names: 0.2 for 20 %.
+        mean_power_w: of all boards.
+        idle_share: of the time in which a replica has no request.
+        mean_batch: requests in an iteration of a replica.
+        batch_limit_binds: whether max_batch_size was ever reached.
+        beyond_native_context: whether some I + O is more than the model was published for.
+        requests: that a replica was simulated with.
+        energy_kwh, cost, gco2e: of a day, or of 1000 requests of a backlog, with PUE; the last two
+            where their rate is known.
+        engine: whose habits and overheads.
+        calibration, calibration_level: constants, and what they rest on.
+        interval_level, interval_rests_on: how often the interval of energy holds, and why.
+        meets: whether it serves the load within the targets.
+        on_front: whether it meets them, and nothing that does is better in one of energy, latency
+            and throughput per board and as good in the others.
+        same_as, dominated_by: number of a candidate on the front with the same numbers, or better
+            ones; None where there is none.
+        told_apart: whether it differs from the best by more than is known; None for what misses.
+        load: the simulated replica.
+    """
+
+    number: int = 0
+    model: str
+    gpu: str
+    tensor_parallel: int
+    max_batch_size: int
+    weights: str
+    replicas: int
+    gpus: int
+    reason: str = ""
+    energy_per_request_j: float | None = None
+    energy_per_request_low_j: float | None = None
+    energy_per_request_high_j: float | None = None
+    ttft_p95_s: float | None = None
+    tpot_p95_s: float | None = None
+    e2e_p95_s: float | None = None
+    throughput_per_gpu_tokens_per_s: float | None = None
+    offered_per_s: float | None = None
+    served_per_s: float | None = None
+    overloaded: bool = False
+    no_number_meets: bool = False
+    over: dict[str, float] = field(default_factory=dict)
+    mean_power_w: float | None = None
+    idle_share: float | None = None
+    mean_batch: float | None = None
+    batch_limit_binds: bool | None = None
+    beyond_native_context: bool | None = None
+    requests: int | None = None
+    energy_kwh: float | None = None
+    cost: float | None = None
+    gco2e: float | None = None
+    engine: str = ""
+    calibration: str = ""
+    calibration_level: str = ""
+    interval_level: float | None = None
+    interval_rests_on: str = ""
+    meets: bool = False
+    on_front: bool = False
+    same_as: int | None = None
+    dominated_by: int | None = None
+    told_apart: bool | None = None
+    load: Simulated | None = field(default=None, repr=False)
+
+    def values(self) -> dict[str, Any]:
+        """Return all but the load, by name."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "load"}
+
+
+def serve(
+    setup: Setup,
+    offered: Offered,
+    targets: Targets,
+    rates: Rates,
+    *,
+    replicas: int | None,
+    engine: str | None,
+    calibration: str | os.PathLike[str] | None,
+    progress: Progress | None = None,
+) -> Candidate:
+    """Return what a setup takes to serve a load.
+
+    Args:
+        setup: of one server.
+        offered: the load.
+        targets: of latency.
+        rates: what a kWh costs.
+        replicas: servers that share it; None for as few as meet the targets.
+        engine: as of `simulate_load`.
+        calibration: as of `simulate_load`.
+        progress: as of `Offered.serve`.
+    """
+    plain = Candidate(
+        model=setup.model.id,
+        gpu=setup.gpu.id,
+        tensor_parallel=setup.tensor_parallel,
+        max_batch_size=setup.max_batch_size,
+        weights=setup.precision.weights,
+        replicas=replicas or 1,
+        gpus=(replicas or 1) * setup.tensor_parallel,
+    )
+    try:
+        deployment = deploy(
+            setup.model,
+            setup.gpu,
+            limits=asked_limits(
+                setup.model,
+                max_batch_size=setup.max_batch_size,
+                tensor_parallel=setup.tensor_parallel,
+            ),
+            precision=setup.precision,
+            engine=engine,
+            calibration=calibration,
+        )
+    except InputError as error:
+        return replace(plain, reason=str(error))
+    if too_long := offered.too_long(deployment):
+        return replace(plain, reason=too_long)
+
+    def of(count: int) -> Candidate:
+        found = offered.serve(deployment, count, progress)
+        return _answered(plain, found, offered, targets, rates, count)
+
+    try:
+        return fewest(of) if replicas is None else of(replicas)
+    except EngineError as error:  # a request that the KV cache cannot hold
+        return replace(plain, reason=str(error))
+
+
+def fewest(of: Callable[[int], Candidate]) -> Candidate:
+    """Return the candidate with the fewest replicas that meets the targets.
+
+    Where no number does, that with the fewest that are not overloaded: one more makes answers come
+    sooner until hardly two requests meet.
+    """
+    known: dict[int, Candidate] = {}
+
+    def at(count: int) -> Candidate:
+        if count not in known:
+            known[count] = of(count)
+        return known[count]
+
+    def is_enough(found: Candidate) -> bool:
+        return found.meets or (no_number_meets and not found.overloaded)
+
+    count, no_number_meets = 1, False
+    while not (found := at(count)).meets and not no_number_meets:
+        is_light = not found.overloaded and (found.mean_batch or 0.0) < _LIGHT
+        no_number_meets = is_light or count == MOST_REPLICAS
+        if not no_number_meets:
+            more = 2.0
+            if found.overloaded and found.offered_per_s and found.served_per_s:
+                more = max(more, found.offered_per_s / found.served_per_s)
+            count = min(int(count * more), MOST_REPLICAS)
+    failed = max((each for each in known if not is_enough(known[each])), default=0)
+    while count - failed > 1:
+        middle = (failed + count) // 2
+        if is_enough(at(middle)):
+            count = middle
+        else:
+            failed = middle
+    return replace(at(count), no_number_meets=no_number_meets)
+
+
+def _answered(
+    plain: Candidate,
+    found: Simulated,
+    offered: Offered,
+    targets: Targets,
+    rates: Rates,
+    replicas: int,
+) -> Candidate:
+    """Return a candidate with what the simulated replica, one of so many, says."""
+    served, known = found.served, found.deployment.intervals.energy
+    overloaded = offered.waits and served.overloaded
+    latencies: dict[str, float | None] = {}
+    for name, of_run in LATENCIES.items():
+        latency = getattr(served, of_run)
+        # that of a queue that grows says how long the run was, and no more
+        told = name == "tpot_p95_s" or (offered.waits and not overloaded)
+        latencies[name] = latency.p95_s if told and latency is not None else None
+    over = {
+        name: value / target - 1
+        for name, target in targets.given.items()
+        if (value := latencies[name]) is not None and value > target
+    }
+    counted = offered.counted(served)
+    energy_j = counted.energy_per_token_j * served.output_tokens / served.requests
+    low_j, high_j = known.around(energy_j)
+    offered_per_s = served_per_s = None
+    if offered.waits and served.arrivals_s:
+        offered_per_s = served_per_s = replicas * served.requests / served.arrivals_s
+        if overloaded:
+            served_per_s = replicas * served.requests / served.begun_s
+    told_j = energy_j * offered.told_requests(served, replicas)
+    money = {} if overloaded else rates.priced(told_j)
+    return replace(
+        plain,
+        replicas=replicas,
+        gpus=replicas * plain.tensor_parallel,
+        energy_per_request_j=energy_j,
+        energy_per_request_low_j=low_j,
+        energy_per_request_high_j=high_j,
+        ttft_p95_s=latencies["ttft_p95_s"],
+        tpot_p95_s=latencies["tpot_p95_s"],
+        e2e_p95_s=latencies["e2e_p95_s"],
+        throughput_per_gpu_tokens_per_s=counted.throughput_tokens_per_s / plain.tensor_parallel,
+        offered_per_s=offered_per_s,
+        served_per_s=served_per_s,
+        overloaded=overloaded,
+        over=over,
+        mean_power_w=replicas * counted.mean_power_w,
+        idle_share=served.idle_share,
+        mean_batch=counted.mean_batch,
+        batch_limit_binds=found.batch_limit_binds,
+        beyond_native_context=found.beyond_native_context,
+        requests=served.requests,
+        energy_kwh=money.get("energy_kwh"),
+        cost=money.get("cost"),
+        gco2e=money.get("gco2e"),
+        engine=found.deployment.calibration.engine,
+        calibration=found.deployment.calibration.name,
+        calibration_level=found.deployment.calibration.level,
+        interval_level=known.level,
+        interval_rests_on=known.rests_on,
+        meets=not overloaded and not over,
+        load=found,
+    )

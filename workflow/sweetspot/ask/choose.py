@@ -1,0 +1,339 @@
+"""Which model on which boards: candidates for one load, their energy, and what misses a target."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from sweetspot.ask.candidates import Candidate, Setup, Targets, serve
+from sweetspot.ask.offered import Arrivals, Backlog, LoggedLoad
+from sweetspot.ask.rates import Rates
+from sweetspot.catalog import Architecture, Gpu, load_model, model_ids
+from sweetspot.catalog import gpu as catalog_gpu
+from sweetspot.config import Precision, parse_section
+from sweetspot.errors import InputError
+from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.deployment.deployment import asked_limits, longest_sequence
+from sweetspot.simulator.schedule.requests import Lengths, Shape
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Model = str | os.PathLike[str] | Mapping[str, Any] | Architecture
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Choice:
+    """Candidates for a load, the best first. All of it is simulated.
+
+    Attributes:
+        candidates: those on the front by energy, then others that meet the targets, then those that
+            miss some, the least first, then overloaded ones, likewise, then those that cannot be.
+        offered: the load, in words.
+        targets: of latency.
+        rates: what a kWh costs.
+        told_of: what kWh, cost and gCO2e are of: `day` or `1000 requests`.
+        front_latency: which latency the front is of: `e2e_p95_s`, of a backlog `tpot_p95_s`.
+        notes: how a log was understood.
+    """
+
+    candidates: tuple[Candidate, ...]
+    offered: str
+    targets: Targets
+    rates: Rates
+    told_of: Literal["day", "1000 requests"]
+    front_latency: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def front(self) -> tuple[Candidate, ...]:
+        """Those that meet the targets and have no better, by energy."""
+        return tuple(each for each in self.candidates if each.on_front)
+
+    @property
+    def best(self) -> Candidate | None:
+        """The one that takes the least energy within the targets; None where none meets them."""
+        return next(iter(self.front), None)
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """All candidates, a row each."""
+        import pandas as pd
+
+        rows = [each.values() for each in self.candidates]
+        for row in rows:
+            over = row.pop("over")
+            row |= {f"{name}_over": over.get(name, 0.0) for name in self.targets.given}
+        return pd.DataFrame(rows)
+
+
+def choose(
+    models: Model | Iterable[Model] | None = None,
+    gpus: str | Gpu | Iterable[str | Gpu] = "h100-sxm",
+    *,
+    input_tokens: float | None = None,
+    output_tokens: float | None = None,
+    rate_per_s: float | None = None,
+    trace: str | os.PathLike[str] | None = None,
+    ttft_p95_s: float | None = None,
+    tpot_p95_s: float | None = None,
+    e2e_p95_s: float | None = None,
+    tensor_parallel: int | Sequence[int] = 1,
+    max_batch_size: int | Sequence[int] = 1024,
+    weights: str | Sequence[str] = "model",
+    replicas: int | Sequence[int] | Literal["auto"] = 1,
+    kv_cache: str = "model",
+    engine: str | None = None,
+    calibration: str | os.PathLike[str] | None = None,
+    input_stdev: float = 0.0,
+    output_stdev: float = 0.0,
+    lengths: Shape = "normal",
+    columns: Mapping[str, str] | None = None,
+    requests: int | None = None,
+    seed: int = 0,
+    price_per_kwh: float | None = None,
+    gco2_per_kwh: float | None = None,
+    pue: float | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Choice:
+    """Simulate every combination under one load, and say which meets the targets at what energy.
+
+    The load is a Poisson process (`rate_per_s`), a log (`trace`), or neither: a backlog, which is
+    worked off as fast as it goes. What may be several is tried with each of the others; a
+    combination that cannot be, such as a model that does not fit, is a candidate with its reason.
+
+    Args:
+        models: each as of `predict`; None for the catalog's.
+        gpus: each a catalog id, or path of a GPU file.
+        input_tokens: prompt length of each request, or its mean.
+        output_tokens: generated tokens of each, or their mean.
+        rate_per_s: requests per s that come, of all replicas together.
+        trace: log of requests, as of `cost`, in place of lengths and rate.
+        ttft_p95_s: what the 95th percentile of the time to the first token must not pass.
+        tpot_p95_s: the same of the time per output token after the first.
+        e2e_p95_s: the same of the time to the last token.
+        tensor_parallel: GPUs that share a model.
+        max_batch_size: the engine's limit of requests in flight.
+        weights: `model` or `fp8`, as of `predict`.
+        replicas: servers alike among which the load is shared; `auto` for as few as meet the
+            targets.
+        kv_cache: `model` or `fp8`.
+        engine: as of `predict`.
+        calibration: as of `predict`.
+        input_stdev: standard deviation of prompt lengths.
+        output_stdev: of generated tokens.
+        lengths: distribution of lengths that have one.
+        columns: of the log, as of `cost`.
+        requests: how many are simulated of each candidate, or the first of a log; None for as many
+            as 95th percentiles take, or all.
+        seed: of arrivals and lengths.
+        price_per_kwh: money; None for no cost.
+        gco2_per_kwh: g of CO2 equivalents; None for no emissions.
+        pue: energy of the site per energy of the boards; None for that of the boards alone.
+        progress: called now and then with how far it is, in words.
+
+    Raises:
+        InputError: an unknown model, GPU or engine, a number out of range, a load that is none of
+            these, or a target of what a backlog has not.
+    """
+    targets = Targets(ttft_p95_s=ttft_p95_s, tpot_p95_s=tpot_p95_s, e2e_p95_s=e2e_p95_s)
+    rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
+    architectures = [
+        each if isinstance(each, Architecture) else load_model(each)
+        for each in _several("models", model_ids() if models is None else models)
+    ]
+    boards = [
+        each if isinstance(each, Gpu) else catalog_gpu(each) for each in _several("gpus", gpus)
+    ]
+    _require_constants(boards, engine, calibration)
+    setups = [
+        Setup(
+            model=model,
+            gpu=board,
+            tensor_parallel=tp,
+            max_batch_size=batch,
+            # unknown words are no candidate's reason
+            precision=parse_section(Precision, {"weights": stored, "kv_cache": kv_cache}),
+        )
+        for model, board, tp, batch, stored in product(
+            architectures,
+            boards,
+            _several("tensor_parallel", tensor_parallel),
+            _several("max_batch_size", max_batch_size),
+            _several("weights", weights),
+        )
+    ]
+    for setup in setups:  # nor are numbers out of range
+        asked_limits(
+            setup.model,
+            max_batch_size=setup.max_batch_size,
+            tensor_parallel=setup.tensor_parallel,
+        )
+    if requests is not None:
+        _require_count("requests", requests)
+    offered: Arrivals | Backlog | LoggedLoad
+    if trace is not None:
+        if any(each is not None for each in (input_tokens, output_tokens, rate_per_s)):
+            raise InputError("a trace says what requests come; leave out lengths and rate")
+        offered = LoggedLoad(
+            path=trace,
+            max_seq_len=min(map(longest_sequence, architectures)),
+            columns=columns,
+            requests=requests,
+        )
+    else:
+        if input_tokens is None or output_tokens is None:
+            raise InputError("give input_tokens and output_tokens of requests, or a trace of them")
+        drawn: dict[str, Any] = {
+            "inputs": Lengths(mean=input_tokens, stdev=input_stdev, shape=lengths),
+            "outputs": Lengths(mean=output_tokens, stdev=output_stdev, shape=lengths),
+            "seed": seed,
+            "requests": requests,
+        }
+        offered = (
+            Backlog(**drawn) if rate_per_s is None else Arrivals(rate_per_s=rate_per_s, **drawn)
+        )
+    counts = _counts(replicas)
+    if not offered.waits and (counts != [1] or {*targets.given} - {"tpot_p95_s"}):
+        raise InputError(
+            "replicas and targets of TTFT and E2E are of requests that come over time; give"
+            " rate_per_s or a trace"
+        )
+    found = []
+    asked = list(product(setups, counts))
+    for index, (setup, count) in enumerate(asked, 1):
+        where = f"candidate {index} of {len(asked)}: {setup.words}"
+        if progress is not None:
+            progress(where)
+        found.append(
+            serve(
+                setup,
+                offered,
+                targets,
+                rates,
+                replicas=count,
+                engine=engine,
+                calibration=calibration,
+                progress=_within(progress, where),
+            )
+        )
+    latency = "e2e_p95_s" if offered.waits else "tpot_p95_s"
+    return Choice(
+        candidates=ranked(found, latency),
+        offered=offered.words,
+        targets=targets,
+        rates=rates,
+        told_of="day" if offered.waits else "1000 requests",
+        front_latency=latency,
+        notes=offered.notes if isinstance(offered, LoggedLoad) else (),
+    )
+
+
+def ranked(candidates: Iterable[Candidate], latency: str) -> tuple[Candidate, ...]:
+    """Return candidates in the order of `Choice`, with numbers and with who is on the front.
+
+    Args:
+        candidates: as they were simulated.
+        latency: which of them the front is of.
+    """
+
+    def place(each: Candidate) -> tuple[Any, ...]:
+        kind = 3 if each.reason else 2 if each.overloaded else 0 if each.meets else 1
+        missed = max(each.over.values(), default=0.0)
+        if each.overloaded:
+            missed = (each.offered_per_s or 0.0) / (each.served_per_s or 1.0)
+        return kind, missed, each.energy_per_request_j or 0.0
+
+    def goals(each: Candidate) -> tuple[float, ...]:
+        """Return what is better where it is less."""
+        return (
+            each.energy_per_request_j or 0.0,
+            getattr(each, latency) or 0.0,
+            -(each.throughput_per_gpu_tokens_per_s or 0.0),
+        )
+
+    front: list[Candidate] = []
+    others = []
+    for each in sorted(candidates, key=lambda each: (*place(each), *goals(each)[1:])):
+        # no later one is better in energy, and those like it follow at once
+        better = next((one for one in front if _no_worse(goals(one), goals(each))), None)
+        if each.meets and better is None:
+            front.append(replace(each, on_front=True, number=len(front) + 1))
+        else:
+            others.append((each, better if each.meets else None))
+    best = front[0] if front else None
+    numbered = list(front)
+    for each, better in others:
+        same = better is not None and goals(better) == goals(each)
+        number = better.number if better is not None else None
+        numbered.append(
+            replace(
+                each,
+                number=len(numbered) + 1,
+                same_as=number if same else None,
+                dominated_by=None if same else number,
+            )
+        )
+    return tuple(
+        replace(each, told_apart=_told_apart(best, each)) if each.meets and best else each
+        for each in numbered
+    )
+
+
+def _no_worse(goals: tuple[float, ...], others: tuple[float, ...]) -> bool:
+    return all(one <= other for one, other in zip(goals, others, strict=True))
+
+
+def _told_apart(best: Candidate, other: Candidate) -> bool:
+    """Return whether the intervals of two energies lie apart."""
+    high_j, low_j = best.energy_per_request_high_j, other.energy_per_request_low_j
+    return high_j is not None and low_j is not None and high_j < low_j
+
+
+def _several(name: str, values: Any) -> list[Any]:
+    """Return what is one or several as a list, each once."""
+    one = isinstance(values, str | os.PathLike | Mapping | Architecture | Gpu | int)
+    listed = [values] if one else list(values)
+    if not listed:
+        raise InputError(f"{name} must name at least one")
+    return [each for place, each in enumerate(listed) if each not in listed[:place]]
+
+
+def _counts(replicas: int | Sequence[int] | Literal["auto"]) -> list[int | None]:
+    """Return how many servers share the load; None for as few as can."""
+    if replicas == "auto":
+        return [None]
+    counts = _several("replicas", replicas)
+    for count in counts:
+        _require_count("replicas", count, " or 'auto'")
+    return counts
+
+
+def _require_count(name: str, value: object, other: str = "") -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} must be a positive integer{other}, not {value!r}")
+
+
+def _require_constants(
+    boards: Iterable[Gpu], engine: str | None, calibration: str | os.PathLike[str] | None
+) -> None:
+    """Refuse an engine, or a file of constants, that is of none of the boards."""
+    error = None
+    for board in boards:
+        try:
+            load_calibration(board, None if calibration is None else Path(calibration), engine)
+        except InputError as refused:
+            error = error or refused
+        else:
+            return
+    if error is not None:
+        raise error
+
+
+def _within(progress: Callable[[str], None] | None, where: str) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    return lambda ended: progress(f"{where}, {ended} requests have ended")

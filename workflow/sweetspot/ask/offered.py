@@ -1,0 +1,268 @@
+"""The load that candidates are offered: Poisson arrivals, a backlog, or a log.
+
+How many requests are simulated follows from what serves them: so many that the time in which the
+batch fills and empties is a small part of the run, and that p95 rests on 100 requests at least.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Protocol
+
+from sweetspot.ask.load import Simulated, simulate_deployed
+from sweetspot.ask.log.read import RequestLog
+from sweetspot.simulator.deployment.deployment import Deployment
+from sweetspot.simulator.schedule.requests import Lengths, Request, generated
+from sweetspot.simulator.serve import Served
+from sweetspot.simulator.steady import Steady
+
+LEAST_REQUESTS = 2000
+TURNS = 20
+"""How many times the requests in flight a run has, so that its ramps are a small part of it."""
+_WAVES = 8
+_ANY = 2**60  # tokens; what a model holds is asked for later
+Progress = Callable[[int], None]
+DAY_S = 86400.0
+BACKLOG_UNIT = 1000
+"""Requests that the energy of a backlog is told of, which has no days."""
+
+
+class Offered(Protocol):
+    """What candidates are offered.
+
+    Attributes:
+        words: what it is, in words.
+        waits: whether requests come over time, so that boards may wait, and latencies count.
+    """
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether requests come over time."""
+
+    def too_long(self, deployment: Deployment) -> str:
+        """Return why requests are longer than what is deployed can hold; empty where none is."""
+
+    def serve(
+        self, deployment: Deployment, replicas: int, progress: Progress | None = None
+    ) -> Simulated:
+        """Return what one of so many alike takes, to which an equal share of the requests comes.
+
+        Args:
+            deployment: of one.
+            replicas: how many there are.
+            progress: called now and then with how many requests have ended.
+
+        Raises:
+            InputError: the load makes no sense.
+            EngineError: one does not fit in the KV cache.
+        """
+
+    def counted(self, served: Served) -> Served | Steady:
+        """Return the part of a run that its energy and throughput are taken from."""
+
+    def told_requests(self, served: Served, replicas: int) -> float:
+        """Return the requests that kWh are told of: a day's, or so many of a backlog."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals:
+    """Requests that come as a Poisson process, shared out at random among replicas.
+
+    Attributes:
+        rate_per_s: of all replicas together.
+        inputs, outputs: lengths.
+        seed: of arrivals and lengths.
+        requests: to simulate; None for as many as it takes.
+    """
+
+    rate_per_s: float
+    inputs: Lengths
+    outputs: Lengths
+    seed: int = 0
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        self._drawn(1, 1, _ANY)
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        lengths = _lengths(self.inputs, self.outputs)
+        return f"{self.rate_per_s:g} requests/s (Poisson, seed {self.seed}) of {lengths}"
+
+    @property
+    def waits(self) -> bool:
+        """They do."""
+        return True
+
+    def too_long(self, deployment: Deployment) -> str:
+        """Return whether they are, in words."""
+        return _too_long(self.inputs, self.outputs, deployment)
+
+    def serve(
+        self, deployment: Deployment, replicas: int, progress: Progress | None = None
+    ) -> Simulated:
+        """Simulate until the run is `TURNS` times as long as its requests are, or overloaded."""
+        limits = deployment.limits
+        most = max(LEAST_REQUESTS, TURNS * limits.max_batch_size)
+        count = self.requests or LEAST_REQUESTS
+        while True:
+            requests = self._drawn(count, replicas, limits.max_seq_len)
+            answer = simulate_deployed(deployment, requests, progress=progress)
+            in_flight = self.rate_per_s / replicas * answer.served.end_to_end.mean_s
+            enough = min(most, TURNS * in_flight)
+            if self.requests or answer.served.overloaded or count >= enough:
+                return answer
+            count = min(most, int(1.5 * TURNS * in_flight))
+
+    def counted(self, served: Served) -> Served:
+        """Return all of it: what is left out at one end is as much as at the other."""
+        return served
+
+    def told_requests(self, served: Served, replicas: int) -> float:
+        """Return a day's."""
+        return DAY_S * self.rate_per_s
+
+    def _drawn(self, count: int, replicas: int, max_seq_len: int) -> Iterator[Request]:
+        return generated(
+            count,
+            self.inputs,
+            self.outputs,
+            max_seq_len=max_seq_len,
+            rate_per_s=self.rate_per_s / replicas,
+            seed=self.seed,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """Requests that all wait from the start, so that no board ever does; its steady state counts.
+
+    Attributes:
+        inputs, outputs: lengths.
+        seed: of lengths.
+        requests: to simulate; None for eight times as many as run at once.
+    """
+
+    inputs: Lengths
+    outputs: Lengths
+    seed: int = 0
+    requests: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be drawn."""
+        self._drawn(1, _ANY)
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        return f"a backlog of requests of {_lengths(self.inputs, self.outputs)}"
+
+    @property
+    def waits(self) -> bool:
+        """They are all there."""
+        return False
+
+    def too_long(self, deployment: Deployment) -> str:
+        """Return whether they are, in words."""
+        return _too_long(self.inputs, self.outputs, deployment)
+
+    def serve(
+        self, deployment: Deployment, replicas: int, progress: Progress | None = None
+    ) -> Simulated:
+        """Simulate some waves."""
+        sequence = round(self.inputs.mean), round(self.outputs.mean)
+        at_once = deployment.bounds.max_batch(*sequence)
+        count = self.requests or max(LEAST_REQUESTS, _WAVES * at_once)
+        requests = self._drawn(count, deployment.limits.max_seq_len)
+        return simulate_deployed(deployment, requests, progress=progress)
+
+    def counted(self, served: Served) -> Served | Steady:
+        """Return its steady state, where it has one."""
+        return served.steady or served
+
+    def told_requests(self, served: Served, replicas: int) -> float:
+        """Return so many of them."""
+        return BACKLOG_UNIT
+
+    def _drawn(self, count: int, max_seq_len: int) -> Iterator[Request]:
+        return generated(count, self.inputs, self.outputs, max_seq_len=max_seq_len, seed=self.seed)
+
+
+@dataclass(slots=True, kw_only=True)
+class LoggedLoad:
+    """The requests of a log, of which each replica gets every n-th; one of them is simulated.
+
+    Attributes:
+        path: of the log.
+        max_seq_len: longest sequence that every model can hold; longer ones are left out.
+        columns: as of `cost`.
+        requests: how many of the first are taken; None for all.
+        notes: how the log was understood, as soon as it has been served once.
+    """
+
+    path: str | os.PathLike[str]
+    max_seq_len: int
+    columns: Mapping[str, str] | None = None
+    requests: int | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def words(self) -> str:
+        """What it is."""
+        which = f"the first {self.requests} requests" if self.requests else "the requests"
+        return f"{which} of {self.path}"
+
+    @property
+    def waits(self) -> bool:
+        """They come when they come."""
+        return True
+
+    def too_long(self, deployment: Deployment) -> str:
+        """Return nothing: those that are have been left out."""
+        return ""
+
+    def serve(
+        self, deployment: Deployment, replicas: int, progress: Progress | None = None
+    ) -> Simulated:
+        """Simulate the log once."""
+        log = RequestLog(self.path, max_seq_len=self.max_seq_len, columns=self.columns)
+        with log:
+            answer = simulate_deployed(
+                deployment, islice(log, 0, self.requests, replicas), progress=progress
+            )
+        self.notes = tuple(log.notes)
+        return answer
+
+    def counted(self, served: Served) -> Served:
+        """Return all of it, as `cost` does."""
+        return served
+
+    def told_requests(self, served: Served, replicas: int) -> float:
+        """Return those of a day, at the mean rate of the log."""
+        return DAY_S * replicas * served.requests / served.duration_s
+
+
+def _lengths(inputs: Lengths, outputs: Lengths) -> str:
+    each = (
+        f"{lengths.mean:g}" + f" ± {lengths.stdev:g} ({lengths.shape})" * bool(lengths.stdev)
+        for lengths in (inputs, outputs)
+    )
+    return "{} input and {} output tokens".format(*each)
+
+
+def _too_long(inputs: Lengths, outputs: Lengths, deployment: Deployment) -> str:
+    most = deployment.limits.max_seq_len
+    if inputs.stdev == outputs.stdev == 0:
+        tokens, what = round(inputs.mean) + round(outputs.mean), "requests"
+    else:  # drawn ones are clipped
+        tokens, what = round(max(inputs.mean, outputs.mean)) + 1, "mean lengths"
+    if tokens <= most:
+        return ""
+    return f"{what} of {tokens} tokens are beyond the {most} that it is simulated for"

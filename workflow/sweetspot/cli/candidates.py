@@ -1,0 +1,212 @@
+"""Candidates for a load as a terminal shows them: a row each, then what to know of them."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sweetspot.cli.loads import SAID_IDLE
+
+if TYPE_CHECKING:
+    from sweetspot.ask.candidates import Candidate
+    from sweetspot.ask.choose import Choice
+
+_MOST_ROWS = 40  # are printed
+_SETUP = {
+    "model": "model",
+    "gpu": "gpu",
+    "tensor_parallel": "tp",
+    "max_batch_size": "batch",
+    "weights": "weights",
+    "replicas": "replicas",
+}
+"""What candidates may differ in, and the titles of its columns."""
+_NUMBERS = (
+    ("energy_per_request_j", "J/request", ".4g"),
+    ("interval", "", ""),
+    ("ttft_p95_s", "TTFT s", ".3g"),
+    ("tpot_p95_s", "TPOT s", ".3g"),
+    ("e2e_p95_s", "E2E s", ".3g"),
+    ("throughput_per_gpu_tokens_per_s", "tokens/s/GPU", ".4g"),
+)
+_NEVER = "no: "
+_MONEY = (("energy_kwh", "kWh", ".4g"), ("cost", "cost", ".4g"), ("gco2e", "gCO2e", ".4g"))
+
+
+def print_choice(answer: "Choice") -> None:
+    """Print candidates, the best first, and what they rest on."""
+    within = answer.targets.words
+    print(answer.offered + (f"; p95 of {within} at most" if within else ""))
+    names = [name for name in _SETUP if len({getattr(c, name) for c in answer.candidates}) > 1]
+    if fixed := ", ".join(_fixed(answer.candidates[0], names)):
+        print(f"all: {fixed}")
+    numbers = [*_NUMBERS, *_money(answer)]
+    shown = answer.candidates[:_MOST_ROWS]
+    lines = [["#", *(_SETUP[name] for name in names), *(title for _, title, _ in numbers)]]
+    lines += [
+        [
+            str(each.number),
+            *(str(getattr(each, name)) for name in names),
+            *(_cell(each, name, spec) for name, _, spec in numbers),
+        ]
+        for each in shown
+    ]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    words = range(1, len(names) + 1)  # which stand on the left
+    for line, said in zip(lines, ["", *map(_verdict, shown)], strict=True):
+        cells = [
+            cell.ljust(width) if place in words else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        if said.startswith(_NEVER):
+            del cells[len(names) + 1 :]
+        print("  ".join([f" {cells[0]}", *cells[1:], said]).rstrip())
+    if len(answer.candidates) > len(shown):
+        print(f"  and {len(answer.candidates) - len(shown)} candidates more, which --json has")
+    _print_best(answer)
+    _print_evidence(answer)
+    for note in (*_notes(answer), *answer.notes):
+        print(f"note: {note}")
+
+
+def _fixed(candidate: "Candidate", vary: Iterable[str]) -> Iterable[str]:
+    """Yield what all candidates have in common."""
+    if "model" not in vary:
+        yield candidate.model
+    if "gpu" not in vary:
+        yield candidate.gpu
+    if "tensor_parallel" not in vary and candidate.tensor_parallel > 1:
+        yield f"tp {candidate.tensor_parallel}"
+    if "max_batch_size" not in vary:
+        yield f"max_batch_size {candidate.max_batch_size}"
+    if "weights" not in vary and candidate.weights != "model":
+        yield f"{candidate.weights} weights"
+    if "replicas" not in vary and candidate.replicas > 1:
+        yield f"{candidate.replicas} replicas"
+
+
+def _money(answer: "Choice") -> list[tuple[str, str, str]]:
+    """Return the columns of what a day costs, where somebody asked for it."""
+    rates = answer.rates
+    if rates.price_per_kwh is rates.gco2_per_kwh is rates.pue is None:
+        return []
+    per = "day" if answer.told_of == "day" else "1000"
+    known = [each for each in answer.candidates if each.energy_kwh is not None]
+    return [
+        (name, f"{title}/{per}", spec)
+        for name, title, spec in _MONEY
+        if any(getattr(each, name) is not None for each in known)
+    ]
+
+
+def _cell(candidate: "Candidate", name: str, spec: str) -> str:
+    if name == "interval":
+        low_j, high_j = candidate.energy_per_request_low_j, candidate.energy_per_request_high_j
+        return "" if low_j is None else f"({low_j:.3g} to {high_j:.3g})"
+    value = getattr(candidate, name)
+    return "-" if value is None else f"{value:{spec}}"
+
+
+def _verdict(candidate: "Candidate") -> str:
+    """Return what comes of a candidate."""
+    if candidate.reason:
+        return f"{_NEVER}{candidate.reason}"
+    if candidate.overloaded:
+        offered, served = candidate.offered_per_s, candidate.served_per_s
+        return f"overload: {offered:.4g} requests/s come, {served:.4g} are served"
+    if candidate.over:
+        misses = (
+            f"{name.partition('_')[0].upper()} {_percent(share)} over"
+            for name, share in candidate.over.items()
+        )
+        ever = ["with any number of replicas"] if candidate.no_number_meets else []
+        return ", ".join([*misses, *ever])
+    if candidate.same_as is not None:
+        return f"as {candidate.same_as}"
+    if candidate.dominated_by is not None:
+        return f"{candidate.dominated_by} is better"
+    return "best" if candidate.number == 1 else "front"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.{0 if share > 0.1 else 1}f} %"
+
+
+def _print_best(answer: "Choice") -> None:
+    best = answer.best
+    if best is None:
+        nearest = answer.candidates[0]
+        if nearest.overloaded:
+            print("none can serve this load; more boards can: --replicas auto")
+        else:
+            print(f"none meets the targets; the nearest is {nearest.number}: {_verdict(nearest)}")
+        return
+    alike = [each.number for each in answer.candidates if each.told_apart is False]
+    alike.remove(best.number)
+    if alike:
+        print(
+            f"least energy: {best.number}; cannot be told apart from it, as intervals overlap:"
+            f" {_listed(alike)}"
+        )
+    elif any(each.meets for each in answer.candidates[1:]):
+        print(f"least energy: {best.number}, by more than the intervals")
+
+
+def _print_evidence(answer: "Choice") -> None:
+    """Print which constants and which intervals candidates rest on."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for each in answer.candidates:
+        if each.load is not None:
+            deployment = each.load.deployment
+            found, known = deployment.calibration, deployment.intervals.energy
+            engine = f"{found.engine} {found.engine_version}".rstrip()
+            sure = f"{known.words}: {known.rests_on}"
+            key = (engine, f"{found.name} ({found.level})", sure)
+            groups.setdefault(key, []).append(each.number)
+    for (engine, constants, sure), numbers in groups.items():
+        which = f"{_listed(numbers)}: " if len(groups) > 1 else ""
+        print(f"{which}simulated; engine: {engine}; constants: {constants}")
+        print(f"  energy {sure}")
+
+
+def _notes(answer: "Choice") -> Iterable[str]:
+    """Yield what to know of the candidates."""
+
+    def those(holds: Callable[["Candidate"], object]) -> str:
+        return _listed(each.number for each in answer.candidates if each.load and holds(each))
+
+    counts = {each.requests for each in answer.candidates if each.requests}
+    if answer.front_latency == "e2e_p95_s":
+        yield (
+            f"p95 of {min(counts)}"
+            + (f" to {max(counts)}" if len(counts) > 1 else "")
+            + " requests that one replica got; latencies have been compared with no measurement"
+        )
+    else:
+        yield (
+            "all requests wait from the start, no board does; TPOT has been compared with no"
+            " measurement"
+        )
+        if _money(answer):
+            yield "kWh and what they cost are of 1000 requests"
+    if which := those(lambda each: not each.batch_limit_binds):
+        yield f"max_batch_size never binds: {which}"
+    if which := those(lambda each: (each.idle_share or 0.0) > SAID_IDLE):
+        yield f"boards wait for requests more than a tenth of the time: {which}"
+    if which := those(lambda each: each.gpus > 1):
+        yield f"energy is that of all GPUs: {which}"
+    if which := those(lambda each: each.beyond_native_context):
+        yield f"some I + O is beyond the context that the model was published for: {which}"
+    if any(each.overloaded for each in answer.candidates) and answer.best is not None:
+        yield "where more come than are served, more boards do: --replicas auto"
+
+
+def _listed(numbers: Iterable[int]) -> str:
+    """Return `1, 3 to 5`."""
+    runs: list[list[int]] = []
+    for number in sorted(numbers):
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return ", ".join(
+        f"{run[0]} to {run[-1]}" if len(run) > 2 else ", ".join(map(str, run)) for run in runs
+    )
