@@ -29,7 +29,10 @@ def recorded():
 
 
 def planted(domain, level, same, model, errors, quantity="energy"):
-    rows = [(domain, level, same, same, quantity, model, error) for error in errors]
+    rows = [
+        (domain, level, same, same, quantity, model, 100, 64, 2**place, error)
+        for place, error in enumerate(errors)
+    ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -45,6 +48,11 @@ def test_shipped_intervals_are_those_of_the_recorded_errors(recorded):
                 assert (one.level, one.models, one.cells, one.rests_on) == (
                     *(other.level, other.models, other.cells, other.rests_on),
                 )
+        assert [(each.what, each.at_most_times) for each in ours.changes] == [
+            (each.what, each.at_most_times) for each in theirs.changes
+        ]
+        for one, other in zip(ours.changes, theirs.changes, strict=True):
+            assert one.interval.factor == pytest.approx(other.interval.factor, rel=1e-3)
 
 
 def test_recorded_errors_are_those_of_the_constants_that_ship(recorded):
@@ -77,6 +85,22 @@ def test_nothing_that_was_fitted_is_evidence(recorded):
     assert by_fits["model"].nunique() == 13
     assert by_fits["level"].unique().tolist() == ["published numbers"]
     assert by_fits["quantity"].unique().tolist() == ["energy"]
+
+
+def test_an_error_that_all_cells_of_a_model_share_is_none_of_their_ratio():
+    planted_cells = [
+        planted(
+            "here", "data sheet", False, f"m{k}", [0.1 * k + 0.02 * place for place in range(3)]
+        )
+        for k in range(9)
+    ]
+    (found,) = class_intervals(pd.concat(planted_cells)).classes
+    doubled, fourfold = found.changes
+    assert found.energy.factor == pytest.approx(np.exp(0.84), abs=1e-3)
+    assert [doubled.at_most_times, fourfold.at_most_times] == [2, 4]
+    assert doubled.interval.factor == pytest.approx(np.exp(0.02), abs=1e-3)
+    assert fourfold.interval.factor == pytest.approx(np.exp(0.04), abs=1e-3)
+    assert (fourfold.interval.cells, fourfold.interval.models) == (27, 9)
 
 
 def test_coverage_is_of_a_radius_that_knows_nothing_of_the_domain():

@@ -22,6 +22,8 @@ from sweetspot.simulator.constants.intervals import (
     Interval,
     Intervals,
     IntervalsFile,
+    OfChange,
+    of_ratio,
     shipped_intervals,
 )
 from sweetspot.simulator.deployment.deployment import deploy
@@ -155,3 +157,32 @@ def test_an_answers_number_stands_in_its_interval():
     assert bounds.beside("tokens_per_j", 11.0) == " (10 to 12.1, 90 %, 13 models)"
     assert bounds.beside("duration_s", 1.0) == ""
     assert asdict(bounds)["interval_rests_on"] == "table"
+
+
+def test_a_ratio_of_independent_errors_is_wider_than_both_and_narrower_than_their_product():
+    found = of_ratio(WIDE, replace(NARROW, level=0.75, models=3))
+    assert WIDE.factor < found.factor < WIDE.factor * NARROW.factor
+    assert (found.level, found.models) == (0.75, 3)
+    assert of_ratio(WIDE, replace(WIDE, factor=1.0)).factor == pytest.approx(WIDE.factor)
+
+
+def test_a_change_has_the_interval_of_the_nearest_that_was_held_out_and_none_beyond():
+    near, far = (
+        OfChange(what="input_tokens", at_most_times=times, interval=interval)
+        for times, interval in ((2, NARROW), (8, WIDE))
+    )
+    known = IntervalsFile(classes=[ClassIntervals(of=WIDEST, changes=[near, far])])
+    assert known.of_change(WIDEST, "input_tokens", 2.0) == NARROW
+    assert known.of_change(WIDEST, "input_tokens", 2.1) == WIDE
+    assert known.of_change(PUBLISHED, "input_tokens", 2.0).factor == NARROW.factor
+    assert known.of_change(WIDEST, "input_tokens", 9.0) is None
+    assert known.of_change(WIDEST, "requests", 2.0) is None
+
+
+def test_a_change_of_what_was_never_measured_has_the_widest_class_and_says_so():
+    plain = deploy("llama-3.1-8b", "h100-sxm")
+    found = plain.interval_of_change("input_tokens", 4)
+    fp8 = deploy("llama-3.1-8b", "h100-sxm", precision=Precision(weights="fp8"))
+    wider = fp8.interval_of_change("input_tokens", 4)
+    assert wider.factor > found.factor
+    assert "no energy of quantized models was measured" in wider.rests_on

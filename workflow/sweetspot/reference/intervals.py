@@ -1,16 +1,18 @@
 """How sure answers are, and what their intervals cover: the last section of the accuracy page."""
 
+import numpy as np
 import pandas as pd
 
 from sweetspot.markdown import table
 from sweetspot.simulator.accuracy.intervals import (
     DATA_SHEET_FACTOR,
+    SURFACES,
     Coverage,
     class_intervals,
     coverages,
 )
 from sweetspot.simulator.conformal import NOMINAL_LEVEL
-from sweetspot.simulator.constants.intervals import QUANTITIES, Class, Interval
+from sweetspot.simulator.constants.intervals import QUANTITIES, Class, Interval, of_ratio
 
 
 def intervals_section(held_out: pd.DataFrame) -> str:
@@ -25,6 +27,14 @@ def intervals_section(held_out: pd.DataFrame) -> str:
         for each in known.classes
         for quantity in QUANTITIES
         if (found := getattr(each, quantity)) is not None
+    )
+    changes = (
+        (
+            *(*_class(of.of), each.what.replace("_", " "), f"{each.at_most_times:g} times"),
+            *(*_interval(each.interval)[:2], each.interval.rests_on),
+        )
+        for of in known.classes
+        for each in of.changes
     )
     rows = (
         (each.domain, *_class(each.of), each.quantity, *_interval(each.interval), *_covered(each))
@@ -55,6 +65,23 @@ def intervals_section(held_out: pd.DataFrame) -> str:
                 classes,
             ),
             "",
+            "### How sure a difference is",
+            "",
+            "Two cells of one model on one board share much of their error, and the more the less"
+            " they differ: the ratio of their energies per token is off by this factor at most,"
+            " where one thing changes and all else stays (every two such cells of a model and a"
+            " domain, held out as above). Of two models or of two boards, the errors are taken as"
+            " independent: the factor of their ratio is exp(√(ln² f₁ + ln² f₂)), of the factors of"
+            f" both. Table 5's surfaces say that this is enough: of each two models' cells of the"
+            f" same lengths, {_covered_pairs(held_out)} % lie within it, where"
+            f" {NOMINAL_LEVEL:.0%} are promised. A change whose interval holds no change"
+            " cannot be told apart from none.".replace("%", " %").replace("  %", " %"),
+            "",
+            table(
+                ("level", "engine", "GPU", "of", "at most", "factor", "holds in", "rests on"),
+                changes,
+            ),
+            "",
             "### What these intervals cover, one domain left out",
             "",
             "The interval is that of all other domains, of a wider class where the class has no"
@@ -80,6 +107,18 @@ def _class(of: Class) -> tuple[str, str, str]:
 
 def _interval(found: Interval) -> tuple[str, str, str]:
     return f"{found.factor:.3f}", f"{100 * found.level:.0f} %", str(found.models)
+
+
+def _covered_pairs(held_out: pd.DataFrame) -> str:
+    """Return how much of what two models differ in is within what independent errors allow."""
+    own = held_out[(held_out["domain"] == SURFACES) & held_out["same_gpu"]]
+    (known,) = class_intervals(own).classes
+    assert known.energy is not None  # noqa: S101 - surfaces are of energy
+    errors = own.pivot(index=["input_tokens", "output_tokens"], columns="model", values="log_ratio")
+    one, other = np.triu_indices(errors.shape[1], 1)
+    apart = np.abs(errors.to_numpy()[:, one] - errors.to_numpy()[:, other])
+    most = np.log(of_ratio(known.energy, known.energy).factor)
+    return f"{100 * (apart <= most).mean():.1f}"
 
 
 def _covered(each: Coverage) -> tuple[str, str]:

@@ -53,7 +53,10 @@ def radius(scores: Mapping[str, Sequence[float]], level: float) -> float:
 
 
 def interval(
-    log_ratios: Mapping[str, Sequence[float]], rests_on: str, at_least: float = 1.0
+    log_ratios: Mapping[str, Sequence[float]],
+    rests_on: str,
+    at_least: float = 1.0,
+    counted: str = "cell",
 ) -> Interval:
     """Return the interval that predictions of numbers held out give, at the highest level.
 
@@ -61,6 +64,7 @@ def interval(
         log_ratios: logarithms of simulated over measured, by model.
         rests_on: which numbers these are.
         at_least: no factor is below this.
+        counted: what there is a logarithm of each.
     """
     scores = {model: [abs(each) for each in ratios] for model, ratios in log_ratios.items()}
     level = supported_level(len(scores))
@@ -70,7 +74,7 @@ def interval(
         level=round(level, 4),
         models=len(scores),
         cells=cells,
-        rests_on=f"{_counted(cells, 'cell')} of {_counted(len(scores), 'model')}: {rests_on}",
+        rests_on=f"{_counted(cells, counted)} of {_counted(len(scores), 'model')}: {rests_on}",
     )
 
 

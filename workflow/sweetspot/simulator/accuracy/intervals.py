@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from sweetspot import published
 from sweetspot.catalog import gpu
 from sweetspot.simulator.accuracy.evaluation import Evaluation
 from sweetspot.simulator.accuracy.measured import Measured
@@ -19,13 +20,16 @@ from sweetspot.simulator.conformal import interval
 from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, load_calibration
 from sweetspot.simulator.constants.constants import Constants, stated_on, transfer
 from sweetspot.simulator.constants.intervals import (
+    CHANGES,
     LEVELS,
     QUANTITIES,
     WIDEST,
+    Change,
     Class,
     ClassIntervals,
     Interval,
     IntervalsFile,
+    OfChange,
     Quantity,
 )
 from sweetspot.simulator.cost.work import FloatArray
@@ -34,7 +38,10 @@ SURFACES = "Table 5's surfaces"
 MEASURED_GPU = "h200-sxm"
 DATA_SHEET_FACTOR = 1.4
 """Where a data sheet is all there is, no interval is narrower, until more boards are measured."""
-COLUMNS = ("domain", "level", "same_engine", "same_gpu", "quantity", "model", "log_ratio")
+TIMES = (2, 4, 8, 64)
+"""How many times as long, or as many, one of two cells may be whose ratio is looked at."""
+_CELL = ("model", *CHANGES)
+COLUMNS = ("domain", "level", "same_engine", "same_gpu", "quantity", *_CELL, "log_ratio")
 _CLASS = ["level", "same_engine", "same_gpu"]
 OWN = Class("own measurements", same_engine=True, same_gpu=True)
 PUBLISHED = Class("published numbers", same_engine=True, same_gpu=True)
@@ -79,7 +86,9 @@ def class_intervals(found: pd.DataFrame) -> IntervalsFile:
         intervals = {
             quantity: _interval(of, rows[rows["quantity"] == quantity]) for quantity in QUANTITIES
         }
-        known.append(ClassIntervals(of=of, **intervals))
+        energies = rows[rows["quantity"] == "energy"]
+        changes = [each for what in CHANGES for each in _of_changes(what, energies)]
+        known.append(ClassIntervals(of=of, **intervals, changes=changes))
     return IntervalsFile(classes=sorted(known, key=lambda each: _narrowness(each.of)))
 
 
@@ -131,6 +140,33 @@ def _interval(of: Class, rows: pd.DataFrame) -> Interval | None:
     return replace(found, rests_on=f"{words}; {found.rests_on}")
 
 
+def _of_changes(what: Change, rows: pd.DataFrame) -> Iterable[OfChange]:
+    """Yield the intervals of ratios of cells that differ in one thing, the nearest cells first.
+
+    They are of every two such cells of a model and a domain, by the difference of their errors.
+    """
+    apart: list[pd.DataFrame] = []
+    same = ["domain", "model", *(each for each in CHANGES if each != what)]
+    for (domain, model, *_), cells in rows.groupby(same):
+        one, other = np.triu_indices(len(cells), 1)
+        errors, at = cells["log_ratio"].to_numpy(), cells[what].to_numpy(np.float64)
+        times = np.maximum(at[one], at[other]) / np.minimum(at[one], at[other])
+        pairs = pd.DataFrame({"log_ratio": errors[one] - errors[other], "times": times})
+        apart.append(pairs.assign(domain=str(domain), model=str(model)))
+    every = pd.concat(apart) if apart else pd.DataFrame(columns=["times"])
+    nearer = 1.0
+    for most in TIMES:
+        if not every["times"].between(nearer, most, inclusive="right").any():
+            continue
+        pairs = every[(every["times"] > 1) & (every["times"] <= most)]
+        by_model = {str(m): each.tolist() for m, each in pairs.groupby("model")["log_ratio"]}
+        domains = ", ".join(pairs["domain"].unique())
+        yield OfChange(
+            what=what, at_most_times=most, interval=interval(by_model, domains, counted="pair")
+        )
+        nearer = most
+
+
 def _of_surfaces(e: Evaluation) -> list[pd.DataFrame]:
     def ratios(constants: Constants) -> FloatArray:
         return np.log(e.surfaces.ratios(e.board, constants))
@@ -140,10 +176,11 @@ def _of_surfaces(e: Evaluation) -> list[pd.DataFrame]:
         own = e.of([model])
         left_out[own] = ratios(fit.constants)[own]
     stated = stated_on(e.board, PAPER_ENGINE)
+    cells = published.surface_cells().assign(model=e.models)
     # of the same generation and power limit, so that data sheets scale nothing
     elsewhere = load_calibration(gpu(MEASURED_GPU)).constants.board
     return [
-        _frame(SURFACES, of, "energy", e.models, found)
+        _frame(SURFACES, of, "energy", cells, found)
         for of, found in (
             (PUBLISHED, left_out),
             (ELSEWHERE, ratios(replace(stated, board=elsewhere))),
@@ -171,7 +208,7 @@ def _of_campaign(campaign: Measured) -> list[pd.DataFrame]:
             own = (models == model).to_numpy()
             left_out[own] = target.only(own).ratios(board, fit.constants)
         frames += [
-            _frame(domain, of, _OF_TARGETS[target.name], models, np.log(found))
+            _frame(domain, of, _OF_TARGETS[target.name], campaign.own.cells, np.log(found))
             for of, found in (
                 (OWN, left_out),
                 (ELSEWHERE, target.ratios(board, replace(stated, board=transfer(papers, board)))),
@@ -197,14 +234,12 @@ def _of_throughput() -> list[pd.DataFrame]:
         for gpu_id, rows in found[~fitted_to & ~found["seen"]].groupby("gpu"):
             domain = f"NVIDIA's throughput on {gpu_id}"
             of = load_calibration(gpu(str(gpu_id))).intervals.of if ships else WIDEST
-            frames.append(
-                _frame(domain, of, "throughput", rows["model"], np.log(rows["ratio"].to_numpy()))
-            )
+            frames.append(_frame(domain, of, "throughput", rows, np.log(rows["ratio"].to_numpy())))
     return frames
 
 
 def _frame(
-    domain: str, of: Class, quantity: Quantity, models: Iterable[str], log_ratios: FloatArray
+    domain: str, of: Class, quantity: Quantity, cells: pd.DataFrame, log_ratios: FloatArray
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -213,7 +248,7 @@ def _frame(
             "same_engine": of.same_engine,
             "same_gpu": of.same_gpu,
             "quantity": quantity,
-            "model": list(models),
+            **{name: cells[name].to_numpy() for name in _CELL},
             "log_ratio": log_ratios,
         }
     )

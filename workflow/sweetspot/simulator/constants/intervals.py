@@ -6,10 +6,10 @@ numbers which no constant was fitted to (`simulator/accuracy/intervals.py`).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
-from math import sqrt
+from math import exp, hypot, log, sqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,6 +21,9 @@ LEVELS: tuple[Level, ...] = ("data sheet", "published numbers", "own measurement
 """From the weakest to the strongest."""
 Quantity = Literal["energy", "throughput"]
 QUANTITIES: tuple[Quantity, ...] = ("energy", "throughput")
+Change = Literal["input_tokens", "output_tokens", "requests"]
+CHANGES: tuple[Change, ...] = ("input_tokens", "output_tokens", "requests")
+"""What one deployment can be asked differently: lengths, and how many requests there are."""
 
 
 def often(level: float, models: int) -> str:
@@ -54,6 +57,18 @@ class Interval:
     def words(self) -> str:
         """How wide, how often, and on how much it rests."""
         return f"within a factor of {self.factor:.2f} ({often(self.level, self.models)})"
+
+
+def of_ratio(one: Interval, other: Interval) -> Interval:
+    """Return how far the ratio of two simulated numbers is from that of two measured ones.
+
+    As of two models, or of two boards, whose errors say nothing of one another: their logarithms
+    add up as independent errors do, to the root of the sum of squares.
+    """
+    factor = exp(hypot(log(one.factor), log(other.factor)))
+    both = one.rests_on if one.rests_on == other.rests_on else f"{one.rests_on} | {other.rests_on}"
+    level, models = min(one.level, other.level), min(one.models, other.models)
+    return Interval(factor, level, models, min(one.cells, other.cells), both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +115,9 @@ class Intervals:
         widest = shipped_intervals().of(WIDEST)
         energy, throughput = self.energy, self.throughput
         if energy_of:
-            energy = _unmeasured(widest.energy, "energy", energy_of)
+            energy = unmeasured(widest.energy, "energy", energy_of)
         if throughput_of:
-            throughput = _unmeasured(widest.throughput, "throughput", throughput_of)
+            throughput = unmeasured(widest.throughput, "throughput", throughput_of)
         return Intervals(self.of, energy, throughput)
 
     def bounds(self, energy_per_token_j: float, throughput_tokens_per_s: float) -> "Bounds":
@@ -165,13 +180,38 @@ class Bounds:
         return f" ({ends}, {often(level, models)})"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfChange:
+    """How far the ratio of two energies per token is off, of one model on one board.
+
+    Two cells share most of their error where only one thing differs, and the more so the less it
+    does.
+
+    Attributes:
+        what: differs, all else equal.
+        at_most_times: how many times as long, or as many, the larger one is.
+        interval: of the ratio; its cells are pairs of cells.
+    """
+
+    what: Change
+    at_most_times: Annotated[float, Range(gt=1, finite=True)]
+    interval: Interval
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClassIntervals:
-    """A class, and what is known of it; None of a quantity that was never measured."""
+    """A class, and what is known of it; None of a quantity that was never measured.
+
+    Attributes:
+        of: the class.
+        energy, throughput: intervals of a number.
+        changes: of energy, where one thing changes.
+    """
 
     of: Class
     energy: Interval | None = None
     throughput: Interval | None = None
+    changes: list[OfChange] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,8 +237,28 @@ class IntervalsFile:
                 return found if wider == asked else _standing_in(found, wider, asked)
         return None
 
+    def of_change(self, asked: Class, what: Change, times: float) -> Interval | None:
+        """Return the interval of a ratio of two energies of a class, or of the next wider one.
 
-def _unmeasured(widest: Interval, what: str, kinds: Sequence[str]) -> Interval:
+        Args:
+            asked: what both rest on.
+            what: differs between the two.
+            times: how many times as much the larger one is.
+
+        Returns:
+            None where no two cells were ever that far apart.
+        """
+        known = {each.of: each for each in self.classes}
+        for wider in asked.wider():
+            for each in known[wider].changes if wider in known else ():
+                if each.what == what and times <= each.at_most_times:
+                    found = each.interval
+                    return found if wider == asked else _standing_in(found, wider, asked)
+        return None
+
+
+def unmeasured(widest: Interval, what: str, kinds: Sequence[str]) -> Interval:
+    """Return an interval that stands in for what was never measured of some kinds."""
     words = f"{widest.rests_on}; no {what} of {' or '.join(kinds)} was measured"
     return replace(widest, rests_on=words)
 

@@ -25,7 +25,15 @@ from sweetspot.simulator.constants.calibration_file import (
     load_calibration,
 )
 from sweetspot.simulator.constants.constants import LIMIT_SHARE, Constants
-from sweetspot.simulator.constants.intervals import Intervals
+from sweetspot.simulator.constants.intervals import (
+    LEVELS,
+    WIDEST,
+    Change,
+    Interval,
+    Intervals,
+    shipped_intervals,
+    unmeasured,
+)
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
 from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
@@ -116,18 +124,45 @@ class Deployment:
         GPU, throughput also in FP8 and on several. Of all else only somebody's own measurements
         say more than a data sheet.
         """
+        never = self._never_measured
+        return self.calibration.intervals.without(
+            energy_of=self._no_energy + never, throughput_of=never
+        )
+
+    def interval_of_change(self, what: Change, times: float) -> Interval | None:
+        """Return how far a ratio of two energies of this deployment may be off.
+
+        Args:
+            what: differs between the two.
+            times: how many times as much the larger one is.
+
+        Returns:
+            None where nothing that far apart was held out.
+        """
+        never = self._no_energy + self._never_measured
+        of = self.calibration.intervals.of
+        if not never or of.level == LEVELS[-1]:
+            return shipped_intervals().of_change(of, what, times)
+        found = shipped_intervals().of_change(WIDEST, what, times)
+        return found and unmeasured(found, "energy", never)
+
+    @property
+    def _never_measured(self) -> list[str]:
+        """What of the deployment no number is known of, in words."""
         never = {
             "models of experts": self.model.experts is not None,
             "other power limits and clocks": bool(self.gpu.settings),
         }
+        return [words for words, there in never.items() if there]
+
+    @property
+    def _no_energy(self) -> list[str]:
+        """What of it only throughput is known of."""
         no_energy = {
             "several GPUs": self.limits.tensor_parallel > 1,
             "quantized models": bool(self.quantization),
         }
-        return self.calibration.intervals.without(
-            energy_of=[words for words, there in (no_energy | never).items() if there],
-            throughput_of=[words for words, there in never.items() if there],
-        )
+        return [words for words, there in no_energy.items() if there]
 
     @property
     def longest_sequence(self) -> int:
