@@ -7,9 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sweetspot.figures.heat import OUTPUT_LABEL
-from sweetspot.figures.labels import ModelLabel, family_of, label_of, size_order
+from sweetspot.figures.labels import ModelLabel, label_of, size_order
 from sweetspot.figures.selection import beyond_context, gaps_note
 from sweetspot.figures.style import LineLook, length_ticks, plain_look
+from sweetspot.palettes import family_of
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
 PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."

@@ -22,11 +22,6 @@ ENGINE_NAMES = {
     "transformers": "Transformers",
 }
 
-_FAMILY = re.compile(
-    "llama|qwen|gemma|granite|falcon|mistral|mixtral|deepseek|nemotron|olmo"
-    "|(?<![a-z])(opt|phi|gpt|glm)(?![a-z])"  # short enough to stand within other words
-)
-
 
 @dataclass(frozen=True, slots=True)
 class ModelLabel:
@@ -58,12 +53,6 @@ def size_order(families: Iterable[str]) -> list[str]:
     """Return size families from small to large, unknown ones last."""
     known = {family: rank for rank, family in enumerate(_SIZE_ORDER)}
     return sorted(set(families), key=lambda family: (known.get(family, len(known)), family))
-
-
-def family_of(model: str) -> str:
-    """Return who a model's relatives are, by its name; one of no known family is its own."""
-    found = _FAMILY.search(model.lower())
-    return found.group().replace("mixtral", "mistral") if found else model
 
 
 @cache

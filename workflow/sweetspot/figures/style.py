@@ -5,7 +5,8 @@ also tell apart what colour cannot.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -18,7 +19,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
 
 from sweetspot.config import FigureStyle
-from sweetspot.figures.labels import family_of
+from sweetspot.palettes import PALETTES, family_colours, family_of
 
 PT_PER_IN = 72.0
 QUIET = "0.4"
@@ -27,36 +28,6 @@ QUIET = "0.4"
 MARKERS = "os^Dv<>PXp"
 _Dashes = str | tuple[int, tuple[int, ...]]
 _DASHES: tuple[_Dashes, ...] = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
-
-# Eight each, so that any two are told apart under deuteranopia, too (a test says by how much);
-# the first are the families', and the palest on white come last.
-PALETTES: Mapping[str, tuple[str, ...]] = {
-    # Source: seaborn's palette of this name, without its vermilion and its grey, which
-    # deuteranopes see as its orange and its green
-    "colorblind": (
-        "#0173B2",
-        "#DE8F05",
-        "#029E73",
-        "#CC78BC",
-        "#CA9161",
-        "#56B4E9",
-        "#FBAFE4",
-        "#ECE133",
-    ),
-    # Source: M. Okabe and K. Ito, "Color Universal Design", 2008
-    "okabe_ito": (
-        "#0072B2",
-        "#E69F00",
-        "#009E73",
-        "#CC79A7",
-        "#D55E00",
-        "#56B4E9",
-        "#000000",
-        "#F0E442",
-    ),
-}
-_FAMILIES = ("llama", "opt", "qwen", "gemma", "granite", "falcon")
-"""Those with a colour of their own, in the palette's order."""
 
 _SUBDIVISIONS = (
     (300.0, (1.0,)),
@@ -128,26 +99,22 @@ def categorical_looks(palette: str, count: int) -> list[LineLook]:
 
 
 def model_looks(palette: str, models: Sequence[str]) -> dict[str, LineLook]:
-    """Return a look for each model: its family's colour, and a marker of its own within it.
-
-    Families that have no colour of their own take, in the order of their names, what those that
-    are there leave.
-    """
-    colors = dict(zip(_FAMILIES, PALETTES[palette], strict=False))
+    """Return a look for each model: its family's colour, and a marker of its own within it."""
     members: dict[str, list[str]] = {}
     for model in models:
         members.setdefault(family_of(model), []).append(model)
-    taken = {colors[family] for family in members if family in colors}
-    left = [color for color in PALETTES[palette] if color not in taken]
-    others = sorted(family for family in members if family not in colors)
-    colors |= dict(zip(others, cycle(left or PALETTES[palette]), strict=False))
+    colors = family_colours(palette, members)
     # lines of one colour begin with other markers
-    shift = {family: place // max(1, len(left)) for place, family in enumerate(others)}
+    before: Counter[str] = Counter()
+    shift = {}
+    for family, color in colors.items():
+        shift[family] = before[color]
+        before[color] += 1
     return {
         model: LineLook(
             color=to_rgb(colors[family]),
-            marker=MARKERS[(place + shift.get(family, 0)) % len(MARKERS)],
-            dashes=_DASHES[(place + shift.get(family, 0)) % len(_DASHES)],
+            marker=MARKERS[(place + shift[family]) % len(MARKERS)],
+            dashes=_DASHES[(place + shift[family]) % len(_DASHES)],
         )
         for family, those in members.items()
         for place, model in enumerate(those)
