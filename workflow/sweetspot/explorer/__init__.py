@@ -1,0 +1,1 @@
+"""The explorer: one page to look around in, of simulated grids and of cells."""
