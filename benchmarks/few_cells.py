@@ -147,8 +147,8 @@ def page(figure: str) -> tuple[str, Drawing]:
         " grid's time before it carries Eq. 5 well; even spreading begins with the corners, the"
         " longest of which is a quarter of the grid's time.*",
         "What this does not show: surfaces that Eq. 5 does not carry. A model of which a sweet spot"
-        " or a cliff is to be seen, not fitted, needs more cells there. Figure 3 is drawn from such"
-        " cells with gaps.",
+        " or a cliff is to be seen, not fitted, needs more cells there. Figure 3's heat map has"
+        " gaps then, and its surface is left out.",
     ]
     return "\n\n".join(section.strip() for section in sections) + "\n", drawing
 

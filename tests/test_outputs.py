@@ -52,6 +52,12 @@ def test_papers_cells_give_every_table_and_figure():
     assert figures_of(reversed(cells)) == figures_of(cells)
 
 
+def test_grid_with_gaps_has_a_heat_map_and_no_surface():
+    cells = cells_of((64, 128, 256), (64, 128, 256))
+    assert set(SURFACE) <= set(figures_of(cells))
+    assert [name for name in figures_of(cells[1:]) if name in SURFACE] == ["figure3_heatmap"]
+
+
 @pytest.mark.parametrize(
     ("cells", "fits", "figures"),
     [

@@ -55,6 +55,18 @@ def test_new_input_length_costs_its_own_cells(again):
     assert [row for row in again.cells() if row["input_tokens"] != "2048"] == rows
 
 
+def test_few_cells_of_a_grid_are_all_that_is_measured_and_the_grid_adopts_them(again):
+    lengths = {"input_tokens": [64, 128, 256, 1024], "output_tokens": [64, 128, 256, 512, 1024]}
+    sweeps = {"grid": {**lengths, "requests": [100]}}
+    again.write(sweeps=sweeps, models=["llama-3.2-1b"], measure={"design": "few"})
+    outcome = again.snakemake("results/small/cells.csv")
+    assert outcome.code == 0
+    assert len(again.cells()) == 18
+    again.write(sweeps=sweeps, models=["llama-3.2-1b"])
+    # of the two lengths that were left out the finished run had measured one
+    assert again.plan("results/small/cells.csv").new_cells == {"llama-3.2-1b/b1024": 1}
+
+
 def test_new_request_count_costs_its_own_cells(again):
     again.write_sweep(requests=[100, 10])
     outcome = again.plan()

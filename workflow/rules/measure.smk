@@ -117,7 +117,7 @@ rule cells:
             simulator=True,
             limits=True,
             precision=True,
-            measure={"repeats"},
+            measure=("design", "repeats"),
         ),
     shell:
         "{SWEETSPOT} cells --experiment {params.experiment:q} --out {output:q} {input:q}"

@@ -60,8 +60,10 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
             break
     if any(len({c.output_tokens for c in curve}) > 1 for curve in _curves(cells)):
         names.append("figure2_output_length")
+    if any(map(_is_whole, _loads(cells))):
+        names.append("figure3_surface")  # with gaps it would be shreds
     if any(map(_is_grid, _loads(cells))):
-        names += ["figure3_surface", "figure3_heatmap"]
+        names.append("figure3_heatmap")
     for of_load in _groups(cells, lambda c: (c.model, c.requests)):
         shortest = min(c.input_tokens for c in of_load)
         if len({c.max_batch_size for c in of_load if c.input_tokens == shortest}) > 1:
@@ -81,6 +83,12 @@ def _curves(cells: Iterable[Cell]) -> list[list[Cell]]:
 def _is_grid(cells: list[Cell]) -> bool:
     inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
     return len(inputs) > 1 and len(outputs) > 1
+
+
+def _is_whole(cells: list[Cell]) -> bool:
+    inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
+    lengths = {(c.input_tokens, c.output_tokens) for c in cells}
+    return _is_grid(cells) and len(lengths) == len(inputs) * len(outputs)
 
 
 def _carries_fits(cells: list[Cell]) -> bool:
