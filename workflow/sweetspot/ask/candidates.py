@@ -96,8 +96,8 @@ class Candidate:
         ttft_p95_s, tpot_p95_s, e2e_p95_s: latencies, as targets name them.
         throughput_per_gpu_tokens_per_s: output tokens per s and board, as the load comes; of a
             backlog as fast as it goes.
-        offered_per_s, served_per_s: requests that come, and that are begun where that is fewer.
         overloaded: whether the queue grows as long as requests come.
+        offered_per_s, served_per_s: requests that then come, and how many of them are served.
         no_number_meets: whether any number of replicas misses targets, where that was tried.
         over: by how much of it targets are missed, by their names: 0.2 for 20 %.
         mean_power_w: of all boards.
@@ -136,9 +136,9 @@ class Candidate:
     tpot_p95_s: float | None = None
     e2e_p95_s: float | None = None
     throughput_per_gpu_tokens_per_s: float | None = None
+    overloaded: bool = False
     offered_per_s: float | None = None
     served_per_s: float | None = None
-    overloaded: bool = False
     no_number_meets: bool = False
     over: dict[str, float] = field(default_factory=dict)
     mean_power_w: float | None = None
@@ -272,7 +272,8 @@ def _answered(
 ) -> Candidate:
     """Return a candidate with what the simulated replica, one of so many, says."""
     served, known = found.served, found.deployment.intervals.energy
-    overloaded = offered.waits and served.overloaded
+    overload = offered.overload(served, replicas)
+    overloaded = overload is not None
     latencies: dict[str, float | None] = {}
     for name, of_run in LATENCIES.items():
         latency = getattr(served, of_run)
@@ -287,11 +288,7 @@ def _answered(
     counted = offered.counted(served)
     energy_j = counted.energy_per_token_j * served.output_tokens / served.requests
     low_j, high_j = known.around(energy_j)
-    offered_per_s = served_per_s = None
-    if offered.waits and served.arrivals_s:
-        offered_per_s = served_per_s = replicas * served.requests / served.arrivals_s
-        if overloaded:
-            served_per_s = replicas * served.requests / served.begun_s
+    offered_per_s, served_per_s = overload or (None, None)
     told_j = energy_j * offered.told_requests(served, replicas)
     money = {} if overloaded else rates.priced(told_j)
     return replace(

@@ -14,12 +14,14 @@ from sweetspot.ask.load import Simulated, simulate_deployed
 from sweetspot.ask.log.read import RequestLog
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.schedule.requests import Lengths, Request, generated
-from sweetspot.simulator.serve import Served
+from sweetspot.simulator.serve import WAITING, Served
 from sweetspot.simulator.steady import Steady
 
 LEAST_REQUESTS = 2000
 TURNS = 20
 """How many times the requests in flight a run has, so that its ramps are a small part of it."""
+LATE = 0.02
+"""What share of a run its last request waits, at most, where no queue grows: such runs are long."""
 _WAVES = 8
 _ANY = 2**60  # tokens; what a model holds is asked for later
 Progress = Callable[[int], None]
@@ -61,6 +63,9 @@ class Offered(Protocol):
             InputError: the load makes no sense.
             EngineError: one does not fit in the KV cache.
         """
+
+    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
+        """Return requests per s that come and that are served; None where no queue grows."""
 
     def counted(self, served: Served) -> Served | Steady:
         """Return the part of a run that its energy and throughput are taken from."""
@@ -116,10 +121,16 @@ class Arrivals:
             requests = self._drawn(count, replicas, limits.max_seq_len)
             answer = simulate_deployed(deployment, requests, progress=progress)
             in_flight = self.rate_per_s / replicas * answer.served.end_to_end.mean_s
-            enough = min(most, TURNS * in_flight)
-            if self.requests or answer.served.overloaded or count >= enough:
+            is_long = count >= min(most, TURNS * in_flight)
+            if self.requests or is_long or self.overload(answer.served, replicas):
                 return answer
             count = min(most, int(1.5 * TURNS * in_flight))
+
+    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
+        """Return both rates where requests come faster than they are begun."""
+        times = served.overload or 1.0
+        grows = times > 1 + LATE and served.requests * (times - 1) > WAITING
+        return (self.rate_per_s, self.rate_per_s / times) if grows else None
 
     def counted(self, served: Served) -> Served:
         """Return all of it: what is left out at one end is as much as at the other."""
@@ -183,6 +194,9 @@ class Backlog:
         requests = self._drawn(count, deployment.limits.max_seq_len)
         return simulate_deployed(deployment, requests, progress=progress)
 
+    def overload(self, served: Served, replicas: int) -> None:
+        """Return nothing: no more come."""
+
     def counted(self, served: Served) -> Served | Steady:
         """Return its steady state, where it has one."""
         return served.steady or served
@@ -239,6 +253,13 @@ class LoggedLoad:
             )
         self.notes = tuple(log.notes)
         return answer
+
+    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
+        """Return both rates, the mean ones of the log, where it ends with a queue."""
+        if not served.overloaded:
+            return None
+        come, begun = (served.requests / s for s in (served.arrivals_s, served.begun_s))
+        return replicas * come, replicas * begun
 
     def counted(self, served: Served) -> Served:
         """Return all of it, as `cost` does."""

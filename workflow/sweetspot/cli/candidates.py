@@ -111,7 +111,7 @@ def _verdict(candidate: "Candidate") -> str:
         return f"{_NEVER}{candidate.reason}"
     if candidate.overloaded:
         offered, served = candidate.offered_per_s, candidate.served_per_s
-        return f"overload: {offered:.4g} requests/s come, {served:.4g} are served"
+        return f"overload: {offered:.4g} requests/s come, {served:.3g} are served"
     if candidate.over:
         misses = (
             f"{name.partition('_')[0].upper()} {_percent(share)} over"
@@ -190,7 +190,10 @@ def _notes(answer: "Choice") -> Iterable[str]:
     if which := those(lambda each: not each.batch_limit_binds):
         yield f"max_batch_size never binds: {which}"
     if which := those(lambda each: (each.idle_share or 0.0) > SAID_IDLE):
-        yield f"boards wait for requests more than a tenth of the time: {which}"
+        yield (
+            f"boards wait for requests more than a tenth of the time: {which}; intervals were held"
+            " against boards at work"
+        )
     if which := those(lambda each: each.gpus > 1):
         yield f"energy is that of all GPUs: {which}"
     if which := those(lambda each: each.beyond_native_context):
