@@ -116,7 +116,8 @@ class Candidate:
             and throughput per board and as good in the others.
         same_as, dominated_by: number of a candidate on the front with the same numbers, or better
             ones; None where there is none.
-        told_apart: whether it differs from the best by more than is known; None for what misses.
+        told_apart: whether its energy is above that of the best by more than their ratio may be
+            off, errors of both being independent; None for what misses a target.
         load: the simulated replica.
     """
 

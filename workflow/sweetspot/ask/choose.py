@@ -16,6 +16,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.config import Precision, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.calibration_file import load_calibration
+from sweetspot.simulator.constants.intervals import of_ratio
 from sweetspot.simulator.deployment.deployment import asked_limits, longest_sequence
 from sweetspot.simulator.schedule.requests import Lengths, Shape
 
@@ -288,9 +289,12 @@ def _no_worse(goals: tuple[float, ...], others: tuple[float, ...]) -> bool:
 
 
 def _told_apart(best: Candidate, other: Candidate) -> bool:
-    """Return whether the intervals of two energies lie apart."""
-    high_j, low_j = best.energy_per_request_high_j, other.energy_per_request_low_j
-    return high_j is not None and low_j is not None and high_j < low_j
+    """Return whether two energies differ by more than their ratio may be off."""
+    one, another = best.load, other.load
+    if one is None or another is None or not best.energy_per_request_j:
+        return False
+    known = of_ratio(one.deployment.intervals.energy, another.deployment.intervals.energy)
+    return (other.energy_per_request_j or 0.0) / best.energy_per_request_j > known.factor
 
 
 def _several(name: str, values: Any) -> list[Any]:

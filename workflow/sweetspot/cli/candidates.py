@@ -139,15 +139,18 @@ def _print_best(answer: "Choice") -> None:
         else:
             print(f"none meets the targets; the nearest is {nearest.number}: {_verdict(nearest)}")
         return
-    alike = [each.number for each in answer.candidates if each.told_apart is False]
-    alike.remove(best.number)
+    alike = [
+        each.number
+        for each in answer.candidates
+        if each.told_apart is False and best.number not in (each.number, each.same_as)
+    ]
     if alike:
         print(
-            f"least energy: {best.number}; cannot be told apart from it, as intervals overlap:"
-            f" {_listed(alike)}"
+            f"least energy: {best.number}; cannot be told apart from it, as both may be off by"
+            f" more: {_listed(alike)}"
         )
-    elif any(each.meets for each in answer.candidates[1:]):
-        print(f"least energy: {best.number}, by more than the intervals")
+    elif any(each.told_apart for each in answer.candidates):
+        print(f"least energy: {best.number}, by more than both may be off")
 
 
 def _print_evidence(answer: "Choice") -> None:
@@ -196,6 +199,8 @@ def _notes(answer: "Choice") -> Iterable[str]:
         )
     if which := those(lambda each: each.gpus > 1):
         yield f"energy is that of all GPUs: {which}"
+    if which := those(lambda each: each.load and each.load.cache_without_windows is not None):
+        yield f"the engine ignores the model's sliding windows: {which}"
     if which := those(lambda each: each.beyond_native_context):
         yield f"some I + O is beyond the context that the model was published for: {which}"
     if any(each.overloaded for each in answer.candidates) and answer.best is not None:

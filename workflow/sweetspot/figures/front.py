@@ -81,7 +81,9 @@ def front_figure(
         missing = len(table) - len(drawn)
         notes = [
             "Hollow: misses a target. Large: on the front, which is of throughput per GPU, too."
-            " Bars: interval of energy." + " Dashed: target." * (target_s is not None),
+            " Bars: interval of energy. Numbers: candidates, as printed."
+            + " Dashed: target."
+            * (target_s is not None),
             f"Not drawn: {_undrawn(missing)}." * (missing > 0),
         ]
         return finish(
