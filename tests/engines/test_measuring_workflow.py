@@ -52,7 +52,7 @@ def snakemake(folder, *more, experiment=EXPERIMENT):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
         umask=0,
     )
@@ -99,8 +99,10 @@ def test_two_blocks_are_measured_one_after_the_other(node, writable_by_others):
 
 
 @pytest.mark.slow
-def test_profile_of_a_node_runs_as_many_jobs_as_there_are_gpus(node, fake_nvml):
+def test_profile_of_a_node_runs_as_many_jobs_as_there_are_gpus(node, fake_nvml, monkeypatch):
     fake_nvml({}, {}, {})
+    (node / "worker").mkdir()
+    monkeypatch.setenv("FAULT", "meet@n4_i16_o8")  # neither ends before both have begun
     profile = ("--workflow-profile", str(ROOT / "profiles" / "gpu-node"))
     done = snakemake(node, "results/synthetic/cells.csv", *profile)
     assert done.returncode == 0, done.stderr
@@ -130,6 +132,7 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
     records = node / "results" / "synthetic" / "records"
     table = "results/synthetic/cells.csv"
     monkeypatch.setenv("FAULT", "hang@n4_i16_o16")
+    monkeypatch.setenv("HANG_S", "600")
     with subprocess.Popen(
         command(node, experiment, table),
         cwd=node,
@@ -137,11 +140,11 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     ) as run:
-        wait_until((node / "worker").exists, timeout_s=60)
+        wait_until(lambda: (node / "worker").exists() and (node / "worker").read_text())
         worker = int((node / "worker").read_text())
         assert is_alive(worker)
         run.kill()  # Snakemake alone: its job, which hangs, ends with it
-    wait_until(lambda: not is_alive(worker), timeout_s=20)
+    wait_until(lambda: not is_alive(worker))
     assert len(list(records.rglob("*.json"))) == 2
     assert len(list(records.rglob("*.samples.csv"))) == 1  # what was seen of the third
 

@@ -75,7 +75,7 @@ def test_secrets_stay_where_they_are(
             cwd=folder,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
             check=False,
         )
         assert done.returncode == 0, done.stderr

@@ -1,8 +1,12 @@
-"""Readings made of curves, without a board or a clock."""
+"""Readings made of curves, without a board or a clock, and a meter on a clock of the test."""
+
+import threading
+from threading import Event
 
 import numpy as np
 import pytest
 
+from sweetspot.metering import nvml, sampler
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace
@@ -35,3 +39,49 @@ def readings_of():
         )
 
     return build
+
+
+@pytest.fixture
+def metered(monkeypatch, wait_until):
+    """Return a function that meters a board until a time on a clock that only waiting moves.
+
+    Whatever else the machine does, samples come when they are due. `clock` has `now_s`.
+    """
+
+    def is_sampler(thread):
+        return thread.name == "power sampler"
+
+    def run(board, clock, end_s, interval_s=0.1, spool=None):
+        is_over = Event()
+
+        class ClockEvent:
+            """An Event whose waits move the clock on, and which rests at the end of the run.
+
+            The sampler's waits only: the spool's, of another thread, would move it at any time.
+            """
+
+            def __init__(self):
+                self.event = Event()
+
+            def wait(self, timeout):
+                if not is_sampler(threading.current_thread()):
+                    return self.event.wait(timeout)
+                if clock.now_s + timeout >= end_s:
+                    is_over.set()
+                    return self.event.wait(60)
+                clock.now_s += timeout
+                return False
+
+            def set(self):
+                self.event.set()
+
+        monkeypatch.setattr(sampler, "Event", ClockEvent)
+        for module in (sampler, nvml):
+            monkeypatch.setattr(module, "monotonic", lambda: clock.now_s)
+        meter = sampler.NvmlMeter(board, interval_s)
+        meter.start(spool)
+        wait_until(lambda: is_over.is_set() or not any(map(is_sampler, threading.enumerate())))
+        clock.now_s = max(clock.now_s, end_s)
+        return meter.stop()
+
+    return run

@@ -5,7 +5,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from threading import Thread
 
@@ -55,7 +54,7 @@ def test_first_free_board_is_taken(fake_nvml):
         assert again.uuid() == "GPU-0"
 
 
-def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog):
+def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog, wait_until):
     caplog.set_level("INFO")
     fake_nvml({})
     order = []
@@ -67,9 +66,9 @@ def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog):
     with leased_board():
         thread = Thread(target=second)
         thread.start()
-        time.sleep(0.1)
+        wait_until(lambda: "waiting for a GPU" in caplog.text)
         order.append("first")
-    thread.join(5)
+    thread.join(60)
     assert order == ["first", "second"]
     assert caplog.text.count("waiting for a GPU: other jobs measure on GPU-0") == 1
 
@@ -83,7 +82,6 @@ def test_four_jobs_hold_four_gpus_alone_and_a_fifth_takes_that_of_one_that_was_k
     held = [job.stdout.readline().strip() for job in jobs]
     assert sorted(held) == ["GPU-0", "GPU-1", "GPU-2", "GPU-3"]
     fifth = holders()
-    time.sleep(0.3)
     jobs[2].kill()
     assert fifth.stdout.readline().strip() == held[2]
 

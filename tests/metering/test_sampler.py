@@ -35,11 +35,9 @@ class VirtualBoard:
         self.channels = {"power_instant_w": power_w} | channels
         self.lost_at_s, self.takes_s = lost_at_s, takes_s
         self.listed_s = []
-        self.run_is_over = Event()
 
     def look(self):
         if self.now_s >= self.lost_at_s:
-            self.run_is_over.set()
             raise MeterError("NVML cannot read power: GPU is lost")
         t_s = self.now_s + self.takes_s / 2
         self.now_s += self.takes_s
@@ -59,40 +57,11 @@ class VirtualBoard:
 
 
 @pytest.fixture
-def meter_run(monkeypatch):
+def meter_run(metered):
     """Return a function that meters a virtual board for a time on its clock."""
 
     def run(board, duration_s=12.0, interval_s=0.1, spool=None):
-        end_s = board.now_s + duration_s
-
-        class ClockEvent:
-            """An Event whose waits move the clock on, and which rests at the end of the run.
-
-            The sampler's waits only: the spool's, of another thread, would move it at any time.
-            """
-
-            def __init__(self):
-                self.event = Event()
-
-            def wait(self, timeout):
-                if current_thread().name != "power sampler":
-                    return self.event.wait(timeout)
-                if board.now_s + timeout >= end_s:
-                    board.run_is_over.set()
-                    return self.event.wait(5)
-                board.now_s += timeout
-                return False
-
-            def set(self):
-                self.event.set()
-
-        monkeypatch.setattr(sampler, "Event", ClockEvent)
-        monkeypatch.setattr(sampler, "monotonic", lambda: board.now_s)
-        meter = NvmlMeter(board, interval_s)
-        meter.start(spool)
-        assert board.run_is_over.wait(5)
-        board.now_s = max(board.now_s, end_s)
-        return meter.stop()
+        return metered(board, board, board.now_s + duration_s, interval_s, spool)
 
     return run
 
@@ -199,10 +168,11 @@ def test_meter_runs_on_the_real_clock_and_again(fake_nvml):
         for _ in range(2):
             before_s = time.monotonic()
             meter.start()
+            started_s = time.monotonic()
             time.sleep(0.05)
             after_s = time.monotonic()
             readings = meter.stop()
-            assert before_s <= readings.trace.t_s[0] <= before_s + 0.05
+            assert before_s <= readings.trace.t_s[0] <= started_s
             assert after_s <= readings.trace.t_s[-1]
             assert (np.diff(readings.trace.t_s) > 0).all()
             assert 0 < readings.sampler_cpu_share < 1
@@ -220,20 +190,35 @@ def test_start_and_stop_come_in_turn(fake_nvml):
         meter.stop()
 
 
-def test_driver_that_hangs_is_an_error_and_does_not_keep_the_program(fake_nvml, monkeypatch):
-    fake_nvml({"slow_s": 0.3, "slow_to": 1e9})
-    monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 0.01)
+def test_driver_that_hangs_is_an_error_and_does_not_keep_the_program(
+    fake_nvml, monkeypatch, wait_until
+):
+    fake_nvml({})
+    hangs, comes_back, late_s = Event(), Event(), []
     with Board("GPU-0") as board:
+        look_at_once = board.look
+
+        def look():
+            if current_thread().name != "power sampler" or hangs.is_set():
+                return look_at_once()
+            hangs.set()
+            comes_back.wait(60)
+            late = look_at_once()
+            late_s.append(late.t_s)
+            return late
+
+        monkeypatch.setattr(board, "look", look)
+        monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 0.01)
         meter = NvmlMeter(board, interval_s=0.002)
         meter.start()
-        time.sleep(0.01)
+        assert hangs.wait(60)
         with pytest.raises(MeterError, match=r"hangs: no answer from NVML in 0\.01 s"):
             meter.stop()
+        monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 60)
         meter.start()
-        time.sleep(0.4)  # what hung comes back
-        monkeypatch.setattr(sampler, "JOIN_TIMEOUT_S", 10)
-        t_s = meter.stop().trace.t_s
-        assert (np.diff(t_s) >= 0.3).all()  # and leaves this run alone
+        comes_back.set()
+        wait_until(lambda: late_s)
+        assert late_s[0] not in meter.stop().trace.t_s  # and leaves this run alone
 
 
 def test_interval_must_be_positive():
@@ -248,7 +233,7 @@ def look(t_s, instant_w=300.0):
     )
 
 
-def test_file_follows_the_samples_and_ends_whole(tmp_path, monkeypatch):
+def test_file_follows_the_samples_and_ends_whole(tmp_path, monkeypatch, wait_until):
     synced = []
     monkeypatch.setattr(sampler, "SPOOL_SYNC_S", 0)
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(descriptor))
@@ -256,10 +241,7 @@ def test_file_follows_the_samples_and_ends_whole(tmp_path, monkeypatch):
     spooled = Spool(path)
     spooled.put(look(1.0))
     spooled.put(look(2.0, math.nan))  # a mean is better than nothing
-    deadline = time.monotonic() + 5
-    while path.read_bytes().count(b"\n") < 3:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: path.read_bytes().count(b"\n") == 3)
     spooled.put(look(3.0))
     spooled.close()
     trace, samples = read_trace(path)
@@ -300,10 +282,10 @@ def test_disk_that_hangs_holds_up_neither_samples_nor_the_end(tmp_path, monkeypa
     for each in range(5000):
         spooled.put(look(float(each)))
     spooled.close()
-    assert time.monotonic() - before_s < 1
+    assert time.monotonic() - before_s < 8  # and not the ten seconds that it may take elsewhere
     # let its thread end
     os.set_blocking(keeper, False)
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while spooled._thread.is_alive() and time.monotonic() < deadline:
         try:
             os.read(keeper, 1 << 20)

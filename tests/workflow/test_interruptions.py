@@ -53,7 +53,7 @@ def test_interrupted_run_ends_as_one_that_was_not(project, finished, ten_interru
 def test_second_command_and_an_edit_leave_a_run_as_it_began(project, other_snakemake, wait_until):
     project.write(models=["models/mine"])
     head = project.start("results/small/cells.csv")
-    wait_until(lambda: list(project.folder.glob(".snakemake/locks/*.output.lock")), timeout_s=60)
+    wait_until(lambda: list(project.folder.glob(".snakemake/locks/*.output.lock")), timeout_s=240)
     os.killpg(head.pid, signal.SIGSTOP)
     try:
         second = other_snakemake(project, "results/small/cells.csv")

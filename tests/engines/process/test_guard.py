@@ -17,16 +17,19 @@ code = open({guard.__file__!r}).read().replace("GRACE_S = 5.0", "GRACE_S = 0.3")
 exec(compile(code, sys.argv[0], "exec"), {{"__name__": "__main__"}})
 """
 
-# starts a program in a session of its own, says who both are, and goes on
+# prepares, starts a program in a session of its own that does, too, says who both are, and goes on
 FAMILY = """
 import os, subprocess, sys
-pids, code, code_of_child = sys.argv[1:]
-child = subprocess.Popen([sys.executable, "-c", code_of_child], start_new_session=True)
+pids, prepare, code, code_of_child = sys.argv[1:]
+exec(prepare)
+child = subprocess.Popen(
+    [sys.executable, "-c", "\\n".join((prepare, code_of_child))], start_new_session=True
+)
 open(pids, "w").write(f"{os.getpid()} {child.pid}")
 exec(code)
 """
-SLEEP = "import time; time.sleep(60)"
-STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
+SLEEP = "import time; time.sleep(600)"
+IGNORE = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
 
 
 class Guarded:
@@ -48,7 +51,7 @@ class Guarded:
             self.lifeline = None
 
     def wait(self):
-        return self.process.wait(10)
+        return self.process.wait(60)
 
 
 @pytest.fixture
@@ -70,9 +73,9 @@ def guarded():
 def family(guarded, tmp_path, wait_until):
     """Return a function that starts a program and a child of it; it answers both ids."""
 
-    def start(code, code_of_child=None):
+    def start(code, code_of_child=SLEEP, prepare=""):
         pids = tmp_path / "pids"
-        each = guarded(sys.executable, "-c", FAMILY, str(pids), code, code_of_child or code)
+        each = guarded(sys.executable, "-c", FAMILY, str(pids), prepare, code, code_of_child)
         wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
         return each, pids.read_text().split()
 
@@ -101,14 +104,14 @@ def test_missing_command_is_said(guarded):
     )
 
 
-@pytest.mark.parametrize("code", [SLEEP, STUBBORN], ids=["sleeps", "ignores SIGTERM"])
-def test_death_of_the_starter_ends_child_and_grandchild(family, is_alive, code):
-    each, pids = family(code)
+@pytest.mark.parametrize("prepare", ["", IGNORE], ids=["sleeps", "ignores SIGTERM"])
+def test_death_of_the_starter_ends_child_and_grandchild(family, is_alive, prepare):
+    each, pids = family(SLEEP, prepare=prepare)
     assert all(map(is_alive, pids))
     each.close()  # as the kernel does for a process that is killed
     end = each.wait()
     assert not any(map(is_alive, pids))
-    assert end == (-signal.SIGKILL if code == STUBBORN else -signal.SIGTERM)
+    assert end == (-signal.SIGKILL if prepare else -signal.SIGTERM)
 
 
 def test_sigterm_ends_child_and_grandchild(family, is_alive):
@@ -119,7 +122,7 @@ def test_sigterm_ends_child_and_grandchild(family, is_alive):
 
 
 def test_what_a_command_leaves_behind_ends_with_it(family, is_alive):
-    each, (_, child) = family("raise SystemExit(4)", SLEEP)
+    each, (_, child) = family("raise SystemExit(4)")
     assert each.wait() == 4
     assert not is_alive(child)
 
@@ -151,7 +154,7 @@ if sys.argv[1] == "kill":
     sys.exit()
 signal.signal(signal.SIGTERM, signal.SIG_IGN)  # passed on to a program that ignores it
 pathlib.Path({str(began)!r}).touch()
-time.sleep(60)
+time.sleep(600)
 """
     )
     docker.chmod(0o755)

@@ -145,7 +145,7 @@ def test_cancelled_job_and_drained_nodes_cost_a_second_command_only(
     head = Head(tmp_path / "head", SIMULATED)
     slurm("scontrol", "update", "nodename=gpu[1-2]", "state=drain", "reason=test")
     first = head.start()
-    wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=60)
+    wait_until(lambda: len(slurm.jobs(head.folder)) == 2, timeout_s=240)
     jobs = slurm.jobs(head.folder)
     assert {state for _, state, _ in jobs.values()} == {"PENDING"}
     for job, _, _ in jobs.values():
@@ -201,7 +201,7 @@ def test_measuring_outlives_cancel_limit_lost_node_controller_and_head(
     monkeypatch.setenv("HANG_S", "600")
     first = head.start()
     try:
-        wait_until(lambda: len(head.records()) == 3, timeout_s=120)
+        wait_until(lambda: len(head.records()) == 3, timeout_s=240)
         done = head.records()
         jobs = slurm.jobs(head.folder)
         assert sorted(node for _, _, node in jobs.values()) == ["gpu1", "gpu1", "gpu2"]
@@ -220,9 +220,9 @@ def test_measuring_outlives_cancel_limit_lost_node_controller_and_head(
         def states(jobs):
             return [state for job, state, _ in slurm.jobs(head.folder).values() if job in jobs]
 
-        wait_until(lambda: states(on_first) == ["CANCELLED", "TIMEOUT"], timeout_s=60)
+        wait_until(lambda: states(on_first) == ["CANCELLED", "TIMEOUT"], timeout_s=240)
         slurm("scontrol", "update", "nodename=gpu2", "state=resume")
-        wait_until(lambda: states(on_second) == ["RUNNING"], timeout_s=60)
+        wait_until(lambda: states(on_second) == ["RUNNING"], timeout_s=240)
     finally:
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()

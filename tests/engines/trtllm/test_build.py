@@ -21,7 +21,7 @@ VERSIONS = ("0.21.0", "1.2.1")
 @pytest.fixture
 def programs():
     return Programs(
-        container=Container(), gpu_uuid="GPU-0", folders=(), python=sys.executable, timeout_s=30
+        container=Container(), gpu_uuid="GPU-0", folders=(), python=sys.executable, timeout_s=120
     )
 
 

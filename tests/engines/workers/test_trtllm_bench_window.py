@@ -26,7 +26,7 @@ def program():
 class Engine:
     """Runs passes of three requests that take `run_s`, one after the other."""
 
-    def __init__(self, run_s=0.02, clock=time.perf_counter_ns):
+    def __init__(self, run_s=0.006, clock=time.perf_counter_ns):
         self.run_s, self.clock, self.seen = run_s, clock, []
 
     async def __call__(self, *args, **kwargs):

@@ -2,7 +2,7 @@
 
 import importlib.util
 import json
-import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,16 +53,20 @@ def test_other_requests_than_the_cells_are_refused(worker_cell, dataset, prompts
 
 
 @pytest.mark.parametrize(("min_window_s", "passes"), [(0, 1), (0.01, 1), (0.15, 2)])
-def test_passes_are_repeated_until_the_window_is_long_enough(worker_cell, min_window_s, passes):
+def test_passes_are_repeated_until_the_window_is_long_enough(
+    worker_cell, monkeypatch, min_window_s, passes
+):
+    now_s = 100.0
+
     def one_pass():
-        time.sleep(0.1)
+        nonlocal now_s
+        now_s += 0.1
         return [5, 5, 4]
 
-    before_s = time.monotonic()
+    monkeypatch.setattr(worker_cell, "time", SimpleNamespace(monotonic=lambda: now_s))
     window = worker_cell.measured(one_pass, ORDER | {"min_window_s": min_window_s})
     assert window["passes"] == passes
     assert window["requests"] == 3 * passes
     assert window["input_tokens"] == 6 * passes
     assert window["output_tokens"] == 14 * passes
-    assert before_s <= window["start_s"] <= window["end_s"] - 0.1 * passes
-    assert window["end_s"] <= time.monotonic()
+    assert (window["start_s"], window["end_s"]) == (100, pytest.approx(100 + 0.1 * passes))

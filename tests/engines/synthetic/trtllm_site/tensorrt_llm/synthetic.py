@@ -42,6 +42,12 @@ def fail(name):
     if name == "flood":
         for _ in range(40):
             print("x" * 1_000_000)
+    if name == "meet":  # go on when another one is here, too: $WORKER is a folder
+        place = pathlib.Path(os.environ["WORKER"])
+        (place / str(os.getpid())).touch()
+        end_s = time.monotonic() + HANG_S
+        while len(list(place.iterdir())) < 2 and time.monotonic() < end_s:
+            time.sleep(0.01)
     if name == "hang":
         worker = subprocess.Popen(
             [sys.executable, "-c", f"import time; time.sleep({HANG_S})"], start_new_session=True
