@@ -10,7 +10,7 @@ from sweetspot.ask.offered import Offered, Progress
 from sweetspot.ask.rates import Rates
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.config import Precision
-from sweetspot.errors import EngineError, InputError
+from sweetspot.errors import EngineError, InputError, one_line
 from sweetspot.simulator.deployment.deployment import asked_limits, deploy
 
 LATENCIES = {
@@ -214,7 +214,7 @@ def serve(
             calibration=calibration,
         )
     except InputError as error:
-        return replace(plain, reason=str(error))
+        return replace(plain, reason=one_line(error))
     if too_long := offered.too_long(deployment):
         return replace(plain, reason=too_long)
 
@@ -225,7 +225,7 @@ def serve(
     try:
         return fewest(of) if replicas is None else of(replicas)
     except EngineError as error:  # a request that the KV cache cannot hold
-        return replace(plain, reason=str(error))
+        return replace(plain, reason=one_line(error))
 
 
 def fewest(of: Callable[[int], Candidate]) -> Candidate:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sweetspot.ask.candidates import Candidate, Setup, Targets, serve
 from sweetspot.ask.offered import Arrivals, Backlog, LoggedLoad
@@ -23,6 +24,7 @@ from sweetspot.simulator.schedule.requests import Lengths, Shape
 if TYPE_CHECKING:
     import pandas as pd
 
+T = TypeVar("T")
 Model = str | os.PathLike[str] | Mapping[str, Any] | Architecture
 
 
@@ -142,13 +144,13 @@ def choose(
     """
     targets = Targets(ttft_p95_s=ttft_p95_s, tpot_p95_s=tpot_p95_s, e2e_p95_s=e2e_p95_s)
     rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
-    architectures = [
+    architectures = _once(
         each if isinstance(each, Architecture) else load_model(each)
         for each in _several("models", model_ids() if models is None else models)
-    ]
-    boards = [
+    )
+    boards = _once(
         each if isinstance(each, Gpu) else catalog_gpu(each) for each in _several("gpus", gpus)
-    ]
+    )
     _require_constants(boards, engine, calibration)
     setups = [
         Setup(
@@ -162,9 +164,9 @@ def choose(
         for model, board, tp, batch, stored in product(
             architectures,
             boards,
-            _several("tensor_parallel", tensor_parallel),
-            _several("max_batch_size", max_batch_size),
-            _several("weights", weights),
+            _counts("tensor_parallel", tensor_parallel),
+            _counts("max_batch_size", max_batch_size),
+            _once(_several("weights", weights)),
         )
     ]
     for setup in setups:  # nor are numbers out of range
@@ -174,7 +176,7 @@ def choose(
             tensor_parallel=setup.tensor_parallel,
         )
     if requests is not None:
-        _require_count("requests", requests)
+        (requests,) = _counts("requests", [requests])
     offered: Arrivals | Backlog | LoggedLoad
     if trace is not None:
         if any(each is not None for each in (input_tokens, output_tokens, rate_per_s)):
@@ -197,7 +199,8 @@ def choose(
         offered = (
             Backlog(**drawn) if rate_per_s is None else Arrivals(rate_per_s=rate_per_s, **drawn)
         )
-    counts = _counts(replicas)
+    as_few = isinstance(replicas, str) and replicas == "auto"
+    counts = [None] if as_few else _counts("replicas", replicas, " or 'auto'")
     if not offered.waits and (counts != [1] or {*targets.given} - {"tpot_p95_s"}):
         raise InputError(
             "replicas and targets of TTFT and E2E are of requests that come over time; give"
@@ -298,27 +301,30 @@ def _told_apart(best: Candidate, other: Candidate) -> bool:
 
 
 def _several(name: str, values: Any) -> list[Any]:
-    """Return what is one or several as a list, each once."""
-    one = isinstance(values, str | os.PathLike | Mapping | Architecture | Gpu | int)
+    """Return what is one or several as a list."""
+    one = isinstance(values, str | os.PathLike | Mapping | Architecture | Gpu | Integral)
     listed = [values] if one else list(values)
     if not listed:
         raise InputError(f"{name} must name at least one")
-    return [each for place, each in enumerate(listed) if each not in listed[:place]]
+    return listed
 
 
-def _counts(replicas: int | Sequence[int] | Literal["auto"]) -> list[int | None]:
-    """Return how many servers share the load; None for as few as can."""
-    if replicas == "auto":
-        return [None]
-    counts = _several("replicas", replicas)
+def _once(values: Iterable[T]) -> list[T]:
+    """Return each of some values once; not all of them can be hashed."""
+    kept: list[T] = []
+    for each in values:
+        if each not in kept:
+            kept.append(each)
+    return kept
+
+
+def _counts(name: str, values: Any, other: str = "") -> list[int]:
+    """Return one or several counts as Python's own integers, each once."""
+    counts = _several(name, values)
     for count in counts:
-        _require_count("replicas", count, " or 'auto'")
-    return counts
-
-
-def _require_count(name: str, value: object, other: str = "") -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InputError(f"{name} must be a positive integer{other}, not {value!r}")
+        if isinstance(count, bool) or not isinstance(count, Integral) or int(count) < 1:
+            raise InputError(f"{name} must be a positive integer{other}, not {count!r}")
+    return _once(map(int, counts))
 
 
 def _require_constants(

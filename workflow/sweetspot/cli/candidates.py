@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from sweetspot.ask.choose import Choice
 
 _MOST_ROWS = 40  # are printed
+_FEW = 200  # requests, of which ten are beyond p95
 _SETUP = {
     "model": "model",
     "gpu": "gpu",
@@ -183,6 +184,8 @@ def _notes(answer: "Choice") -> Iterable[str]:
             + (f" to {max(counts)}" if len(counts) > 1 else "")
             + " requests that one replica got; latencies have been compared with no measurement"
         )
+        if min(counts) < _FEW:
+            yield "of so few requests p95 is hardly more than the slowest"
     else:
         yield (
             "all requests wait from the start, no board does; TPOT has been compared with no"
