@@ -141,6 +141,7 @@ statistics: env
 	$(BIN)/python benchmarks/fits.py docs/statistics.md
 	$(BIN)/python benchmarks/batch_form.py docs/batch-evidence.md docs/images/batch_across
 	$(BIN)/python benchmarks/few_cells.py docs/few-cells.md docs/images/few_cells
+	$(BIN)/python benchmarks/correction.py docs/correction.md
 	@rm docs/images/batch_across.pdf docs/images/batch_across.alt.txt
 	@rm docs/images/few_cells.pdf docs/images/few_cells.alt.txt
 

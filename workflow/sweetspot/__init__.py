@@ -5,6 +5,7 @@ is first used, so that planning a workflow imports this package without numpy or
 
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
+- `corrected`: a prediction, corrected by a few measured cells
 - `cost`: what a log of requests takes by hour, in J, kWh, money and gCO2e
 - `choose`: which model on which boards serves a load within targets of latency at least energy
 - `estimate`: what an experiment takes before it is started, in GPU hours and kWh
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
     from sweetspot.ask.choose import Choice, choose
+    from sweetspot.ask.corrected import CorrectedPrediction, corrected
     from sweetspot.ask.cost import Cost, cost
     from sweetspot.ask.load import Simulated, simulate_load
     from sweetspot.ask.predict import Prediction, predict
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Choice",
+    "CorrectedPrediction",
     "Cost",
     "Fit",
     "Fits",
@@ -56,6 +59,7 @@ __all__ = [
     "batch_fit",
     "choose",
     "compare_runs",
+    "corrected",
     "cost",
     "estimate",
     "fit",
@@ -72,6 +76,7 @@ __all__ = [
 
 _HOMES = {
     "Choice": "ask.choose",
+    "CorrectedPrediction": "ask.corrected",
     "Cost": "ask.cost",
     "Fit": "analysis.fit",
     "Fits": "analysis.fits",
@@ -87,6 +92,7 @@ _HOMES = {
     "batch_fit": "analysis.batch_tables",
     "choose": "ask.choose",
     "compare_runs": "analysis.beside",
+    "corrected": "ask.corrected",
     "cost": "ask.cost",
     "estimate": "measure.estimate",
     "fit": "analysis.fit",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given, print_origin
+from sweetspot.cli.fitting import add_columns, columns_of
 
 if TYPE_CHECKING:  # it loads numpy, which other commands do without
     from sweetspot.ask.predict import Prediction
@@ -79,6 +80,13 @@ def add_commands(commands: Commands) -> None:
         action="store_true",
         help="also look for the output length with the most tokens per J, and the range around it",
     )
+    predict.add_argument(
+        "--cells",
+        metavar="FILE",
+        help="measured cells of this board and engine, of this model or others, as `sweetspot fit`"
+        " takes them: what they say of the simulator's error",
+    )
+    add_columns(predict)
     predict.add_argument("--json", action="store_true", help="print one JSON object")
     predict.set_defaults(run=_predict)
 
@@ -110,8 +118,14 @@ def _predict(arguments: argparse.Namespace) -> None:
         calibration=arguments.calibration,
         **given(arguments, GpuSettings, Limits, Precision, ChosenTraits),
     )
+    by_cells = None
+    if arguments.cells is not None:
+        from sweetspot.ask.corrected import LEVEL, corrected
+
+        by_cells = corrected(answer, arguments.cells, columns=columns_of(arguments.columns))
     if arguments.json:
-        print(json.dumps(answer.values() | (_sweet_spot(answer) if arguments.sweet_spot else {})))
+        values = answer.values() | (_sweet_spot(answer) if arguments.sweet_spot else {})
+        print(json.dumps(values | ({"corrected": asdict(by_cells)} if by_cells else {})))
         return
     print(
         f"{answer.model} on {answer.gpu}: {answer.requests} requests of {answer.input_tokens} input"
@@ -126,7 +140,17 @@ def _predict(arguments: argparse.Namespace) -> None:
     _print_line(answer, "max_concurrency", answer.max_concurrency, at_most, "d")
     if arguments.sweet_spot:
         _print_sweet_spot(answer)
+    if by_cells is not None:
+        low, high = (f"{end:.3g}" for end in (by_cells.low, by_cells.high))
+        print(
+            f"  corrected by your cells   {by_cells.energy_per_token_j:>12.4g}  J per output token"
+            f" ({low} to {high}, {100 * LEVEL:.0f} %)"
+        )
     print_origin(deployment)
+    if by_cells is not None:
+        print(f"corrected: {by_cells.words}")
+        for note in by_cells.notes:
+            print(f"note: {note}")
     if answer.energy_per_token_in_windows_j is not None:
         print(
             "note: this engine ignores the model's sliding windows; with --sliding-windows it is"

@@ -1,0 +1,93 @@
+"""Predictions corrected by measured cells: which count, what they change, and how that is said."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import sweetspot
+from sweetspot.ask.corrected import corrected
+from sweetspot.cli import main
+from sweetspot.errors import InputError
+
+H200 = Path(__file__).parents[2] / "data" / "h200-vllm"
+ASK = {"engine": "vllm-uncompiled", "requests": 128, "max_batch_size": 512}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return sweetspot.read_cells(H200 / "records.jsonl")
+
+
+@pytest.fixture(scope="module")
+def answer():
+    return sweetspot.predict("llama-3.1-8b", "h200-sxm", 512, 256, **ASK)
+
+
+def test_four_cells_and_others_correct_towards_the_measured_energy(cells, answer):
+    own = cells[cells["model"] == "llama-3.1-8b"].reset_index(drop=True)
+    (measured_j,) = own.loc[
+        (own["requests"] == 128) & (own["input_tokens"] == 512) & (own["output_tokens"] == 256),
+        "energy_per_token_j",
+    ]
+    others = cells[cells["model"] != "llama-3.1-8b"]
+    chosen = own.query("requests == 128").iloc[[0, 2, 6, 8]]  # the corners
+    found = corrected(answer, pd.concat([chosen, others]))
+    assert (found.own_cells, found.other_cells) == (4, len(others))
+    assert found.other_models == ("llama-3.2-1b", "gemma-2-2b")
+    assert found.simulated_j == answer.energy_per_token_j
+    assert abs(found.energy_per_token_j / measured_j - 1) < abs(found.simulated_j / measured_j - 1)
+    assert found.low < measured_j < found.high
+    assert found.high / found.low < answer.energy_per_token_high_j / answer.energy_per_token_low_j
+
+
+def test_eq5_takes_over_where_it_misses_less_and_only_within_its_lengths(cells, answer):
+    found = corrected(answer, H200)
+    assert found.basis == "Eq. 5"
+    assert found.own_cells == 9
+    assert found.left_out_percent < found.simulated_left_out_percent
+    beyond = sweetspot.predict("llama-3.1-8b", "h200-sxm", 512, 4096, **ASK)
+    assert corrected(beyond, H200).basis == "simulator, corrected"
+
+
+def test_cells_of_another_board_engine_or_kind_do_not_count(cells, answer):
+    own = cells[cells["model"] == "llama-3.1-8b"].iloc[:4]
+    for change in ({"gpu": "h100-sxm"}, {"engine": "tensorrt-llm"}, {"simulated": True}):
+        mixed = pd.concat([own.iloc[:1], own.iloc[1:].assign(**change)])
+        found = corrected(answer, mixed)
+        assert found.own_cells == 1
+        assert any(note.startswith("left out: 3 cells") for note in found.notes)
+        with pytest.raises(InputError, match="left out: 4 cells"):
+            corrected(answer, own.assign(**change))
+
+
+def test_cells_of_a_model_that_nobody_knows_are_left_out_and_plain_tables_taken(answer):
+    table = pd.DataFrame(
+        {
+            "model": ["llama-3.1-8b", "somebodys-own"],
+            "input_tokens": [512, 512],
+            "output_tokens": [256, 256],
+            "requests": [128, 128],
+            "J/token": [2 * answer.energy_per_token_j, 0.1],
+        }
+    )
+    found = corrected(answer, table, columns={"energy_per_token_j": "J/token"})
+    assert (found.own_cells, found.other_cells) == (1, 0)
+    assert found.left_out_percent is None
+    assert found.energy_per_token_j > 1.3 * answer.energy_per_token_j
+    assert any("somebodys-own" in note for note in found.notes)
+
+
+def test_command_prints_the_corrected_energy_beside_the_simulated_one(capsys):
+    line = ["predict", "--model", "qwen2-7b", "--gpu", "h200", "--engine", "vllm-uncompiled"]
+    line += ["--input", "512", "--output", "300", "--requests", "128", "--cells", str(H200)]
+    assert main(line) == 0
+    out = capsys.readouterr().out
+    assert "  corrected by your cells" in out
+    assert "by 0 cells of this model and 42 of 3 others" in out
+    assert main([*line, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["corrected"]["simulated_j"] == found["energy_per_token_j"]
+    assert main([*line[:3], "--gpu", "h100", *line[5:]]) == 2
+    assert "of another GPU than h100-sxm" in capsys.readouterr().err

@@ -1,0 +1,70 @@
+"""What cells say of the simulator's error: more by more of them, nearer ones first."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sweetspot.simulator.correction import NOISE, Correction, Point
+
+LENGTH = st.integers(1, 10_000)
+POINTS = st.lists(
+    st.builds(Point, st.sampled_from(["mine", "other"]), LENGTH, LENGTH, LENGTH),
+    min_size=1,
+    max_size=8,
+    unique=True,
+)
+HERE = Point("mine", 512, 256, 128)
+
+
+def of_constant(points, ratio):
+    return Correction(points, np.full(len(points), np.log(ratio)))
+
+
+def test_without_cells_nothing_is_corrected():
+    (found,) = Correction([], np.array([])).at([HERE])
+    assert found.factor == 1
+    assert found.deviation > 0.08
+
+
+@given(POINTS, st.floats(0.8, 1.25))
+def test_answer_moves_towards_what_cells_say_and_is_surer_by_each(points, ratio):
+    nothing = of_constant([], ratio).at([HERE])[0]
+    few, all_of_them = (of_constant(each, ratio).at([HERE])[0] for each in (points[:1], points))
+    low, high = sorted((1.0, ratio))
+    assert low - 1e-12 <= few.factor <= high + 1e-12
+    assert all_of_them.deviation <= few.deviation + 1e-12 < nothing.deviation
+    assert all_of_them.deviation > NOISE
+
+
+def test_cell_of_the_model_says_more_than_one_of_another_and_a_near_one_more_than_a_far_one():
+    same = of_constant([HERE], 1.1).at([HERE])[0]
+    other = of_constant([HERE._replace(model="other")], 1.1).at([HERE])[0]
+    far = of_constant([HERE._replace(output_tokens=8192)], 1.1).at([HERE])[0]
+    assert same.factor > max(other.factor, far.factor)
+    assert min(other.factor, far.factor) > 1
+    assert same.deviation < min(other.deviation, far.deviation)
+
+
+def test_constant_error_is_found_from_four_cells():
+    points = [
+        HERE._replace(input_tokens=i, output_tokens=o) for i in (64, 2048) for o in (64, 1024)
+    ]
+    (found,) = of_constant(points, 1.1).at([HERE])
+    assert found.factor == pytest.approx(1.1, abs=0.02)
+
+
+def test_errors_of_cells_left_out_are_those_of_corrections_without_them():
+    rng = np.random.default_rng(3)
+    points = [
+        Point(model, 2**i, 2**o, 100)
+        for model in ("mine", "other")
+        for i, o in [(6, 6), (9, 8), (6, 11)]
+    ]
+    log_ratios = 0.05 * rng.standard_normal(len(points))
+    expected = []
+    for place in range(3):
+        kept = [k for k in range(len(points)) if k != place]
+        less = Correction([points[k] for k in kept], log_ratios[kept])
+        expected.append(less.at([points[place]])[0].factor / np.exp(log_ratios[place]) - 1)
+    assert Correction(points, log_ratios).left_out("mine") == pytest.approx(expected)
