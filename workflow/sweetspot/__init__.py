@@ -6,6 +6,7 @@ is first used, so that planning a workflow imports this package without numpy or
 - `predict`, `simulate_load`: ask the simulator, of a workload or of a server's load (`Request`,
   `Limits`, `Precision`, `Traits` and `GpuSettings` are what the latter takes)
 - `corrected`: a prediction, corrected by a few measured cells
+- `advise`: what tokens cost along the output length, and what would save energy
 - `cost`: what a log of requests takes by hour, in J, kWh, money and gCO2e
 - `choose`: which model on which boards serves a load within targets of latency at least energy
 - `estimate`: what an experiment takes before it is started, in GPU hours and kWh
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sweetspot.analysis.fit import Fit, fit
     from sweetspot.analysis.fits import Fits, fit_forms
     from sweetspot.analysis.sweet_spots import sweet_spot
+    from sweetspot.ask.advice.advise import Advice, advise
     from sweetspot.ask.choose import Choice, choose
     from sweetspot.ask.corrected import CorrectedPrediction, corrected
     from sweetspot.ask.cost import Cost, cost
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
+    "Advice",
     "Choice",
     "CorrectedPrediction",
     "Cost",
@@ -56,6 +59,7 @@ __all__ = [
     "SweetSpot",
     "Traits",
     "__version__",
+    "advise",
     "batch_fit",
     "choose",
     "compare_runs",
@@ -75,6 +79,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Advice": "ask.advice.advise",
     "Choice": "ask.choose",
     "CorrectedPrediction": "ask.corrected",
     "Cost": "ask.cost",
@@ -89,6 +94,7 @@ _HOMES = {
     "Simulated": "ask.load",
     "SweetSpot": "ask.sweet_spot",
     "Traits": "config",
+    "advise": "ask.advice.advise",
     "batch_fit": "analysis.batch_tables",
     "choose": "ask.choose",
     "compare_runs": "analysis.beside",

@@ -13,6 +13,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "predict": "questions",
         "simulate": "simulate",
         "cost": "cost",
+        "advise": "advise",
         "choose": "choose",
         "settings": "settings",
         "sensor": "sensor",

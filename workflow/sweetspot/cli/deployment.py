@@ -23,10 +23,16 @@ _OF_THE_QUESTION = {
 _NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
 
 
-def add_what(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say which model is served by what."""
+def add_what(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the options that say which model, or which of several, is served by what."""
     add = parser.add_argument
-    add("--model", required=True, metavar="NAME|PATH", help="its id, or a path of its folder")
+    add(
+        "--model",
+        required=True,
+        action="append" if several else "store",
+        metavar="NAME|PATH",
+        help="its id, or a path of its folder" + "; may be repeated" * several,
+    )
     add(
         "--gpu",
         required=True,

@@ -124,9 +124,8 @@ class Deployment:
         GPU, throughput also in FP8 and on several. Of all else only somebody's own measurements
         say more than a data sheet.
         """
-        never = self._never_measured
         return self.calibration.intervals.without(
-            energy_of=self._no_energy + never, throughput_of=never
+            energy_of=self.no_energy_of, throughput_of=self._never_measured
         )
 
     def interval_of_change(self, what: Change, times: float) -> Interval | None:
@@ -139,7 +138,7 @@ class Deployment:
         Returns:
             None where nothing that far apart was held out.
         """
-        never = self._no_energy + self._never_measured
+        never = self.no_energy_of
         of = self.calibration.intervals.of
         if not never or of.level == LEVELS[-1]:
             return shipped_intervals().of_change(of, what, times)
@@ -147,22 +146,22 @@ class Deployment:
         return found and unmeasured(found, "energy", never)
 
     @property
+    def no_energy_of(self) -> list[str]:
+        """What of the deployment no energy was ever published or measured of, in words."""
+        no_energy = {
+            "several GPUs": self.limits.tensor_parallel > 1,
+            "quantized models": bool(self.quantization),
+        }
+        return [words for words, there in no_energy.items() if there] + self._never_measured
+
+    @property
     def _never_measured(self) -> list[str]:
-        """What of the deployment no number is known of, in words."""
+        """What of it no throughput was, either."""
         never = {
             "models of experts": self.model.experts is not None,
             "other power limits and clocks": bool(self.gpu.settings),
         }
         return [words for words, there in never.items() if there]
-
-    @property
-    def _no_energy(self) -> list[str]:
-        """What of it only throughput is known of."""
-        no_energy = {
-            "several GPUs": self.limits.tensor_parallel > 1,
-            "quantized models": bool(self.quantization),
-        }
-        return [words for words, there in no_energy.items() if there]
 
     @property
     def longest_sequence(self) -> int:

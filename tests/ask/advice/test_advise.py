@@ -1,0 +1,198 @@
+"""Advice agrees with what else is asked of the simulator, and says no more than is known."""
+
+import pytest
+
+import sweetspot
+from sweetspot.ask.advice.levers import ALIKE, COSTS, SAVES
+from sweetspot.errors import InputError
+
+MODEL, BOARD = "llama-3.1-8b", "h100-sxm"
+WORK = {"input_tokens": 2048, "output_tokens": 256}
+
+
+@pytest.fixture(scope="module")
+def full():
+    """Boards kept full."""
+    return sweetspot.advise(MODEL, BOARD, **WORK, price_per_kwh=0.25, gco2_per_kwh=400, pue=1.2)
+
+
+@pytest.fixture(scope="module")
+def busy():
+    """More than one board serves, with the levers that are quick."""
+    return sweetspot.advise(MODEL, BOARD, **WORK, rate_per_s=20, other_gpus=[])
+
+
+@pytest.fixture
+def log(tmp_path):
+    lines = [f"{k * 0.8},{900 + 40 * k},{60 + 5 * k}" for k in range(40)]
+    (tmp_path / "log.csv").write_text("arrival_s,input_tokens,output_tokens\n" + "\n".join(lines))
+    return tmp_path / "log.csv"
+
+
+def test_requests_as_they_are_cost_what_the_curve_says_of_their_length(full):
+    (total,) = full.totals()
+    row = full.curve.set_index("output_tokens").loc[WORK["output_tokens"]]
+    assert total["energy_per_token_j"] == pytest.approx(row["energy_per_token_j"], rel=1e-9)
+    assert row["energy_per_request_j"] == pytest.approx(256 * row["energy_per_token_j"])
+    assert row["energy_per_total_token_j"] * (2048 + 256) == pytest.approx(
+        row["energy_per_request_j"]
+    )
+
+
+def test_the_sweet_spot_is_that_of_a_prediction_and_least_on_the_curve(full):
+    spot = full.models[0].along.spot
+    ours = sweetspot.predict(MODEL, BOARD, **WORK).sweet_spot
+    assert ours.range2_low <= spot.output_tokens <= ours.range2_high
+    assert full.curve["above_least_percent"].min() == pytest.approx(0.0, abs=0.1)
+    along = full.models[0].along
+    at, least = (
+        next(row for row in along.rows if row["output_tokens"] == length)["energy_per_token_j"]
+        for length in (256, spot.output_tokens)
+    )
+    assert along.lost_per_request_j == pytest.approx(256 * (at - least))
+
+
+def test_a_verdict_is_what_the_interval_allows(full, busy):
+    for answer in (full, busy):
+        rows = answer.levers[answer.levers["why_not"] == ""]
+        assert len(rows) >= 5
+        for row in rows.itertuples():
+            low, high = row.saved_low_percent, row.saved_high_percent
+            assert low < row.saved_percent < high
+            assert row.verdict == (SAVES if low > 0 else COSTS if high < 0 else ALIKE)
+
+
+def test_lengths_within_a_deployment_are_told_apart_better_than_boards(full):
+    widths = {
+        lever.name: lever.interval.factor for lever in full.models[0].levers if lever.interval
+    }
+    single = full.models[0].taken.interval.factor
+    assert widths["truncate inputs to 1024"] < single < widths["on h200-sxm"]
+    assert widths["FP8 weights"] > widths["on h200-sxm"]
+
+
+def test_what_was_never_measured_is_said(full):
+    evidence = full.levers.set_index("lever")["evidence"]
+    assert evidence["limit outputs to 128"] == "published numbers"
+    assert evidence["on a100-80gb"] == "data sheet"
+    assert evidence["FP8 weights"] == evidence["power limit 490 W"] == "no measurement"
+    assert any("no energy of quantized models or other power limits" in n for n in full.notes)
+
+
+def test_money_and_emissions_are_of_the_sites_kwh(full):
+    (total,) = full.totals()
+    assert total["energy_kwh"] == pytest.approx(1.2 * total["energy_j"] / 3.6e6)
+    for row in full.levers[full.levers["why_not"] == ""].itertuples():
+        assert row.saved_cost == pytest.approx(0.25 * row.saved_energy_kwh)
+        assert row.saved_gco2e == pytest.approx(400 * row.saved_energy_kwh)
+        share = row.saved_energy_kwh / total["energy_kwh"]
+        assert 100 * share == pytest.approx(row.saved_percent)
+
+
+def test_a_rate_beyond_one_board_takes_as_many_as_keep_up(busy):
+    (total,) = busy.totals()
+    assert total["one_serves_per_s"] < 20 <= total["boards"] * total["one_serves_per_s"]
+    assert total["requests_per_day"] == 20 * 86400
+    assert total["energy_j"] == pytest.approx(total["mean_power_w"] * 86400)
+    assert any(note.startswith("overload: llama-3.1-8b gets 20 requests/s") for note in busy.notes)
+
+
+def test_a_board_that_waits_is_paid_for():
+    rare, often = (
+        sweetspot.advise([MODEL, MODEL], BOARD, **WORK, rate_per_s=rate).totals()[0]
+        for rate in (0.02, 2)
+    )
+    assert rare["idle_share"] > 0.9
+    assert rare["energy_per_request_j"] > 10 * often["energy_per_request_j"]
+    waiting_w = sweetspot.simulate_load(MODEL, BOARD, [sweetspot.Request(0.0, 1, 1)])
+    assert rare["mean_power_w"] > waiting_w.deployment.constants.board.active_power_w
+
+
+def test_a_lever_that_makes_no_sense_says_why():
+    found = sweetspot.advise(
+        MODEL, "a100-80gb", **WORK, truncate_input=4096, limit_batch=1000, other_gpus=["l4", "x"]
+    )
+    why = found.levers.set_index("lever")["why_not"]
+    assert why["truncate inputs to 4096"] == "no input is longer"
+    assert "FP8" in why["FP8 weights"]
+    assert "in flight either way" in why["max_batch_size 1000"]
+    assert "unknown GPU" in why["on x"]
+
+
+def test_several_boards_can_share_the_model():
+    found = sweetspot.advise(MODEL, "h200-sxm", **WORK, other_gpus=["2xl40s"])
+    row = found.levers.set_index("lever").loc["on 2xl40s"]
+    assert row["boards"] == 2
+
+
+def test_models_beside_each_other_have_levers_only_where_one_is_named():
+    names = ["llama-3.2-1b", MODEL, MODEL]
+    plain = sweetspot.advise(names, BOARD, **WORK)
+    assert plain.levers.empty
+    assert [row["verdict"] for row in plain.totals()] == ["least", "more", "more"]
+    assert list(plain.curve["model"].unique()) == names[:2]
+    again = sweetspot.advise(names[1:], BOARD, **WORK, cap_power_w=400)
+    assert "power limit 400 W" in set(again.levers["lever"])
+    assert [row["verdict"] for row in again.totals()] == ["least", ALIKE]
+
+
+def test_a_log_takes_what_cost_says_of_it(log):
+    found = sweetspot.advise([MODEL, MODEL], BOARD, trace=log).totals()[0]
+    theirs = sweetspot.cost(log, MODEL, BOARD).total
+    assert found["energy_per_request_j"] == pytest.approx(theirs["energy_per_request_j"])
+    assert found["input_tokens"] == pytest.approx(theirs["input_tokens"] / theirs["requests"])
+
+
+def test_a_histogram_is_the_table_that_it_counts(tmp_path):
+    counted, listed = tmp_path / "counted.csv", tmp_path / "listed.csv"
+    counted.write_text("input,output,count\n200,50,3\n1000,300,1\n")
+    listed.write_text("input,output\n" + "200,50\n" * 3 + "1000,300\n")
+    one, other = (
+        sweetspot.advise([MODEL, MODEL], BOARD, lengths=path).totals()[0]
+        for path in (counted, listed)
+    )
+    assert one["input_tokens"] == other["input_tokens"] == 400
+    assert one["output_tokens"] == 112.5
+    assert one["energy_per_request_j"] == pytest.approx(other["energy_per_request_j"], rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("1.5,3,1", "whole numbers"),
+        (",3,1", "must be numbers"),
+        ("5,3,-1", "at least 0"),
+        ("200000,3,1", "more than 131072 tokens"),
+    ],
+)
+def test_a_bad_line_of_lengths_is_quoted(tmp_path, line, why):
+    path = tmp_path / "lengths.csv"
+    path.write_text(f"input,output,count\n10,10,1\n{line}\n")
+    with pytest.raises(InputError, match=f"line 3: .*{why}"):
+        sweetspot.advise(MODEL, BOARD, lengths=path)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({}, "none was"),
+        ({"input_tokens": 5, "lengths": "x.csv"}, "input_tokens and lengths"),
+        ({"trace": "x.csv", "rate_per_s": 3}, "times of its own"),
+        ({"lengths": "x.csv", "output_tokens": 3}, "leave out output_tokens"),
+        ({"input_tokens": 5, "rate_per_s": -1}, "above 0"),
+        ({"input_tokens": 5, "output_range": (9, 4)}, "output_range must be"),
+        ({"input_tokens": 5, "output_range": (9, 10**6)}, "end it there"),
+        ({"input_tokens": 5, "truncate_input": 0}, "positive integer"),
+        ({"input_tokens": 5, "pue": 0.5}, "pue"),
+    ],
+)
+def test_a_question_that_makes_no_sense_is_refused(asked, why):
+    with pytest.raises(InputError, match=why):
+        sweetspot.advise(MODEL, BOARD, **asked)
+
+
+def test_a_range_of_outputs_is_looked_at_from_end_to_end():
+    found = sweetspot.advise([MODEL, MODEL], BOARD, input_tokens=512, output_range=(10, 3000))
+    lengths = found.models[0].along.rows
+    assert (lengths[0]["output_tokens"], lengths[-1]["output_tokens"]) == (10, 3000)
+    assert 12 <= len(lengths) <= 14

@@ -1,0 +1,28 @@
+"""The command `advise`: what it prints, as JSON, and how it refuses."""
+
+import json
+
+from sweetspot.cli import main
+
+ASKED = ["advise", "--model", "llama-3.2-1b", "--gpu", "h100-sxm"]
+
+
+def test_json_has_every_number_that_is_printed(capsys):
+    asked = [*ASKED, "--input", "600", "--output", "200", "--cap-power", "400"]
+    assert main([*asked, "--json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)["models"]
+    assert main(asked) == 0
+    text = capsys.readouterr().out
+    assert f"{found['energy_per_request_j']:.4g}" in text
+    for row in found["curve"]:
+        assert f"{row['energy_per_token_j']:.4g}" in text
+    for lever in found["levers"]:
+        assert lever["lever"] in text
+        assert lever["why_not"] or f"{lever['energy_per_request_j']:.4g}" in text
+
+
+def test_a_range_that_is_none_is_one_line_and_exit_code_2(capsys):
+    assert main([*ASKED, "--input", "600", "--output-range", "5-9"]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "--output-range must be like 64:4096, not '5-9'" in error

@@ -1,0 +1,346 @@
+"""Advice: energy along the output length, and what would save some of it, model by model."""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from math import isfinite
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, cast
+
+from sweetspot.ask.advice.along import Along, along
+from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
+from sweetspot.ask.advice.taken import Taken, take
+from sweetspot.ask.advice.traffic import Drawn, Logged, Traffic, read_lengths
+from sweetspot.ask.rates import Rates, Row
+from sweetspot.catalog import Architecture, load_model
+from sweetspot.config import ChosenTraits, GpuSettings, Precision
+from sweetspot.errors import InputError
+from sweetspot.simulator.constants.intervals import of_ratio
+from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Model = str | os.PathLike[str] | Mapping[str, Any] | Architecture
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Advised:
+    """What is said of one model.
+
+    Attributes:
+        along: energy along the output length.
+        taken: what the requests take as they are served now.
+        levers: what would save some of it, in no order of merit.
+        evidence: what the numbers of `along` and `taken` rest on.
+    """
+
+    along: Along
+    taken: Taken
+    levers: tuple[Lever, ...]
+    evidence: str
+
+    @property
+    def model(self) -> str:
+        """Its id."""
+        return self.taken.deployment.model.id
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Advice:
+    """What is said of all models. All of it is simulated, but for what rests on your own fit.
+
+    Attributes:
+        models: one by one, as they were asked for.
+        rates: what a kWh costs.
+        notes: what to know before relying on it, in sentences.
+    """
+
+    models: tuple[Advised, ...]
+    rates: Rates
+    notes: tuple[str, ...]
+
+    @cached_property
+    def curve(self) -> "pd.DataFrame":
+        """Energy along the output length: a row a model and length."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"model": each.model, "input_tokens": each.along.input_tokens, **row}
+                for each in self.models
+                for row in each.along.rows
+            ]
+        )
+
+    @cached_property
+    def levers(self) -> "pd.DataFrame":
+        """What would save energy: a row a model and lever."""
+        import pandas as pd
+
+        return pd.DataFrame(
+            [
+                {"model": each.model, **lever.values(self.rates)}
+                for each in self.models
+                for lever in each.levers
+            ]
+        )
+
+    @cached_property
+    def in_all(self) -> "pd.DataFrame":
+        """What the requests take of each model, as they are served now: a row a model."""
+        import pandas as pd
+
+        return pd.DataFrame(self.totals())
+
+    def totals(self) -> list[Row]:
+        """Return what the requests take, and whether a model can be told from the cheapest."""
+        cheapest = min(self.models, key=lambda each: each.taken.energy_per_request_j)
+        rows = []
+        for each in self.models:
+            taken, known = each.taken, each.taken.interval
+            low_j, high_j = known.around(taken.energy_per_request_j)
+            least = cheapest.taken
+            ratio = taken.energy_per_request_j / least.energy_per_request_j
+            apart, _ = of_ratio(known, least.interval).around(ratio)
+            verdict = "least" if each is cheapest else ALIKE if apart <= 1 else "more"
+            a_day_j = taken.energy_per_request_j * taken.requests_per_day
+            rows.append(
+                {
+                    "model": each.model,
+                    "gpu": taken.deployment.gpu.id,
+                    "input_tokens": taken.input_tokens,
+                    "output_tokens": taken.output_tokens,
+                    "energy_per_request_j": taken.energy_per_request_j,
+                    "energy_per_request_low_j": low_j,
+                    "energy_per_request_high_j": high_j,
+                    "interval_level": known.level,
+                    "energy_per_token_j": taken.energy_per_token_j,
+                    "requests_per_day": taken.requests_per_day,
+                    "energy_j": a_day_j,
+                    **self.rates.priced(a_day_j),
+                    **speed(taken),
+                    "one_serves_per_s": taken.one_serves_per_s,
+                    "verdict": verdict,
+                    "evidence": each.evidence,
+                    "interval_rests_on": known.rests_on,
+                }
+            )
+        return rows
+
+    def values(self) -> dict[str, Any]:
+        """Return all of it as data for JSON."""
+        totals = self.totals()
+        return {
+            "models": [
+                total
+                | {
+                    "curve": each.along.rows,
+                    "sweet_spot": asdict(each.along.spot) | {"notes": each.along.spot.notes},
+                    "asked_output_tokens": each.along.asked_output_tokens,
+                    "lost_percent": each.along.lost_percent,
+                    "lost_per_request_j": each.along.lost_per_request_j,
+                    "levers": [lever.values(self.rates) for lever in each.levers],
+                }
+                for each, total in zip(self.models, totals, strict=True)
+            ],
+            "rates": asdict(self.rates),
+            "notes": self.notes,
+            "simulated": True,
+        }
+
+
+def advise(
+    model: Model | Sequence[Model],
+    gpu: str,
+    *,
+    input_tokens: int | None = None,
+    output_tokens: int | None = None,
+    trace: str | os.PathLike[str] | None = None,
+    lengths: str | os.PathLike[str] | None = None,
+    rate_per_s: float | None = None,
+    output_range: tuple[int, int] | None = None,
+    truncate_input: int | None = None,
+    limit_output: int | None = None,
+    limit_batch: int | None = None,
+    cap_power_w: float | None = None,
+    other_gpus: Sequence[str] | None = None,
+    price_per_kwh: float | None = None,
+    gco2_per_kwh: float | None = None,
+    pue: float | None = None,
+    columns: Mapping[str, str] | None = None,
+    engine: str | None = None,
+    gpu_settings: GpuSettings | None = None,
+    limits: Mapping[str, Any] | None = None,
+    precision: Precision | None = None,
+    traits: ChosenTraits | None = None,
+    calibration: str | os.PathLike[str] | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> Advice:
+    """Say what tokens cost along the output length, and what would save some of it.
+
+    Requests are all alike (`input_tokens`), those of a log at its times (`trace`), or of the
+    lengths in a table (`lengths`). With a rate they come as a Poisson process, and boards wait in
+    between; without one boards are kept full. Several models are set side by side, and what would
+    save energy is then looked at where some of it is named (`truncate_input` and so on).
+
+    Args:
+        model: as of `simulate_load`, or several.
+        gpu: as of `simulate_load`.
+        input_tokens: prompt length of each request.
+        output_tokens: generated tokens of each; None for the length that costs least per token.
+        trace: a log, as of `cost`.
+        lengths: a table of input and output lengths, with or without how often they are.
+        rate_per_s: requests a second.
+        output_range: shortest and longest output to look at; None: around the sweet spot.
+        truncate_input: prompt tokens at most, to be looked at; None: half of them, or of lengths
+            that differ their mean.
+        limit_output: generated tokens at most; None: likewise.
+        limit_batch: another max_batch_size; None: twice as much where it binds, or else half of the
+            requests in flight.
+        cap_power_w: power limit of each board; None: 70 % of its own.
+        other_gpus: other boards, `2xl40s` for two that share the model; None for some of the
+            catalog.
+        price_per_kwh: as of `cost`.
+        gco2_per_kwh: as of `cost`.
+        pue: as of `cost`.
+        columns: as of `cost`.
+        engine: as of `simulate_load`.
+        gpu_settings: as of `simulate_load`.
+        limits: of the engine, by name; what is not there has its default.
+        precision: as of `simulate_load`.
+        traits: as of `simulate_load`.
+        calibration: as of `simulate_load`.
+        progress: called with what is looked at next.
+
+    Raises:
+        InputError: as of `cost`, or what was asked makes no sense together.
+        EngineError: a request does not fit in the KV cache.
+    """
+    rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
+    tried = Tried(
+        truncate_input=_positive("truncate_input", truncate_input),
+        limit_output=_positive("limit_output", limit_output),
+        limit_batch=_positive("limit_batch", limit_batch),
+        cap_power_w=cap_power_w,
+        other_gpus=other_gpus,
+    )
+    several = isinstance(model, Sequence) and not isinstance(model, str)
+    models = cast("Sequence[Model]", model if several else [model])
+    deployments: list[Deployment] = []
+    for each in models:
+        architecture = each if isinstance(each, Architecture) else load_model(each)
+        deployments.append(
+            deploy(
+                architecture,
+                gpu,
+                gpu_settings=gpu_settings,
+                limits=asked_limits(architecture, **(limits or {})),
+                precision=precision,
+                engine=engine,
+                traits=traits,
+                calibration=calibration,
+            )
+        )
+    if not deployments:
+        raise InputError("name at least one model")
+    _require_one(input_tokens=input_tokens, trace=trace, lengths=lengths)
+    if output_tokens is not None and input_tokens is None:
+        raise InputError("a trace or a table says how long outputs are; leave out output_tokens")
+    if rate_per_s is not None:
+        if trace is not None:
+            raise InputError(
+                "a trace has times of its own; leave out the rate, or give the trace as lengths"
+            )
+        if not (isfinite(rate_per_s) and rate_per_s > 0):
+            raise InputError(
+                f"rate must be a number of requests per second above 0, not {rate_per_s}"
+            )
+    input_tokens = _positive("input_tokens", input_tokens)
+    output_tokens = _positive("output_tokens", output_tokens)
+    max_seq_len = min(each.limits.max_seq_len for each in deployments)
+    source: Traffic | None = None
+    if trace is not None:
+        source = Logged(path=trace, max_seq_len=max_seq_len, columns=columns)
+    elif lengths is not None:
+        source = read_lengths(
+            lengths, max_seq_len=max_seq_len, rate_per_s=rate_per_s, columns=columns
+        )
+    say = progress or (lambda what: None)
+    advised = []
+    for deployment in deployments:
+        name = deployment.model.id
+        say(f"{name}: energy along the output length")
+        if source is None:
+            assert input_tokens is not None  # noqa: S101 - as required
+            found = along(deployment, input_tokens, output_range, output_tokens)
+            outputs = output_tokens or found.spot.output_tokens
+            taken = take(deployment, Drawn.alike(input_tokens, outputs, rate_per_s))
+        else:
+            taken = take(deployment, source)
+            means = round(taken.input_tokens), round(taken.output_tokens)
+            found = along(deployment, means[0], output_range, means[1])
+        levers, pulled = Levers(taken, tried, calibration), []
+        for step in levers.steps() if len(deployments) == 1 or tried != Tried() else ():
+            say(f"{name}: {step.name}")
+            pulled.append(levers.pull(step))
+        advised.append(
+            Advised(
+                along=found,
+                taken=taken,
+                levers=tuple(pulled),
+                evidence=evidence(deployment),
+            )
+        )
+    return Advice(models=tuple(advised), rates=rates, notes=tuple(_notes(advised, source)))
+
+
+def _positive(name: str, value: object) -> int | None:
+    """Return a count; None where there is none."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
+        raise InputError(f"{name} must be a positive integer, not {value!r}")
+    return int(value)
+
+
+def _require_one(**sources: object) -> None:
+    """Refuse none, or several, of what says which requests there are."""
+    given = [name for name, value in sources.items() if value is not None]
+    if len(given) != 1:
+        named = f"not {' and '.join(given)}" if given else "and none was"
+        raise InputError(
+            f"requests are said by one of input_tokens, trace and lengths, {named}; name one"
+        )
+
+
+def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
+    """Return what to know before relying on it."""
+    notes = list(source.notes) if isinstance(source, Logged) else []
+    for each in advised:
+        taken = each.taken
+        if taken.one_serves_per_s is not None:
+            notes.append(
+                f"overload: {each.model} gets {taken.requests_per_s:.4g} requests/s, and one server"
+                f" answers {taken.one_serves_per_s:.4g}; {taken.servers} share them"
+            )
+        notes += [f"{each.model}: {note}" for note in each.along.spot.notes]
+    never = {
+        kind: None
+        for each in advised
+        for taken in (each.taken, *(lever.taken for lever in each.levers))
+        if taken is not None
+        for kind in taken.deployment.no_energy_of
+    }
+    if never:
+        notes.append(
+            f"no energy of {' or '.join(never)} was ever published or measured: these lines rest on"
+            " the simulator's laws alone"
+        )
+    if not advised[0].taken.traffic.is_full:
+        notes.append(
+            "intervals are those of full batches; nothing was measured of boards that wait, but"
+            " what one draws"
+        )
+    return notes

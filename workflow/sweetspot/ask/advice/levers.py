@@ -1,0 +1,270 @@
+"""What could be done otherwise, and what energy that would save, as far as it can be told."""
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sweetspot.ask.advice.taken import Taken, take
+from sweetspot.ask.advice.traffic import UNCUT, Cut, Drawn
+from sweetspot.ask.rates import Rates, Row
+from sweetspot.config import Precision
+from sweetspot.errors import EngineError, InputError
+from sweetspot.simulator.constants.intervals import LEVELS, Change, Interval, of_ratio
+from sweetspot.simulator.deployment.deployment import Deployment, deploy
+
+BOARDS = ("h100-sxm", "h200-sxm", "a100-80gb", "l40s")
+"""Other boards that are looked at where none is named."""
+LIMIT_SHARE = 0.7
+"""Of a board's power limit, that is looked at where none is named."""
+SAVES, COSTS, ALIKE = "saves", "costs more", "cannot be told apart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tried:
+    """Which levers are looked at; None: what is sensible there.
+
+    Attributes:
+        truncate_input: prompt tokens at most.
+        limit_output: generated tokens at most.
+        limit_batch: requests in flight at most.
+        cap_power_w: power limit of each board.
+        other_gpus: boards; `2xl40s` for two that share the model.
+    """
+
+    truncate_input: int | None = None
+    limit_output: int | None = None
+    limit_batch: int | None = None
+    cap_power_w: float | None = None
+    other_gpus: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One thing to be done otherwise.
+
+    Attributes:
+        name: what.
+        make: returns what serves then; None: what serves now.
+        cut: what requests are cut to.
+        change: what differs within one deployment; None where another serves.
+        unchanged: why there is no answer where that stays as it is.
+    """
+
+    name: str
+    make: Callable[[], Deployment] | None = None
+    cut: Cut = UNCUT
+    change: Change | None = None
+    unchanged: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lever:
+    """One thing done otherwise. All of it is simulated.
+
+    Attributes:
+        name: what is done.
+        why_not: why it cannot be, or changes nothing; empty where there is an answer.
+        base: what requests take as they are served now.
+        taken: what they take then; None without an answer.
+        interval: how far the ratio of both energies may be off.
+        evidence: what the answer rests on: your calibration, published numbers, a data sheet, or no
+            measurement at all.
+    """
+
+    name: str
+    base: Taken = field(repr=False)
+    why_not: str = ""
+    taken: Taken | None = field(default=None, repr=False)
+    interval: Interval | None = None
+    evidence: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """Energy of a request then, over that now."""
+        if self.taken is None:
+            return None
+        return self.taken.energy_per_request_j / self.base.energy_per_request_j
+
+    @property
+    def verdict(self) -> str:
+        """Whether it saves energy, as far as that can be told; empty without an answer."""
+        if self.ratio is None or self.interval is None:
+            return ""
+        low, high = self.interval.around(self.ratio)
+        return SAVES if high < 1 else COSTS if low > 1 else ALIKE
+
+    def values(self, rates: Rates) -> Row:
+        """Return a row of the answer; savings are of a day's requests as they are served now."""
+        row: Row = {"lever": self.name, "why_not": self.why_not, "verdict": self.verdict}
+        if self.taken is None or self.ratio is None or self.interval is None:
+            return row
+        base, (low, high) = self.base, self.interval.around(self.ratio)
+        saved_j = (1 - self.ratio) * base.energy_per_request_j * base.requests_per_day
+        return row | {
+            "energy_per_request_j": self.taken.energy_per_request_j,
+            "saved_percent": 100 * (1 - self.ratio),
+            "saved_low_percent": 100 * (1 - high),
+            "saved_high_percent": 100 * (1 - low),
+            "interval_level": self.interval.level,
+            "saved_energy_j": saved_j,
+            **{f"saved_{name}": each for name, each in rates.priced(saved_j).items()},
+            **speed(self.taken),
+            "evidence": self.evidence,
+            "interval_rests_on": self.interval.rests_on,
+        }
+
+
+def speed(taken: Taken) -> Row:
+    """Return how fast requests are answered, and by how many boards."""
+    served, waits = taken.load.served, not taken.traffic.is_full
+    per_token = served.per_output_token
+    return {
+        "boards": taken.boards,
+        "requests_per_s": taken.requests_per_s,
+        "ttft_p95_s": served.first_token.p95_s if waits else None,
+        "tpot_p95_s": per_token.p95_s if per_token else None,
+        "mean_batch": served.mean_batch,
+        "mean_power_w": taken.power_w,
+        "idle_share": served.idle_share,
+    }
+
+
+def evidence(deployment: Deployment) -> str:
+    """Return what an answer rests on."""
+    if deployment.no_energy_of:
+        return "no measurement"
+    level = deployment.calibration.level
+    return "your calibration" if level == LEVELS[-1] else level
+
+
+@dataclass(frozen=True, eq=False)
+class Levers:
+    """What is compared with: the requests as they are served now.
+
+    Attributes:
+        base: what they take.
+        tried: which levers.
+        calibration: file of somebody's own constants.
+    """
+
+    base: Taken
+    tried: Tried
+    calibration: str | os.PathLike[str] | None = None
+
+    def steps(self) -> Iterator[Step]:
+        """Yield what is looked at."""
+        base, tried, deployment = self.base, self.tried, self.base.deployment
+        most = tried.truncate_input or self._shorter(base.input_tokens)
+        yield Step(
+            name=f"truncate inputs to {most}",
+            cut=Cut(input_tokens=most),
+            change="input_tokens",
+            unchanged="no input is longer",
+        )
+        most = tried.limit_output or self._shorter(base.output_tokens)
+        yield Step(
+            name=f"limit outputs to {most}",
+            cut=Cut(output_tokens=most),
+            change="output_tokens",
+            unchanged="no output is longer",
+        )
+        for name, fp8 in (
+            ("FP8 weights", Precision(weights="fp8", kv_cache=deployment.precision.kv_cache)),
+            ("FP8 weights and KV cache", Precision(weights="fp8", kv_cache="fp8")),
+        ):
+            yield Step(name=name, make=lambda fp8=fp8: self._stored(fp8))  # type: ignore[misc]
+        now, in_flight = deployment.limits.max_batch_size, base.load.served.max_batch
+        batch = tried.limit_batch or (2 * now if in_flight >= now else max(1, in_flight // 2))
+        yield Step(
+            name=f"max_batch_size {batch}",
+            make=lambda: self._batched(batch),
+            change="requests",
+            unchanged=f"at most {in_flight} requests are in flight either way",
+        )
+        limit_w = tried.cap_power_w or round(LIMIT_SHARE * deployment.gpu.power_limit_w, -1)
+        yield Step(name=f"power limit {limit_w:g} W", make=lambda: self._capped(limit_w))
+        others = tried.other_gpus
+        if others is None:
+            others = [each for each in BOARDS if each != deployment.gpu.id]
+        for each in others:
+            yield Step(name=f"on {each}", make=lambda each=each: self._on(each))  # type: ignore[misc]
+
+    def pull(self, step: Step, progress: Callable[[int], None] | None = None) -> Lever:
+        """Return what one of them would save."""
+        base = self.base
+        try:
+            deployment = step.make() if step.make else base.deployment
+            cut = base.traffic.with_cut(step.cut) if step.cut != UNCUT else base.traffic
+            taken = take(deployment, cut, progress)
+        except (InputError, EngineError) as error:
+            return Lever(name=step.name, base=base, why_not=str(error))
+        if step.change is None:
+            interval = of_ratio(base.interval, taken.interval)
+        else:
+            now, then = (_amount(step.change, each) for each in (base, taken))
+            if now == then:
+                return Lever(name=step.name, base=base, why_not=step.unchanged)
+            within = base.deployment.interval_of_change(step.change, max(now / then, then / now))
+            interval = within or of_ratio(base.interval, taken.interval)
+        return Lever(
+            name=step.name,
+            base=base,
+            taken=taken,
+            interval=interval,
+            evidence=evidence(taken.deployment),
+        )
+
+    def _shorter(self, mean: float) -> int:
+        """Return half of lengths that are all alike, and else their mean."""
+        traffic = self.base.traffic
+        alike = isinstance(traffic, Drawn) and traffic.are_alike
+        return max(1, round(mean / 2 if alike else mean))
+
+    def _stored(self, precision: Precision) -> Deployment:
+        if precision == self.base.deployment.precision:
+            raise InputError("it is served so")
+        return replace(self.base.deployment, precision=precision)
+
+    def _batched(self, most: int) -> Deployment:
+        limits, in_flight = self.base.deployment.limits, self.base.load.served.max_batch
+        if min(most, limits.max_batch_size) > in_flight:
+            raise InputError(f"at most {in_flight} requests are in flight either way")
+        tokens = max(limits.max_num_tokens, most)
+        limits = replace(limits, max_batch_size=most, max_num_tokens=tokens)
+        return replace(self.base.deployment, limits=limits)
+
+    def _capped(self, limit_w: float) -> Deployment:
+        deployment = self.base.deployment
+        if limit_w == deployment.gpu.power_limit_w:
+            raise InputError("it is set so")
+        return replace(deployment, gpu=deployment.gpu.set_to(power_limit_w=limit_w))
+
+    def _on(self, name: str) -> Deployment:
+        now = self.base.deployment
+        several = re.fullmatch(r"(\d+)x(.+)", name)
+        limits = replace(now.limits, tensor_parallel=int(several[1])) if several else now.limits
+        board = several[2] if several else name
+
+        def on(calibration: Any) -> Deployment:
+            return deploy(
+                now.model,
+                board,
+                limits=limits,
+                precision=now.precision,
+                engine=now.calibration.engine,
+                traits=now.traits,
+                calibration=calibration,
+            )
+
+        try:
+            return on(self.calibration)
+        except InputError:  # constants of one's own board are not those of another
+            return on(None)
+
+
+def _amount(change: Change, taken: Taken) -> float:
+    if change == "requests":
+        return taken.load.served.max_batch
+    return taken.input_tokens if change == "input_tokens" else taken.output_tokens
