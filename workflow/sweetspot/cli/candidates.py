@@ -20,9 +20,10 @@ _SETUP = {
     "replicas": "replicas",
 }
 """What candidates may differ in, and the titles of its columns."""
+_INTERVAL = "energy_per_request_low_j"  # stands for both ends
 _NUMBERS = (
     ("energy_per_request_j", "J/request", ".4g"),
-    ("interval", "", ""),
+    (_INTERVAL, "", ""),
     ("ttft_p95_s", "TTFT s", ".3g"),
     ("tpot_p95_s", "TPOT s", ".3g"),
     ("e2e_p95_s", "E2E s", ".3g"),
@@ -39,7 +40,7 @@ def print_choice(answer: "Choice") -> None:
     names = [name for name in _SETUP if len({getattr(c, name) for c in answer.candidates}) > 1]
     if fixed := ", ".join(_fixed(answer.candidates[0], names)):
         print(f"all: {fixed}")
-    numbers = [*_NUMBERS, *_money(answer)]
+    numbers = [each for each in _NUMBERS if _is_known(answer, each[0])] + _money(answer)
     shown = answer.candidates[:_MOST_ROWS]
     lines = [["#", *(_SETUP[name] for name in names), *(title for _, title, _ in numbers)]]
     lines += [
@@ -90,16 +91,18 @@ def _money(answer: "Choice") -> list[tuple[str, str, str]]:
     if rates.price_per_kwh is rates.gco2_per_kwh is rates.pue is None:
         return []
     per = "day" if answer.told_of == "day" else "1000"
-    known = [each for each in answer.candidates if each.energy_kwh is not None]
     return [
-        (name, f"{title}/{per}", spec)
-        for name, title, spec in _MONEY
-        if any(getattr(each, name) is not None for each in known)
+        (name, f"{title}/{per}", spec) for name, title, spec in _MONEY if _is_known(answer, name)
     ]
 
 
+def _is_known(answer: "Choice", name: str) -> bool:
+    """Return whether any candidate has this number: of a backlog there is no TTFT."""
+    return any(getattr(each, name) is not None for each in answer.candidates)
+
+
 def _cell(candidate: "Candidate", name: str, spec: str) -> str:
-    if name == "interval":
+    if name == _INTERVAL:
         low_j, high_j = candidate.energy_per_request_low_j, candidate.energy_per_request_high_j
         return "" if low_j is None else f"({low_j:.3g} to {high_j:.3g})"
     value = getattr(candidate, name)

@@ -88,8 +88,8 @@ def add_commands(commands: Commands) -> None:
     )
     add = parser.add_argument_group("load").add_argument
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
-    add("--input", type=float, metavar="I", help="prompt length, or its mean", dest="input_tokens")
-    add("--output", type=float, metavar="O", help="generated tokens", dest="output_tokens")
+    add(*("--input-tokens", "--input"), type=float, metavar="I", help="prompt length, or its mean")
+    add(*("--output-tokens", "--output"), type=float, metavar="O", help="generated tokens")
     add("--input-stdev", type=float, default=0.0, metavar="S", help="of prompt lengths, default: 0")
     add("--output-stdev", type=float, default=0.0, metavar="S", help="of generated tokens")
     add(
@@ -114,8 +114,13 @@ def add_commands(commands: Commands) -> None:
     add("--e2e-p95", type=float, metavar="S", help="to the last token")
     add_rates(parser)
     add = parser.add_argument
-    add("--engine", metavar="NAME", help="as of `sweetspot predict`")
-    add("--calibration", type=Path, metavar="FILE", help="as of `sweetspot predict`")
+    add(
+        "--engine",
+        metavar="NAME",
+        help="whose habits and overheads: tensorrt-llm (the default), vllm, vllm-uncompiled or"
+        " transformers",
+    )
+    add("--calibration", type=Path, metavar="FILE", help="constants of one's own, of one board")
     add("--kv-cache", default="model", metavar="model|fp8", help="default: %(default)s")
     add("--json", action="store_true", help="print one JSON object")
     add("--figure", type=Path, metavar="STEM", help="draw the front: STEM.png, .pdf")
