@@ -1,13 +1,19 @@
 """Advice agrees with what else is asked of the simulator, and says no more than is known."""
 
+import numpy as np
 import pytest
 
 import sweetspot
+from sweetspot import published
 from sweetspot.ask.advice.levers import ALIKE, COSTS, SAVES
+from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.errors import InputError
+from sweetspot.simulator.constants.intervals import of_ratio
+from sweetspot.simulator.deployment.deployment import deploy
 
 MODEL, BOARD = "llama-3.1-8b", "h100-sxm"
-WORK = {"input_tokens": 2048, "output_tokens": 256}
+SMALL = {"limits": {"max_batch_size": 64}}  # so that few requests fill a batch
+WORK = {"input_tokens": 2048, "output_tokens": 256, **SMALL}
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +25,7 @@ def full():
 @pytest.fixture(scope="module")
 def busy():
     """More than one board serves, with the levers that are quick."""
-    return sweetspot.advise(MODEL, BOARD, **WORK, rate_per_s=20, other_gpus=[])
+    return sweetspot.advise(MODEL, BOARD, **WORK, rate_per_s=9, other_gpus=[])
 
 
 @pytest.fixture
@@ -40,16 +46,15 @@ def test_requests_as_they_are_cost_what_the_curve_says_of_their_length(full):
 
 
 def test_the_sweet_spot_is_that_of_a_prediction_and_least_on_the_curve(full):
-    spot = full.models[0].along.spot
-    ours = sweetspot.predict(MODEL, BOARD, **WORK).sweet_spot
-    assert ours.range2_low <= spot.output_tokens <= ours.range2_high
+    spot = full.models[0].along
+    ours = sweetspot.predict(MODEL, BOARD, 2048, 256, max_batch_size=64).sweet_spot
+    assert ours.range2_low <= spot.sweet_spot_tokens <= ours.range2_high
     assert full.curve["above_least_percent"].min() == pytest.approx(0.0, abs=0.1)
-    along = full.models[0].along
     at, least = (
-        next(row for row in along.rows if row["output_tokens"] == length)["energy_per_token_j"]
-        for length in (256, spot.output_tokens)
+        next(row for row in spot.rows if row["output_tokens"] == length)["energy_per_token_j"]
+        for length in (256, spot.sweet_spot_tokens)
     )
-    assert along.lost_per_request_j == pytest.approx(256 * (at - least))
+    assert spot.lost_per_request_j == pytest.approx(256 * (at - least))
 
 
 def test_a_verdict_is_what_the_interval_allows(full, busy):
@@ -91,16 +96,16 @@ def test_money_and_emissions_are_of_the_sites_kwh(full):
 
 def test_a_rate_beyond_one_board_takes_as_many_as_keep_up(busy):
     (total,) = busy.totals()
-    assert total["one_serves_per_s"] < 20 <= total["boards"] * total["one_serves_per_s"]
-    assert total["requests_per_day"] == 20 * 86400
+    assert total["one_serves_per_s"] < 9 <= total["boards"] * total["one_serves_per_s"]
+    assert total["requests_per_day"] == 9 * 86400
     assert total["energy_j"] == pytest.approx(total["mean_power_w"] * 86400)
-    assert any(note.startswith("overload: llama-3.1-8b gets 20 requests/s") for note in busy.notes)
+    assert any(note.startswith("overload: llama-3.1-8b gets 9 requests/s") for note in busy.notes)
 
 
 def test_a_board_that_waits_is_paid_for():
     rare, often = (
         sweetspot.advise([MODEL, MODEL], BOARD, **WORK, rate_per_s=rate).totals()[0]
-        for rate in (0.02, 2)
+        for rate in (0.02, 1)
     )
     assert rare["idle_share"] > 0.9
     assert rare["energy_per_request_j"] > 10 * often["energy_per_request_j"]
@@ -110,7 +115,13 @@ def test_a_board_that_waits_is_paid_for():
 
 def test_a_lever_that_makes_no_sense_says_why():
     found = sweetspot.advise(
-        MODEL, "a100-80gb", **WORK, truncate_input=4096, limit_batch=1000, other_gpus=["l4", "x"]
+        MODEL,
+        "a100-80gb",
+        input_tokens=2048,
+        output_tokens=256,
+        truncate_input=4096,
+        limit_batch=1000,
+        other_gpus=["l4", "x"],
     )
     why = found.levers.set_index("lever")["why_not"]
     assert why["truncate inputs to 4096"] == "no input is longer"
@@ -131,7 +142,7 @@ def test_models_beside_each_other_have_levers_only_where_one_is_named():
     assert plain.levers.empty
     assert [row["verdict"] for row in plain.totals()] == ["least", "more", "more"]
     assert list(plain.curve["model"].unique()) == names[:2]
-    again = sweetspot.advise(names[1:], BOARD, **WORK, cap_power_w=400)
+    again = sweetspot.advise(names[1:], BOARD, **WORK, cap_power_w=400, other_gpus=[])
     assert "power limit 400 W" in set(again.levers["lever"])
     assert [row["verdict"] for row in again.totals()] == ["least", ALIKE]
 
@@ -148,12 +159,67 @@ def test_a_histogram_is_the_table_that_it_counts(tmp_path):
     counted.write_text("input,output,count\n200,50,3\n1000,300,1\n")
     listed.write_text("input,output\n" + "200,50\n" * 3 + "1000,300\n")
     one, other = (
-        sweetspot.advise([MODEL, MODEL], BOARD, lengths=path).totals()[0]
+        sweetspot.advise([MODEL, MODEL], BOARD, lengths=path, **SMALL).totals()[0]
         for path in (counted, listed)
     )
     assert one["input_tokens"] == other["input_tokens"] == 400
     assert one["output_tokens"] == 112.5
     assert one["energy_per_request_j"] == pytest.approx(other["energy_per_request_j"], rel=0.02)
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Cells of the paper's surface of the model, with 1 % noise."""
+    found = published.surface_cells([MODEL])
+    found = found[["model", "input_tokens", "output_tokens", "energy_per_token_j"]]
+    noise = np.random.default_rng(0).normal(1, 0.01, len(found))
+    return found.assign(energy_per_token_j=found["energy_per_token_j"] * noise)
+
+
+def test_a_fit_of_ones_own_is_the_evidence_of_lengths_that_were_measured(cells):
+    found = sweetspot.advise(MODEL, BOARD, **WORK, cells=cells, limit_output=32, other_gpus=[])
+    (total,) = found.totals()
+    by_fit = sweetspot.fit(cells).predict(2048, 256)
+    assert total["energy_per_token_j"] == pytest.approx(by_fit["energy_per_token_j"][0])
+    assert total["evidence"] == "your fit"
+    levers = found.levers.set_index("lever")
+    truncated = sweetspot.fit(cells).predict(1024, 256)["energy_per_token_j"][0]
+    saved = 100 * (1 - truncated / by_fit["energy_per_token_j"][0])
+    assert levers.loc["truncate inputs to 1024", "saved_percent"] == pytest.approx(saved)
+    assert levers.loc["truncate inputs to 1024", "evidence"] == "your fit"
+    assert levers.loc["limit outputs to 32", "evidence"] == "published numbers"  # not measured
+    eq6 = sweetspot.fit(cells).sweet_spot(2048)["estimated_output_tokens"][0]
+    assert found.models[0].along.sweet_spot_tokens == round(eq6)
+    assert not found.models[0].along.simulated
+
+
+def test_a_ratio_of_one_fit_is_surer_than_of_two(cells):
+    own = own_fit(cells, deploy(MODEL, BOARD), alone=True)
+    near, far = (2048, 256), (1900, 256)
+    apart = own.interval_of_ratio(near, far).factor
+    assert 1 < apart < of_ratio(own.interval(near), own.interval(far)).factor
+    assert own.interval_of_ratio(near, near).factor == 1
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({"input_tokens": 9000}, "are of 64 to 4096 input and 64 to 4096 output tokens"),
+        ({"input_tokens": 64, "output_range": (64, 8000)}, "ask for lengths within"),
+    ],
+)
+def test_nothing_is_taken_from_a_fit_beyond_its_cells(cells, asked, why):
+    with pytest.raises(InputError, match=why):
+        sweetspot.advise(MODEL, BOARD, **asked, cells=cells)
+
+
+def test_cells_of_another_board_or_model_are_no_evidence(cells):
+    with pytest.raises(InputError, match="not of h100-sxm"):
+        sweetspot.advise(MODEL, BOARD, **WORK, cells=cells.assign(gpu="l40s"))
+    with pytest.raises(InputError, match=r"llama-3\.2-1b"):
+        sweetspot.advise([MODEL, "llama-3.2-1b"], BOARD, **WORK, cells=cells)
+    with pytest.raises(InputError, match="needs at least 7 cells"):
+        sweetspot.advise(MODEL, BOARD, **WORK, cells=cells.head(4))
 
 
 @pytest.mark.parametrize(

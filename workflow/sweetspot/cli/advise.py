@@ -75,6 +75,12 @@ def add_commands(commands: Commands) -> None:
     )
     add("--rate", type=float, metavar="R", help="requests per s; default: boards are kept full")
     add("--output-range", metavar="A:B", help="output lengths to look at")
+    add(
+        "--cells",
+        type=Path,
+        metavar="FILE",
+        help="measurements of your own, as `sweetspot fit` takes them: the evidence along lengths",
+    )
     add_columns(parser)
     add = parser.add_argument_group("what to do otherwise").add_argument
     add("--truncate-input", type=int, metavar="I", help="default: half, or the mean of a table")
@@ -119,6 +125,7 @@ def _advise(arguments: argparse.Namespace) -> None:
             limit_batch=arguments.limit_batch,
             cap_power_w=arguments.cap_power,
             other_gpus=arguments.other_gpu,
+            cells=arguments.cells,
             columns=columns_of(arguments.columns),
             engine=arguments.engine,
             gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),
@@ -183,23 +190,23 @@ def _print_total(total: dict[str, Any]) -> None:
 
 def _print_along(each: "Advised") -> None:
     along = each.along
-    print(f"along the output length, at {along.input_tokens} input tokens, boards kept full")
+    how = "boards kept full" if along.simulated else "by your fit"
+    print(f"along the output length, at {along.input_tokens} input tokens, {how}")
     print(
         f"  {'output tokens':>13}{'J/output token':>16}{'':<22}{'J/token':>9}{'J/request':>11}"
         f"{'above least':>13}"
     )
     for row in along.rows:
         ends = _ends(row["energy_per_token_low_j"], row["energy_per_token_high_j"])
-        mark = "  sweet spot" * (row["output_tokens"] == along.spot.output_tokens)
+        mark = "  sweet spot" * (row["output_tokens"] == along.sweet_spot_tokens)
         print(
             f"  {row['output_tokens']:>13}{row['energy_per_token_j']:>16.4g} {f'({ends})':<21}"
             f"{row['energy_per_total_token_j']:>14.3g}{row['energy_per_request_j']:>11.4g}"
             f"{row['above_least_percent']:>11.1f} %{mark}"
         )
-    spot = along.spot
     print(
-        f"  sweet spot: {spot.output_tokens} output tokens; {spot.range2_low} to"
-        f" {spot.range2_high} are within 2 %"
+        f"  sweet spot: {along.sweet_spot_tokens} output tokens; {along.range2_low} to"
+        f" {along.range2_high} are within 2 %"
     )
     if along.lost_percent is not None:
         print(

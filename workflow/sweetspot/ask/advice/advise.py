@@ -3,13 +3,14 @@
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import isfinite
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
-from sweetspot.ask.advice.along import Along, along
+from sweetspot.ask.advice.along import Along, along, along_fit
 from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
+from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.ask.advice.taken import Taken, take
 from sweetspot.ask.advice.traffic import Drawn, Logged, Traffic, read_lengths
 from sweetspot.ask.rates import Rates, Row
@@ -33,7 +34,7 @@ class Advised:
         along: energy along the output length.
         taken: what the requests take as they are served now.
         levers: what would save some of it, in no order of merit.
-        evidence: what the numbers of `along` and `taken` rest on.
+        evidence: what the numbers of `taken` rest on.
     """
 
     along: Along
@@ -137,7 +138,9 @@ class Advice:
                 total
                 | {
                     "curve": each.along.rows,
-                    "sweet_spot": asdict(each.along.spot) | {"notes": each.along.spot.notes},
+                    "curve_simulated": each.along.simulated,
+                    "sweet_spot": {"output_tokens": each.along.sweet_spot_tokens}
+                    | each.along.found,
                     "asked_output_tokens": each.along.asked_output_tokens,
                     "lost_percent": each.along.lost_percent,
                     "lost_per_request_j": each.along.lost_per_request_j,
@@ -166,6 +169,7 @@ def advise(
     limit_batch: int | None = None,
     cap_power_w: float | None = None,
     other_gpus: Sequence[str] | None = None,
+    cells: "str | os.PathLike[str] | pd.DataFrame | None" = None,
     price_per_kwh: float | None = None,
     gco2_per_kwh: float | None = None,
     pue: float | None = None,
@@ -202,6 +206,8 @@ def advise(
         cap_power_w: power limit of each board; None: 70 % of its own.
         other_gpus: other boards, `2xl40s` for two that share the model; None for some of the
             catalog.
+        cells: measurements of one's own, as of `sweetspot.fit`: Eq. 5 fitted to them says the
+            energy along the output length, and with boards kept full what other lengths save.
         price_per_kwh: as of `cost`.
         gco2_per_kwh: as of `cost`.
         pue: as of `cost`.
@@ -272,26 +278,25 @@ def advise(
     for deployment in deployments:
         name = deployment.model.id
         say(f"{name}: energy along the output length")
+        own = None
+        if cells is not None:
+            own = own_fit(cells, deployment, columns, alone=len(deployments) == 1)
+        find = partial(along, deployment) if own is None else partial(along_fit, own)
         if source is None:
             assert input_tokens is not None  # noqa: S101 - as required
-            found = along(deployment, input_tokens, output_range, output_tokens)
-            outputs = output_tokens or found.spot.output_tokens
-            taken = take(deployment, Drawn.alike(input_tokens, outputs, rate_per_s))
+            found = find(input_tokens, output_range, output_tokens)
+            outputs = output_tokens or found.sweet_spot_tokens
+            taken = take(deployment, Drawn.alike(input_tokens, outputs, rate_per_s), own)
         else:
-            taken = take(deployment, source)
+            taken = take(deployment, source, own)
             means = round(taken.input_tokens), round(taken.output_tokens)
-            found = along(deployment, means[0], output_range, means[1])
+            found = find(means[0], output_range, means[1])
         levers, pulled = Levers(taken, tried, calibration), []
         for step in levers.steps() if len(deployments) == 1 or tried != Tried() else ():
             say(f"{name}: {step.name}")
             pulled.append(levers.pull(step))
         advised.append(
-            Advised(
-                along=found,
-                taken=taken,
-                levers=tuple(pulled),
-                evidence=evidence(deployment),
-            )
+            Advised(along=found, taken=taken, levers=tuple(pulled), evidence=evidence(taken))
         )
     return Advice(models=tuple(advised), rates=rates, notes=tuple(_notes(advised, source)))
 
@@ -325,7 +330,7 @@ def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
                 f"overload: {each.model} gets {taken.requests_per_s:.4g} requests/s, and one server"
                 f" answers {taken.one_serves_per_s:.4g}; {taken.servers} share them"
             )
-        notes += [f"{each.model}: {note}" for note in each.along.spot.notes]
+        notes += [f"{each.model}: {note}" for note in each.along.notes]
     never = {
         kind: None
         for each in advised

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sweetspot.ask.advice.taken import Taken, take
-from sweetspot.ask.advice.traffic import UNCUT, Cut, Drawn
+from sweetspot.ask.advice.traffic import UNCUT, Cut
 from sweetspot.ask.rates import Rates, Row
 from sweetspot.config import Precision
 from sweetspot.errors import EngineError, InputError
@@ -69,8 +69,8 @@ class Lever:
         base: what requests take as they are served now.
         taken: what they take then; None without an answer.
         interval: how far the ratio of both energies may be off.
-        evidence: what the answer rests on: your calibration, published numbers, a data sheet, or no
-            measurement at all.
+        evidence: what the answer rests on: your fit, your calibration, published numbers, a data
+            sheet, or no measurement at all.
     """
 
     name: str
@@ -83,9 +83,12 @@ class Lever:
     @property
     def ratio(self) -> float | None:
         """Energy of a request then, over that now."""
-        if self.taken is None:
+        taken, base = self.taken, self.base
+        if taken is None:
             return None
-        return self.taken.energy_per_request_j / self.base.energy_per_request_j
+        if taken.own and base.own:
+            return taken.energy_per_request_j / base.energy_per_request_j
+        return taken.simulated_per_request_j / base.simulated_per_request_j
 
     @property
     def verdict(self) -> str:
@@ -103,7 +106,7 @@ class Lever:
         base, (low, high) = self.base, self.interval.around(self.ratio)
         saved_j = (1 - self.ratio) * base.energy_per_request_j * base.requests_per_day
         return row | {
-            "energy_per_request_j": self.taken.energy_per_request_j,
+            "energy_per_request_j": self.ratio * base.energy_per_request_j,
             "saved_percent": 100 * (1 - self.ratio),
             "saved_low_percent": 100 * (1 - high),
             "saved_high_percent": 100 * (1 - low),
@@ -131,8 +134,11 @@ def speed(taken: Taken) -> Row:
     }
 
 
-def evidence(deployment: Deployment) -> str:
+def evidence(taken: Taken) -> str:
     """Return what an answer rests on."""
+    if taken.own:
+        return "your fit"
+    deployment = taken.deployment
     if deployment.no_energy_of:
         return "no measurement"
     level = deployment.calibration.level
@@ -191,36 +197,38 @@ class Levers:
         for each in others:
             yield Step(name=f"on {each}", make=lambda each=each: self._on(each))  # type: ignore[misc]
 
-    def pull(self, step: Step, progress: Callable[[int], None] | None = None) -> Lever:
+    def pull(self, step: Step) -> Lever:
         """Return what one of them would save."""
         base = self.base
         try:
             deployment = step.make() if step.make else base.deployment
             cut = base.traffic.with_cut(step.cut) if step.cut != UNCUT else base.traffic
-            taken = take(deployment, cut, progress)
+            own = base.own if deployment is base.deployment else None
+            taken = take(deployment, cut, own)
         except (InputError, EngineError) as error:
             return Lever(name=step.name, base=base, why_not=str(error))
+        of_both = base.deployment.intervals.energy, taken.deployment.intervals.energy
         if step.change is None:
-            interval = of_ratio(base.interval, taken.interval)
+            interval = of_ratio(*of_both)
         else:
             now, then = (_amount(step.change, each) for each in (base, taken))
             if now == then:
                 return Lever(name=step.name, base=base, why_not=step.unchanged)
             within = base.deployment.interval_of_change(step.change, max(now / then, then / now))
-            interval = within or of_ratio(base.interval, taken.interval)
+            interval = within or of_ratio(*of_both)
+            if base.own and taken.own:
+                interval = base.own.interval_of_ratio(base.lengths, taken.lengths)
         return Lever(
             name=step.name,
             base=base,
             taken=taken,
             interval=interval,
-            evidence=evidence(taken.deployment),
+            evidence=evidence(taken),
         )
 
     def _shorter(self, mean: float) -> int:
         """Return half of lengths that are all alike, and else their mean."""
-        traffic = self.base.traffic
-        alike = isinstance(traffic, Drawn) and traffic.are_alike
-        return max(1, round(mean / 2 if alike else mean))
+        return max(1, round(mean / 2 if self.base.traffic.are_alike else mean))
 
     def _stored(self, precision: Precision) -> Deployment:
         if precision == self.base.deployment.precision:

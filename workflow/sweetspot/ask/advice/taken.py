@@ -1,9 +1,9 @@
-"""What requests take in one deployment: energy of each, boards, speed, and what that rests on."""
+"""What requests take in one deployment: energy of each, boards, speed, and how sure that is."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
+from sweetspot.ask.advice.own_fit import OwnFit
 from sweetspot.ask.advice.traffic import DAY_S, Traffic
 from sweetspot.ask.load import Simulated
 from sweetspot.errors import EngineError
@@ -15,7 +15,7 @@ MOST_SERVERS = 4096
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Taken:
-    """What requests take. All of it is simulated.
+    """What requests take. All of it is simulated, but for energy that somebody's own fit says.
 
     Attributes:
         deployment: of each server.
@@ -24,6 +24,7 @@ class Taken:
         servers: alike, that share the requests.
         one_serves_per_s: what one serves of them, where more come than that; None where it serves
             all that come.
+        own: a fit that says the energy; None where it is simulated.
     """
 
     deployment: Deployment
@@ -31,6 +32,7 @@ class Taken:
     load: Simulated
     servers: int
     one_serves_per_s: float | None
+    own: OwnFit | None = None
 
     @property
     def boards(self) -> int:
@@ -58,9 +60,21 @@ class Taken:
         return self.servers * self.traffic.counted(self.load.served).mean_power_w
 
     @property
-    def energy_per_request_j(self) -> float:
-        """Of all boards, the time included in which they wait."""
+    def simulated_per_request_j(self) -> float:
+        """Energy of all boards, the time included in which they wait."""
         return self.power_w / self.requests_per_s
+
+    @property
+    def energy_per_request_j(self) -> float:
+        """The same, or what the fit says."""
+        if self.own is None:
+            return self.simulated_per_request_j
+        return self.own.energy_per_token_j(self.lengths) * self.output_tokens
+
+    @property
+    def lengths(self) -> tuple[float, float]:
+        """Input and output tokens of a mean request."""
+        return self.input_tokens, self.output_tokens
 
     @property
     def requests_per_day(self) -> float:
@@ -74,14 +88,18 @@ class Taken:
 
     @property
     def interval(self) -> Interval:
-        """How far measured energy may be from the simulated."""
-        return self.deployment.intervals.energy
+        """How far measured energy may be from it."""
+        return self.own.interval(self.lengths) if self.own else self.deployment.intervals.energy
 
 
-def take(
-    deployment: Deployment, traffic: Traffic, progress: Callable[[int], None] | None = None
-) -> Taken:
+def take(deployment: Deployment, traffic: Traffic, own: OwnFit | None = None) -> Taken:
     """Return what requests take of as many servers as they need, the fewest that keep up.
+
+    Args:
+        deployment: of each server.
+        traffic: what comes.
+        own: a fit that says the energy where it can: of boards kept full, with requests that are
+            all alike, at lengths that were measured.
 
     Raises:
         InputError: a request is longer than the model can hold.
@@ -89,16 +107,18 @@ def take(
     """
     servers, one_serves = 1, None
     while True:
-        load = traffic.served(deployment, servers, progress)
+        load = traffic.served(deployment, servers)
         served = load.served
         if traffic.is_full or not served.overloaded:
-            return Taken(
+            taken = Taken(
                 deployment=deployment,
                 traffic=traffic,
                 load=load,
                 servers=servers,
                 one_serves_per_s=one_serves,
             )
+            fits = own is not None and traffic.is_full and traffic.are_alike
+            return replace(taken, own=own) if own and fits and own.holds(taken.lengths) else taken
         if one_serves is None:
             one_serves = served.requests / served.begun_s
         if servers >= MOST_SERVERS:

@@ -5,7 +5,7 @@ batch of a few says more about their number than about the model.
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import ceil, isfinite
@@ -68,15 +68,17 @@ class Traffic(Protocol):
         """Whether boards are kept full."""
 
     @property
+    def are_alike(self) -> bool:
+        """Whether all requests have the same lengths."""
+
+    @property
     def words(self) -> str:
         """What comes, in words."""
 
     def with_cut(self, cut: Cut) -> Self:
         """Return the same requests cut."""
 
-    def served(
-        self, deployment: Deployment, replicas: int, progress: Callable[[int], None] | None
-    ) -> Simulated:
+    def served(self, deployment: Deployment, replicas: int) -> Simulated:
         """Return what one of so many servers takes, to which an equal share comes."""
 
     def counted(self, served: Served) -> Served | Steady:
@@ -138,20 +140,18 @@ class Drawn:
         """Return the same requests cut."""
         return replace(self, cut=cut)
 
-    def served(
-        self, deployment: Deployment, replicas: int, progress: Callable[[int], None] | None
-    ) -> Simulated:
+    def served(self, deployment: Deployment, replicas: int) -> Simulated:
         """Return what one of so many servers takes, to which an equal share comes."""
         (inputs, outputs), rate = self._means, self.rate_per_s
         at_once = deployment.bounds.max_batch(inputs, outputs) or 1
         if rate is None:
             count = WAVES * at_once if self.are_alike else max(_LEAST, 2 * WAVES * at_once)
-            return self._run(deployment, count, None, progress)
-        answer = self._run(deployment, _LEAST, rate / replicas, progress)
+            return self._run(deployment, count, None)
+        answer = self._run(deployment, _LEAST, rate / replicas)
         in_flight = min(at_once, rate / replicas * answer.served.end_to_end.mean_s)
         count = min(_MOST, ceil(_TURNS * in_flight))
         if count > _LEAST:
-            answer = self._run(deployment, count, rate / replicas, progress)
+            answer = self._run(deployment, count, rate / replicas)
         return answer
 
     def counted(self, served: Served) -> Served | Steady:
@@ -178,15 +178,9 @@ class Drawn:
     def _uncut(self) -> tuple[int, int]:
         return round(self.shares @ self.inputs), round(self.shares @ self.outputs)
 
-    def _run(
-        self,
-        deployment: Deployment,
-        count: int,
-        rate_per_s: float | None,
-        progress: Callable[[int], None] | None,
-    ) -> Simulated:
+    def _run(self, deployment: Deployment, count: int, rate_per_s: float | None) -> Simulated:
         requests = self.cut.of(self._requests(count, rate_per_s))
-        return simulate_deployed(deployment, requests, progress=progress)
+        return simulate_deployed(deployment, requests)
 
     def _requests(self, count: int, rate_per_s: float | None) -> Iterator[Request]:
         """Yield so many, each length as often as its share says, in an order that is drawn once."""
@@ -223,6 +217,11 @@ class Logged:
         return False
 
     @property
+    def are_alike(self) -> bool:
+        """They have the lengths that they have."""
+        return False
+
+    @property
     def words(self) -> str:
         """What comes, in words."""
         return f"the requests of {self.path}, at their times"
@@ -231,13 +230,11 @@ class Logged:
         """Return the same requests cut."""
         return replace(self, cut=cut)
 
-    def served(
-        self, deployment: Deployment, replicas: int, progress: Callable[[int], None] | None
-    ) -> Simulated:
+    def served(self, deployment: Deployment, replicas: int) -> Simulated:
         """Return what one of so many servers takes."""
         with RequestLog(self.path, max_seq_len=self.max_seq_len, columns=self.columns) as log:
             share = islice(self.cut.of(log), 0, None, replicas)
-            answer = simulate_deployed(deployment, share, progress=progress)
+            answer = simulate_deployed(deployment, share)
         self.notes = tuple(log.notes)
         return answer
 
