@@ -37,7 +37,8 @@ examples:
   sweetspot predict --model llama-3.1-8b --gpu h100-sxm --input 512 --output 256 \\
     --calibration my-h100.json
   sweetspot calibrate --cells data/h200-vllm/records.jsonl --gpu h200-sxm \\
-    --board-out my-h200.json --engine-out my-vllm.json"""
+    --board-out my-h200.json --engine-out my-vllm.json
+  sweetspot calibrate --probe probes/my-h100 --board-out my-h100.json"""
 
 # Beyond these a fit says more of the law's limits, or of wrong cells, than of the board.
 MOST_ENERGY_ERROR_PERCENT = 20.0
@@ -59,6 +60,12 @@ def add_commands(commands: Commands) -> None:
         type=Path,
         metavar="FILE",
         help="cells.csv of a run, or records.jsonl of a campaign",
+    )
+    add(
+        "--probe",
+        type=Path,
+        metavar="DIR",
+        help="what `sweetspot probe` left: the board's constants are fitted to it",
     )
     add("--gpu", metavar="NAME", help="catalog id; whose cells")
     add("--out", type=Path, metavar="FILE", help="calibration file (JSON): engine and board")
@@ -93,12 +100,12 @@ def add_commands(commands: Commands) -> None:
 def _calibrate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder_of, write_text_atomic
 
-    if arguments.cells is None:
+    if arguments.cells is None and arguments.probe is None:
         for option in ("gpu", "hold_out", "allow_simulated", "published", "accept_error"):
             if getattr(arguments, option):
                 name = f"--{option.replace('_', '-')}"
                 raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
-    elif arguments.gpu is None:
+    elif arguments.cells is not None and arguments.gpu is None:
         raise InputError("--cells needs --gpu: the GPU whose cells are taken")
     places = {
         part: path
@@ -109,6 +116,9 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         raise InputError("nothing to write; name --out, --board-out or --engine-out")
     for path in places.values():  # a mistake shows now, not after a minute of fitting
         make_folder_of(path)
+    if arguments.probe is not None:
+        _of_probe(arguments, places)
+        return
     found = _fitted(arguments)
     if arguments.cells is not None and not arguments.accept_error:
         _require_trust(found, arguments.cells)
@@ -120,6 +130,37 @@ def _calibrate(arguments: argparse.Namespace) -> None:
         print(json.dumps(plain(found)))
     else:
         _print(found, next(iter(places.values())))
+
+
+def _of_probe(arguments: argparse.Namespace, places: dict[str, Path]) -> None:
+    """Write and print what a probe says of its board."""
+    from sweetspot.files import write_text_atomic
+    from sweetspot.probe.board import board_of_probe
+    from sweetspot.probe.probed import read_probed
+    from sweetspot.simulator.constants.constants import METADATA
+
+    if arguments.cells is not None or arguments.gpu is not None or set(places) != {"board_out"}:
+        raise InputError("--probe gives a board's constants alone: with it, only --board-out")
+    probed = read_probed(arguments.probe)
+    if probed is None:
+        raise InputError(f"{arguments.probe} holds no probe.json; `sweetspot probe` leaves one")
+    found = board_of_probe(probed)
+    written = found.to_file(arguments.probe.name)
+    out = places["board_out"]
+    write_text_atomic(out, json_text(written, indent=2) + "\n")
+    if arguments.json:
+        print(json.dumps(plain(written) | {"intervals": found.intervals}))
+        return
+    print(f"{written.name}, fitted to {len(found.steps)} steps of {arguments.probe}")
+    print(f"mean error of their powers: {found.error_percent:.1f} %")
+    for name in found.fitted:
+        value = getattr(found.constants, name)
+        ends = found.intervals.get(name)
+        beside = "" if ends is None else f" ({ends[0]:.3g} to {ends[1]:.3g}, 95 %)"
+        print(f"  {name:<20}{value:>12.4g}  {METADATA[name]['unit']}{beside}")
+    if found.at_bound:
+        print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
+    print(f"use it: sweetspot {shlex.join(['predict', '--calibration', str(out)])} ...")
 
 
 def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":

@@ -27,7 +27,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "kernels": "kernels",
         "evaluate": "evaluation",
     },
-    "campaigns": dict.fromkeys(("campaign", "campaign-report"), "campaigns"),
+    "campaigns": {"probe": "probe", "campaign": "campaigns", "campaign-report": "campaigns"},
     "steps of the workflow": dict.fromkeys(
         ("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure", "manifest"),
         "steps",

@@ -1,0 +1,127 @@
+"""Constants of a board from a probe: planted ones are found, within their intervals."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+
+import sweetspot
+from sweetspot.catalog import gpu
+from sweetspot.cli import main
+from sweetspot.errors import InputError
+from sweetspot.probe.board import FITTED, board_of_probe, power_w
+from sweetspot.probe.probed import Probed, Taken
+from sweetspot.probe.steps import steps
+from sweetspot.simulator.constants.constants import stated_on
+from sweetspot.simulator.cost.clocks import waiting_power_w
+
+GPU = gpu("h200-sxm")
+PLANTED = {
+    "idle_power_w": 71.0,
+    "active_power_w": 115.0,
+    "flop_energy_j": 0.8e-12,
+    "voltage_share": 0.85,
+    "byte_energy_j": 1.1e-10,
+    "kv_byte_energy_j": 1.4e-10,
+    "kv_energy_sharing": 0.1,
+}
+TRUTH = replace(stated_on(GPU).board, **PLANTED)
+
+
+def took(step, noise=0.0):
+    """A step on a board of these constants: at 80 % of what it can do, or its power limit."""
+    rate = 1.0
+    if step.flops or step.bytes or step.kv_bytes:
+        moved = (step.bytes + step.kv_bytes) / (0.8 * GPU.bandwidth_bytes_per_s)
+        rate = step.duty / max(step.flops / (0.8 * GPU.fp16_flops), moved)
+    taken = Taken(
+        **asdict(step),
+        status="ok",
+        flops=step.flops,
+        bytes=step.bytes,
+        kv_bytes=step.kv_bytes,
+        queries_per_kv_head=step.queries_per_kv_head,
+        passes=10**6,
+        duration_s=10**6 / rate,
+        max_sm_mhz=2000.0,
+    )
+    for share in np.linspace(1, 0.4, 61).tolist():
+        found = replace(taken, mean_sm_mhz=2000.0 * share)
+        if step.flops:  # computing slows with the clock
+            found = replace(found, duration_s=10**6 / rate / share)
+        watts = power_w(found, TRUTH)
+        if watts <= GPU.power_limit_w:
+            break
+    watts = TRUTH.idle_power_w if step.kind == "cold" else watts
+    return replace(found, energy_j=float(watts * (1 + noise) * found.duration_s))
+
+
+def probed_board(noise, seed=0):
+    rng = np.random.default_rng(seed)
+    taken = [took(step, noise * rng.standard_normal()) for step in steps()]
+    return Probed(gpu=GPU.id, measured_utc="2026-11-28T00:00:00+00:00", steps=taken)
+
+
+def test_planted_constants_are_found():
+    found = board_of_probe(probed_board(noise=0.0))
+    assert found.error_percent < 0.5
+    for name in ("idle_power_w", "active_power_w", "byte_energy_j", "kv_byte_energy_j"):
+        assert getattr(found.constants, name) == pytest.approx(PLANTED[name], rel=0.03), name
+    assert found.constants.flop_energy_j == pytest.approx(PLANTED["flop_energy_j"], rel=0.06)
+
+
+def test_intervals_of_noisy_probes_hold_the_planted_constants():
+    held, count = 0, 0
+    for seed in range(12):
+        found = board_of_probe(probed_board(noise=0.02, seed=seed))
+        for name in FITTED:
+            low, high = found.intervals[name]
+            held += low <= getattr(TRUTH, name) <= high
+            count += 1
+    assert held / count > 0.85
+
+
+def test_zeros_and_steps_that_are_not_ok_have_no_say():
+    probed = probed_board(noise=0.0)
+    spoilt = [
+        replace(each, energy_j=10 * each.energy_j)
+        if each.data == "zeros"
+        else replace(each, status="invalid", energy_j=10 * each.energy_j)
+        if each.id == "read"
+        else each
+        for each in probed.steps
+    ]
+    found, expected = board_of_probe(replace(probed, steps=spoilt)), board_of_probe(probed)
+    assert found.constants.flop_energy_j == pytest.approx(
+        expected.constants.flop_energy_j, rel=0.01
+    )
+    assert "read" not in found.steps
+
+
+def test_power_of_a_waiting_board_is_the_simulators():
+    (tick,) = [took(step) for step in steps() if step.kind == "tick"]
+    assert power_w(tick, TRUTH) == pytest.approx(waiting_power_w(TRUTH, 1.0))
+
+
+def test_probe_of_a_cpu_or_of_too_few_steps_is_refused():
+    probed = probed_board(noise=0.0)
+    with pytest.raises(InputError, match="ran on a CPU"):
+        board_of_probe(replace(probed, on_cpu=True))
+    with pytest.raises(InputError, match=r"4 valid steps of .* give it more minutes"):
+        board_of_probe(replace(probed, steps=probed.steps[:6]))
+
+
+def test_command_writes_a_board_that_predict_takes(tmp_path, capsys):
+    probed_board(noise=0.01).write(tmp_path)
+    out = tmp_path / "my-h200.json"
+    assert main(["calibrate", "--probe", str(tmp_path), "--board-out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "h200-sxm, own measurements, fitted to" in said
+    assert "flop_energy_j" in said
+    assert ", 95 %)" in said
+    answer = sweetspot.predict("llama-3.1-8b", "h200-sxm", 512, 256, engine="vllm", calibration=out)
+    assert answer.calibration.startswith("h200-sxm, own measurements")
+    assert main(["calibrate", "--probe", str(tmp_path), "--out", str(out)]) == 2
+    assert "only --board-out" in capsys.readouterr().err
+    assert main(["calibrate", "--probe", str(tmp_path / "no"), "--board-out", str(out)]) == 2
+    assert "holds no probe.json" in capsys.readouterr().err

@@ -1,0 +1,73 @@
+"""Probing for real: torch's kernels on the CPU, under the real meter on a fake board."""
+
+import json
+import sys
+
+import pytest
+
+from sweetspot.cli import main
+from sweetspot.metering.trace import read_trace
+from sweetspot.probe import run
+from sweetspot.probe.probed import read_probed
+from sweetspot.probe.steps import steps
+
+
+@pytest.fixture
+def one_of_each_kind(monkeypatch):
+    """Fewer steps: the first of each kind."""
+    whole = steps()
+    first = {step.kind: step for step in reversed(whole)}
+    chosen = tuple(step for step in whole if first[step.kind] is step)
+    monkeypatch.setattr(run, "steps", lambda: chosen)
+    return chosen
+
+
+def probe(folder, *words):
+    return main(["probe", "--out", str(folder), "--device", "cpu", "--seconds", "0.3", *words])
+
+
+def test_each_kernel_leaves_power_and_samples_and_a_second_call_only_what_is_missing(
+    fake_nvml, tmp_path, torch_python, one_of_each_kind, capsys
+):
+    fake_nvml({"low": 300, "update_s": 0.02})
+    assert probe(tmp_path / "p", "--python", torch_python) == 0
+    probed = read_probed(tmp_path / "p")
+    assert [each.id for each in probed.steps] == [step.id for step in one_of_each_kind]
+    assert probed.gpu == "h100-sxm"
+    assert probed.on_cpu
+    assert probed.facts["device"] == "cpu"
+    assert probed.facts["gpu_uuid"] == "GPU-0"
+    for each in probed.steps:
+        assert each.power_w == pytest.approx(300, rel=0.02), each
+        assert each.duration_s >= 0.3
+        assert (each.passes > 0) == (each.kind != "cold")
+        trace, _ = read_trace(tmp_path / "p" / "samples" / f"{each.id}.csv.gz")
+        assert trace.t_s[0] < each.start_s
+        assert each.start_s + each.duration_s <= trace.t_s[-1]
+    content = json.loads((tmp_path / "p" / "probe.json").read_text())
+    lost = content["steps"].pop(0)  # which needs no torch again
+    (tmp_path / "p" / "probe.json").write_text(json.dumps(content))
+    assert probe(tmp_path / "p", "--python", torch_python) == 0
+    again = read_probed(tmp_path / "p")
+    assert [each.id for each in again.steps[-1:]] == [lost["id"]]
+    assert again.steps[:-1] == [each for each in probed.steps if each.id != lost["id"]]
+    out = str(tmp_path / "b.json")
+    assert main(["calibrate", "--probe", str(tmp_path / "p"), "--board-out", out]) == 2
+    assert "ran on a CPU to try the path" in capsys.readouterr().err
+
+
+def test_another_board_another_python_or_no_time_is_one_line(
+    fake_nvml, tmp_path, one_of_each_kind, capsys
+):
+    fake_nvml({"low": 300, "update_s": 0.02})
+    assert probe(tmp_path / "p", "--gpu", "h200") == 2
+    assert "this node has h100-sxm (NVIDIA H100 80GB HBM3), not h200-sxm" in capsys.readouterr().err
+    assert probe(tmp_path / "p", "--python", sys.executable) == 2
+    assert "torch is not installed" in capsys.readouterr().err
+    # the board without a program was measured before that
+    assert [each.id for each in read_probed(tmp_path / "p").steps] == ["cold"]
+    assert probe(tmp_path / "q", "--minutes", "0.01") == 2
+    assert "no step could be measured: there was no time" in capsys.readouterr().err
+    fake_nvml({"low": 300, "update_s": 0.02, "uuid": "GPU-other"})
+    assert probe(tmp_path / "p", "--minutes", "0.01") == 2
+    assert "is a probe of another board" in capsys.readouterr().err

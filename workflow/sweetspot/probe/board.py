@@ -1,0 +1,177 @@
+"""A board's constants from what its kernels took.
+
+Each step is one equation: what the board draws waiting at the step's clock, and joules per FLOP,
+per byte and per byte of a KV cache at that clock, times how many of them there were in a second,
+are its power. Constants that the steps leave open stay near what data sheets and kernel tables
+state.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import optimize, stats
+
+from sweetspot.catalog import gpu as board_of
+from sweetspot.errors import InputError
+from sweetspot.metering.samples import FloatArray
+from sweetspot.probe.probed import Probed, Taken
+from sweetspot.simulator.constants.calibration_file import BoardPart, CalibrationFile
+from sweetspot.simulator.constants.constants import (
+    BOARD,
+    METADATA,
+    BoardConstants,
+    stated_on,
+)
+from sweetspot.simulator.cost.clocks import on_die, voltage_squared, waiting_power_w
+from sweetspot.simulator.cost.roofline import REFERENCE_QUERIES
+
+FITTED = (
+    "active_power_w",
+    "flop_energy_j",
+    "voltage_share",
+    "byte_energy_j",
+    "kv_byte_energy_j",
+    "on_die_share",
+    "kv_energy_sharing",
+)
+NOISE = 0.02  # of a step's power: what the law does not say of it
+PRIOR = 0.5  # deviation of what is stated, in widths of the bounds
+LEVEL = 0.95
+MIN_STEPS = 8
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ProbedBoard:
+    """What a probe says of a board.
+
+    Attributes:
+        constants: all of a board's; `idle_power_w` is the cold step's power where there is one.
+        fitted: names of those that the steps had a say in.
+        intervals: of 95 %, by name; with what is stated they know no less than that.
+        at_bound: names of those that ended at a bound.
+        error_percent: mean error of the steps' powers.
+        steps: their ids.
+    """
+
+    gpu: str
+    constants: BoardConstants
+    fitted: tuple[str, ...]
+    intervals: dict[str, tuple[float, float]]
+    at_bound: tuple[str, ...]
+    error_percent: float
+    steps: tuple[str, ...]
+
+    def to_file(self, source: str) -> CalibrationFile:
+        """Return the board's file; constants are rounded to five digits."""
+        rounded = {name: float(f"{getattr(self.constants, name):.5g}") for name in BOARD}
+        return CalibrationFile(
+            name=f"{self.gpu}, own measurements",
+            level="own measurements",
+            seen=[source],
+            seen_gpu=self.gpu,
+            fitted=list(self.fitted),
+            errors_percent={"power": round(self.error_percent, 3)},
+            at_bound=list(self.at_bound),
+            board=BoardPart(gpu=self.gpu, constants=rounded),
+        )
+
+
+def board_of_probe(probed: Probed) -> ProbedBoard:
+    """Fit a board's constants to the powers of a probe's steps.
+
+    Raises:
+        InputError: the steps ran on a CPU, or too few of them are valid.
+    """
+    if probed.on_cpu:
+        raise InputError("this probe ran on a CPU to try the path: its numbers are no board's")
+    usable = [each for each in probed.steps if each.status == "ok"]
+    drawn = [each for each in usable if each.kind not in ("cold", "wait") and each.data != "zeros"]
+    drawn = [each for each in drawn if each.kind != "norm"]
+    kinds = {each.kind for each in drawn}
+    if len(drawn) < MIN_STEPS or not kinds >= {"gemm", "copy"}:
+        raise InputError(
+            f"the probe has {len(drawn)} valid steps of {', '.join(sorted(kinds)) or 'no kernel'};"
+            f" a board's constants take {MIN_STEPS}, copies and matrix products among them: give it"
+            " more minutes"
+        )
+    board = board_of(probed.gpu)
+    stated = stated_on(board).board
+    cold = [each.power_w for each in usable if each.kind == "cold"]
+    if cold:
+        stated = replace(stated, idle_power_w=cold[-1])
+    scale = {name: getattr(stated, name) / METADATA[name]["stated"] for name in FITTED}
+    low, high = (
+        np.array([METADATA[name][end] * scale[name] for name in FITTED]) for end in ("low", "high")
+    )
+    start = np.array([getattr(stated, name) for name in FITTED])
+    measured_w = np.array([each.power_w for each in drawn])
+
+    def powers_w(values: FloatArray) -> FloatArray:
+        constants = replace(stated, **dict(zip(FITTED, values.tolist(), strict=True)))
+        return np.array([power_w(each, constants) for each in drawn])
+
+    def residuals(values: FloatArray) -> FloatArray:
+        missed = np.log(powers_w(values) / measured_w) / NOISE
+        pull = (values - start) / (PRIOR * (high - low))
+        return np.concatenate([missed, pull])
+
+    found: Any = optimize.least_squares(
+        residuals, start, bounds=(low, high), x_scale=high - low, loss="soft_l1"
+    )
+    values = np.asarray(found.x)
+    errors = np.abs(powers_w(values) / measured_w - 1)
+    # where powers are missed by more than the noise that is assumed, intervals are wider alike
+    excess = max(1.0, float(np.sqrt(np.mean((errors / NOISE) ** 2))))
+    covariance = np.linalg.inv(found.jac.T @ found.jac)
+    half = excess * np.sqrt(np.diag(covariance)) * float(stats.norm.ppf((1 + LEVEL) / 2))
+    at_bound = found.active_mask != 0
+    return ProbedBoard(
+        gpu=board.id,
+        constants=replace(stated, **dict(zip(FITTED, values.tolist(), strict=True))),
+        fitted=(*(["idle_power_w"] if cold else []), *FITTED),
+        intervals={
+            name: (max(float(value - each), 0.0), float(value + each))
+            for name, value, each in zip(FITTED, values, half, strict=True)
+        },
+        at_bound=tuple(name for name, there in zip(FITTED, at_bound, strict=True) if there),
+        error_percent=100 * float(errors.mean()),
+        steps=tuple(each.id for each in drawn),
+    )
+
+
+def power_w(taken: Taken, board: BoardConstants) -> float:
+    """Return what a board draws in a step, by the simulator's law, in W.
+
+    The clock is the measured one: a step at the power limit says what its work costs there.
+    """
+    share = taken.clock_share or 1.0
+    queries = taken.queries_per_kv_head / REFERENCE_QUERIES
+    sharing = float(queries**-board.kv_energy_sharing)
+    dynamic_j = (
+        board.flop_energy_j * voltage_squared(board, share) * taken.flops
+        + board.byte_energy_j * on_die(board, share) * taken.bytes
+        + board.kv_byte_energy_j * sharing * on_die(board, share) * taken.kv_bytes
+    )
+    return float(waiting_power_w(board, share) + dynamic_j * taken.per_s)
+
+
+def table_rows(probed: Probed, steps: Sequence[str]) -> list[list[str]]:
+    """Return a row of text for each step that is ok: power, clock, rates."""
+    rows = []
+    for each in probed.steps:
+        if each.status != "ok":
+            continue
+        tflops = each.flops * each.per_s / 1e12
+        gb = (each.bytes + each.kv_bytes) * each.per_s / 1e9
+        rows.append(
+            [
+                *(each.id, f"{each.power_w:.0f}"),
+                f"{each.mean_sm_mhz:.0f}" if each.mean_sm_mhz else "–",
+                f"{tflops:.3g}" if tflops else "–",
+                f"{gb:.4g}" if gb else "–",
+                "yes" if each.id in steps else "no",
+            ]
+        )
+    return rows

@@ -1,0 +1,236 @@
+"""A probe: as many steps as fit into some minutes, each durable as soon as it is done."""
+
+import logging
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Literal
+
+from sweetspot.catalog import gpu as board_of
+from sweetspot.config import NodeSettings
+from sweetspot.engines.process.container import in_container
+from sweetspot.engines.worker.client import WORKERS, Worker, worker_command
+from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.files import make_folder
+from sweetspot.metering.lease import leased_board
+from sweetspot.metering.nvml import Board
+from sweetspot.metering.sampler import NvmlMeter
+from sweetspot.metering.trace import write_trace
+from sweetspot.metering.window import Window
+from sweetspot.probe.probed import Probed, Taken, read_probed
+from sweetspot.probe.steps import Step, small, steps
+from sweetspot.running import held
+
+INTERVAL_S = 0.1
+WARM_UP_S = 1.0  # of each kernel, before its window
+BESIDE_S = 3.0  # operands, warm-up and samples beside a window, about
+START_S = 20.0  # of the program, before it was started once
+MOST_DRIFT_C = 40.0
+TIMEOUT_S = 180.0  # for one step: it hangs
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """How a board is to be probed.
+
+    Attributes:
+        minutes: to be done in.
+        gpu: which board it must be; None for whichever is here.
+        seconds: of each window.
+        device: `cpu` tries the path; its numbers mean nothing.
+        node: the Python that has torch, and its container.
+        again: whether failed and invalid steps are tried again.
+    """
+
+    minutes: float
+    gpu: str | None = None
+    seconds: float = 5.0
+    device: Literal["cuda", "cpu"] = "cuda"
+    node: NodeSettings = NodeSettings()  # noqa: RUF009  nothing can change it
+    again: bool = False
+
+
+def run_probe(folder: Path, asked: Asked) -> Probed:
+    """Measure the steps that a folder lacks, in their order, until the time is over.
+
+    Raises:
+        InputError: the board is another than was asked for, or than the folder is of; the folder
+            cannot be written to, or another command works on it; or torch is missing.
+        EngineError: the program fails.
+        MeterError: the board cannot be metered, or is not of the catalog.
+    """
+    end_s = monotonic() + 60 * asked.minutes
+    make_folder(folder)
+    with held(folder), leased_board() as board:
+        probed = _begin(folder, board, asked)
+        done = {each.id for each in probed.steps if each.status == "ok" or not asked.again}
+        missing = [step for step in steps() if step.id not in done]
+        with _Program(folder, board, asked) as program:
+            for place, step in enumerate(missing):
+                starts = step.kind != "cold" and not program.is_started
+                takes_s = asked.seconds + BESIDE_S + START_S * starts
+                if end_s - monotonic() < takes_s:
+                    log.info("%d of %d steps found no time", len(missing) - place, len(steps()))
+                    break
+                taken = program.measure(step)
+                probed = replace(probed.having(taken), facts=probed.facts | program.facts)
+                probed.write(folder)
+                log.info("%s", in_words(taken))
+    return probed
+
+
+def in_words(taken: Taken) -> str:
+    """Return one line about a step."""
+    if taken.status != "ok":
+        return f"step {taken.id} {taken.status}: {taken.reason}"
+    rates = [
+        f"{amount * taken.per_s / unit:.3g} {name}"
+        for amount, unit, name in (
+            (taken.flops, 1e12, "TFLOP/s"),
+            (taken.bytes + taken.kv_bytes, 1e9, "GB/s"),
+        )
+        if amount
+    ]
+    clock = f", {taken.mean_sm_mhz:.0f} MHz" if taken.mean_sm_mhz else ""
+    return f"step ok {taken.id}: {', '.join([f'{taken.power_w:.0f} W', *rates])}{clock}"
+
+
+def _begin(folder: Path, board: Board, asked: Asked) -> Probed:
+    here = board_of(board.name())
+    if asked.gpu is not None and board_of(asked.gpu).id != here.id:
+        raise InputError(
+            f"this node has {here.id} ({board.name()}), not {board_of(asked.gpu).id}; name --gpu"
+            f" {here.id}, or leave it out"
+        )
+    facts, on_cpu = board.facts(), asked.device == "cpu"
+    before = read_probed(folder)
+    if before is None:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return Probed(gpu=here.id, measured_utc=now, facts=facts, on_cpu=on_cpu)
+    if before.facts.get("gpu_uuid") != facts["gpu_uuid"] or before.on_cpu != on_cpu:
+        raise InputError(
+            f"{folder} is a probe of another board, or of the CPU; name another folder with --out"
+        )
+    return before
+
+
+class _Program:
+    """The program that runs kernels, started when the first one is asked for."""
+
+    def __init__(self, folder: Path, board: Board, asked: Asked) -> None:
+        """Start nothing yet."""
+        self._folder, self._board, self._asked = folder, board, asked
+        self._meter = NvmlMeter(board, INTERVAL_S)
+        self._worker: Worker | None = None
+        self.facts: dict[str, str] = {}
+
+    @property
+    def is_started(self) -> bool:
+        return self._worker is not None and not self._worker.ended
+
+    def __enter__(self) -> "_Program":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._worker is not None:
+            self._worker.close()
+
+    def measure(self, step: Step) -> Taken:
+        """Run a step under the meter, and return what it took, or why it failed."""
+        step = small(step) if self._asked.device == "cpu" else step
+        found = Taken(
+            **asdict(step),
+            status="failed",
+            flops=step.flops,
+            bytes=step.bytes,
+            kv_bytes=step.kv_bytes,
+            queries_per_kv_head=step.queries_per_kv_head,
+        )
+        if step.kind != "cold" and not self.is_started:
+            self._start()
+        self._meter.start()
+        try:
+            start_s, end_s, passes = self._ran(step)
+        except EngineError as error:
+            self._meter.stop()
+            return replace(found, reason=str(error)[:300])
+        except BaseException:
+            with suppress(MeterError):
+                self._meter.stop()
+            raise
+        readings = self._meter.stop()
+        write_trace(self._folder / "samples" / f"{step.id}.csv.gz", readings)
+        window = Window(readings, start_s, end_s)
+        energy, seen, broken = window.energy, window.conditions, window.broken_gates(MOST_DRIFT_C)
+        return replace(
+            found,
+            status="invalid" if broken else "ok",
+            reason="; ".join(broken),
+            start_s=start_s,
+            duration_s=end_s - start_s,
+            passes=passes,
+            energy_j=energy.energy_j,
+            energy_source=energy.source,
+            mean_sm_mhz=seen.mean_sm_mhz,
+            max_sm_mhz=readings.max_sm_mhz,
+            power_cap_share=seen.power_cap_share,
+            temperature_start_c=seen.temperature_start_c,
+            temperature_end_c=seen.temperature_end_c,
+            remarks=list(window.remarks),
+        )
+
+    def _ran(self, step: Step) -> tuple[float, float, int]:
+        """Return begin and end of the window on the monotonic clock, and passes in it."""
+        if self._worker is None:  # a board without any program
+            start_s = monotonic()
+            time.sleep(self._asked.seconds)
+            return start_s, monotonic(), 0
+        ran = self._worker.run(
+            {
+                "kind": step.kind,
+                "sizes": dict(step.sizes),
+                "data": step.data,
+                "duty": step.duty,
+                "warm_up_s": min(WARM_UP_S, self._asked.seconds),
+                "min_window_s": self._asked.seconds,
+            }
+        )
+        return ran.start_s, ran.end_s, ran.passes
+
+    def _start(self) -> None:
+        """Start the program on the board that is metered.
+
+        Raises:
+            EngineError: it fails, or computes elsewhere.
+            InputError: its Python has no torch, or it no GPU.
+        """
+        uuid, node = self._board.uuid(), self._asked.node
+        environment = {"CUDA_VISIBLE_DEVICES": uuid}
+        command = in_container(
+            node.container,
+            worker_command(node.python, "probe_worker"),
+            folders=[WORKERS],
+            gpu_uuid=uuid,
+            environment=environment,
+        )
+        self._worker = Worker(
+            command,
+            environment=environment,
+            log_path=self._folder / "probe.log",
+            timeout_s=TIMEOUT_S,
+        )
+        try:
+            order = {"requires": {"torch": ""}, "device": self._asked.device}
+            self.facts = self._worker.load(order).facts
+        except InputError as error:
+            raise InputError(
+                f"{error}, in {node.python}; --python names one that has it"
+            ) from error
+        computed_on = self.facts.get("device_uuid", "")
+        if computed_on and computed_on.removeprefix("GPU-") != uuid.removeprefix("GPU-"):
+            raise EngineError(f"the kernels ran on GPU {computed_on}, and {uuid} was metered")
