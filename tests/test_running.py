@@ -11,7 +11,7 @@ import pytest
 
 from sweetspot import running
 from sweetspot.errors import InputError
-from sweetspot.running import LOCK, MARK, Hold, held
+from sweetspot.running import LOCK, MARK, Hold, has_ended, held
 
 # Takes a folder, starts a job that ends with it, or does not, and says the job's process.
 COMMAND = """
@@ -63,7 +63,9 @@ def test_second_command_is_told_who_works_on_the_folder(tmp_path, command):
 
 def test_jobs_of_a_killed_command_end_and_the_next_one_waits_for_them(tmp_path, command):
     process, job = command(JOB)
+    assert not has_ended(tmp_path)
     kill(process)
+    assert has_ended(tmp_path)
     hold = Hold(tmp_path)
     assert hold.is_left
     hold.take(jobs_end_with_it=True)
@@ -87,6 +89,7 @@ def test_what_another_machine_or_nobody_left_is_not_taken_for_dead(tmp_path, cha
         said = json.loads((tmp_path / LOCK).read_text())
     text = "" if changes is None else json.dumps(said | changes)
     (tmp_path / LOCK).write_text(text)
+    assert not has_ended(tmp_path)
     assert not Hold(tmp_path).is_left
 
 
@@ -107,6 +110,7 @@ def test_file_system_without_locks_makes_nothing_certain(tmp_path, monkeypatch):
 
 def test_released_folder_can_be_taken_in_the_same_process(tmp_path):
     for _ in range(2):
+        assert not has_ended(tmp_path)
         with held(tmp_path):
             assert os.environ[MARK].startswith(f"{os.getpid()}.")
     assert MARK not in os.environ

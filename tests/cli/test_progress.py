@@ -1,8 +1,12 @@
 """`sweetspot progress`, and the line below what a campaign says."""
 
 import io
+import json
 import logging
+import os
+import socket
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +16,7 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.measure.measure import measuring
 from sweetspot.plan.plan import plan
 from sweetspot.progress.watch import write_run_plan
+from sweetspot.running import LOCK
 
 
 class Terminal(io.StringIO):
@@ -50,6 +55,29 @@ def test_progress_in_a_terminal_ends_when_all_cells_are_done(run, monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     assert main(["progress", str(folder)]) == 0
     assert terminal.getvalue().splitlines()[-1].startswith("\x1b[K4/4 cells simulated, ")
+
+
+def test_progress_in_a_terminal_ends_with_a_command_that_was_killed(run, monkeypatch):
+    folder, _ = run
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": "", "mark": "of another"}
+    (folder / LOCK).write_text(json.dumps(holder))
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert main(["progress", str(folder)]) == 0
+    assert (
+        terminal.getvalue()
+        .splitlines()[-1]
+        .startswith("\x1b[K1/4 cells simulated, its command has ended")
+    )
+
+
+def test_progress_of_a_campaigns_data_says_how_to_read_them(capsys):
+    data = Path(__file__).parents[2] / "data" / "h200-vllm"
+    assert main(["progress", str(data)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f"sweetspot: error: {data} holds the data that a campaign left")
+    assert f"`sweetspot campaign-report {data}`" in said
 
 
 def test_progress_of_a_folder_that_is_no_run_is_one_line(tmp_path, capsys):

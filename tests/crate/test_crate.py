@@ -194,6 +194,12 @@ def test_what_cannot_stand_in_a_crate_is_refused(said):
         Publishing(**said)
 
 
+def test_other_archive_than_a_zip_is_refused(small_run, tmp_path):
+    with pytest.raises(InputError, match=r"a crate is a folder or a \.zip"):
+        write_crate(small_run, tmp_path / "out.tar.gz", Publishing())
+    assert not list(tmp_path.iterdir())
+
+
 def test_folder_with_something_in_it_is_not_written_over(small_run, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="is there already"):

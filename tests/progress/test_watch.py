@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from sweetspot.plan.busy import busy_s
 from sweetspot.plan.plan import plan
 from sweetspot.progress.state import time_left_s
 from sweetspot.progress.watch import CampaignWatch, RunWatch, plan_path, watch, write_run_plan
+from sweetspot.running import LOCK, held
 
 
 @pytest.fixture
@@ -86,6 +89,24 @@ def test_job_that_ended_with_an_error_runs_no_more(begun):
     assert (state.running, state.jobs_failed) == (0, 1)
 
 
+def test_run_whose_command_was_killed_runs_no_more(begun):
+    folder, block = begun
+    start(folder, block)
+    run = RunWatch(folder)
+    holder = {"host": socket.gethostname(), "pid": os.getpid(), "since": "", "mark": "of another"}
+    (folder / LOCK).write_text(json.dumps(holder))
+    state = run.state()
+    assert (state.ended, state.running, state.left_s) == (True, 0, None)
+    with held(folder):
+        state = run.state()
+    assert (state.ended, state.running) == (False, 1)
+    for cell in block.cells:
+        write(folder, block, cell)
+    (folder / LOCK).write_text(json.dumps(holder))
+    run.look()
+    assert not run.state().ended  # it has done what it had to do
+
+
 def test_cells_of_earlier_commands_are_done_and_those_measured_again_are_not(begun):
     folder, block = begun
     first, *others = block.cells
@@ -96,6 +117,19 @@ def test_cells_of_earlier_commands_are_done_and_those_measured_again_are_not(beg
     run = RunWatch(folder)
     assert run.look() == []
     assert (run.state().done, run.state().energy_j) == (1, 10.0)
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("{")])
+def test_record_of_an_earlier_command_that_is_lost_is_not_done(begun, spoil):
+    folder, block = begun
+    first, second, *others = block.cells
+    for cell in (first, second):
+        record = write(folder, block, cell)
+    write_run_plan(folder, [block], {block.id: others}, gpus=1)
+    spoil(record)
+    run = RunWatch(folder)
+    run.look()
+    assert (run.state().done, run.state().cells) == (1, 4)
 
 
 def test_simulated_run_is_done_without_a_time_left(small_experiment, tmp_path):

@@ -46,6 +46,15 @@ def test_bad_experiment_stops_with_one_line(project, changes, said):
     assert folder_contents(project.folder / "results") == before
 
 
+def test_key_that_stands_twice_is_refused_in_a_file_of_the_command_line(project):
+    experiment = project.folder / "experiment.yaml"
+    experiment.write_text(f"{experiment.read_text()}models: [opt-1.3b]\n")
+    outcome = project.snakemake()
+    assert outcome.code == 2
+    [line] = outcome.errors
+    assert f"configuration {experiment} is not valid YAML: key 'models' stands 2 times" in line
+
+
 def test_bad_question_is_answered_with_one_line(sweetspot):
     outcome = sweetspot("predict", "--model=opt-1.3b", "--gpu=h100-sxm", "--input=0", "--output=64")
     assert (outcome.code, outcome.out) == (2, "")

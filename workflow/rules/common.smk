@@ -33,7 +33,7 @@ try:
     from sweetspot.measure.record import cells_left as left_of, read_block
     from sweetspot.progress.show import Display, Follower
     from sweetspot.progress.watch import RunWatch, write_run_plan
-    from sweetspot.reading import as_mapping, read_yaml
+    from sweetspot.reading import as_mapping, read_json, read_yaml
     from sweetspot.running import Hold
     from sweetspot.schema.writing import json_text, plain
     from sweetspot.slurm import JobRequest, gpu_type, partition, require_slurm
@@ -44,12 +44,17 @@ except ImportError as error:
 NOTES = Path(".snakemake").absolute()
 keep_others_from_writing(NOTES, NOTES / "log", *(NOTES / "log").glob("*"))
 
+CONFIG = Path(workflow.basedir) / "config.yaml"
+if workflow.is_main_process:
+    # Snakemake would not say where a mistake is, with --quiet nothing, and takes the last of two
+    # keys of one name.
+    for path in map(Path, workflow.overwrite_configfiles or [CONFIG]):
+        read = read_json if path.suffix == ".json" else read_yaml
+        try:
+            as_mapping(read(path, "configuration"), f"configuration {path}")
+        except SweetspotError as error:
+            stop(error)
 if not workflow.overwrite_configfiles:
-    CONFIG = Path(workflow.basedir) / "config.yaml"
-    try:  # Snakemake would not say where the mistake is, and with --quiet nothing
-        as_mapping(read_yaml(CONFIG, "configuration"), f"configuration {CONFIG}")
-    except SweetspotError as error:
-        stop(error)
 
     configfile: str(CONFIG)
 

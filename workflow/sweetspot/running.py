@@ -146,6 +146,30 @@ def held(folder: Path) -> Iterator[None]:
         hold.release()
 
 
+def has_ended(folder: Path) -> bool:
+    """Return whether the last command on a folder is known to have ended, and its jobs with it.
+
+    It only looks: to try the lock would keep a command from it that begins at that moment.
+    """
+    try:
+        file = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        holder = _read(file)
+    finally:
+        os.close(file)
+    if holder is None or holder.host != socket.gethostname() or not holder.mark:
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # another user's, of whom /proc may tell nothing
+        return False
+    return _mark(holder.pid) != holder.mark
+
+
 def _wait_for_jobs(holder: Holder) -> None:
     due_s = time.monotonic() + LEFT_S
     while jobs := _jobs_of(holder.mark):

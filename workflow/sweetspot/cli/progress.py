@@ -13,8 +13,8 @@ from sweetspot.cli.commands import Commands
 _PROGRESS = """\
 Say how far a run or a campaign is, on this machine, a node or a cluster: cells done, running and
 failed, power now, energy so far, time left. It reads what jobs leave in the folder, and may be
-started anywhere that sees it. In a terminal the line updates until all cells are done or Ctrl-C;
-elsewhere it is printed once."""
+started anywhere that sees it. In a terminal the line updates until all cells are done, the command
+that did them has ended on this machine, or Ctrl-C; elsewhere it is printed once."""
 
 
 def add_commands(commands: Commands) -> None:
@@ -41,6 +41,8 @@ def _progress(arguments: argparse.Namespace) -> None:
     follower = Follower(watched, display)
     try:
         while (state := follower.look()).cells is None or state.done < state.cells:
+            if state.ended:
+                break
             time.sleep(EVERY_S)
     except KeyboardInterrupt:  # the way to leave it; what is watched goes on
         pass

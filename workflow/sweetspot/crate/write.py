@@ -11,6 +11,7 @@ from sweetspot.errors import InputError
 from sweetspot.files import atomic_writer, make_folder
 
 ZIP = ".zip"
+OTHER_ARCHIVES = (".7z", ".bz2", ".gz", ".rar", ".tar", ".tgz", ".xz", ".zst")
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The first time that a .zip can say; when files were made, the metadata say."""
 MODE = 0o644
@@ -25,8 +26,11 @@ def write_crate(folder: Path, out: Path, publishing: Publishing) -> int:
         publishing: what the manifest does not say.
 
     Raises:
-        InputError: the folder holds neither, or `out` cannot be written or has something in it.
+        InputError: the folder holds neither, or `out` cannot be written, has something in it, or is
+            called as another kind of archive.
     """
+    if out.suffix.lower() in OTHER_ARCHIVES:
+        raise InputError(f"{out}: a crate is a folder or a {ZIP}; name one of these")
     made = made_in(folder)
     text = metadata_of(made, publishing).encode()
     about = Part(METADATA, text, "What this crate holds.")

@@ -18,6 +18,7 @@ class State:
         power_w: what the boards under a meter draw now; None where none is read.
         energy_j: of all windows so far.
         left_s: None where nothing says how long it will take.
+        ended: whether the command has ended before all cells were done.
         files: "3 of 15 tables and figures", or nothing.
     """
 
@@ -30,6 +31,7 @@ class State:
     energy_j: float = 0.0
     simulated: bool = False
     left_s: float | None = None
+    ended: bool = False
     files: str = ""
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -18,6 +19,7 @@ from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.progress.state import Outcome, State, time_left_s
 from sweetspot.reading import parse_as, read_as, read_bytes_if_there
+from sweetspot.running import has_ended
 from sweetspot.schema.keys import FiniteFloat, Range
 
 FRESH_S = 10.0
@@ -147,6 +149,7 @@ class RunWatch:
         Raises:
             InputError: no command has begun there, or its plan cannot be read.
         """
+        self._folder = folder
         records, path = folder / "records", plan_path(folder)
         content = read_bytes_if_there(path, "plan of a run")
         if content is None:
@@ -177,7 +180,8 @@ class RunWatch:
         """Look at the cells that are next, and once at those of earlier commands."""
         for path in self._earlier:
             outcome = read_outcome(path)
-            self._take(outcome)
+            if outcome:  # else it was deleted or damaged since then, and is not done any more
+                self._take(outcome)
         self._earlier = []
         return [outcome for block in self._jobs for outcome in self.look_at(block)]
 
@@ -202,16 +206,19 @@ class RunWatch:
     def state(self, files: str = "") -> State:
         """Return how far it was at the last look, with what meters say now."""
         running, jobs_failed, powers_w = 0, 0, []
+        waiting = any(job.left for job in self._jobs.values())
+        ended = waiting and has_ended(self._folder)
         for job in self._jobs.values():
             if not job.left or (_modified_s(job.log) or 0.0) < self._since_s:
                 continue
             if b"sweetspot: error:" in _tail(job.log):
                 jobs_failed += 1
                 continue
+            if ended:
+                continue
             running += 1
             powers_w.append(power_now_w(spool_path(job.left[0][0])))
         metered_w = [power_w for power_w in powers_w if power_w is not None]
-        waiting = any(job.left for job in self._jobs.values())
         return State(
             cells=self._count,
             done=self._done,
@@ -221,15 +228,19 @@ class RunWatch:
             power_w=sum(metered_w) if metered_w else None,
             energy_j=self._energy_j,
             simulated=self._simulated,
-            left_s=time_left_s(
-                begun_s=self._begun_s,
-                now_s=time.time(),
-                last_s=self._last_s,
-                done=self._weight,
-                left=self._left if waiting else 0.0,
-                gpus=self._gpus,
-            ),
+            left_s=None if ended else self._left_s(waiting),
+            ended=ended,
             files=files,
+        )
+
+    def _left_s(self, waiting: bool) -> float | None:
+        return time_left_s(
+            begun_s=self._begun_s,
+            now_s=time.time(),
+            last_s=self._last_s,
+            done=self._weight,
+            left=self._left if waiting else 0.0,
+            gpus=self._gpus,
         )
 
     def _take(self, outcome: Outcome | None) -> None:
@@ -288,6 +299,11 @@ def watch(folder: Path) -> Watch:
     """
     if (folder / "campaign.json").exists():
         return CampaignWatch(folder)
+    if (folder / "records.jsonl").exists():
+        raise InputError(
+            f"{folder} holds the data that a campaign left, and nothing that goes on: `sweetspot"
+            f" campaign-report {shlex.quote(str(folder))}` shows what it measured"
+        )
     return RunWatch(folder)
 
 

@@ -29,6 +29,8 @@ def _parts(state: State) -> dict[str, str]:
         found["failed"] = f"{state.failed} FAILED"
     if state.jobs_failed:
         found["jobs"] = f"{counted(state.jobs_failed, 'job')} FAILED"
+    if state.ended:
+        found["ended"] = "its command has ended"
     if state.running:
         found["running"] = f"{state.running} running"
     if state.power_w is not None:
