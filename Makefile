@@ -6,7 +6,7 @@ RUN := paper-simulated
 RESULTS := results/$(RUN)
 CORES ?= all
 SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(RUN)"
-REPORT := $(RESULTS)/report.html
+REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
 .PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings bench audit clean
@@ -76,7 +76,7 @@ paper: env
 	@echo "  figures/        Figures 1 to 4 and those of the fits, as .png and .pdf, and in words"
 	@echo "  comparison.csv  the paper's numbers beside ours"
 	@echo "  cells.csv       one row per cell"
-	@echo "  report.html     everything on one page"
+	@echo "  report.html     everything on one page, the result first"
 
 # On a bare GPU node: no environment is made, $(PYTHON) has what docs/campaigns.md names.
 MINUTES ?= 25

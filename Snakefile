@@ -47,6 +47,7 @@ localrules:
     compare_paper,
     table,
     figure,
+    page,
     manifest,
 
 

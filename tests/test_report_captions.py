@@ -7,6 +7,7 @@ import pytest
 from docutils.core import publish_parts  # type: ignore[import-untyped]  # ships no types
 from jinja2 import Environment, StrictUndefined
 
+from sweetspot import captions
 from sweetspot.config import parse_experiment
 from sweetspot.figures import FIGURES, FIT_FIGURES
 from sweetspot.schema.writing import plain
@@ -37,7 +38,7 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) 
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701  # Snakemake's own settings: captions are not HTML
     )
-    config = plain(parse_experiment({"engine": engine}))
+    config = plain(parse_experiment({"engine": engine})) | {"captions": captions.FIGURES}
     snakemake = SimpleNamespace(
         config=config,
         wildcards=SimpleNamespace(**wildcards),

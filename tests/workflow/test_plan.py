@@ -15,6 +15,7 @@ PAPER = {
     "compare_paper": 1,
     "table": 8,
     "figure": 8,
+    "page": 1,
     "manifest": 1,
     "all": 1,
 }

@@ -47,6 +47,7 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
         "analyse": 1,
         "table": 3,
         "figure": 2,
+        "page": 1,
         "manifest": 1,
         "all": 1,
     }

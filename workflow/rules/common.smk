@@ -18,7 +18,7 @@ def stop(message):
 
 
 try:
-    from sweetspot import __version__ as sweetspot_version
+    from sweetspot import __version__ as sweetspot_version, captions
     from sweetspot.config import parse_experiment
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require
@@ -65,8 +65,8 @@ try:
 except SweetspotError as error:
     stop(error)
 
-# Captions of the report read the configuration; give them the defaults, too.
-config.update(plain(EXPERIMENT))
+# Captions of Snakemake's report read the configuration; give them the defaults, too.
+config.update(plain(EXPERIMENT), captions=captions.FIGURES)
 
 
 def of_measure():

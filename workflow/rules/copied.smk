@@ -32,6 +32,18 @@ def was_finished():
     return same and manifest.experiment == json.loads(json_text(EXPERIMENT))
 
 
+def pages_of_others():
+    """Return report.html where it is not ours: Snakemake's own was once called so."""
+    page = Path(RUN) / "report.html"
+    if not page.exists() or has_notes(str(page)):
+        return []
+    try:
+        listed = page.name in read_manifest(Path(RUN) / MANIFEST).files
+    except SweetspotError:
+        listed = False
+    return [] if listed else [str(page)]
+
+
 def made_otherwise():
     """Return the files from which on the run is to be made again.
 
@@ -61,6 +73,7 @@ class MakeAgain(logging.Handler):
                 workflow.dag_settings.forcerun = {
                     *workflow.dag_settings.forcerun,
                     *made_otherwise(),
+                    *pages_of_others(),
                 }
 
 

@@ -1,8 +1,9 @@
-"""Stage "publish": what people read: tables, figures, and the manifest of the run.
+"""Stage "publish": what people read: tables, figures, the page of them all, and the manifest.
 
 Needs:   results/<run>/cells.csv, fits/, comparison.csv
 Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
          results/<run>/figures/{figure}.{png,pdf,alt.txt}
+         results/<run>/report.html
          results/<run>/manifest.json
 Config:  models, figures, analysis, limits
 """
@@ -19,7 +20,7 @@ def table_input(wildcards):
 
 def described_models(wildcards):
     """Return what the table of models says: no input file changes with it."""
-    if wildcards.table != "table2_models":
+    if wildcards.get("table", "table2_models") != "table2_models":
         return []
     return sorted({repr(block.settings.model) for block in PLAN.blocks})
 
@@ -82,6 +83,32 @@ rule figure:
         " --out {params.stem:q} 2>&1 | tee {log:q}"
 
 
+rule page:
+    """Put all that people read on one page, which opens on the result."""
+    input:
+        cells=rules.cells.output,
+        blocks=rules.cells.input,
+        fits=FITS + BATCH_FITS if can_fit(CELLS) else [],
+        comparison=rules.compare_paper.output if can_fit_all(CELLS) else [],
+        figures=expand(
+            f"{RUN}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=("png", "alt.txt")
+        ),
+    output:
+        ensure(f"{RUN}/report.html", non_empty=True),
+    log:
+        f"{RUN}/logs/page.log",
+    params:
+        protocol=1,
+        models=MODELS,
+        entries=described_models,
+        tables=TABLES,
+        figures=FIGURES,
+    shell:
+        "{SWEETSPOT} page {RUN} --models {params.models:q} --tables {params.tables}"
+        " --figures {params.figures} --blocks {input.blocks:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule manifest:
     """List all files of the run with their hashes, its experiment, code and machine."""
     input:
@@ -96,6 +123,7 @@ rule manifest:
             figure=FIGURES,
             suffix=("png", "pdf", "alt.txt"),
         ),
+        rules.page.output,
     output:
         ensure(f"{RUN}/manifest.json", non_empty=True),
     log:

@@ -29,7 +29,10 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "campaigns": {"probe": "probe", "campaign": "campaigns", "campaign-report": "campaigns"},
     "steps of the workflow": dict.fromkeys(
-        ("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure", "manifest"),
+        (
+            *("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure"),
+            *("page", "manifest"),
+        ),
         "steps",
     ),
     "documentation": {"reference": "questions"},

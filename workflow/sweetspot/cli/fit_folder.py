@@ -15,12 +15,13 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH, TITLES
+from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
 from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS, figures_of
-from sweetspot.report import Picture, report_html
+from sweetspot.report.exhibits import Picture
+from sweetspot.report.fit_page import fit_html
 from sweetspot.tables import write_table
 from sweetspot.tables.own_table import own_table
 
@@ -50,9 +51,9 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
             missing.append(f"no {name}: {error}")
         else:
             write_table(table, out / "tables" / name)
-            tables.append(table)
+            tables.append((name, table))
     pictures, not_drawn = _draw(found, out)
-    page = report_html(
+    page = fit_html(
         title, notes=found.notes, groups=found.groups(), tables=tables, pictures=pictures
     )
     write_text_atomic(out / "report.html", page)
@@ -108,7 +109,7 @@ def _draw(found: Fit, out: Path) -> tuple[list[Picture], list[str]]:
                 missing.append(f"no {folder}/{name}: {error}")
             else:
                 png, *_ = save(figure, out / folder / name, style.dpi)
-                pictures.append(Picture(TITLES[name], figure.alt_text, png.read_bytes()))
+                pictures.append(Picture(name, figure.alt_text, png.read_bytes()))
     return pictures, missing
 
 

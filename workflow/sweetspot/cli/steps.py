@@ -101,6 +101,15 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
     figure.set_defaults(run=_figure)
 
+    page = commands.add_parser("page", help="put what a run gave on one page")
+    page.add_argument("folder", type=Path, help="of the run")
+    page.add_argument("--models", nargs="*", default=[], help="as of `table`")
+    page.add_argument("--tables", nargs="*", default=[], help="names of those that there are")
+    page.add_argument("--figures", nargs="*", default=[], help="names of those that there are")
+    page.add_argument("--blocks", nargs="+", type=Path, required=True, help="the blocks' files")
+    page.add_argument("--out", type=Path, required=True, help="report.html")
+    page.set_defaults(run=_page)
+
     manifest = commands.add_parser("manifest", help="list a run's files with their hashes")
     manifest.add_argument("--experiment", required=True, metavar="JSON", help="the configuration")
     manifest.add_argument("--out", type=Path, required=True, help="manifest.json")
@@ -233,6 +242,20 @@ def _figure(arguments: argparse.Namespace) -> None:
 def _say(notes: Iterable[str]) -> None:
     for note in notes:
         print(note, file=sys.stderr)
+
+
+def _page(arguments: argparse.Namespace) -> None:
+    use_one_thread()
+    from sweetspot.report.write import write_page
+
+    write_page(
+        arguments.folder,
+        blocks=arguments.blocks,
+        models=arguments.models,
+        table_names=arguments.tables,
+        figure_names=arguments.figures,
+        out=arguments.out,
+    )
 
 
 def _manifest(arguments: argparse.Namespace) -> None:

@@ -25,6 +25,8 @@ from sweetspot.verify.verify import check_listed
 
 CLONE = Path(sweetspot.__file__).parents[2]
 SNAKEFILE = "Snakefile"
+SNAKEMAKE_REPORT = "snakemake-report.html"
+"""What `make paper` has Snakemake write of a finished run; so it is in no manifest."""
 OF_WORKFLOW = ("workflow/rules/*.smk", "workflow/report/*.rst")
 SNAKEMAKE: Entity = {
     "@id": "https://w3id.org/workflowhub/workflow-ro-crate#snakemake",
@@ -179,8 +181,8 @@ def _results(
         *(f"blocks/{block.id}.jsonl" for block in planned.blocks),
     ):
         yield _part(folder, name)
-    if (folder / "report.html").is_file():
-        yield _part(folder, "report.html")
+    if (folder / SNAKEMAKE_REPORT).is_file():
+        yield _part(folder, SNAKEMAKE_REPORT)
     for block in planned.blocks:
         for cell in block.cells:
             made = f"{cell.id}, {found[cell.id].status}: {origin(found[cell.id])}"

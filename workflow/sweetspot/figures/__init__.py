@@ -22,18 +22,6 @@ from sweetspot.figures.fit_curves import fit_curves
 from sweetspot.figures.fit_errors import fit_errors
 from sweetspot.figures.labels import ModelLabel
 
-TITLES: Mapping[str, str] = {
-    "figure1_requests": "Efficiency and the number of requests",
-    "figure2_output_length": "Efficiency and output length",
-    "figure3_surface": "Shape of efficiency over both lengths",
-    "figure3_heatmap": "Efficiency over both lengths",
-    "figure4_batch": "Efficiency and the batch limit",
-    "fit_curves": "Fitted curves through the cells, and sweet spots",
-    "fit_errors": "What the fit misses",
-    "fit_coefficients": "Coefficients",
-    "batch_across": "Coefficients of the batch form, predicted from other models",
-}
-
 Labels = Mapping[str, ModelLabel]
 
 FIGURES: Mapping[str, Callable[[pd.DataFrame, FigureStyle, Labels | None], Drawing]] = {

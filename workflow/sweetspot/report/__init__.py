@@ -1,5 +1,1 @@
-"""One page of a fit, in one file: where the sweet spots are, and how far that can be trusted."""
-
-from sweetspot.report.page import Picture, report_html
-
-__all__ = ["Picture", "report_html"]
+"""Pages that open on their result, each in one file: of a run, of a campaign, of a fit."""

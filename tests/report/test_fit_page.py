@@ -7,11 +7,12 @@ import pytest
 
 from sweetspot.analysis.fit import fit
 from sweetspot.published import surface_cells
-from sweetspot.report import Picture, report_html
+from sweetspot.report.exhibits import Picture
+from sweetspot.report.fit_page import fit_html
 from sweetspot.tables import table1
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (2100).to_bytes(4, "big") + bytes(8)
-PICTURE = Picture("A <figure>", 'It shows "O*" & more', PNG)
+PICTURE = Picture("fit_errors", 'It shows "O*" & more', PNG)
 
 
 def groups_of(models, lengths=(64, 512, 4096), **columns):
@@ -28,8 +29,8 @@ def groups():
 
 
 def page_of(groups, **changes):
-    given = {"notes": ["energy is <J>"], "groups": groups, "tables": [table1()]}
-    return report_html("Fit of a&b.csv", **given | {"pictures": [PICTURE]} | changes)
+    given = {"notes": ["energy is <J>"], "groups": groups, "tables": [("table1_forms", table1())]}
+    return fit_html("Fit of a&b.csv", **given | {"pictures": [PICTURE]} | changes)
 
 
 def test_page_opens_on_the_sweet_spots_with_intervals(groups):
@@ -53,11 +54,11 @@ def test_page_warns_of_what_the_screen_warns_of(groups):
 
 def test_page_needs_no_other_file_and_escapes_what_it_is_given(groups):
     page = page_of(groups)
-    assert not re.search(r"(src|href)=\"(?!data:)", page)
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page)
     assert "@import" not in page
-    assert "<script" not in page
     assert "&lt;my &amp; model&gt;" in page
     assert "<my" not in page
+    assert "What the fit misses</h3>" in page
     assert 'alt="It shows &quot;O*&quot; &amp; more"' in page
     assert '<img class="wide"' in page
     assert "width=device-width" in page
@@ -76,7 +77,7 @@ def test_page_is_the_same_twice(groups):
 def test_page_says_simulated_where_cells_are():
     origin = {"simulated": True, "engine": "simulator", "gpu": "h100-sxm"}
     simulated = page_of(groups_of(["opt-1.3b"], **origin))
-    assert '<span class="stamp">SIMULATED</span>' in simulated
+    assert '<strong class="stamp">SIMULATED</strong>' in simulated
     assert "no GPU ran" in simulated
     assert "<td>no noise</td>" in simulated
 
@@ -84,8 +85,8 @@ def test_page_says_simulated_where_cells_are():
 def test_page_of_several_models_has_a_row_for_each():
     page = page_of(groups_of(["opt-1.3b", "qwen2-7b"]))
     head, *_ = re.findall(r"<table[^>]*>.*?</table>", page, re.DOTALL)
-    assert re.findall(r"<tr><td>(.*?)</td>", head) == ["opt-1.3b", "qwen2-7b"]
-    assert '<th scope="col">I = 64</th>' in head
+    assert re.findall(r"<tr><td[^>]*>(.*?)</td>", head) == ["OPT (1.3B)", "Qwen 2 (7B)"]
+    assert '<th scope="col">O* at I = 64</th>' in head
 
 
 def test_page_of_cells_that_carry_no_sweet_spot_says_so():

@@ -1,0 +1,212 @@
+"""What cells and fits mean, in three sentences made of their numbers, with what is not known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import pandas as pd
+
+from sweetspot.analysis.cells import GROUP, groups, ok_cells
+from sweetspot.figures.words import counted, listed, quantity
+from sweetspot.report.spots import Group, group_names, spot
+
+SENSOR_PERCENT = 5
+"""What a board's own power sensor is good to; see docs/measuring.md."""
+
+_LENGTHS = ["input_tokens", "output_tokens"]
+_PAIRS = 4  # that are named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Best:
+    """The most efficient cell of one group.
+
+    Attributes:
+        name: of the group.
+        input_tokens, output_tokens: I and O of the cell.
+        energy_per_token_j: its mean over repeats.
+        low_j, high_j: between which it lies.
+        span: least over most energy per token of the group's cells.
+    """
+
+    name: str
+    input_tokens: int
+    output_tokens: int
+    energy_per_token_j: float
+    low_j: float
+    high_j: float
+    span: float
+
+    @property
+    def tokens_per_j(self) -> str:
+        """The efficiency with its interval: 109 (99.4 to 120)."""
+        found, low, high = (
+            quantity(1 / joules) for joules in (self.energy_per_token_j, self.high_j, self.low_j)
+        )
+        return f"{found} ({low} to {high})"
+
+
+def best_cells(cells: pd.DataFrame) -> dict[Group, Best]:
+    """Return the most efficient cell of each group, the most efficient group first.
+
+    Raises:
+        InputError: the cells cannot be compared.
+    """
+    means = _means(cells)
+    found = {}
+    names = group_names(list(dict.fromkeys(means[GROUP].itertuples(index=False, name=None))))
+    for key, of_group in groups(means, GROUP):
+        row = of_group.sort_values("energy_per_token_j").iloc[0]
+        found[key] = Best(
+            name=names[key],
+            input_tokens=int(row["input_tokens"]),
+            output_tokens=int(row["output_tokens"]),
+            energy_per_token_j=float(row["energy_per_token_j"]),
+            low_j=float(row["low_j"]),
+            high_j=float(row["high_j"]),
+            span=float(of_group["energy_per_token_j"].max() / row["energy_per_token_j"]),
+        )
+    return dict(sorted(found.items(), key=lambda each: each[1].energy_per_token_j))
+
+
+def findings(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
+    """Return the sentences; of the load that most cells are of.
+
+    Args:
+        cells: of `read_cells`.
+        spots: of `analysis.sweet_spots`; may be empty.
+
+    Raises:
+        InputError: the cells cannot be compared.
+    """
+    ok = cells[cells["status"] == "ok"]
+    if ok.empty:
+        return [f"None of {counted(len(cells), 'cell')} has a number: see the reasons below."]
+    loads = groups(ok, ["requests", "max_batch_size"])
+    (requests, limit), _ = max(loads, key=lambda each: len(each[1]))
+    cells = _of_load(cells, requests, limit)
+    best = list(best_cells(cells).values())
+    load = f"With {counted(int(requests), 'request')} at once, "
+    return [
+        load + _efficiency(best),
+        _lengths(_means(cells), _of_load(spots, requests, limit)),
+        _apart(best, cells),
+    ]
+
+
+def _of_load(frame: pd.DataFrame, requests: int, limit: int) -> pd.DataFrame:
+    return frame[(frame["requests"] == requests) & (frame["max_batch_size"] == limit)]
+
+
+def _means(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a cell, means over its repeats, with the ends `low_j` and `high_j` of each."""
+    ok = ok_cells(cells)
+    energy_j = ok["energy_per_token_j"]
+    bounds = {}
+    for end, sensor in (("low", 1 - SENSOR_PERCENT / 100), ("high", 1 + SENSOR_PERCENT / 100)):
+        name = f"energy_per_token_{end}_j"
+        known = pd.to_numeric(ok[name], errors="coerce") if name in ok else float("nan") * energy_j
+        bounds[f"{end}_j"] = known.fillna(energy_j * sensor)
+    keys = [*GROUP, *_LENGTHS]
+    numbers = ["energy_per_token_j", *bounds]
+    return ok.assign(**bounds).groupby(keys, sort=False, as_index=False)[numbers].mean()
+
+
+def _efficiency(best: Sequence[Best]) -> str:
+    first, last = best[0], best[-1]
+    at = f"at {first.input_tokens} input and {first.output_tokens} output tokens"
+    if len(best) == 1:
+        return (
+            f"{first.name} is most efficient {at}: {first.tokens_per_j} tokens per joule,"
+            f" {quantity(first.span)} times what its least efficient cell gives."
+        )
+    times = quantity(last.energy_per_token_j / first.energy_per_token_j)
+    return (
+        f"the most efficient of {len(best)} models is {first.name} with {first.tokens_per_j} tokens"
+        f" per joule, {at}; the least efficient is {last.name}, whose best cell gives"
+        f" {last.tokens_per_j}, {times} times less."
+    )
+
+
+def _lengths(means: pd.DataFrame, spots: pd.DataFrame) -> str:
+    """Say where the sweet spots lie at the shortest input, and what other lengths cost."""
+    shortest = means["input_tokens"].min()
+    curves = means[means["input_tokens"] == shortest]
+    costs = _costs(curves)
+    at = f"At {shortest} input tokens"
+    here = spots[spots["input_tokens"] == shortest].dropna(subset=["estimated_output_tokens"])
+    if here.empty:
+        return f"{at} the least energy per token was found {_observed(curves)}{costs}."
+    rows = here.sort_values("estimated_output_tokens")
+    first, last = rows.iloc[0], rows.iloc[-1]
+    if len(rows) == 1:
+        return (
+            f"{at} its energy per token is least with {spot(first)} output tokens, and at most 2 %"
+            f" above that from {quantity(first['range2_low'])} to {quantity(first['range2_high'])}"
+            f"{costs}."
+        )
+    names = group_names(list(rows[GROUP].itertuples(index=False, name=None)))
+    ends = (f"{spot(row)} for {names[tuple(row[GROUP])]}" for row in (first, last))
+    return f"{at} the best output length lies between {' and '.join(ends)}{costs}."
+
+
+def _observed(curves: pd.DataFrame) -> str:
+    order = curves.sort_values("energy_per_token_j").drop_duplicates(GROUP)
+    lengths = sorted({int(length) for length in order["output_tokens"]})
+    return f"with {listed(map(str, lengths[:_PAIRS]))} output tokens"
+
+
+def _costs(curves: pd.DataFrame) -> str:
+    """Say what the shortest and the longest output cost against the best one of each curve."""
+    said = []
+    for length in (curves["output_tokens"].min(), curves["output_tokens"].max()):
+        ratios = [
+            float(at["energy_per_token_j"].iloc[0] / curve["energy_per_token_j"].min())
+            for _, curve in groups(curves, GROUP)
+            if len(at := curve[curve["output_tokens"] == length])
+        ]
+        low, high = quantity(min(ratios)), quantity(max(ratios))
+        times = low if low == high else f"{low} to {high}"
+        said.append(f"{length} output tokens cost {times} times the best length's energy per token")
+    if said[0] == said[1]:
+        return ""
+    return f"; {said[0]}, {said[1].removesuffix(_SAME)}"
+
+
+_SAME = " the best length's energy per token"
+
+
+def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
+    """Say how sure the numbers are, and which models they cannot tell apart."""
+    sure = _how_sure(cells)
+    if len(best) == 1:
+        return f"{sure}, smaller differences from another model, board or setting prove nothing."
+    pairs = [
+        f"{first.name} and {second.name}"
+        for first, second in pairwise(best)
+        if first.high_j >= second.low_j
+    ]
+    if not pairs:
+        return f"{sure}, all neighbours in the ranking by efficiency are told apart."
+    more = len(pairs) - _PAIRS
+    named = [*pairs[:_PAIRS], *([f"{more} more"] if more > 0 else [])]
+    return (
+        f"{sure}, {len(pairs)} of {counted(len(best) - 1, 'pair')} of neighbours in the ranking by"
+        f" efficiency cannot be told apart: {'; '.join(named)}."
+    )
+
+
+def _how_sure(cells: pd.DataFrame) -> str:
+    ok = cells[cells["status"] == "ok"]
+    if "interval_level" in ok and ok["interval_level"].notna().any():
+        level = 100 * float(ok["interval_level"].min())
+        models = counted(int(ok["interval_models"].min()), "model")
+        return (
+            f"By the simulator's own intervals, which hold {level:.0f} % of the cells of a new"
+            f" model (judged by {models})"
+        )
+    if ok["simulated"].any():
+        return f"By ±{SENSOR_PERCENT} %, as the simulator's error is not known here"
+    once = ok.groupby([*GROUP, *_LENGTHS]).size().max() == 1
+    repeats = " (each cell was measured once)" * once
+    return f"By ±{SENSOR_PERCENT} %, which is what boards' sensors are good to{repeats}"
