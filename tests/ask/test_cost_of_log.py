@@ -1,9 +1,13 @@
 """What a log costs: hours add up to the load, idle time included; rates are the user's own."""
 
+import json
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 import sweetspot
+from sweetspot.catalog.parts import StateLayers
 from sweetspot.errors import InputError
 
 ANSWERED_BY = ("llama-3.1-8b", "h100-sxm")
@@ -64,6 +68,53 @@ def test_hours_of_a_log_without_dates_count_from_its_begin(tmp_path):
     path = tmp_path / "log.csv"
     path.write_text("arrival_s,input_tokens,output_tokens\n3500,10,10\n7200,10,10\n")
     assert [row["hour"] for row in sweetspot.cost(path, *ANSWERED_BY).hours] == [0, 1]
+
+
+def test_request_beyond_the_kv_cache_is_left_out(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n0,100,10\n1,100000,10\n2,100,10\n")
+    limits = sweetspot.Limits(kv_cache_memory_fraction=0.05, max_seq_len=131072)
+    found = sweetspot.cost(path, *ANSWERED_BY, limits=limits)
+    assert found.load.served.requests == 2
+    (note,) = (each for each in found.notes if "left out" in each)
+    assert "(all that the KV cache holds; more boards or FP8 hold more)" in note
+    assert "the longest has 100010" in note
+
+
+def test_prompt_that_is_not_cut_and_too_long_is_left_out(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("arrival_s,input_tokens,output_tokens\n0,100,10\n1,9000,10\n")
+    found = sweetspot.cost(path, *ANSWERED_BY, engine="transformers")
+    assert found.load.served.requests == 1
+    assert "left out: 1 with a prompt of more than 8192 tokens" in "\n".join(found.notes)
+    found = sweetspot.cost(path, *ANSWERED_BY, scheduling="max-utilization", chunked_prefill=False)
+    assert found.load.served.requests == 1
+
+
+def test_prefix_cache_spares_prompts_and_says_how_much(tmp_path):
+    path = tmp_path / "log.jsonl"
+    line = {"input_length": 2048, "output_length": 9}
+    rows = [line | {"timestamp": 900 * n, "hash_ids": [0, 1, 2, 9 + n]} for n in range(11)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    off, on = (sweetspot.cost(path, *ANSWERED_BY, prefix_cache=cache) for cache in (False, True))
+    assert on.total["cached_tokens"] == 10 * 3 * 512
+    assert on.total["prefix_hit_rate"] == on.load.prefix_hit_rate == 10 * 3 * 512 / (11 * 2048)
+    assert on.total["energy_j"] < off.total["energy_j"]
+    assert on.load.served.first_token.mean_s < off.load.served.first_token.mean_s
+    assert "prefix_hit_rate" not in off.total
+    assert off.load.prefix_hit_rate is None
+
+
+def test_prefix_cache_is_refused_where_none_is(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("in,out,cached_tokens\n100,10,64\n")
+    for how in ({"scheduling": "static"}, {"engine": "transformers"}):
+        with pytest.raises(InputError, match="static batching keeps nothing of earlier prompts"):
+            sweetspot.cost(path, *ANSWERED_BY, prefix_cache=True, **how)
+    state = StateLayers(layers=3, heads=8, head_dim=64, state=128, groups=1, kernel=4, chunk=256)
+    hybrid = replace(sweetspot.load_model("llama-3.1-8b"), state=state)
+    with pytest.raises(InputError, match="has layers with a state"):
+        sweetspot.cost(path, hybrid, "h100-sxm", prefix_cache=True)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from itertools import islice
 import pytest
 
 from sweetspot.ask.log import read as reading
+from sweetspot.ask.log.longest import Longest
 from sweetspot.ask.log.read import RequestLog
 from sweetspot.errors import InputError
 from sweetspot.simulator.schedule.requests import Request
@@ -85,7 +86,7 @@ KINDS = {
 def test_logs_are_read_as_they_lie(write, kind):
     first, second = read(write(KINDS[kind]))
     assert first == Request(0.0, 374, 44)
-    assert second[1:] == (396, 109)
+    assert second[1:3] == (396, 109)
     assert second.arrival_s == pytest.approx(1.5, abs=1e-6)
 
 
@@ -166,6 +167,67 @@ def test_what_cannot_be_simulated_is_counted_and_named(write):
     assert "left out: 2 of more than 8192 tokens" in notes
     assert "the longest has 9001 " in notes
     assert "line 7" in notes
+
+
+def test_what_nothing_can_serve_is_left_out_and_counted(write):
+    path = write(HEADER + "0,60,40\n0,60,41\n0,90,1\n0,95,40\n0,300,1\n")
+    longest = [
+        Longest(tokens=100, why="all that the KV cache holds"),
+        Longest(tokens=80, of="with a prompt ", why="no prompt is cut"),
+    ]
+    log = RequestLog(path, max_seq_len=200, longest=longest)
+    assert list(log) == [Request(0.0, 60, 40)]
+    assert log.requests == 5
+    assert [note for note in log.notes if note.startswith("left out")] == [
+        "left out: 1 of more than 200 tokens (the model's context, or --max-seq-len); the longest"
+        f" has 301 ({path}, line 6)",
+        "left out: 2 of more than 100 tokens (all that the KV cache holds); the longest has 135"
+        f" ({path}, line 5)",
+        "left out: 1 with a prompt of more than 80 tokens (no prompt is cut); the longest has 90"
+        f" ({path}, line 4)",
+    ]
+
+
+def hashed(*prompts):
+    return lines(
+        *(
+            {"timestamp": 0, "input_length": i, "output_length": 1, "hash_ids": ids}
+            for i, ids in prompts
+        )
+    )
+
+
+def test_prefixes_are_read_where_they_are_asked_for(write):
+    path = write(hashed((1000, [7, 8]), (1000, [7]), (1000, [7, 8, 9]), (10, None)))
+    assert [request.prefix for request in read(path)] == [()] * 4
+    log = RequestLog(path, max_seq_len=8192, prefix_cache=True)
+    assert [request.prefix for request in log] == [(7, 8), (7,), (), ()]
+    notes = "\n".join(log.notes)
+    assert "begin with the same hash_ids are processed from there on" in notes
+    assert "1 prompts are processed whole, as their hash_ids are not one for 512 tokens" in notes
+    assert "not modelled" not in notes
+
+
+def test_cached_tokens_are_read_where_no_blocks_are_named(write):
+    path = write("in,out,cached_tokens\n1000,1,640\n1000,1,\n")
+    log = RequestLog(path, max_seq_len=8192, prefix_cache=True)
+    assert [request.cached_tokens for request in log] == [640, 0]
+    assert "a prefix cache: cached_tokens of each prompt are not processed" in log.notes
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + "0,1,1\n", "--prefix-cache: .* has neither hash_ids nor cached_tokens"),
+        (hashed((10, ["a"])), r"line 1: hash_ids must be a list of whole numbers, not \['a'\]"),
+        (hashed((10, 5)), "line 1: hash_ids must be a list of whole numbers, not 5"),
+        ("in,out,hash_ids\n9,1,[1\n", r"hash_ids must be a list of whole numbers, not '\[1'"),
+        ("in,out,cached_tokens\n9,1,-2\n", "cached_tokens must be a whole number, not '-2'"),
+    ],
+)
+def test_prefixes_that_are_none_are_refused(write, text, message):
+    with pytest.raises(InputError, match=message):
+        list(RequestLog(write(text), max_seq_len=8192, prefix_cache=True))
 
 
 def test_what_is_assumed_is_said(write):

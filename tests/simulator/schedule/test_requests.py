@@ -31,11 +31,11 @@ def test_poisson_arrivals_have_the_rate_and_its_spread():
 def test_drawn_lengths_have_their_mean_and_stdev(shape):
     lengths = Lengths(mean=400, stdev=100, shape=shape)
     found = list(generated(40_000, lengths, lengths, max_seq_len=10**6, seed=1))
-    for drawn in zip(*(request[1:] for request in found), strict=True):
+    for drawn in zip(*(request[1:3] for request in found), strict=True):
         assert np.mean(drawn) == pytest.approx(400, rel=0.02)
         stdev = 400 if shape == "exponential" else 100
         assert np.std(drawn) == pytest.approx(stdev, rel=0.03)
-    inputs, outputs = np.array([request[1:] for request in found]).T
+    inputs, outputs = np.array([request[1:3] for request in found]).T
     assert abs(np.corrcoef(inputs, outputs)[0, 1]) < 0.02
 
 
@@ -48,7 +48,7 @@ def test_drawn_lengths_have_their_mean_and_stdev(shape):
 )
 def test_lengths_stay_within_the_longest_sequence(longest, shape, mean, stdev, seed):
     lengths = Lengths(mean=min(mean, longest - 1), stdev=stdev, shape=shape)
-    for _, prompt, answer in generated(200, lengths, lengths, max_seq_len=longest, seed=seed):
+    for _, prompt, answer, *_ in generated(200, lengths, lengths, max_seq_len=longest, seed=seed):
         assert prompt >= 1
         assert answer >= 1
         assert prompt + answer <= longest

@@ -7,13 +7,15 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.ask.load import Scheduling, Simulated, simulate_load
+from sweetspot.ask.load import Scheduling, Simulated, simulate_deployed
+from sweetspot.ask.log.doubts import doubts
+from sweetspot.ask.log.longest import longest_served
 from sweetspot.ask.log.read import RequestLog
 from sweetspot.ask.rates import Rates, Row
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.metering.samples import FloatArray
-from sweetspot.simulator.deployment.deployment import asked_limits
+from sweetspot.simulator.deployment.deployment import asked_limits, deploy
 from sweetspot.simulator.hours import Hour, Hours
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def cost(
     traits: ChosenTraits | Traits | None = None,
     scheduling: Scheduling | None = None,
     chunked_prefill: bool = True,
+    prefix_cache: bool = False,
     calibration: str | os.PathLike[str] | None = None,
     progress: Callable[[int, float | None], None] | None = None,
 ) -> Cost:
@@ -117,38 +120,49 @@ def cost(
             its name does not say it.
         engine: as of `simulate_load`.
         gpu_settings: as of `simulate_load`.
-        limits: as of `simulate_load`; requests beyond max_seq_len are left out and counted.
+        limits: as of `simulate_load`; requests beyond max_seq_len, or what the KV cache holds, are
+            left out and counted.
         precision: as of `simulate_load`.
         traits: as of `simulate_load`.
         scheduling: as of `simulate_load`.
         chunked_prefill: as of `simulate_load`.
+        prefix_cache: whether what a prompt has in common with earlier ones, by the log's hash_ids,
+            or else its cached tokens, is not processed anew.
         calibration: as of `simulate_load`.
         progress: called now and then with how many requests have ended and how much of the log has
             been read, 0 to 1.
 
     Raises:
         InputError: the log is not understood, a rate makes no sense, or as of `simulate_load`.
-        EngineError: a request does not fit in the KV cache or in max_num_tokens.
     """
     rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
     architecture = model if isinstance(model, Architecture) else load_model(model)
-    limits = limits or asked_limits(architecture)
-    with RequestLog(log, max_seq_len=limits.max_seq_len, columns=columns) as requests:
+    deployment = deploy(
+        architecture,
+        gpu,
+        gpu_settings=gpu_settings,
+        limits=limits or asked_limits(architecture),
+        precision=precision,
+        engine=engine,
+        traits=traits,
+        calibration=calibration,
+    )
+    with RequestLog(
+        log,
+        max_seq_len=deployment.limits.max_seq_len,
+        longest=longest_served(deployment, scheduling, chunked_prefill=chunked_prefill),
+        columns=columns,
+        prefix_cache=prefix_cache,
+    ) as requests:
         begins = requests.begins
         first_hour = begins and begins.replace(minute=0, second=0, microsecond=0)
         hours = Hours((begins - first_hour).total_seconds() if begins and first_hour else 0.0)
-        load = simulate_load(
-            architecture,
-            gpu,
+        load = simulate_deployed(
+            deployment,
             requests,
-            engine=engine,
-            gpu_settings=gpu_settings,
-            limits=limits,
-            precision=precision,
-            traits=traits,
             scheduling=scheduling,
             chunked_prefill=chunked_prefill,
-            calibration=calibration,
+            prefix_cache=prefix_cache,
             hours=hours,
             progress=progress and (lambda ended: progress(ended, requests.share)),
         )
@@ -167,7 +181,7 @@ def cost(
         batch=hours.batch.stretches()[1],
         load=load,
         rates=rates,
-        notes=tuple(requests.notes),
+        notes=(*requests.notes, *doubts(requests, load), *rates.doubts),
         hours=tuple(rows),
         total=_total(load, rates, factor),
     )
@@ -189,6 +203,8 @@ def _total(load: Simulated, rates: Rates, factor: float) -> Row:
     served = load.served
     names = (*("requests", "input_tokens", "output_tokens", "mean_batch", "mean_power_w"), "idle_s")
     total: Row = {name: getattr(served, name) for name in (*names, "idle_energy_j")}
+    if load.prefix_cache:
+        total |= {"cached_tokens": served.cached_tokens, "prefix_hit_rate": load.prefix_hit_rate}
     per: Row = {
         "energy_per_token_j": served.energy_per_token_j,
         "energy_per_request_j": served.energy_j / served.requests,

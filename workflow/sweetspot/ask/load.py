@@ -36,12 +36,14 @@ class Simulated(Bounds):
         deployment: what served it; energy and power are those of all GPUs that share the model.
         scheduling: policy of in-flight batching, or static batching.
         chunked_prefill: whether prompts could be cut.
+        prefix_cache: whether prompts were looked up in one.
         served: energy, time and latencies.
     """
 
     deployment: Deployment
     scheduling: Scheduling
     chunked_prefill: bool
+    prefix_cache: bool
     served: Served
     simulated: bool = True
 
@@ -59,6 +61,11 @@ class Simulated(Bounds):
         kept = shard(model, sliding_windows=True).windows
         in_windows = kept.full_layers * tokens + kept.sliding_layers * kept.attended(tokens)
         return kept.layers * tokens / in_windows
+
+    @property
+    def prefix_hit_rate(self) -> float | None:
+        """Share of the input tokens that the prefix cache had; None without one."""
+        return self.served.cached_tokens / self.served.input_tokens if self.prefix_cache else None
 
     @property
     def mean_clock_mhz(self) -> float:
@@ -88,6 +95,7 @@ def simulate_load(
     traits: ChosenTraits | Traits | None = None,
     scheduling: Scheduling | None = None,
     chunked_prefill: bool = True,
+    prefix_cache: bool = False,
     calibration: str | os.PathLike[str] | None = None,
     power_grid: bool = False,
     hours: Hours | None = None,
@@ -111,6 +119,8 @@ def simulate_load(
         scheduling: who runs when; None for the engine's own: static batches, or in-flight batching
             that evicts nobody.
         chunked_prefill: whether prompts may be cut; static batching never cuts any.
+        prefix_cache: whether what a prompt has in common with earlier ones, by its requests'
+            `prefix` or `cached_tokens`, is not processed anew; static batching has none.
         calibration: the simulator's constants; None for those that ship.
         power_grid: whether to keep power over time.
         hours: filled with what each hour takes, where that is asked for.
@@ -139,6 +149,7 @@ def simulate_load(
         requests,
         scheduling=scheduling,
         chunked_prefill=chunked_prefill,
+        prefix_cache=prefix_cache,
         power_grid=power_grid,
         hours=hours,
         progress=progress,
@@ -151,6 +162,7 @@ def simulate_deployed(
     *,
     scheduling: Scheduling | None = None,
     chunked_prefill: bool = True,
+    prefix_cache: bool = False,
     power_grid: bool = False,
     hours: Hours | None = None,
     progress: Callable[[int], None] | None = None,
@@ -163,13 +175,19 @@ def simulate_deployed(
     if scheduling not in get_args(Scheduling):
         raise unknown_name("scheduling", str(scheduling), get_args(Scheduling))
     deployment = deployment.with_traits(static_batching=scheduling == "static")
+    if prefix_cache:
+        _require_prefixes(deployment)
     scheduler: Scheduler
     requests = _within(requests, deployment.limits.max_seq_len)
     if scheduling == "static":
         scheduler = StaticBatching(requests, bounds)
     else:
         scheduler = InFlightBatching(
-            requests, bounds, policy=Policy(scheduling), chunked_prefill=chunked_prefill
+            requests,
+            bounds,
+            policy=Policy(scheduling),
+            chunked_prefill=chunked_prefill,
+            prefix_cache=prefix_cache,
         )
     served = serve(
         scheduler, clock_of(deployment), power_grid=power_grid, hours=hours, progress=progress
@@ -180,8 +198,23 @@ def simulate_deployed(
         deployment=deployment,
         scheduling=scheduling,
         chunked_prefill=chunked_prefill and scheduling != "static",
+        prefix_cache=prefix_cache,
         served=served,
     )
+
+
+def _require_prefixes(deployment: Deployment) -> None:
+    """Refuse a prefix cache where none is."""
+    if deployment.traits.static_batching:
+        raise InputError(
+            "static batching keeps nothing of earlier prompts; leave out prefix_cache, or choose"
+            " another engine or scheduling"
+        )
+    if deployment.model.state_layers:
+        raise InputError(
+            f"{deployment.model.id} has layers with a state, of which a prefix cache would need"
+            " copies; that is not modelled; leave out prefix_cache"
+        )
 
 
 def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
@@ -192,7 +225,9 @@ def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
         plain = type(given.input_tokens) is type(given.output_tokens) is int
         plain = plain and type(given.arrival_s) is float
         request = given if plain else _own_numbers(number, given)
-        arrival_s, inputs, outputs = request
+        arrival_s, inputs, outputs, _, cached = request
+        if cached < 0:
+            raise InputError(f"request {number}: cached_tokens must be 0 or more, not {cached}")
         if not isfinite(arrival_s):
             raise InputError(f"request {number}: arrival_s must be finite, not {arrival_s}")
         if inputs < 1 or outputs < 1:
@@ -216,4 +251,8 @@ def _own_numbers(number: int, request: Request) -> Request:
     except MistakesError as error:
         why = f"arrival_s must be a number, not {shown(request.arrival_s)}"
         raise InputError(f"request {number}: {why}") from error
-    return Request(arrival_s, int(request.input_tokens), int(request.output_tokens))
+    return request._replace(
+        arrival_s=arrival_s,
+        input_tokens=int(request.input_tokens),
+        output_tokens=int(request.output_tokens),
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from sweetspot.errors import InputError
 
 _J_PER_KWH = 3.6e6
+_DIRTIEST_G, _WORST_PUE = 2000.0, 4.0
 Row = dict[str, Any]
 
 
@@ -33,6 +34,22 @@ class Rates:
             value = getattr(self, name)
             if value is not None and not (least <= value and isfinite(value)):
                 raise InputError(f"{name} must be a number of at least {least:g}, not {value}")
+
+    @property
+    def doubts(self) -> list[str]:
+        """Warnings of rates that are likely in another unit."""
+        found = []
+        if self.gco2_per_kwh and not 1.0 <= self.gco2_per_kwh <= _DIRTIEST_G:
+            found.append(
+                f"Warning: {self.gco2_per_kwh:g} g of CO2 equivalents per kWh are of no grid, which"
+                " have some 10 to 1000; give g, not kg"
+            )
+        if self.pue is not None and self.pue > _WORST_PUE:
+            found.append(
+                f"Warning: a PUE of {self.pue:g} is beyond that of any site; 1.2 means 20 % for all"
+                " but the boards"
+            )
+        return found
 
     def priced(self, energy_j: float) -> Row:
         """Return what an energy of boards is in kWh of the site, and costs where that is known."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.read import COUNTS
+from sweetspot.cells.units import USUAL_J_PER_TOKEN
 from sweetspot.errors import InputError
 
 GROUP = ["model", "requests", "max_batch_size"]
@@ -26,7 +27,6 @@ _FEW_ROWS = 20
 # No board is known to give 20 000 output tokens for a joule, none to take a kilojoule for one of an
 # answer of usual length.
 _LOWEST_J, _HIGHEST_J = 5e-5, 1e3
-_USUAL_J = (1e-3, 30.0)
 _OTHER_UNITS = {"mJ": 1e-3, "J per 1000 tokens": 1e-3, "Wh": 3600.0, "kWh": 3.6e6}
 _DISAGREE = 10.0
 # beyond these a number is a slip, and its square no number
@@ -244,7 +244,7 @@ def _magnitude(cells: pd.DataFrame, given: GivenColumns) -> list[str]:
     likely = [
         unit
         for unit, factor in _OTHER_UNITS.items()
-        if _USUAL_J[0] <= median_j * factor <= _USUAL_J[1]
+        if USUAL_J_PER_TOKEN[0] <= median_j * factor <= USUAL_J_PER_TOKEN[1]
     ]
     guess = f"; in {likely[0]} it would be usual" if likely else ""
     return [

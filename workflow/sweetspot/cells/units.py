@@ -9,6 +9,9 @@ import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
+USUAL_J_PER_TOKEN = (1e-3, 30.0)
+"""Joules per output token that are usual, of any model, board and load."""
+
 
 class Unit(NamedTuple):
     """One unit: what it measures, and how many J, W or s it is."""

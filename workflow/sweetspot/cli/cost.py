@@ -65,6 +65,7 @@ _TOTALS = (
     ("energy_kwh", "kWh", ".4g"),
     ("cost", "in the currency of --price-per-kwh", ".4g"),
     ("gco2e", "g of CO2 equivalents", ".4g"),
+    ("prefix_hit_rate", "of the input tokens were in the prefix cache", ".4g"),
     ("duration_s", "s from the first arrival to the last token", ".5g"),
 )
 
@@ -117,6 +118,7 @@ def _cost(arguments: argparse.Namespace) -> None:
             traits=parse_section(ChosenTraits, given(arguments, ChosenTraits)),
             scheduling=scheduling_of(arguments),
             chunked_prefill=not arguments.no_chunked_prefill,
+            prefix_cache=arguments.prefix_cache,
             calibration=arguments.calibration,
             progress=progress,
         )
@@ -163,7 +165,7 @@ def _print(answer: "Cost") -> None:
             beside = f" ({' to '.join(f'{end:g}' for end in ends)})"
             if name == "energy_j":
                 beside = answer.load.beside("energy_per_token_j", value)
-            elif name in ("duration_s", "idle_energy_j"):
+            elif name in ("duration_s", "idle_energy_j", "prefix_hit_rate"):
                 beside = ""
             print(f"    {name:<24}{value:>12{spec}}  {unit}{beside}")
     print_notes(answer.load, answer.notes)

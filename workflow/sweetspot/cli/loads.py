@@ -27,6 +27,7 @@ LINES = (
     ("mean_batch", "requests in an iteration, mean over the time not idle", ".4g"),
     ("max_batch", "at most", "d"),
     ("pauses", "times a request lost its KV cache", "d"),
+    ("prefix_hit_rate", "of the input tokens were in the prefix cache", ".4g"),
 )
 STEADY = (
     ("energy_per_token_j", "J per output token", ".4g"),
@@ -79,6 +80,12 @@ def add_scheduling(parser: argparse.ArgumentParser) -> None:
         help="a prompt waits until it fits whole in an iteration's tokens",
     )
     add(
+        "--prefix-cache",
+        action="store_true",
+        help="do not process anew what a prompt has in common with earlier ones, by the log's"
+        " hash_ids or cached_tokens, as long as the KV cache has room for it",
+    )
+    add(
         "--static-batching",
         action="store_true",
         help="as Transformers: a batch runs until its longest answer is done; its padded prompts"
@@ -119,6 +126,7 @@ def load_values(answer: "Simulated") -> dict[str, Any]:
         "engine_version": deployment.calibration.engine_version,
         "scheduling": answer.scheduling,
         "chunked_prefill": answer.chunked_prefill,
+        "prefix_cache": answer.prefix_cache,
         "limits": asdict(deployment.limits),
         "precision": asdict(deployment.precision),
         "quantization": deployment.quantization,
@@ -153,6 +161,7 @@ def print_what(answer: "Simulated") -> None:
     static = answer.scheduling == "static"  # which the words say
     parts: list[str] = [] if static else [answer.scheduling]
     parts += ["chunked prefill"] if answer.chunked_prefill else []
+    parts += ["prefix cache"] if answer.prefix_cache else []
     parts += [f"max_batch_size {limits.max_batch_size}", f"max_num_tokens {limits.max_num_tokens}"]
     print(", ".join([*parts, deployment.words] if deployment.words else parts))
 
@@ -162,7 +171,7 @@ def print_notes(answer: "Simulated", log: Iterable[str]) -> None:
     served, deployment = answer.served, answer.deployment
     print_origin(deployment)
     for note in log:
-        print(f"note: {note}")
+        print(note if note.startswith("Warning: ") else f"note: {note}")
     if answer.cache_without_windows is not None:
         print(
             "note: this engine ignores the model's sliding windows: a mean request takes"

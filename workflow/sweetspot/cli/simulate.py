@@ -25,9 +25,10 @@ from sweetspot.cli.loads import (
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
-    from sweetspot.ask.load import Simulated
+    from sweetspot.ask.load import Scheduling, Simulated
     from sweetspot.ask.log.read import RequestLog
     from sweetspot.config import Limits
+    from sweetspot.simulator.deployment.deployment import Deployment
     from sweetspot.simulator.schedule.requests import Request
 
 _SIMULATE = """\
@@ -108,46 +109,57 @@ def add_commands(commands: Commands) -> None:
 
 
 def _simulate(arguments: argparse.Namespace) -> None:
-    from sweetspot.ask.load import simulate_load
+    from sweetspot.ask.load import simulate_deployed
+    from sweetspot.ask.log.doubts import doubts
     from sweetspot.catalog import load_model
     from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, parse_section
     from sweetspot.metering.meter import Readings
     from sweetspot.metering.trace import write_trace
-    from sweetspot.simulator.deployment.deployment import asked_limits
+    from sweetspot.simulator.deployment.deployment import asked_limits, deploy
 
     model = load_model(arguments.model)
     limits = asked_limits(model, **given(arguments, Limits))
     scheduling = scheduling_of(arguments)
-    log = _log(arguments, limits)
+    deployment = deploy(
+        model,
+        arguments.gpu,
+        engine=arguments.engine,
+        gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),
+        limits=limits,
+        precision=parse_section(Precision, given(arguments, Precision)),
+        traits=parse_section(ChosenTraits, given(arguments, ChosenTraits)),
+        calibration=arguments.calibration,
+    )
+    log = _log(arguments, deployment, scheduling)
     with log or nullcontext(), Progress() as progress:
-        answer = simulate_load(
-            model,
-            arguments.gpu,
+        answer = simulate_deployed(
+            deployment,
             _generated(arguments, limits) if log is None else log,
-            engine=arguments.engine,
-            gpu_settings=parse_section(GpuSettings, given(arguments, GpuSettings)),
-            limits=limits,
-            precision=parse_section(Precision, given(arguments, Precision)),
-            traits=parse_section(ChosenTraits, given(arguments, ChosenTraits)),
             scheduling=scheduling,
             chunked_prefill=not arguments.no_chunked_prefill,
-            calibration=arguments.calibration,
+            prefix_cache=arguments.prefix_cache,
             power_grid=arguments.power_trace is not None,
             progress=lambda ended: progress(ended, log.share if log else None),
         )
     if answer.served.power is not None:
         write_trace(arguments.power_trace, Readings(trace=answer.served.power))
+    notes = [*log.notes, *doubts(log, answer)] if log else []
     if arguments.json:
-        print(json.dumps(load_values(answer) | ({"log": log.notes} if log else {})))
+        print(json.dumps(load_values(answer) | ({"log": notes} if log else {})))
     else:
-        _print(answer, log.notes if log else ())
+        _print(answer, notes)
 
 
-def _log(arguments: argparse.Namespace, limits: "Limits") -> "RequestLog | None":
+def _log(
+    arguments: argparse.Namespace, deployment: "Deployment", scheduling: "Scheduling | None"
+) -> "RequestLog | None":
     """Return the requests of a log; None where they are generated."""
+    from sweetspot.ask.log.longest import longest_served
     from sweetspot.ask.log.read import RequestLog
 
     if arguments.trace is None:
+        if arguments.prefix_cache:
+            raise InputError("--prefix-cache: generated prompts have nothing in common; name a log")
         return None
     given = [
         f"--{name.replace('_', '-')}"
@@ -156,8 +168,14 @@ def _log(arguments: argparse.Namespace, limits: "Limits") -> "RequestLog | None"
     ]
     if given:
         raise InputError(f"a trace says what requests there are; leave out {given[0]}")
-    columns = columns_of(arguments.columns)
-    return RequestLog(arguments.trace, max_seq_len=limits.max_seq_len, columns=columns)
+    chunked = not arguments.no_chunked_prefill
+    return RequestLog(
+        arguments.trace,
+        max_seq_len=deployment.limits.max_seq_len,
+        longest=longest_served(deployment, scheduling, chunked_prefill=chunked),
+        columns=columns_of(arguments.columns),
+        prefix_cache=arguments.prefix_cache,
+    )
 
 
 def _generated(arguments: argparse.Namespace, limits: "Limits") -> "Iterator[Request]":
@@ -192,6 +210,8 @@ def _print(answer: "Simulated", log: Iterable[str]) -> None:
     print_what(answer)
     for name, unit, spec in LINES:
         value = value_of(answer, name)
+        if value is None:
+            continue
         beside = answer.beside(name, value)
         if name == "max_batch" and not answer.batch_limit_binds:
             beside = f": max_batch_size {answer.deployment.limits.max_batch_size} never binds"

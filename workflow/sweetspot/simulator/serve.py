@@ -30,6 +30,7 @@ class Served:
         idle_energy_j: energy of that time: the clocks stay up.
         iterations: forward passes of the model.
         pauses: how often a request lost its KV cache (MAX_UTILIZATION).
+        cached_tokens: of the input tokens, those that a prefix cache had.
         clock_share: mean clock of the time not idle, as a share of the board's highest.
         host_bound_share: share of the time not idle in which the GPU waits for the host.
         mean_batch: requests in an iteration, on average over the time that was not idle.
@@ -55,6 +56,7 @@ class Served:
     idle_energy_j: float
     iterations: int
     pauses: int
+    cached_tokens: int
     clock_share: float
     host_bound_share: float
     mean_batch: float
@@ -166,7 +168,8 @@ class Totals:
 
     def finish(self, ended: list[Finished]) -> None:
         """Add requests that have ended."""
-        for (arrival_s, input_tokens, output_tokens), first_token_s, end_s in ended:
+        for request, first_token_s, end_s in ended:
+            arrival_s, input_tokens, output_tokens, _, _ = request
             self.requests += 1
             self._input_tokens += input_tokens
             self._output_tokens += output_tokens
@@ -186,8 +189,8 @@ class Totals:
             if output_tokens > 1:
                 self._per_token.add((end_s - first_token_s) / (output_tokens - 1))
 
-    def result(self, pauses: int) -> Served:
-        """Return the sums."""
+    def result(self, scheduler: Scheduler) -> Served:
+        """Return the sums, with what only the scheduler knows."""
         first_token, end_to_end = self._first_token.latency(), self._end_to_end.latency()
         assert first_token is not None  # noqa: S101 - every plan ends requests
         assert end_to_end is not None  # noqa: S101
@@ -202,7 +205,8 @@ class Totals:
             idle_s=self._idle_s,
             idle_energy_j=self._idle_j,
             iterations=self._iterations,
-            pauses=pauses,
+            pauses=scheduler.pauses,
+            cached_tokens=scheduler.cached_tokens,
             clock_share=self._full_clock_s / self._busy_s,
             host_bound_share=self._host_s / self._busy_s,
             mean_batch=self._batch_s / self._busy_s,
@@ -259,4 +263,4 @@ def serve(
             if progress is not None:
                 progress(totals.requests)
         segment = scheduler.plan(now_s)
-    return totals.result(scheduler.pauses)
+    return totals.result(scheduler)

@@ -33,7 +33,10 @@ _TIMES = (
 )
 # A column of requests is no length in other tables; "Request tokens" is one.
 _INPUT_TOO = {("request", "tokens"), ("request", "length"), ("num", "request", "tokens")}
-_REUSE = ("hash_ids", "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
+HASHES = "hash_ids"
+"""Column of the names of a prompt's blocks."""
+
+_REUSE = (HASHES, "cached_tokens", "num_cached_tokens", "cache_read_input_tokens")
 _SHOWN = 20
 
 
@@ -46,7 +49,7 @@ class Columns:
         unit_s: how many s its numbers are; None where neither its name nor anybody says it.
         input_tokens, output_tokens: columns of lengths.
         model: column of the model that answered; None where there is none.
-        reuse: columns that tell of prompts' common beginnings.
+        reuse: columns that tell of prompts' common beginnings, the best first.
         mooncake: whether times without a unit are in ms, as in Mooncake's traces.
     """
 
@@ -106,7 +109,7 @@ def find_columns(names: Sequence[str], given: GivenColumns, where: str) -> Colum
         output_tokens=str(lengths["output_tokens"]),
         model=plain.get("model"),
         reuse=tuple(plain[each] for each in _REUSE if each in plain),
-        mooncake="hash_ids" in plain and "arrival" not in given,
+        mooncake=HASHES in plain and "arrival" not in given,
     )
 
 

@@ -1,8 +1,8 @@
 """Logs of requests: when each came and how long it was, in the order of arrival, as they lie."""
 
 import os
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import heappush, heappushpop
 from math import isfinite
@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweetspot.ask.log.columns import find_columns
-from sweetspot.ask.log.rows import LogFile, shown_value
+from sweetspot.ask.log.longest import Longest, TooLong
+from sweetspot.ask.log.prefixes import Prefixes
+from sweetspot.ask.log.rows import LogFile, shown_value, whole
 from sweetspot.ask.log.times import Reading, date_of, reading_of
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.errors import InputError
@@ -30,21 +32,28 @@ class LeftOut:
     Attributes:
         no_output: those without output tokens.
         no_input: those with output, but without input tokens.
-        too_long: those of more than max_seq_len tokens.
-        longest: most tokens of these, and the line.
+        too_long: those that are longer than what is served.
     """
 
     no_output: int = 0
     no_input: int = 0
-    too_long: int = 0
-    longest: tuple[int, str] = (0, "")
+    too_long: list[TooLong] = field(default_factory=list)
+
+    def beyond(self, input_tokens: int, output_tokens: int) -> TooLong | None:
+        """Return the first bound that a request is beyond; None if it is beyond none."""
+        for each in self.too_long:
+            if each.most.length(input_tokens, output_tokens) > each.most.tokens:
+                return each
+        return None
 
 
 class RequestLog:
     """The requests of a log, once, in the order of arrival; the first arrives at 0 s.
 
     Attributes:
+        columns: where it says what.
         begins: when the first came; None where times have another origin than 1970.
+        requests: how many it has, as far as it has been read.
         left_out: what is not among the requests, as far as the log has been read.
     """
 
@@ -53,15 +62,19 @@ class RequestLog:
         path: str | os.PathLike[str],
         *,
         max_seq_len: int,
+        longest: Sequence[Longest] = (),
         columns: Mapping[str, str] | None = None,
+        prefix_cache: bool = False,
     ) -> None:
         """Read the beginning of a log; later lines are read when it is their turn.
 
         Args:
             path: CSV with a header, or an object a line in JSON; `.gz` is unpacked.
             max_seq_len: longest sequence, I + O, that is served.
+            longest: what else bounds a request; one that has more is left out.
             columns: the column of arrival_s, arrival_ms, arrival_us, arrival_ns, arrival,
                 input_tokens or output_tokens, where its name does not say it.
+            prefix_cache: whether to read what prompts have in common.
 
         Raises:
             InputError: the file cannot be read, is empty, lacks a column, or has a line that is not
@@ -69,12 +82,15 @@ class RequestLog:
         """
         self._file = LogFile(Path(path))
         try:
-            self._columns = find_columns(self._file.names, GivenColumns(columns), str(path))
-            self._max_seq_len = max_seq_len
+            self.columns = find_columns(self._file.names, GivenColumns(columns), str(path))
+            self._prefixes = Prefixes(self.columns, str(path)) if prefix_cache else None
             self._models: dict[str, None] = {}
             self._moved = 0
             self._reading: Reading | None = None
-            self.left_out = LeftOut()
+            self.requests = 0
+            self.left_out = LeftOut(
+                too_long=[TooLong(each) for each in (Longest.context(max_seq_len), *longest)]
+            )
             self.begins: datetime | None = None
             self._rest = self._in_order()
             self._first = next(self._rest, None)
@@ -103,9 +119,19 @@ class RequestLog:
         return self._file.share
 
     @property
+    def unit_s(self) -> float | None:
+        """How many s its times are; None of dates, and where it has none."""
+        return self._reading and self._reading.unit_s
+
+    @property
+    def unit_is_assumed(self) -> bool:
+        """Whether nothing says the unit of its times."""
+        return self._reading is not None and self._reading.assumed
+
+    @property
     def notes(self) -> list[str]:
         """How the log was understood and what was left out, each in words."""
-        columns, out, reading = self._columns, self.left_out, self._reading
+        columns, out, reading = self.columns, self.left_out, self._reading
         notes = columns.notes
         if columns.arrival is None:
             notes.append("the log has no times: all requests come at once")
@@ -122,36 +148,34 @@ class RequestLog:
         ):
             if count:
                 notes.append(f"left out: {count} {what}; a request has some of both")
-        if out.too_long:
-            tokens, where = out.longest
-            notes.append(
-                f"left out: {out.too_long} of more than {self._max_seq_len} tokens (the model's"
-                f" context, or --max-seq-len); the longest has {tokens} ({where})"
-            )
+        notes += [each.note for each in out.too_long if each.count]
         if len(self._models) > 1:
             names = ", ".join(list(self._models)[:_FEW])
             more = ", ..." * (len(self._models) > _FEW)
             notes.append(f"requests to several models ({names}{more}) are all taken as this one's")
-        if columns.reuse:
+        if self._prefixes is not None:
+            notes += self._prefixes.notes
+        elif columns.reuse:
             notes.append(
                 f"{', '.join(columns.reuse)} not modelled: every prompt is processed whole, as"
-                " without a prefix cache"
+                " without a prefix cache (--prefix-cache)"
             )
         return notes
 
     @property
     def _but(self) -> str:
         """What it does hold, where it holds no request that is simulated."""
-        out = self.left_out
-        left = out.no_output + out.no_input + out.too_long
-        return f" that can be simulated: {'; '.join(self.notes)}" if left else ", only a header"
+        return f" that can be simulated: {'; '.join(self.notes)}" * bool(self.requests) or (
+            ", only a header"
+        )
 
     def _in_order(self) -> Iterator[Request]:
         """Yield requests sorted, of those that lie within `WINDOW` lines of each other."""
-        waiting: list[tuple[float, int, int, int]] = []
+        waiting: list[tuple[float, int, Request]] = []
         before_s = newest_s = -float("inf")
         first_s: float | None = None
-        for number, (arrival_s, input_tokens, output_tokens) in enumerate(self._read()):
+        for number, request in enumerate(self._read()):
+            arrival_s = request.arrival_s
             if arrival_s < newest_s:
                 self._moved += 1
                 if arrival_s < before_s:
@@ -161,31 +185,33 @@ class RequestLog:
                     )
             else:
                 newest_s = arrival_s
-            entry = (arrival_s, number, input_tokens, output_tokens)
+            entry = (arrival_s, number, request)
             if len(waiting) < WINDOW:
                 heappush(waiting, entry)
                 continue
-            before_s, _, *lengths = heappushpop(waiting, entry)
+            before_s, _, earliest = heappushpop(waiting, entry)
             first_s = self._begin(before_s) if first_s is None else first_s
-            yield Request(before_s - first_s, *lengths)
+            yield Request(before_s - first_s, *earliest[1:])
         waiting.sort()
-        for arrival_s, _, input_tokens, output_tokens in waiting:
+        for arrival_s, _, request in waiting:
             first_s = self._begin(arrival_s) if first_s is None else first_s
-            yield Request(arrival_s - first_s, input_tokens, output_tokens)
+            yield Request(arrival_s - first_s, *request[1:])
 
     def _begin(self, first_s: float) -> float:
         self.begins = date_of(first_s)
         return first_s
 
-    def _read(self) -> Iterator[tuple[float, int, int]]:
+    def _read(self) -> Iterator[Request]:
         """Yield the requests that can be simulated, line by line, with times of the log."""
-        columns, file, out = self._columns, self._file, self.left_out
+        columns, file, out, prefixes = self.columns, self._file, self.left_out, self._prefixes
         asked = [columns.arrival, columns.input_tokens, columns.output_tokens, columns.model]
+        asked.append(None if prefixes is None else prefixes.column)
         first_s = None
-        for arrival, inputs, outputs, model in file.rows(asked):
+        for arrival, inputs, outputs, model, common in file.rows(asked):
+            self.requests += 1
             arrival_s = 0.0 if columns.arrival is None else self._time(arrival)
-            input_tokens = _whole(inputs)
-            output_tokens = _whole(outputs)
+            input_tokens = whole(inputs)
+            output_tokens = whole(outputs)
             if input_tokens is None or output_tokens is None:
                 bad = "input_tokens" if input_tokens is None else "output_tokens"
                 raise self._not_a("whole number", bad, inputs if input_tokens is None else outputs)
@@ -202,21 +228,27 @@ class RequestLog:
                 )
             if model is not None and len(self._models) <= _FEW:
                 self._models[str(model)] = None
-            tokens = input_tokens + output_tokens
             if output_tokens == 0:
                 out.no_output += 1
             elif input_tokens == 0:
                 out.no_input += 1
-            elif tokens > self._max_seq_len:
-                out.too_long += 1
-                if tokens > out.longest[0]:
-                    out.longest = tokens, file.where
+            elif beyond := out.beyond(input_tokens, output_tokens):
+                beyond.count += 1
+                if (tokens := beyond.most.length(input_tokens, output_tokens)) > beyond.tokens:
+                    beyond.tokens, beyond.where = tokens, file.where
+            elif prefixes is None:
+                yield Request(arrival_s, input_tokens, output_tokens)
             else:
-                yield arrival_s, input_tokens, output_tokens
+                found = prefixes.read(common, input_tokens)
+                if found is None:
+                    raise file.refusal(
+                        f"{prefixes.column} must be {prefixes.wanted}, not {shown_value(common)}"
+                    )
+                yield Request(arrival_s, input_tokens, output_tokens, *found)
 
     def _time(self, value: Any) -> float:
         """Return a time of arrival in s; the first says how all are read."""
-        columns = self._columns
+        columns = self.columns
         try:
             if self._reading is None:
                 self._reading = reading_of(value, columns.unit_s, mooncake=columns.mooncake)
@@ -229,23 +261,7 @@ class RequestLog:
         raise self._not_a("date as its first line's" if dates else "time", "arrival", value)
 
     def _not_a(self, wanted: str, name: str, value: Any) -> InputError:
-        column = getattr(self._columns, name)
+        column = getattr(self.columns, name)
         if value is None:
             return self._file.refusal(f"no {column}")
         return self._file.refusal(f"{column} must be a {wanted}, not {shown_value(value)}")
-
-
-def _whole(value: Any) -> int | None:
-    """Return a count of tokens; None for what is none, such as 1.5 or true."""
-    if type(value) is int:
-        return value
-    try:
-        if type(value) is str:
-            return int(value)
-    except ValueError:
-        pass
-    try:
-        number = float(value) if type(value) in (str, float) else 0.5
-    except ValueError:
-        return None
-    return int(number) if number.is_integer() else None

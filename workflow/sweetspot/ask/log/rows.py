@@ -175,3 +175,19 @@ def _value(found: Any, path: Sequence[str] | None) -> Any:
 def shown_value(value: Any) -> str:
     """Return a value of a line as messages show it."""
     return shown(value)[:QUOTED]
+
+
+def whole(value: Any) -> int | None:
+    """Return a count of tokens; None for what is none, such as 1.5 or true."""
+    if type(value) is int:
+        return value
+    try:
+        if type(value) is str:
+            return int(value)
+    except ValueError:
+        pass
+    try:
+        number = float(value) if type(value) in (str, float) else 0.5
+    except ValueError:
+        return None
+    return int(number) if number.is_integer() else None

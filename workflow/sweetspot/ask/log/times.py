@@ -20,11 +20,13 @@ class Reading(NamedTuple):
     Attributes:
         seconds: from a value of a line to s; raises ValueError or TypeError for what is no time.
         how: the unit, in words; empty where the column's name says it.
+        unit_s: how many s a number is; None of dates.
         assumed: whether nothing says the unit.
     """
 
     seconds: Callable[[Any], float]
     how: str
+    unit_s: float | None
     assumed: bool = False
 
 
@@ -45,7 +47,7 @@ def reading_of(first: Any, unit_s: float | None, *, mooncake: bool) -> Reading:
         number = float(first)
     except ValueError:
         _date_s(first)
-        return Reading(_date_s, "a date")
+        return Reading(_date_s, "a date", None)
     if not isfinite(number):
         raise ValueError(f"{number} is no time")
     if unit_s is not None:
@@ -54,15 +56,15 @@ def reading_of(first: Any, unit_s: float | None, *, mooncake: bool) -> Reading:
                 f"a time of {number:g} {UNITS.get(unit_s, '')} lies beyond the year 5000; give its"
                 " unit as arrival_ms, arrival_us or arrival_ns"
             )
-        return Reading(_numbers(unit_s), "")
+        return Reading(_numbers(unit_s), "", unit_s)
     for least, unit_s in _SINCE_1970:
         if abs(number) >= least:
-            return Reading(_numbers(unit_s), f"in {UNITS[unit_s]} since 1970")
+            return Reading(_numbers(unit_s), f"in {UNITS[unit_s]} since 1970", unit_s)
     if number >= _EARLIEST_S:
-        return Reading(_numbers(1.0), "in s since 1970")
+        return Reading(_numbers(1.0), "in s since 1970", 1.0)
     if mooncake:
-        return Reading(_numbers(1e-3), "in ms, as Mooncake's are", assumed=True)
-    return Reading(_numbers(1.0), "in s", assumed=True)
+        return Reading(_numbers(1e-3), "in ms, as Mooncake's are", 1e-3, assumed=True)
+    return Reading(_numbers(1.0), "in s", 1.0, assumed=True)
 
 
 def date_of(time_s: float) -> datetime | None:

@@ -30,6 +30,20 @@ class SchedulerLimits:
         """Size of the KV cache in blocks of single layers, or of all where none slides."""
         return self.kv_blocks * self.windows.layers
 
+    @property
+    def cache_tokens(self) -> int | None:
+        """Tokens of the longest sequence that the KV cache holds; None where any is held."""
+        windows = self.windows
+        if not windows.sliding_layers:
+            return self.kv_blocks * self.tokens_per_block
+        kept = -(-windows.tokens // self.tokens_per_block)
+        if self.layer_blocks < windows.layers * kept:  # not one window in all layers
+            return self.layer_blocks // windows.layers * self.tokens_per_block
+        if not windows.full_layers:
+            return None
+        left = self.layer_blocks - windows.sliding_layers * kept
+        return left // windows.full_layers * self.tokens_per_block
+
     def layer_blocks_of(self, tokens: int) -> int:
         """Return the blocks that a sequence of so many tokens takes, counted in the same way."""
         windows, blocks = self.windows, -(-tokens // self.tokens_per_block)

@@ -23,6 +23,7 @@ from sweetspot.errors import EngineError
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.schedule.decoding import Decoding
 from sweetspot.simulator.schedule.kv_cache import GrowingBlocks, PromisedBlocks, require_cache
+from sweetspot.simulator.schedule.prefix_cache import PrefixCache
 from sweetspot.simulator.schedule.queue import Queue, Running
 from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.schedule.segments import Finished, Segment
@@ -45,6 +46,7 @@ class InFlightBatching:
         *,
         policy: Policy = Policy.GUARANTEED_NO_EVICT,
         chunked_prefill: bool = True,
+        prefix_cache: bool = False,
     ) -> None:
         """Begin with nothing in flight.
 
@@ -53,6 +55,8 @@ class InFlightBatching:
             limits: what bounds the batch.
             policy: who is admitted.
             chunked_prefill: whether a prompt may be cut at a multiple of tokens_per_block.
+            prefix_cache: whether what a prompt has in common with earlier ones is not processed
+                anew.
 
         Raises:
             ValueError: max_num_tokens does not hold a batch and a block; later: requests are out
@@ -61,10 +65,11 @@ class InFlightBatching:
         """
         if limits.max_num_tokens < max(limits.max_batch_size, limits.tokens_per_block):
             raise ValueError("max_num_tokens must hold max_batch_size and one block")
-        self.pauses = 0
+        self.pauses = self.cached_tokens = 0
         self._limits, self._policy, self._chunked = limits, policy, chunked_prefill
         blocks = GrowingBlocks if policy is Policy.MAX_UTILIZATION else PromisedBlocks
         self._blocks: GrowingBlocks | PromisedBlocks = blocks(limits)
+        self._prefixes = PrefixCache(limits) if prefix_cache else None
         self._queue = Queue(requests, self._require_possible)
         self._in_flight: dict[int, Running] = {}  # in the order of admission
         self._decoding = Decoding(limits.windows)
@@ -85,6 +90,8 @@ class InFlightBatching:
         """Return what runs next; None when every request has ended."""
         while self._blocks.short:
             self._pause_last()
+        if self._prefixes is not None:
+            self._prefixes.trim(self._blocks.left)
         decoding, sliding, windows = self._decoding, self._decoding.sliding, self._limits.windows
         decodes, context = decoding.count, decoding.context
         budget = self._limits.max_num_tokens - decodes
@@ -136,16 +143,18 @@ class InFlightBatching:
         for running in self._prompts_ending:
             if running.first_token_s is None:
                 running.first_token_s = now_s
+            if self._prefixes is not None:
+                self._prefixes.complete(running)
             output_left = running.request.output_tokens - running.generated - 1
             if output_left:
                 decoding.begin(running, output_left)
                 blocks.begin_decode(running, iteration)
             else:
-                blocks.free(running, 0, iteration)
+                self._free(running, 0)
                 finished.append(self._finish(running, now_s))
         self._prompts_ending.clear()
         while (ended := decoding.pop_ended()) is not None:
-            blocks.free(ended, decoding.leave(ended), iteration)
+            self._free(ended, decoding.leave(ended))
             finished.append(self._finish(ended, now_s))
         return finished
 
@@ -154,7 +163,11 @@ class InFlightBatching:
         if self._cut is not None:
             return self._cut
         head = self._queue.head(now_s)
-        return head if head is not None and self._has_room(head) else None
+        if head is None or not self._has_room(head):
+            return None
+        if self._prefixes is not None:
+            head.prompt_done = head.cached_tokens = self._prefixes.match(head)
+        return head
 
     def _chunk(self, running: Running, budget: int) -> int:
         """Return how many tokens of its prompt may run; 0 if it has to wait."""
@@ -170,6 +183,9 @@ class InFlightBatching:
     def _admit(self, head: Running) -> None:
         self._queue.take()
         self._blocks.admit(head)
+        if self._prefixes is not None:
+            self._prefixes.admit(head)
+            self._prefixes.trim(self._blocks.left)
         self._in_flight[head.index] = head
 
     def _wake_s(self, now_s: float) -> float:
@@ -189,13 +205,20 @@ class InFlightBatching:
             context = 0
         else:
             context = self._decoding.leave(running)
-        self._blocks.free(running, context, self._decoding.iteration)
+        self._free(running, context)
         running.prompt_tokens = running.request.input_tokens + running.generated
         running.prompt_done = 0
         self._queue.put_back(running)
         self.pauses += 1
 
+    def _free(self, running: Running, context: int) -> None:
+        """Take back what a request has of the KV cache, whose decode would read `context` next."""
+        self._blocks.free(running, context, self._decoding.iteration)
+        if self._prefixes is not None:
+            self._prefixes.release(running)
+
     def _finish(self, running: Running, now_s: float) -> Finished:
+        self.cached_tokens += running.cached_tokens
         del self._in_flight[running.index]
         assert running.first_token_s is not None  # noqa: S101 - every prompt has ended
         return Finished(running.request, running.first_token_s, now_s)

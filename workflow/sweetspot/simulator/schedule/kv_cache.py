@@ -25,11 +25,15 @@ def require_cache(number: int, request: Request, limits: SchedulerLimits) -> Non
 
 
 class PromisedBlocks:
-    """GUARANTEED_NO_EVICT: a request is admitted with the blocks of all its I + O tokens."""
+    """GUARANTEED_NO_EVICT: a request is admitted with the blocks of all its I + O tokens.
+
+    Attributes:
+        left: blocks that nobody has.
+    """
 
     def __init__(self, limits: SchedulerLimits) -> None:
         """Begin with an empty cache."""
-        self._blocks_of, self._free = limits.layer_blocks_of, limits.layer_blocks
+        self._blocks_of, self.left = limits.layer_blocks_of, limits.layer_blocks
 
     @property
     def short(self) -> bool:
@@ -41,18 +45,18 @@ class PromisedBlocks:
         if not running.promised_blocks:
             request = running.request
             running.promised_blocks = self._blocks_of(request.input_tokens + request.output_tokens)
-        return running.promised_blocks <= self._free
+        return running.promised_blocks <= self.left
 
     def admit(self, running: Running) -> None:
         """Promise the blocks; it fits."""
-        self._free -= running.promised_blocks
+        self.left -= running.promised_blocks
 
     def begin_decode(self, running: Running, iteration: int) -> None:
         """Take note that the request decodes from `iteration` on: its blocks are there."""
 
     def free(self, running: Running, context: int, iteration: int) -> None:
         """Take back the blocks of a request that has ended."""
-        self._free += running.promised_blocks
+        self.left += running.promised_blocks
 
     def steps(self, most: int, iteration: int) -> int:
         """Return how many iterations can run before blocks are short, `most` at most."""
@@ -71,11 +75,14 @@ class GrowingBlocks:
     A request in decode crosses into a new block at every iteration that is congruent to its phase,
     and takes one for each layer, but for those whose window is full. So the blocks by phase say
     how many any number of iterations needs.
+
+    Attributes:
+        left: blocks that nobody has; below 0 where the next iteration needs more than there are.
     """
 
     def __init__(self, limits: SchedulerLimits) -> None:
         """Begin with an empty cache."""
-        self._blocks_of, self._free = limits.layer_blocks_of, limits.layer_blocks
+        self._blocks_of, self.left = limits.layer_blocks_of, limits.layer_blocks
         self._windows = limits.windows
         self._tokens_per_block = limits.tokens_per_block
         self._by_phase = [0] * limits.tokens_per_block
@@ -84,20 +91,20 @@ class GrowingBlocks:
     @property
     def short(self) -> bool:
         """Whether the next iteration needs more blocks than there are."""
-        return self._free < 0
+        return self.left < 0
 
     def fits(self, running: Running) -> bool:
         """Say whether a request may be admitted: its prompt's blocks are free."""
-        return self._blocks_of(running.prompt_tokens) <= self._free
+        return self._blocks_of(running.prompt_tokens) <= self.left
 
     def admit(self, running: Running) -> None:
         """Take the prompt's blocks."""
-        self._free -= self._blocks_of(running.prompt_tokens)
+        self.left -= self._blocks_of(running.prompt_tokens)
 
     def begin_decode(self, running: Running, iteration: int) -> None:
         """Take the blocks of the first output token, fed in `iteration`, if they are new."""
         context = running.prompt_tokens + 1
-        self._free -= self._blocks_of(context) - self._blocks_of(running.prompt_tokens)
+        self.left -= self._blocks_of(context) - self._blocks_of(running.prompt_tokens)
         self._cross(self._crossing(context), context, iteration)
 
     def free(self, running: Running, context: int, iteration: int) -> None:
@@ -110,7 +117,7 @@ class GrowingBlocks:
         """
         if context:
             self._cross(-self._crossing(context), context, iteration)
-        self._free += self._blocks_of(context or running.prompt_tokens)
+        self.left += self._blocks_of(context or running.prompt_tokens)
 
     def steps(self, most: int, iteration: int) -> int:
         """Return how many iterations can run before blocks are short, `most` at most.
@@ -118,10 +125,10 @@ class GrowingBlocks:
         The next one, `iteration`, always can: `short` was asked before.
         """
         unit = self._tokens_per_block
-        if self._per_cycle * -(-most // unit) <= self._free:
+        if self._per_cycle * -(-most // unit) <= self.left:
             return most
-        cycles = self._free // self._per_cycle
-        steps, free = 1 + cycles * unit, self._free - cycles * self._per_cycle
+        cycles = self.left // self._per_cycle
+        steps, free = 1 + cycles * unit, self.left - cycles * self._per_cycle
         while steps < most:
             free -= self._by_phase[(iteration + steps) % unit]
             if free < 0:
@@ -133,9 +140,9 @@ class GrowingBlocks:
         """Take the blocks that decode needs after `steps` iterations from `iteration` on."""
         unit = self._tokens_per_block
         cycles, rest = divmod(steps, unit)
-        self._free -= cycles * self._per_cycle
+        self.left -= cycles * self._per_cycle
         for entered in range(iteration + 1, iteration + 1 + rest):
-            self._free -= self._by_phase[entered % unit]
+            self.left -= self._by_phase[entered % unit]
 
     def fill_windows(self, requests: int, iteration: int) -> None:
         """Take note that the windows of so many requests are full, `iteration` being next.

@@ -19,14 +19,18 @@ class Running:
         generated: output tokens it had when it last was in no decode.
         first_token_s: when it got its first token; None before.
         promised_blocks: of the KV cache; 0 before it is asked for, or if none are promised.
+        cached_tokens: of its prompt, that were in the prefix cache when it was last admitted.
+        prefix_held: blocks of its prefix that it has in the prefix cache, where there is one.
         ends_at: iteration at which it will have got its last token; -1 if not in decode.
     """
 
     __slots__ = (
+        "cached_tokens",
         "ends_at",
         "first_token_s",
         "generated",
         "index",
+        "prefix_held",
         "promised_blocks",
         "prompt_done",
         "prompt_tokens",
@@ -41,7 +45,7 @@ class Running:
         self.prompt_done = 0
         self.generated = 0
         self.first_token_s: float | None = None
-        self.promised_blocks = 0
+        self.promised_blocks = self.cached_tokens = self.prefix_held = 0
         self.ends_at = -1
 
 
@@ -89,7 +93,7 @@ class Queue:
             self.next = None
             return
         number = next(self._numbers)
-        arrival_s, input_tokens, output_tokens = request
+        arrival_s, input_tokens, output_tokens, _, _ = request
         if not arrival_s >= before_s:
             raise ValueError(f"request {number} arrives before the one ahead of it")
         if input_tokens < 1 or output_tokens < 1:

@@ -21,11 +21,22 @@ MAX_STDEV = 1e9
 
 
 class Request(NamedTuple):
-    """One request. Plain tuple fields, as a trace has millions of them."""
+    """One request. Plain tuple fields, as a trace has millions of them.
+
+    Attributes:
+        arrival_s: when it comes.
+        input_tokens: of its prompt.
+        output_tokens: of its answer.
+        prefix: names of its prompt's blocks of 512 tokens, each by all tokens up to its end, so
+            that prompts that begin alike begin with the same names; for a prefix cache.
+        cached_tokens: of its prompt, where no blocks are named; for a prefix cache.
+    """
 
     arrival_s: float
     input_tokens: int
     output_tokens: int
+    prefix: tuple[int, ...] = ()
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,9 +69,15 @@ class Clock(Protocol):
 
 
 class Scheduler(Protocol):
-    """Who runs when. `pauses` counts how often a request lost its KV cache."""
+    """Who runs when.
+
+    Attributes:
+        pauses: how often a request lost its KV cache.
+        cached_tokens: of the prompts of requests that have ended, from a prefix cache.
+    """
 
     pauses: int
+    cached_tokens: int
 
     @property
     def replaces(self) -> bool:

@@ -31,7 +31,7 @@ class StaticBatching:
             ValueError: later: requests are out of order.
             EngineError: a request could never run. It is read, and refused, when its turn comes.
         """
-        self.pauses = 0  # nobody is ever paused
+        self.pauses = self.cached_tokens = 0  # nobody is paused, nothing kept
         self._limits = limits
         self._queue = Queue(requests, self._require_possible)
         self._batch: list[Request] = []
