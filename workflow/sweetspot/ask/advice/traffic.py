@@ -49,7 +49,7 @@ class Cut:
 
     def _each(self, requests: Iterable[Request]) -> Iterator[Request]:
         most_in, most_out = self.input_tokens, self.output_tokens
-        for arrival_s, inputs, outputs in requests:
+        for arrival_s, inputs, outputs, *_ in requests:
             yield Request(
                 arrival_s,
                 inputs if most_in is None else min(inputs, most_in),
