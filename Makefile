@@ -77,6 +77,7 @@ paper: env
 	@echo "  comparison.csv  the paper's numbers beside ours"
 	@echo "  cells.csv       one row per cell"
 	@echo "  report.html     everything on one page, the result first"
+	@echo "  explorer.html   a page to look around in: lengths, models, the paper beside"
 
 # On a bare GPU node: no environment is made, $(PYTHON) has what docs/campaigns.md names.
 MINUTES ?= 25

@@ -48,6 +48,7 @@ localrules:
     table,
     figure,
     page,
+    explorer,
     manifest,
 
 

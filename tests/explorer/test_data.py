@@ -39,6 +39,11 @@ def test_cells_are_means_of_their_repeats():
     assert "spread" not in once
 
 
+def test_cells_have_the_catalogs_ids_by_whatever_name():
+    (found, *_) = cell_rows(measured(model="meta-llama/Llama-3.1-8B", gpu="NVIDIA H200"))
+    assert (found["model"], found["gpu"]) == ("llama-3.1-8b", "h200-sxm")
+
+
 def test_cells_that_failed_are_left_out():
     (left,) = cell_rows(measured(status=["failed", "invalid", "ok"]))
     assert left["output_tokens"] == 64

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 LAST = {"page": 1, "manifest": 1, "all": 1}
-ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1} | LAST
+ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "explorer": 1} | LAST
 LENGTHS = [64, 256, 1024]
 
 

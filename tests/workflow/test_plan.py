@@ -16,6 +16,7 @@ PAPER = {
     "table": 8,
     "figure": 8,
     "page": 1,
+    "explorer": 1,
     "manifest": 1,
     "all": 1,
 }

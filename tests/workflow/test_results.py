@@ -52,7 +52,7 @@ def test_each_job_has_a_log(finished):
         files = list((finished.results / kind).iterdir())
         assert files
         made |= {f"{kind}/{path.name.partition('.')[0]}" for path in files}
-    assert logs == made | {"page", "manifest"}
+    assert logs == made | {"page", "explorer", "manifest"}
 
 
 def test_nothing_that_is_left_can_be_written_by_others(finished, writable_by_others):
@@ -66,7 +66,8 @@ def test_manifest_lists_what_people_read_with_its_hash(finished):
     assert manifest["simulated"] is True
     assert manifest["experiment"]["models"] == ["llama-3.2-1b", "models/mine"]
     listed = manifest["files"]
-    made = [finished.results / name for name in ("cells.csv", "comparison.csv", "report.html")]
+    pages = ("report.html", "explorer.html")
+    made = [finished.results / name for name in ("cells.csv", "comparison.csv", *pages)]
     for kind in ("fits", "tables", "figures"):
         made += (finished.results / kind).iterdir()
     assert set(listed) == {path.relative_to(finished.results).as_posix() for path in made}

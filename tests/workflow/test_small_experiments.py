@@ -48,6 +48,7 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
         "table": 3,
         "figure": 2,
         "page": 1,
+        "explorer": 1,
         "manifest": 1,
         "all": 1,
     }

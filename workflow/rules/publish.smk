@@ -1,11 +1,12 @@
-"""Stage "publish": what people read: tables, figures, the page of them all, and the manifest.
+"""Stage "publish": what people read: tables, figures, two pages of it all, and the manifest.
 
 Needs:   results/<run>/cells.csv, fits/, comparison.csv
 Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
          results/<run>/figures/{figure}.{png,pdf,alt.txt}
          results/<run>/report.html
+         results/<run>/explorer.html
          results/<run>/manifest.json
-Config:  models, figures, analysis, limits
+Config:  models, figures, analysis, limits; of the explorer all that decides what is simulated
 """
 
 
@@ -109,6 +110,32 @@ rule page:
         " 2>&1 | tee {log:q}"
 
 
+rule explorer:
+    """Make a page to look around in: the cells, with simulated grids beside."""
+    input:
+        rules.cells.output,
+    output:
+        ensure(f"{RUN}/explorer.html", non_empty=True),
+    log:
+        f"{RUN}/logs/explorer.log",
+    params:
+        protocol=1,
+        experiment=config_json(
+            run=True,
+            engine=True,
+            gpu=True,
+            gpu_settings=True,
+            models=True,
+            sweeps=True,
+            simulator=True,
+            limits=True,
+            precision=True,
+        ),
+    shell:
+        "{SWEETSPOT} explore-run {input:q} --experiment {params.experiment:q} --out {output:q}"
+        " 2>&1 | tee {log:q}"
+
+
 rule manifest:
     """List all files of the run with their hashes, its experiment, code and machine."""
     input:
@@ -124,6 +151,7 @@ rule manifest:
             suffix=("png", "pdf", "alt.txt"),
         ),
         rules.page.output,
+        rules.explorer.output,
     output:
         ensure(f"{RUN}/manifest.json", non_empty=True),
     log:

@@ -9,6 +9,7 @@ is first used, so that planning a workflow imports this package without numpy or
 - `advise`: what tokens cost along the output length, and what would save energy
 - `cost`: what a log of requests takes by hour, in J, kWh, money and gCO2e
 - `choose`: which model on which boards serves a load within targets of latency at least energy
+- `explore`: a page to look around in, of models on boards over lengths, loads and batches
 - `estimate`: what an experiment takes before it is started, in GPU hours and kWh
 - `models`, `gpus`, `load_model`: what it knows, and the architecture of any model
 - `fit`: from measurements of one's own, in whatever columns, to energy models and sweet spots;
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from sweetspot.cells.observations import read_observations
     from sweetspot.cells.read import read_cells
     from sweetspot.config import GpuSettings, Limits, Precision, Traits
+    from sweetspot.explorer.explore import explore
     from sweetspot.measure.estimate import RunEstimate, estimate
     from sweetspot.simulator.schedule.requests import Request
 
@@ -66,6 +68,7 @@ __all__ = [
     "corrected",
     "cost",
     "estimate",
+    "explore",
     "fit",
     "fit_forms",
     "gpus",
@@ -101,6 +104,7 @@ _HOMES = {
     "corrected": "ask.corrected",
     "cost": "ask.cost",
     "estimate": "measure.estimate",
+    "explore": "explorer.explore",
     "fit": "analysis.fit",
     "fit_forms": "analysis.fits",
     "gpus": "catalog.gpus:gpu_ids",

@@ -15,6 +15,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "cost": "cost",
         "advise": "advise",
         "choose": "choose",
+        "explore": "explore",
         "settings": "settings",
         "sensor": "sensor",
         "models": "questions",
@@ -28,13 +29,14 @@ GROUPS: dict[str, dict[str, str]] = {
         "evaluate": "evaluation",
     },
     "campaigns": {"probe": "probe", "campaign": "campaigns", "campaign-report": "campaigns"},
-    "steps of the workflow": dict.fromkeys(
-        (
-            *("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure"),
-            *("page", "manifest"),
+    "steps of the workflow": {
+        **dict.fromkeys(
+            ("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure"), "steps"
         ),
-        "steps",
-    ),
+        "page": "steps",
+        "explore-run": "explore",
+        "manifest": "steps",
+    },
     "documentation": {"reference": "questions"},
 }
 """All commands, as `sweetspot --help` lists them, each with the module that adds it."""

@@ -29,6 +29,7 @@ MADE = {
     "blocks": "Records of the cells by block, which is what one job measures or simulates.",
     "cells.csv": "One row for each cell, made of the records.",
     "comparison.csv": "The paper's published numbers beside those of this run.",
+    "explorer.html": "A page to look around in: the cells, with simulated grids beside.",
     "figures": "Figures, each as .png and .pdf, and in words.",
     "fits": "The energy models, fitted to the cells.",
     "manifest.json": "The experiment, code, packages, and a hash of every file that was made.",

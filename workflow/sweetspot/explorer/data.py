@@ -8,8 +8,9 @@ import pandas as pd
 
 from sweetspot import __version__
 from sweetspot.analysis.cells import GROUP
-from sweetspot.catalog import catalog_entry, model_ids
+from sweetspot.catalog import catalog_entry, catalog_id, gpu, model_ids
 from sweetspot.energy_models import form
+from sweetspot.errors import InputError
 from sweetspot.explorer.grid import Axes, rounded
 from sweetspot.palettes import family_colours, family_of
 from sweetspot.published import GRID, MAX_BATCH_SIZE, REQUESTS, table5
@@ -80,12 +81,15 @@ def page_data(
 def cell_rows(cells: pd.DataFrame, source: str = "") -> list[dict[str, Any]]:
     """Return cells as the page takes them, the mean of repeats; only those that are ok.
 
+    Models and boards of the catalog have its ids, whatever name the table has for them.
+
     Args:
         cells: of `read_cells` or `read_observations`.
         source: where they come from; else the constants of simulated cells, and of measured ones
             what their energy was read from.
     """
     ok = cells[cells["status"] == "ok"]
+    ok = ok.assign(model=ok["model"].map(_model_id), gpu=ok["gpu"].map(_gpu_id))
     named = [name for name in _MEANS if name in ok]
     found = []
     for key, rows in ok.groupby(list(CELL), sort=False, dropna=False):
@@ -104,6 +108,17 @@ def cell_rows(cells: pd.DataFrame, source: str = "") -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _model_id(name: str) -> str:
+    return catalog_id(name) or name
+
+
+def _gpu_id(name: str) -> str:
+    try:
+        return gpu(name).id
+    except InputError:
+        return name
 
 
 def _name(model: str) -> str:
