@@ -63,6 +63,13 @@ def test_page_describes_models_and_boards_of_grids_and_of_cells():
         assert looks[model["id"]].color == pytest.approx(tuple(shares))
 
 
+def test_page_has_no_more_cells_than_it_has_room_for(monkeypatch):
+    monkeypatch.setattr("sweetspot.explorer.data.MOST_CELLS", 1)
+    data = page_data("", [deploy("llama-3.2-1b", "h100-sxm")], AXES, [], cell_rows(measured()))
+    assert len(data["cells"]) == 1
+    assert data["notes"] == ["Of 2 cells the first 1 are here."]
+
+
 def test_surfaces_are_those_of_the_papers_models_on_its_board():
     others = [{"model": "my-model", "gpu": "h100-sxm"}]
     on_h100, on_h200 = (

@@ -24,6 +24,9 @@ PAPER_GPU = "h100-sxm"
 CELL = ("model", "engine", "gpu", "simulated", *GROUP[1:], "input_tokens", "output_tokens")
 """What rows of a table have in common that are repeats of one cell."""
 
+MOST_CELLS = 2500
+"""Of a page; more would make it larger than 6 MB."""
+
 _UNKNOWN_BOARD = {"idle_power_w": None, "power_limit_w": None}
 _MEANS = ("energy_per_token_j", "mean_power_w", "throughput_tokens_per_s")
 
@@ -46,6 +49,10 @@ def page_data(
         cells: of `cell_rows`.
         notes: what to know of all of it, a sentence each.
     """
+    said = list(notes)
+    if len(cells) > MOST_CELLS:
+        said.append(f"Of {len(cells)} cells the first {MOST_CELLS} are here.")
+        cells = cells[:MOST_CELLS]
     served = list(deployments)
     models = {each.model.id: each.model for each in served}
     boards = {each.gpu.id: each for each in served}
@@ -57,7 +64,7 @@ def page_data(
         "format": FORMAT,
         "made_by": f"sweetspot {__version__}",
         "title": title,
-        "notes": list(notes),
+        "notes": said,
         "models": [
             {
                 "id": name,
