@@ -69,6 +69,10 @@ def test_page_of_many_models_simulates_no_more_cells(page_of, monkeypatch):
     assert (data["input_tokens"][0], data["input_tokens"][-1]) == (64, 4096)
     assert all(each["sweet_spots"] == [None] * 3 for each in data["grids"])
 
+    monkeypatch.setattr(run, "SEARCHES", 2)
+    for grid in page_of(experiment, surface_cells(PAPER))["grids"]:
+        assert [spot is not None for spot in grid["sweet_spots"]] == [False, True, False]
+
     monkeypatch.setattr(run, "MOST_MODELS", 1)
     data = page_of(experiment, surface_cells(PAPER))
     assert len(data["grids"]) == 1

@@ -16,6 +16,8 @@ from sweetspot.plan.plan import plan
 # takes as long as some fifty cells.
 CELLS, SEARCHES = 1200, 14
 MOST_INPUTS, FEWEST_OUTPUTS, MOST_OUTPUTS = 7, 8, 25
+FIRST_INPUT = 512
+"""That the page opens on, or the nearest: where sweet spots are looked for first."""
 MOST_MODELS = CELLS // FEWEST_OUTPUTS
 
 _OF_RUN = (
@@ -49,7 +51,7 @@ def write_run_page(cells: Path, experiment: Experiment, out: Path) -> None:
             block.settings.deployment,
             _most_common(each.requests for each in block.cells),
             axes,
-            searched=_spread(axes.input_tokens, searches),
+            searched=_nearest(axes.input_tokens, FIRST_INPUT)[:searches],
             as_measured=True,
         )
         for block in blocks
@@ -103,8 +105,13 @@ def _spread(values: Sequence[int], most: int) -> list[int]:
     if most >= len(values):
         return list(values)
     if most < 2:
-        return list(values[: max(0, most)])
+        return list(values[:1])
     return [values[round(at * (len(values) - 1) / (most - 1))] for at in range(most)]
+
+
+def _nearest(lengths: Iterable[int], to: int) -> list[int]:
+    """Return lengths in the order of how near they are, as a ratio."""
+    return sorted(lengths, key=lambda each: max(each / to, to / each))
 
 
 def _most_common(values: Iterable[int]) -> int:
