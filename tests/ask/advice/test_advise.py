@@ -7,6 +7,8 @@ import sweetspot
 from sweetspot import published
 from sweetspot.ask.advice.levers import ALIKE, COSTS, SAVES
 from sweetspot.ask.advice.own_fit import own_fit
+from sweetspot.ask.advice.taken import take
+from sweetspot.ask.advice.traffic import Drawn, Logged, read_lengths
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import of_ratio
 from sweetspot.simulator.deployment.deployment import deploy
@@ -103,14 +105,11 @@ def test_a_rate_beyond_one_board_takes_as_many_as_keep_up(busy):
 
 
 def test_a_board_that_waits_is_paid_for():
-    rare, often = (
-        sweetspot.advise([MODEL, MODEL], BOARD, **WORK, rate_per_s=rate).totals()[0]
-        for rate in (0.02, 1)
-    )
-    assert rare["idle_share"] > 0.9
-    assert rare["energy_per_request_j"] > 10 * often["energy_per_request_j"]
-    waiting_w = sweetspot.simulate_load(MODEL, BOARD, [sweetspot.Request(0.0, 1, 1)])
-    assert rare["mean_power_w"] > waiting_w.deployment.constants.board.active_power_w
+    deployment = deploy(MODEL, BOARD)
+    rare, often = (take(deployment, Drawn.alike(2048, 256, rate)) for rate in (0.02, 1))
+    assert rare.load.served.idle_share > 0.9
+    assert rare.energy_per_request_j > 10 * often.energy_per_request_j
+    assert rare.power_w > deployment.constants.board.active_power_w
 
 
 def test_a_lever_that_makes_no_sense_says_why():
@@ -125,7 +124,8 @@ def test_a_lever_that_makes_no_sense_says_why():
     )
     why = found.levers.set_index("lever")["why_not"]
     assert why["truncate inputs to 4096"] == "no input is longer"
-    assert "FP8" in why["FP8 weights"]
+    assert "FP8 weights" not in why.index
+    assert "a100-80gb has no FP8" in why["FP8 weights and KV cache"]
     assert "in flight either way" in why["max_batch_size 1000"]
     assert "unknown GPU" in why["on x"]
 
@@ -140,18 +140,18 @@ def test_models_beside_each_other_have_levers_only_where_one_is_named():
     names = ["llama-3.2-1b", MODEL, MODEL]
     plain = sweetspot.advise(names, BOARD, **WORK)
     assert plain.levers.empty
-    assert [row["verdict"] for row in plain.totals()] == ["least", "more", "more"]
+    assert [row["verdict"] for row in plain.totals()] == ["least energy", "more", "more"]
     assert list(plain.curve["model"].unique()) == names[:2]
     again = sweetspot.advise(names[1:], BOARD, **WORK, cap_power_w=400, other_gpus=[])
     assert "power limit 400 W" in set(again.levers["lever"])
-    assert [row["verdict"] for row in again.totals()] == ["least", ALIKE]
+    assert [row["verdict"] for row in again.totals()] == ["least energy", ALIKE]
 
 
 def test_a_log_takes_what_cost_says_of_it(log):
-    found = sweetspot.advise([MODEL, MODEL], BOARD, trace=log).totals()[0]
+    found = take(deploy(MODEL, BOARD), Logged(path=log, max_seq_len=8192))
     theirs = sweetspot.cost(log, MODEL, BOARD).total
-    assert found["energy_per_request_j"] == pytest.approx(theirs["energy_per_request_j"])
-    assert found["input_tokens"] == pytest.approx(theirs["input_tokens"] / theirs["requests"])
+    assert found.energy_per_request_j == pytest.approx(theirs["energy_per_request_j"])
+    assert found.input_tokens == pytest.approx(theirs["input_tokens"] / theirs["requests"])
 
 
 def test_a_histogram_is_the_table_that_it_counts(tmp_path):
@@ -159,12 +159,11 @@ def test_a_histogram_is_the_table_that_it_counts(tmp_path):
     counted.write_text("input,output,count\n200,50,3\n1000,300,1\n")
     listed.write_text("input,output\n" + "200,50\n" * 3 + "1000,300\n")
     one, other = (
-        sweetspot.advise([MODEL, MODEL], BOARD, lengths=path, **SMALL).totals()[0]
+        take(deploy(MODEL, BOARD), read_lengths(path, max_seq_len=8192, rate_per_s=5))
         for path in (counted, listed)
     )
-    assert one["input_tokens"] == other["input_tokens"] == 400
-    assert one["output_tokens"] == 112.5
-    assert one["energy_per_request_j"] == pytest.approx(other["energy_per_request_j"], rel=0.02)
+    assert one.lengths == other.lengths == (400, 112.5)
+    assert one.energy_per_request_j == pytest.approx(other.energy_per_request_j, rel=0.02)
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,7 @@ examples:
 
 
 _MONEY = {"cost": "price_per_kwh", "gco2e": "gco2_per_kwh"}
+_SHORT = {"cost": "cost", "gco2e": "gCO2e"}
 _TOTALS = (
     ("energy_per_request_j", "J a request"),
     ("energy_per_token_j", "J per output token"),
@@ -166,7 +167,7 @@ def _print(answer: "Advice") -> None:
         if deployment.words:
             print(f"  {deployment.words}")
         if not several:
-            _print_total(total)
+            _print_total(total, " of a board kept full" * each.taken.traffic.is_full)
         _print_along(each)
         if each.levers:
             _print_levers(answer, each)
@@ -176,16 +177,20 @@ def _print(answer: "Advice") -> None:
         print(f"note: {note}")
 
 
-def _print_total(total: dict[str, Any]) -> None:
+def _print_total(total: dict[str, Any], whose: str) -> None:
+    from sweetspot.simulator.constants.intervals import often
+
     factor = total["energy_per_request_high_j"] / total["energy_per_request_j"]
+    how_often = f", {often(total['interval_level'], total['interval_models'])}"
     for name, unit in _TOTALS:
         if name not in total:
             continue
         value = total[name]
         beside = ""
         if name.startswith("energy") or name in _MONEY:
-            beside = f" ({_ends(value / factor, value * factor)})"
-        print(f"  {name:<26}{value:>12.4g}  {unit}{beside}")
+            beside = f" ({_ends(value / factor, value * factor)}{how_often})"
+            how_often = ""
+        print(f"  {name:<26}{value:>12.4g}  {unit}{beside}{whose * (name == 'requests_per_day')}")
 
 
 def _print_along(each: "Advised") -> None:
@@ -193,8 +198,8 @@ def _print_along(each: "Advised") -> None:
     how = "boards kept full" if along.simulated else "by your fit"
     print(f"along the output length, at {along.input_tokens} input tokens, {how}")
     print(
-        f"  {'output tokens':>13}{'J/output token':>16}{'':<22}{'J/token':>9}{'J/request':>11}"
-        f"{'above least':>13}"
+        f"  {'output tokens':>13}{'J/output token':>16}{'':<22}{'J/total token':>14}"
+        f"{'J/request':>11}{'above least':>13}"
     )
     for row in along.rows:
         ends = _ends(row["energy_per_token_low_j"], row["energy_per_token_high_j"])
@@ -221,13 +226,13 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
     rows = [lever.values(answer.rates) for lever in each.levers]
     money = [name for name in _MONEY if getattr(answer.rates, _MONEY[name]) is not None]
     print(f"what would save energy, of the same {each.taken.requests_per_day:.4g} requests a day")
-    heads = "".join(f"{name:>10}" for name in money)
-    print(f"  {'':<25}{'J/request':>10}{'saves, %':>10}{'':<14}{'kWh':>9}{heads}")
+    heads = "".join(f"{f'{_SHORT[name]}/day':>10}" for name in money)
+    print(f"  {'':<25}{'J/request':>10}{'saves, %':>10}{'':<14}{'kWh/day':>9}{heads}")
     for row in rows:
         if row["why_not"]:
             print(f"  {row['lever']:<25} no: {row['why_not']}")
             continue
-        ends = f"({row['saved_low_percent']:.0f} to {row['saved_high_percent']:.0f})"
+        ends = f"({round(row['saved_low_percent'])} to {round(row['saved_high_percent'])})"
         cells = "".join(f"{_saved(row, name):>10.4g}" for name in money)
         print(
             f"  {row['lever']:<25}{row['energy_per_request_j']:>10.4g}"
@@ -250,7 +255,7 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
 
 def _print_beside(totals: list[dict[str, Any]]) -> None:
     money = [name for name in _MONEY if name in totals[0]]
-    heads = "".join(f"{name:>10}" for name in money)
+    heads = "".join(f"{f'{_SHORT[name]}/day':>10}" for name in money)
     print(
         f"  {'':<17}{'J/request':>10}{'':<18}{'kWh/day':>9}{heads}{'boards':>8}{'s/token p95':>13}"
     )

@@ -23,6 +23,7 @@ from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, 
 if TYPE_CHECKING:
     import pandas as pd
 
+LEAST, MORE = "least energy", "more"
 Model = str | os.PathLike[str] | Mapping[str, Any] | Architecture
 
 
@@ -105,7 +106,7 @@ class Advice:
             least = cheapest.taken
             ratio = taken.energy_per_request_j / least.energy_per_request_j
             apart, _ = of_ratio(known, least.interval).around(ratio)
-            verdict = "least" if each is cheapest else ALIKE if apart <= 1 else "more"
+            verdict = LEAST if each is cheapest else ALIKE if apart <= 1 else MORE
             a_day_j = taken.energy_per_request_j * taken.requests_per_day
             rows.append(
                 {
@@ -117,6 +118,7 @@ class Advice:
                     "energy_per_request_low_j": low_j,
                     "energy_per_request_high_j": high_j,
                     "interval_level": known.level,
+                    "interval_models": known.models,
                     "energy_per_token_j": taken.energy_per_token_j,
                     "requests_per_day": taken.requests_per_day,
                     "energy_j": a_day_j,
@@ -343,6 +345,10 @@ def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
             f"no energy of {' or '.join(never)} was ever published or measured: these lines rest on"
             " the simulator's laws alone"
         )
+    speeds = [each.taken.deployment.intervals.throughput for each in advised]
+    if any(each.taken.boards > 1 for each in advised) and not advised[0].taken.traffic.is_full:
+        worst = max(speeds, key=lambda each: each.factor)
+        notes.append(f"how many boards keep up is as sure as throughput is: {worst.words}")
     if not advised[0].taken.traffic.is_full:
         notes.append(
             "intervals are those of full batches; nothing was measured of boards that wait, but"

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sweetspot.ask.advice.taken import Taken, take
@@ -111,6 +112,7 @@ class Lever:
             "saved_low_percent": 100 * (1 - high),
             "saved_high_percent": 100 * (1 - low),
             "interval_level": self.interval.level,
+            "interval_models": self.interval.models,
             "saved_energy_j": saved_j,
             **{f"saved_{name}": each for name, each in rates.priced(saved_j).items()},
             **speed(self.taken),
@@ -176,26 +178,26 @@ class Levers:
             change="output_tokens",
             unchanged="no output is longer",
         )
-        for name, fp8 in (
-            ("FP8 weights", Precision(weights="fp8", kv_cache=deployment.precision.kv_cache)),
-            ("FP8 weights and KV cache", Precision(weights="fp8", kv_cache="fp8")),
-        ):
-            yield Step(name=name, make=lambda fp8=fp8: self._stored(fp8))  # type: ignore[misc]
+        weights = Precision(weights="fp8", kv_cache=deployment.precision.kv_cache)
+        both = Precision(weights="fp8", kv_cache="fp8")
+        if deployment.gpu.fp8_flops is not None:  # else one line says why not
+            yield Step(name="FP8 weights", make=partial(self._stored, weights))
+        yield Step(name="FP8 weights and KV cache", make=partial(self._stored, both))
         now, in_flight = deployment.limits.max_batch_size, base.load.served.max_batch
         batch = tried.limit_batch or (2 * now if in_flight >= now else max(1, in_flight // 2))
         yield Step(
             name=f"max_batch_size {batch}",
-            make=lambda: self._batched(batch),
+            make=partial(self._batched, batch),
             change="requests",
             unchanged=f"at most {in_flight} requests are in flight either way",
         )
         limit_w = tried.cap_power_w or round(LIMIT_SHARE * deployment.gpu.power_limit_w, -1)
-        yield Step(name=f"power limit {limit_w:g} W", make=lambda: self._capped(limit_w))
+        yield Step(name=f"power limit {limit_w:g} W", make=partial(self._capped, limit_w))
         others = tried.other_gpus
         if others is None:
             others = [each for each in BOARDS if each != deployment.gpu.id]
         for each in others:
-            yield Step(name=f"on {each}", make=lambda each=each: self._on(each))  # type: ignore[misc]
+            yield Step(name=f"on {each}", make=partial(self._on, each))
 
     def pull(self, step: Step) -> Lever:
         """Return what one of them would save."""
@@ -207,24 +209,36 @@ class Levers:
             taken = take(deployment, cut, own)
         except (InputError, EngineError) as error:
             return Lever(name=step.name, base=base, why_not=str(error))
-        of_both = base.deployment.intervals.energy, taken.deployment.intervals.energy
-        if step.change is None:
-            interval = of_ratio(*of_both)
-        else:
+        times = 1.0
+        if step.change is not None:
             now, then = (_amount(step.change, each) for each in (base, taken))
             if now == then:
                 return Lever(name=step.name, base=base, why_not=step.unchanged)
-            within = base.deployment.interval_of_change(step.change, max(now / then, then / now))
-            interval = within or of_ratio(*of_both)
-            if base.own and taken.own:
-                interval = base.own.interval_of_ratio(base.lengths, taken.lengths)
+            times = max(now / then, then / now)
         return Lever(
             name=step.name,
             base=base,
             taken=taken,
-            interval=interval,
+            interval=self._interval(taken, step.change, times),
             evidence=evidence(taken),
         )
+
+    def _interval(self, taken: Taken, change: Change | None, times: float) -> Interval:
+        """Return how far the ratio of energies may be off.
+
+        Args:
+            taken: what requests take otherwise.
+            change: what differs within the deployment; None where another serves.
+            times: as much the larger one is.
+        """
+        base, within = self.base, None
+        if base.own and taken.own:
+            return base.own.interval_of_ratio(base.lengths, taken.lengths)
+        # one server more or less is another thing that differs
+        if change is not None and base.servers == taken.servers:
+            within = base.deployment.interval_of_change(change, times)
+        both = base.deployment.intervals.energy, taken.deployment.intervals.energy
+        return within or of_ratio(*both)
 
     def _shorter(self, mean: float) -> int:
         """Return half of lengths that are all alike, and else their mean."""
