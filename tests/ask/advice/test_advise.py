@@ -5,7 +5,7 @@ import pytest
 
 import sweetspot
 from sweetspot import published
-from sweetspot.ask.advice.levers import ALIKE, COSTS, SAVES
+from sweetspot.ask.advice.levers import ALIKE, COSTS, SAVES, Levers, Tried
 from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.ask.advice.taken import take
 from sweetspot.ask.advice.traffic import Drawn, Logged, read_lengths
@@ -83,7 +83,9 @@ def test_what_was_never_measured_is_said(full):
     assert evidence["limit outputs to 128"] == "published numbers"
     assert evidence["on a100-80gb"] == "data sheet"
     assert evidence["FP8 weights"] == evidence["power limit 490 W"] == "no measurement"
-    assert any("no energy of quantized models or other power limits" in n for n in full.notes)
+    assert any(
+        "against no energy of quantized models or other power limits" in n for n in full.notes
+    )
 
 
 def test_money_and_emissions_are_of_the_sites_kwh(full):
@@ -126,8 +128,15 @@ def test_a_lever_that_makes_no_sense_says_why():
     assert why["truncate inputs to 4096"] == "no input is longer"
     assert "FP8 weights" not in why.index
     assert "a100-80gb has no FP8" in why["FP8 weights and KV cache"]
-    assert "in flight either way" in why["max_batch_size 1000"]
+    assert "at most either way" in why["max_batch_size 1000"]
     assert "unknown GPU" in why["on x"]
+
+
+def test_a_power_limit_that_nothing_reaches_saves_nothing():
+    slow = deploy("llama-3.2-1b", BOARD, engine="transformers")
+    levers = Levers(take(slow, Drawn.alike(64, 8, 0.05)), Tried(cap_power_w=600))
+    (step,) = (each for each in levers.steps() if each.name == "power limit 600 W")
+    assert levers.pull(step).why_not == "nothing draws as much"
 
 
 def test_several_boards_can_share_the_model():

@@ -342,8 +342,8 @@ def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
     }
     if never:
         notes.append(
-            f"no energy of {' or '.join(never)} was ever published or measured: these lines rest on"
-            " the simulator's laws alone"
+            f"the simulator was held against no energy of {' or '.join(never)}: these lines rest on"
+            " its laws alone"
         )
     speeds = [each.taken.deployment.intervals.throughput for each in advised]
     if any(each.taken.boards > 1 for each in advised) and not advised[0].taken.traffic.is_full:

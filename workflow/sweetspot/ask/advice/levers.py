@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isclose
 from typing import Any
 
 from sweetspot.ask.advice.taken import Taken, take
@@ -19,6 +20,7 @@ BOARDS = ("h100-sxm", "h200-sxm", "a100-80gb", "l40s")
 """Other boards that are looked at where none is named."""
 LIMIT_SHARE = 0.7
 """Of a board's power limit, that is looked at where none is named."""
+_ROUNDING = 1e-9
 SAVES, COSTS, ALIKE = "saves", "costs more", "cannot be told apart"
 
 
@@ -50,7 +52,8 @@ class Step:
         make: returns what serves then; None: what serves now.
         cut: what requests are cut to.
         change: what differs within one deployment; None where another serves.
-        unchanged: why there is no answer where that stays as it is.
+        unchanged: why there is no answer where that, or the energy, stays as it is; empty where
+            there always is one.
     """
 
     name: str
@@ -189,10 +192,14 @@ class Levers:
             name=f"max_batch_size {batch}",
             make=partial(self._batched, batch),
             change="requests",
-            unchanged=f"at most {in_flight} requests are in flight either way",
+            unchanged=f"in flight are {in_flight} at most either way",
         )
         limit_w = tried.cap_power_w or round(LIMIT_SHARE * deployment.gpu.power_limit_w, -1)
-        yield Step(name=f"power limit {limit_w:g} W", make=partial(self._capped, limit_w))
+        yield Step(
+            name=f"power limit {limit_w:g} W",
+            make=partial(self._capped, limit_w),
+            unchanged="nothing draws as much",
+        )
         others = tried.other_gpus
         if others is None:
             others = [each for each in BOARDS if each != deployment.gpu.id]
@@ -209,17 +216,14 @@ class Levers:
             taken = take(deployment, cut, own)
         except (InputError, EngineError) as error:
             return Lever(name=step.name, base=base, why_not=str(error))
-        times = 1.0
-        if step.change is not None:
-            now, then = (_amount(step.change, each) for each in (base, taken))
-            if now == then:
-                return Lever(name=step.name, base=base, why_not=step.unchanged)
-            times = max(now / then, then / now)
+        now, then = (_amount(step.change, each) for each in (base, taken))
+        if step.unchanged and isclose(now, then, rel_tol=_ROUNDING):
+            return Lever(name=step.name, base=base, why_not=step.unchanged)
         return Lever(
             name=step.name,
             base=base,
             taken=taken,
-            interval=self._interval(taken, step.change, times),
+            interval=self._interval(taken, step.change, max(now / then, then / now)),
             evidence=evidence(taken),
         )
 
@@ -252,7 +256,7 @@ class Levers:
     def _batched(self, most: int) -> Deployment:
         limits, in_flight = self.base.deployment.limits, self.base.load.served.max_batch
         if min(most, limits.max_batch_size) > in_flight:
-            raise InputError(f"at most {in_flight} requests are in flight either way")
+            raise InputError(f"in flight are {in_flight} at most either way")
         tokens = max(limits.max_num_tokens, most)
         limits = replace(limits, max_batch_size=most, max_num_tokens=tokens)
         return replace(self.base.deployment, limits=limits)
@@ -286,7 +290,10 @@ class Levers:
             return on(None)
 
 
-def _amount(change: Change, taken: Taken) -> float:
+def _amount(change: Change | None, taken: Taken) -> float:
+    """Return how much there is of what changes; where another serves, of energy."""
+    if change is None:
+        return taken.simulated_per_request_j
     if change == "requests":
         return taken.load.served.max_batch
     return taken.input_tokens if change == "input_tokens" else taken.output_tokens
