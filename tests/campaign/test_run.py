@@ -110,6 +110,11 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     page = (tmp_path / "report" / "report.md").read_text()
     assert "| invalid | the model ran on the CPU while the GPU was metered | 5 |" in page
     assert "none of the 4 cells has status ok" in page
+    went = read_manifest(data).time_s
+    assert went["windows"] == pytest.approx(sum(r.window_s for r in records))
+    assert went["loads"] > 0
+    assert went["windows"] + went["idle"] + went["beside"] + went["loads"] < went["elapsed"]
+    assert f"| inside measured windows | {went['windows'] / 60:.1f} |" in page
 
 
 @pytest.mark.slow

@@ -137,9 +137,27 @@ def test_file_that_comes_with_the_repository_needs_no_checkpoint(engine):
     experiment = parse_experiment(config | {"engine": engine})
     assert experiment.engine_section.weights == "random"
     found = design(experiment)
-    assert found.blocks[0].settings.model.id == "llama-3.2-1b"
-    assert len(found.blocks) == 2
-    assert [len(found.grid(block, 1000)) for block in found.blocks] == [49, 49]
+    grids = {block.id: len(found.grid(block, 1000)) for block in found.blocks}
+    assert grids == {"llama-3.2-1b/b32": 0, "llama-3.2-1b/b1024": 18, "llama-3.1-8b/b1024": 18}
+
+
+def test_file_that_names_no_gpu_takes_the_nodes_and_a_dry_run_says_what_fits(
+    fake_nvml, tmp_path, capsys
+):
+    words = [str(ROOT / "campaign.yaml"), "--out", str(tmp_path / "out"), "--dry-run"]
+    fake_nvml({"name": "NVIDIA_H200"})
+    assert main(["campaign", *words, "--minutes", "25"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "vllm on h200-sxm, 25 minutes; times are simulated"
+    minutes = [float(line.split(" min")[0].split()[-1]) for line in lines[1:-1]]
+    assert sum(minutes) == pytest.approx(25, abs=0.5)
+    assert "18 of 18 cells" in lines[-3]
+    assert not (tmp_path / "out").exists()
+    fake_nvml({"name": "Some_other_board"})
+    assert main(["campaign", *words, "--minutes", "25"]) == 2
+    err = capsys.readouterr().err
+    assert "this node's GPU is not of the catalog" in err
+    assert err.count("\n") == 1
 
 
 def test_page_names_the_packages_that_a_node_needs():

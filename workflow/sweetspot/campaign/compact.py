@@ -4,7 +4,7 @@ import csv
 import gzip
 import io
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -42,6 +42,9 @@ class Manifest:
         cells: how many cells have which status.
         gpus: the boards that were measured on, with driver and power limit.
         traces: columns of the traces' file, and the width of its buckets.
+        time_s: where the time of all calls went, in s: `elapsed`, and of that `windows`, `idle`
+            before and after them, `loads` of engines, and `beside`: warm-up and what else a cell
+            takes. Folders of earlier versions have none.
     """
 
     schema_version: Literal[1] = 1
@@ -54,6 +57,7 @@ class Manifest:
     provenance: dict[str, str]
     packages: dict[str, str]
     traces: dict[str, str | float]
+    time_s: dict[str, float] = field(default_factory=dict)
     files: dict[str, Listed]
 
 
@@ -92,6 +96,7 @@ def write_compact(campaign: Campaign) -> Path:
         provenance=provenance(),
         packages=package_versions(PACKAGES),
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
+        time_s=_time_s(campaign, records),
         files={name: listed_as(out / name) for name in names},
     )
     write_text_atomic(out / MANIFEST, json_text(manifest, indent=1) + "\n")
@@ -174,6 +179,19 @@ def _table(traces: list[CellTrace], bucket_s: float) -> str:
         for start_s, end_s, watts in zip(edges_s, edges_s[1:], power_w, strict=False):
             table.writerow((each.cell, f"{start_s:.4f}", f"{end_s:.4f}", f"{watts:.2f}"))
     return text.getvalue()
+
+
+def _time_s(campaign: Campaign, records: list[CellRecord]) -> dict[str, float]:
+    """Return where the time of all calls went; the rest is starts, ends and the sensor."""
+    logbook = campaign.logbook
+    ran = [record.window_s for record in records if record.window_s is not None]
+    return {
+        "elapsed": sum(call.elapsed_s for call in logbook.calls),
+        "windows": sum(ran),
+        "idle": 2 * campaign.metering.idle_s * len(ran),
+        "loads": sum(logbook.load_s.values()),
+        "beside": sum(logbook.extra_s.values()),
+    }
 
 
 def _gpus(records: list[CellRecord]) -> list[dict[str, str]]:

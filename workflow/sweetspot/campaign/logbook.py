@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,12 @@ class Call:
     minutes: float
     measured: int = 0
     ended: str = "broke off"
+
+    @property
+    def elapsed_s(self) -> float:
+        """How long it took, or has taken until now, in s."""
+        end = datetime.fromisoformat(self.ended_utc) if self.ended_utc else datetime.now(UTC)
+        return max(0.0, (end - datetime.fromisoformat(self.started_utc)).total_seconds())
 
 
 @dataclass(kw_only=True)

@@ -1,6 +1,7 @@
 """Commands of a campaign: measure for some minutes, and report what such campaigns left."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
@@ -29,6 +30,11 @@ def add_commands(commands: Commands) -> None:
     campaign.add_argument(
         "--skip-sensor", action="store_true", help="do not look at the power sensor first"
     )
+    campaign.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="only print what would be measured, and how long each step would take",
+    )
     campaign.set_defaults(run=_campaign, keeps_cells=True)
 
     report = commands.add_parser(
@@ -50,6 +56,7 @@ def minutes(text: str) -> float:
 
 
 def _campaign(arguments: argparse.Namespace) -> None:
+    from sweetspot.campaign.outlook import outlook
     from sweetspot.campaign.run import run_campaign
     from sweetspot.cli.progress import line_that_updates
     from sweetspot.config import parse_experiment
@@ -58,14 +65,45 @@ def _campaign(arguments: argparse.Namespace) -> None:
     config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
     if arguments.engine:
         config = {**config, "engine": arguments.engine}
+    experiment = parse_experiment(config, str(arguments.file))
+    if "gpu" not in config and experiment.engine != "simulator":
+        experiment = replace(experiment, gpu=gpu_here())
+    if arguments.dry_run:
+        lines = outlook(experiment, minutes=arguments.minutes, sensor=not arguments.skip_sensor)
+        print("\n".join(lines))
+        return
     with line_that_updates(arguments.out):
         run_campaign(
-            parse_experiment(config, str(arguments.file)),
+            experiment,
             arguments.out,
             minutes=arguments.minutes,
             sensor=not arguments.skip_sensor,
             remeasure=arguments.retry or "nothing",
         )
+
+
+def gpu_here() -> str:
+    """Return the id of this node's GPU, the first that a job here may use.
+
+    Raises:
+        InputError: there is none, or none that the catalog knows: what the file should say.
+    """
+    from sweetspot.catalog import gpu
+    from sweetspot.errors import InputError, MeterError
+    from sweetspot.metering.nvml import Board
+
+    try:
+        with Board.open() as board:
+            name = board.name()
+    except MeterError as error:
+        raise InputError(
+            f"no usable NVIDIA GPU here ({error}), and the experiment names none: set `gpu:`, or"
+            " run this on a node that has one"
+        ) from error
+    try:
+        return gpu(name).id
+    except InputError as error:
+        raise InputError(f"this node's GPU is not of the catalog: {error}") from error
 
 
 def _report(arguments: argparse.Namespace) -> None:

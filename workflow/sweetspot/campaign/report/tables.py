@@ -62,6 +62,27 @@ def status_rows(chosen: Mapping[str, int], planned: Design, records: Sequence[Ce
     return rows
 
 
+_TIME = {
+    "windows": "inside measured windows",
+    "idle": "idle, before and after windows",
+    "beside": "warm-up and what else a cell takes",
+    "loads": "loading engines",
+}
+
+
+def time_rows(time_s: Mapping[str, float]) -> Rows:
+    """Return in minutes where the time of all calls went; nothing where it is not known."""
+    elapsed_s = time_s.get("elapsed", 0.0)
+    if not elapsed_s:
+        return []
+    parts_s = {words: time_s.get(name, 0.0) for name, words in _TIME.items()}
+    parts_s["the rest: sensor, data sets, starts and ends"] = elapsed_s - sum(parts_s.values())
+    return [
+        (words, f"{each_s / 60:.1f}", f"{100 * each_s / elapsed_s:.0f} %")
+        for words, each_s in parts_s.items()
+    ]
+
+
 def reason_rows(records: Sequence[CellRecord]) -> Rows:
     """Return why cells are not ok, and how many for each reason."""
     bad = [(r.status, r.reason) for r in records if r.status != "ok"]

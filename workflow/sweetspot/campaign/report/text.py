@@ -18,6 +18,7 @@ from sweetspot.campaign.report.tables import (
     remark_rows,
     spot_rows,
     status_rows,
+    time_rows,
 )
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
@@ -96,6 +97,7 @@ def report_text(
         "## Energy",
         table(("", "over the ok cells"), energy_rows(cells)),
         "Boards' sensors are good to about 5 %; what is compared here is of one board.",
+        *_table("## Where the time went", ("", "min", "of it"), time_rows(manifest.time_s)),
         "## The board, over the cells",
         table(("", "range", "median"), condition_rows(cells)),
         "## The power sensor",
