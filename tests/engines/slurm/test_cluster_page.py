@@ -36,7 +36,8 @@ def clone(tmp_path, torch_python):
 @pytest.mark.slow
 def test_first_campaign_goes_as_the_page_says(slurm, clone, node_boards, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{VLLM_SITE}:{os.environ.get('PYTHONPATH', '')}")
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    programs = [slurm.folder / "bin", Path(sys.executable).parent, os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(map(str, programs)))
     said = {}
     for block in blocks("console"):
         for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:

@@ -100,7 +100,7 @@ class Head:
     def start(self, target=TABLE):
         with (self.folder / "head.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "snakemake", target, *self.arguments],
+                ["snakemake", target, *self.arguments],
                 cwd=self.folder,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -28,6 +28,11 @@ def recorded():
     return pd.read_csv(RESIDUALS)
 
 
+@pytest.fixture(scope="module")
+def of_recorded(recorded):
+    return class_intervals(recorded)
+
+
 def planted(domain, level, same, model, errors, quantity="energy"):
     rows = [
         (domain, level, same, same, quantity, model, 100, 64, 2**place, error)
@@ -36,8 +41,8 @@ def planted(domain, level, same, model, errors, quantity="energy"):
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def test_shipped_intervals_are_those_of_the_recorded_errors(recorded):
-    found, shipped = class_intervals(recorded), shipped_intervals()
+def test_shipped_intervals_are_those_of_the_recorded_errors(of_recorded):
+    found, shipped = of_recorded, shipped_intervals()
     assert [each.of for each in found.classes] == [each.of for each in shipped.classes]
     for ours, theirs in zip(found.classes, shipped.classes, strict=True):
         for quantity in QUANTITIES:
@@ -70,8 +75,8 @@ def test_recorded_errors_are_those_of_the_constants_that_ship(recorded):
         np.testing.assert_allclose(noted["log_ratio"], np.log(own["ratio"]), atol=2e-3)
 
 
-def test_the_measured_board_ships_with_the_error_of_its_own_cells(recorded):
-    (own,) = [e for e in class_intervals(recorded).classes if e.of.level == "own measurements"]
+def test_the_measured_board_ships_with_the_error_of_its_own_cells(of_recorded):
+    (own,) = [each for each in of_recorded.classes if each.of.level == "own measurements"]
     ships = shipped_boards()["h200-sxm"].held_out_intervals
     for quantity in QUANTITIES:
         assert getattr(ships, quantity).factor == pytest.approx(

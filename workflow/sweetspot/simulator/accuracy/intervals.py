@@ -79,16 +79,16 @@ def held_out_ratios(e: Evaluation, campaigns: Sequence[Measured]) -> pd.DataFram
     return found.assign(log_ratio=found["log_ratio"].round(5))[[*COLUMNS]]
 
 
-def class_intervals(found: pd.DataFrame) -> IntervalsFile:
-    """Return each class's intervals, the widest class first."""
+def class_intervals(found: pd.DataFrame, changes: Sequence[Change] = CHANGES) -> IntervalsFile:
+    """Return each class's intervals, the widest first, with those of ratios by what changes."""
     known = []
     for of, rows in _by_class(found):
         intervals = {
             quantity: _interval(of, rows[rows["quantity"] == quantity]) for quantity in QUANTITIES
         }
         energies = rows[rows["quantity"] == "energy"]
-        changes = [each for what in CHANGES for each in _of_changes(what, energies)]
-        known.append(ClassIntervals(of=of, **intervals, changes=changes))
+        ratios = [each for what in changes for each in _of_changes(what, energies)]
+        known.append(ClassIntervals(of=of, **intervals, changes=ratios))
     return IntervalsFile(classes=sorted(known, key=lambda each: _narrowness(each.of)))
 
 
@@ -96,7 +96,7 @@ def coverages(found: pd.DataFrame) -> list[Coverage]:
     """Return what the intervals of all other domains cover of each domain."""
     covered = []
     for domain, own in found.groupby("domain", sort=False):
-        others = class_intervals(found[found["domain"] != domain])
+        others = class_intervals(found[found["domain"] != domain], changes=())
         for of, rows in _by_class(own):
             for quantity in QUANTITIES:
                 each = rows[rows["quantity"] == quantity]
