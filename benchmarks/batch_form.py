@@ -19,10 +19,12 @@ from sweetspot.analysis.batch_fits import LOAD, ModelBatchFit, fit_model, means_
 from sweetspot.analysis.batch_form import BATCH_FORMS, loads
 from sweetspot.analysis.batch_tables import batch_fit
 from sweetspot.analysis.held_out import left_out
-from sweetspot.analysis.linear_fit import linear_fit
+from sweetspot.analysis.linear_fit import LinearFit, linear_fit
+from sweetspot.analysis.weighted_terms import weighted_terms
 from sweetspot.catalog import gpu
 from sweetspot.cells.read import read_cells
 from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
+from sweetspot.energy_models import Array
 from sweetspot.figures.batch_across import batch_across
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
@@ -132,9 +134,7 @@ def form_rows(cells: pd.DataFrame) -> list[list[str]]:
         row = [each.id, str(len(each.terms))]
         for model in cells["model"].unique():
             fitted = fit_model(model, cells[cells["model"] == model])
-            fit = linear_fit(
-                each.design_matrix(fitted.at), means_of(fitted.cells), weights="relative"
-            )
+            fit = fit_design(each.design_matrix(fitted.at), fitted)
             out = fit.cell_out
             lost = int(np.isnan(out).sum())
             row.append(
@@ -206,10 +206,15 @@ def with_ridge_percent(fitted: ModelBatchFit) -> float:
     per_token = fitted.at.iterations / (fitted.at.requests * fitted.at.output_tokens)
     floor = np.maximum(0.0, 1 / ridge_tokens - per_token)
     design = np.column_stack([fitted.form.design_matrix(fitted.at), floor])
-    fit = linear_fit(design, means_of(fitted.cells), weights="relative")
-    load = fitted.cells.groupby(LOAD, sort=False).ngroup().to_numpy(float)
-    out = pd.Series(np.abs(left_out(fit.basis, fit.weighted_errors, load)))
+    load = fitted.cells.groupby(LOAD, sort=False).ngroup().to_numpy()
+    out = pd.Series(np.abs(left_out(fit_design(design, fitted), load)))
     return 100 * float(out.groupby(load).mean().mean())
+
+
+def fit_design(design: Array, fitted: ModelBatchFit) -> LinearFit:
+    """Fit other terms, (n, k), to a model's cells."""
+    means = means_of(fitted.cells)
+    return linear_fit(weighted_terms(design, means.energy_per_token_j, "relative"), means)
 
 
 def few_cells_rows(cells: pd.DataFrame) -> list[list[str]]:

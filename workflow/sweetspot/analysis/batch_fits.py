@@ -12,6 +12,7 @@ from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm
 from sweetspot.analysis.cell_means import CellMeans
 from sweetspot.analysis.held_out import left_out
 from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
+from sweetspot.analysis.weighted_terms import WeightedTerms, weighted_terms
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
@@ -127,12 +128,12 @@ def fit_model(
     load = cells.groupby(LOAD, sort=False).ngroup().to_numpy()
     not_carried: dict[str, str] = {}
     for candidate in BATCH_FORMS:
-        design = candidate.design_matrix(at)
-        reason = _obstacle(candidate, design / means.energy_per_token_j[:, None], cells)
+        terms = weighted_terms(candidate.design_matrix(at), means.energy_per_token_j, "relative")
+        reason = _obstacle(candidate, terms, cells)
         if reason:
             not_carried[candidate.id] = reason
             continue
-        fit = linear_fit(design, means, weights="relative")
+        fit = linear_fit(terms, means)
         return ModelBatchFit(
             model=model,
             form=candidate,
@@ -140,25 +141,23 @@ def fit_model(
             at=at,
             fit=fit,
             cell_out=-fit.cell_out,
-            load_out=-left_out(fit.basis, fit.weighted_errors, load.astype(np.float64)),
+            load_out=-left_out(fit, load),
             not_carried=not_carried,
             limits=limits,
         )
     return not_carried[BATCH_FORMS[-1].id]
 
 
-def _obstacle(candidate: BatchForm, weighted: Array, cells: pd.DataFrame) -> str:
-    terms = len(candidate.terms)
-    if len(cells) <= terms:
-        return f"needs more than {terms} cells, has {len(cells)}"
-    scaled = weighted / np.linalg.norm(weighted, axis=0)
-    rank = int(np.linalg.matrix_rank(scaled))
-    if rank < terms:
-        return f"the cells tell {rank} of {terms} terms apart"
-    leverage = np.sum(np.linalg.qr(scaled)[0] ** 2, axis=1)
-    if leverage.max() > 1 - ALONE:
-        names = [cell_name(cells.iloc[place]) for place in np.flatnonzero(leverage > 1 - ALONE)]
-        return f"one cell alone tells {terms} terms apart ({', '.join(names)})"
+def _obstacle(candidate: BatchForm, terms: WeightedTerms, cells: pd.DataFrame) -> str:
+    count = len(candidate.terms)
+    if len(cells) <= count:
+        return f"needs more than {count} cells, has {len(cells)}"
+    if terms.rank < count:
+        return f"the cells tell {terms.rank} of {count} terms apart"
+    alone = np.flatnonzero(terms.leverage > 1 - ALONE)
+    if alone.size:
+        names = ", ".join(cell_name(cells.iloc[place]) for place in alone)
+        return f"one cell alone tells {count} terms apart ({names})"
     return ""
 
 

@@ -107,7 +107,7 @@ class BatchForm:
 
     def design_matrix(self, at: Loads) -> Array:
         """Return (n, k): each term's value at each load."""
-        return np.column_stack([term.function(at) for term in self.terms])
+        return np.array([term.function(at) for term in self.terms]).T
 
 
 _WRITTEN = {

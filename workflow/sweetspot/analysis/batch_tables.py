@@ -21,7 +21,7 @@ from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
 from sweetspot.analysis.batch_words import summary_lines
 from sweetspot.analysis.cells import groups, has_noise, ok_cells
-from sweetspot.analysis.least_squares import obstacle
+from sweetspot.analysis.least_squares import obstacle, terms_at
 from sweetspot.analysis.linear_fit import linear_fit
 from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
@@ -245,10 +245,10 @@ def _load_rows(fitted: ModelBatchFit) -> list[dict[str, Any]]:
 def _eq5(cells: pd.DataFrame) -> tuple[float, float]:
     """Return Eq. 5's mean error and that of leaving cells out, in %; NaN if it is not carried."""
     means = means_of(cells)
-    if obstacle(_EQ5, means):
+    terms = terms_at(_EQ5, means, "relative")
+    if obstacle(_EQ5, means, terms):
         return float("nan"), float("nan")
-    design = _EQ5.design_matrix(means.input_tokens, means.output_tokens)
-    fit = linear_fit(design, means, weights="relative")
+    fit = linear_fit(terms, means)
     return fit.mape_percent, float(np.mean(np.abs(fit.cell_out) * 100))
 
 

@@ -1,13 +1,18 @@
 """Repeats of a cell, averaged before a fit; what they say of the noise stays beside the means."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sweetspot.energy_models import Array
 
+Places = NDArray[np.integer[Any]]
 
-@dataclass(frozen=True, eq=False, slots=True)
+
+@dataclass(frozen=True, eq=False)
 class CellMeans:
     """The cells of one fit, (n,) each: one entry per (I, O), in order of I, then of O.
 
@@ -27,6 +32,16 @@ class CellMeans:
     def observations(self) -> int:
         """Rows that were averaged."""
         return int(self.repeats.sum())
+
+    @cached_property
+    def input_places(self) -> Places:
+        """(n,), which of the input lengths a cell has, in their order, from 0 up."""
+        return np.unique(self.input_tokens, return_inverse=True)[1]
+
+    @cached_property
+    def output_places(self) -> Places:
+        """(n,), which of the output lengths."""
+        return np.unique(self.output_tokens, return_inverse=True)[1]
 
 
 def cell_means(input_tokens: Array, output_tokens: Array, energy_per_token_j: Array) -> CellMeans:

@@ -24,11 +24,12 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
     """
     where = "the table of cells"
     require_columns(cells, _REQUIRED, where)
-    ok = cells[cells["status"] == "ok"].copy()
+    ok = cells[cells["status"] == "ok"]
+    checked: dict[str, pd.Series[Any]] = {"simulated": booleans(ok, "simulated", where)}
     for column in _POSITIVE:
         numbers = positive(ok, column, where)
-        ok[column] = numbers.astype("int64") if column in COUNTS else numbers
-    ok["simulated"] = booleans(ok, "simulated", where)
+        checked[column] = numbers.astype("int64") if column in COUNTS else numbers
+    ok = ok.assign(**checked)
     for column in ("simulated", "engine", "gpu"):
         for group, rows in groups(ok, GROUP) if ok[column].nunique() > 1 else ():
             values = rows[column].unique()
@@ -42,7 +43,10 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
 
 def groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
     """Return each group's key (a tuple of the `by` columns) and rows, in order of appearance."""
-    return iter(frame.groupby(by, sort=False))
+    grouped = frame.groupby(by, sort=False)
+    if grouped.ngroups == 1 and not frame[by].isna().any(axis=None):  # many rows are not copied
+        return zip(frame[by][:1].itertuples(index=False, name=None), [frame], strict=True)
+    return iter(grouped)
 
 
 def group_title(group: tuple[str, int, int]) -> str:

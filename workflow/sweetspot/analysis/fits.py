@@ -9,7 +9,7 @@ import pandas as pd
 
 from sweetspot.analysis.cell_means import cell_means
 from sweetspot.analysis.cells import GROUP, group_title, groups, has_noise, ok_cells
-from sweetspot.analysis.least_squares import FormFit, fit_means, obstacle
+from sweetspot.analysis.least_squares import FormFit, fit_means, obstacle, terms_at
 from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.config import FitWeights
@@ -107,12 +107,13 @@ def fit_forms(
         noise = has_noise(rows)
         for form in forms:
             key = {**dict(zip(GROUP, group, strict=True)), "form": form.id, "weights": weights}
-            reason = obstacle(form, means, weights=weights)
+            terms = terms_at(form, means, weights)
+            reason = obstacle(form, means, terms)
             row = key | of_group
             if reason:
                 quality.append(row | {"worst_cell": "", "status": "not fitted", "reason": reason})
                 continue
-            fit = fit_means(form, means, weights=weights)
+            fit = fit_means(form, means, terms)
             found[*group, form.id] = fit
             coefficients += _coefficient_rows(key, fit, noise=noise)
             quality.append(row | _quality(fit) | {"status": "ok", "reason": ""})

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sweetspot.analysis.cell_means import CellMeans, Places
 from sweetspot.analysis.linear_fit import ALONE, LinearFit
 from sweetspot.energy_models import Array
 
@@ -38,38 +39,41 @@ class HeldOut:
         return cell, float(self.errors_percent[place])
 
 
-def held_out(fit: LinearFit, input_tokens: Array, output_tokens: Array) -> HeldOut:
-    """Return the errors of leaving cells, (n,) by their lengths, out of a least-squares fit."""
+def held_out(fit: LinearFit, cells: CellMeans) -> HeldOut:
+    """Return the errors of leaving cells out of a least-squares fit to them."""
     errors = np.abs(fit.cell_out * fit.relative) * 100
 
-    def mean_error(axis: Array) -> float:
-        grouped = left_out(fit.basis, fit.weighted_errors, axis)
-        return float(np.mean(np.abs(grouped * fit.relative)) * 100)
+    def mean_error(lengths: Places) -> float:
+        return float(np.mean(np.abs(left_out(fit, lengths) * fit.relative)) * 100)
 
     return HeldOut(
-        errors, float(np.mean(errors)), mean_error(input_tokens), mean_error(output_tokens)
+        errors,
+        float(np.mean(errors)),
+        mean_error(cells.input_places),
+        mean_error(cells.output_places),
     )
 
 
-def left_out(basis: Array, residuals: Array, axis: Array) -> Array:
-    """Return each cell's residual from the fit to all cells that differ from it on the axis.
+def left_out(fit: LinearFit, group: Places) -> Array:
+    """Return each cell's weighted error by the fit to the cells of all groups but its own.
 
     NaN where those do not carry the terms.
+
+    Args:
+        fit: of n cells.
+        group: (n,), the number of each one's group, from 0 up.
 
     Source: of a group g with rows Q_g of the basis it is (1 - Q_g Q_g')⁻¹ e_g, which by Woodbury's
     identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.
     """
-    order = np.argsort(axis, kind="stable")
-    starts = np.flatnonzero(np.diff(axis[order], prepend=np.nan))
-    sizes = np.diff(starts, append=len(order))
-    found = np.empty_like(residuals)
-    for size in np.unique(sizes):  # groups of equal size at once; a grid has one size
-        rows = order[starts[sizes == size][:, None] + np.arange(size)]
-        of_group, missed = basis[rows], residuals[rows][..., None]
-        across = of_group.transpose(0, 2, 1)
-        rest, target = np.eye(basis.shape[1]) - across @ of_group, across @ missed
-        carried = np.linalg.eigvalsh(rest)[:, 0] > ALONE
-        shifts = np.full_like(target, np.nan)
-        shifts[carried] = np.linalg.solve(rest[carried], target[carried])
-        found[rows] = (missed + of_group @ shifts)[..., 0]
-    return found
+    basis, errors = fit.terms.basis, fit.weighted_errors
+    count, terms = int(group.max()) + 1, basis.shape[1]
+    rest = np.empty((count, terms, terms))
+    for i, j in zip(*np.triu_indices(terms), strict=True):
+        shared = np.bincount(group, basis[:, i] * basis[:, j], count)
+        rest[:, i, j] = rest[:, j, i] = float(i == j) - shared
+    target = np.column_stack([np.bincount(group, column * errors, count) for column in basis.T])
+    carried = np.linalg.eigvalsh(rest)[:, 0] > ALONE
+    shifts = np.full_like(target, np.nan)
+    shifts[carried] = np.linalg.solve(rest[carried], target[carried, :, None])[..., 0]
+    return np.asarray(errors + np.einsum("ij,ij->i", basis, shifts[group]))

@@ -7,7 +7,8 @@ from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cell_means import CellMeans, cell_means
 from sweetspot.analysis.held_out import held_out
-from sweetspot.analysis.linear_fit import LinearFit, linear_fit, weighted_terms
+from sweetspot.analysis.linear_fit import LinearFit, linear_fit
+from sweetspot.analysis.weighted_terms import WeightedTerms, weighted_terms
 from sweetspot.config import FitWeights
 from sweetspot.energy_models import Array, Form
 
@@ -48,22 +49,26 @@ class FormFit(LinearFit):
         return middle - half, middle + half
 
 
-def obstacle(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") -> str:
-    """Return why these cells cannot carry this form; empty where they can."""
+def terms_at(form: Form, cells: CellMeans, weights: FitWeights) -> WeightedTerms:
+    """Return a form's terms at cells, as a fit takes them."""
     lengths = cells.input_tokens, cells.output_tokens
+    design = np.array([term.function(*lengths) for term in form.terms]).T
+    return weighted_terms(design, cells.energy_per_token_j, weights)
+
+
+def obstacle(form: Form, cells: CellMeans, terms: WeightedTerms) -> str:
+    """Return why these cells cannot carry this form, whose terms they are; empty if they can."""
     count = len(cells.repeats)
     needs = (
         f"needs at least {form.min_cells} cells over {form.input_lengths} input and "
         f"{form.output_lengths} output lengths"
     )
-    inputs, outputs = (len(np.unique(axis)) for axis in lengths)
+    inputs, outputs = (places.max() + 1 for places in (cells.input_places, cells.output_places))
     has = f"has {count} over {inputs} and {outputs}"
     if count < form.min_cells:
         return f"{needs}, {has}"
-    design = form.design_matrix(*lengths)
-    rank = np.linalg.matrix_rank(weighted_terms(design, cells.energy_per_token_j, weights)[0])
-    if rank < len(form.terms):
-        return f"{needs} that vary independently, {has} (rank {rank} of {len(form.terms)})"
+    if terms.rank < len(form.terms):
+        return f"{needs} that vary independently, {has} (rank {terms.rank} of {len(form.terms)})"
     return ""
 
 
@@ -80,17 +85,14 @@ def fit_form(
     Source: equal weights on J/token reproduce the paper's Table 3 from its Table 5; weights on
     total energy or on relative error do not.
     """
-    return fit_means(
-        form, cell_means(input_tokens, output_tokens, energy_per_token_j), weights=weights
-    )
+    cells = cell_means(input_tokens, output_tokens, energy_per_token_j)
+    return fit_means(form, cells, terms_at(form, cells, weights))
 
 
-def fit_means(form: Form, cells: CellMeans, *, weights: FitWeights = "equal") -> FormFit:
-    """Fit e(I, O) to cells whose repeats were averaged; as `fit_form`."""
-    fit = linear_fit(
-        form.design_matrix(cells.input_tokens, cells.output_tokens), cells, weights=weights
-    )
-    out = held_out(fit, cells.input_tokens, cells.output_tokens)
+def fit_means(form: Form, cells: CellMeans, terms: WeightedTerms) -> FormFit:
+    """Fit e(I, O) to cells whose repeats were averaged, by the form's `terms_at` them."""
+    fit = linear_fit(terms, cells)
+    out = held_out(fit, cells)
     return FormFit(
         **{field.name: getattr(fit, field.name) for field in fields(fit)},
         form=form,

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sweetspot.analysis.least_squares import FormFit
-from sweetspot.analysis.linear_fit import LEVEL, weighted_terms
+from sweetspot.analysis.linear_fit import ALONE, LEVEL
 from sweetspot.energy_models import Array, sweet_spot_output_tokens
 
 _ALPHA4 = 4
-_SINGULAR = 1e-9  # of columns of length 1: drawn cells that do not tell the terms apart
 
 
 class Interval(NamedTuple):
@@ -129,22 +128,19 @@ def bootstrap(
 
 def _drawn_again(fit: FormFit, rng: np.random.Generator, by: str, draws: int) -> Array:
     """Return the coefficients of every draw, (draws, k)."""
-    terms = fit.form.design_matrix(fit.input_tokens, fit.output_tokens)
-    design, scale, root = weighted_terms(terms, fit.observed_j, fit.weights)
+    basis, cells = fit.terms.basis, len(fit.observed_j)
+    inverse = np.linalg.inv(fit.terms.triangle) / fit.terms.scale[:, None]
+    target = fit.observed_j * fit.terms.root
     if by == "residuals":
-        residuals = (
-            (fit.observed_j - fit.fitted_j)
-            * root
-            / np.sqrt(np.maximum(1 - fit.leverage, _SINGULAR))
-        )
-        drawn = rng.choice(residuals - residuals.mean(), (draws, len(residuals)))
-        return np.asarray((fit.fitted_j * root + drawn) @ np.linalg.pinv(design).T / scale)
-    cells = len(root)
+        residuals = fit.weighted_errors / np.sqrt(np.maximum(1 - fit.leverage, ALONE))
+        drawn = rng.choice(residuals - residuals.mean(), (draws, cells))
+        return np.asarray((target - fit.weighted_errors + drawn) @ basis @ inverse.T)
     times = rng.multinomial(cells, np.full(cells, 1 / cells), draws)
-    normal = np.einsum("dn,ni,nj->dij", times, design, design, optimize=True)
-    target = np.einsum("dn,ni,n->di", times, design, fit.observed_j * root, optimize=True)
-    carry = np.linalg.eigvalsh(normal)[:, 0] > _SINGULAR
-    return np.asarray(np.linalg.solve(normal[carry], target[carry, :, None])[..., 0] / scale)
+    normal = np.einsum("dn,ni,nj->dij", times, basis, basis, optimize=True)
+    projected = np.einsum("dn,ni,n->di", times, basis, target, optimize=True)
+    carry = np.linalg.eigvalsh(normal)[:, 0] > ALONE  # drawn cells that tell the terms apart
+    found = np.linalg.solve(normal[carry], projected[carry, :, None])[..., 0]
+    return np.asarray(found @ inverse.T)
 
 
 def _amortised(input_tokens: ArrayLike) -> Array:

@@ -150,7 +150,7 @@ def _wrong(values: "pd.Series", *, whole: bool) -> Iterator[tuple[str, "pd.Serie
     low, high = _COUNTS_WITHIN if whole else _ENERGIES_WITHIN
     yield f"not within {low:g} and {high:g}", (values < low) | (values > high)
     if whole:
-        yield "that is no whole number", values % 1 != 0
+        yield "that is no whole number", values != values.round()
 
 
 def _status(cells: pd.DataFrame) -> NDArray[np.object_]:
@@ -206,9 +206,12 @@ def _repeats(cells: pd.DataFrame, point: "pd.Series") -> "pd.Series":
 
 def _names(cells: pd.DataFrame) -> list[str]:
     """Return the ids of cells, as `Cell.id` makes them."""
-    columns = (cells[name].tolist() for name in (*POINT, "repeat"))
-    rows = zip(*columns, strict=True)
-    return [f"{model}/b{limit}/n{n}/i{i}_o{o}/r{repeat}" for model, n, limit, i, o, repeat in rows]
+    of_group = cells.groupby(GROUP, sort=False).ngroup()
+    first = cells.loc[~of_group.duplicated(), GROUP].itertuples(index=False, name=None)
+    loads = np.array([f"{model}/b{limit}/n{n}/i" for model, n, limit in first], dtype=object)
+    columns = (cells[name].tolist() for name in ("input_tokens", "output_tokens", "repeat"))
+    rows = zip(loads[of_group].tolist(), *columns, strict=True)
+    return [f"{load}{i}_o{o}/r{repeat}" for load, i, o, repeat in rows]
 
 
 def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:

@@ -80,7 +80,7 @@ def positive(cells: pd.DataFrame, name: str, where: str) -> "FloatSeries":
     numbers = pd.to_numeric(cells[name], errors="coerce").astype(float)
     counts = name in COUNTS
     bad = ~((numbers > 0) & (numbers < (_EXACT if counts else math.inf)))
-    bad |= counts & (numbers % 1 != 0)
+    bad |= counts & (numbers != numbers.round())
     wanted = f"must be a positive {'integer' if counts else 'number'} in a row with status ok"
     _refuse(cells, bad, name, where, wanted, "; measure the cell again or mark it failed")
     return numbers
