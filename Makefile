@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings bench audit clean
+.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings picture bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -25,6 +25,7 @@ help:
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (three minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
+	@echo "make picture      the explorer's first screen, for its page in docs/"
 	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
 	@echo "make audit        known flaws of the locked packages, by the package index itself: fails"
 	@echo "                  where a mirror of packages alone is reached"
@@ -150,6 +151,12 @@ settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \
 	  --lengths 4096+16 64+512 --figure docs/images/settings
 	@rm docs/images/settings.pdf docs/images/settings.alt.txt
+
+# The page's first screen, by the Chromium that scripts/browser.sh installs.
+picture: .venv/ready-test
+	$(BIN)/sweetspot explore --models llama-3.1-8b gemma-2-9b qwen2-7b --gpus h100-sxm \
+	  --out build/explorer.html --no-open
+	$(BIN)/python scripts/picture.py build/explorer.html docs/images/explorer.png
 
 bench: env
 	@mkdir -p build

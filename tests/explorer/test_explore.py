@@ -44,6 +44,9 @@ def test_page_has_a_grid_for_each_load_batch_limit_and_precision(few_lengths):
     assert {each[2:] for each in found if each[1] == "h100-sxm"} == plain | {
         ("fp8", *each) for each in product((32, 256, 1024), [("requests", 100), ("requests", 1000)])
     }
+    assert data["title"] == (
+        "Llama 3.2 (1B) on NVIDIA H100 SXM (80 GB) and NVIDIA A100 SXM (80 GB)"
+    )
     assert shares == sorted(shares)
     assert shares[0] == 0
     json.dumps(data, allow_nan=False)

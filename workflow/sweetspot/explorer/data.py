@@ -68,7 +68,7 @@ def page_data(
         "models": [
             {
                 "id": name,
-                "name": _name(name),
+                "name": name_of(name),
                 "colour": colours[family_of(name)],
                 "context": models[name].max_positions if name in models else None,
             }
@@ -117,6 +117,11 @@ def cell_rows(cells: pd.DataFrame, source: str = "") -> list[dict[str, Any]]:
     return found
 
 
+def name_of(model: str) -> str:
+    """Return what a model is called, as people write it; one that is not known, by its id."""
+    return catalog_entry(model).name if model in model_ids() else model
+
+
 def _model_id(name: str) -> str:
     return catalog_id(name) or name
 
@@ -126,10 +131,6 @@ def _gpu_id(name: str) -> str:
         return gpu(name).id
     except InputError:
         return name
-
-
-def _name(model: str) -> str:
-    return catalog_entry(model).name if model in model_ids() else model
 
 
 def _board(deployment: Deployment) -> dict[str, Any]:

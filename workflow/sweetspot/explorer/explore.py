@@ -12,7 +12,7 @@ from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.observations import read_observations
 from sweetspot.config import Precision, parse_section
 from sweetspot.errors import InputError
-from sweetspot.explorer.data import cell_rows, page_data
+from sweetspot.explorer.data import cell_rows, name_of, page_data
 from sweetspot.explorer.grid import Axes, at_a_rate, at_once
 from sweetspot.explorer.page import write_page
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
@@ -110,8 +110,9 @@ def explored(
     for done, task in enumerate(tasks):
         progress(done / len(tasks))
         grids.append(task())
+    where = _listed(each.name for each in boards.values())
     return page_data(
-        f"{' and '.join(architectures)} on {' and '.join(boards)}",
+        f"{_listed(map(name_of, architectures))} on {where}",
         [each[0] for each in served],
         AXES,
         grids,
@@ -201,6 +202,11 @@ def _shared(served: Iterable[Sequence[Deployment]]) -> Iterator[str]:
                 f"{first.model.id} is shared by {gpus} x {first.gpu.id}, the fewest that hold it;"
                 " energy and power are those of all of them."
             )
+
+
+def _listed(names: Iterable[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _beside(
