@@ -97,7 +97,7 @@ def costs(models: int) -> Iterator[tuple[str, Cost]]:
         yield "cells", cost_of(folder, f"{RUN}/cells.csv", *quiet)
         yield "fits, tables, figures", cost_of(folder, *quiet)
         yield "nothing to do", cost_of(folder, *quiet)
-        yield "report", cost_of(folder, *quiet, "--report", str(folder / "report.html"))
+        yield "Snakemake's report", cost_of(folder, *quiet, "--report", str(folder / "report.html"))
 
 
 def plot(path: Path, found: dict[str, dict[int, Cost]]) -> None:

@@ -107,8 +107,9 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     assert [call.measured for call in done[1:]] == [5 - sum(begun.cells.values()), 0]
     assert {call.ended for call in done[1:]} == {"all cells are measured"}
     assert main(["campaign-report", str(tmp_path / "out"), "--out", str(tmp_path / "report")]) == 0
-    page = (tmp_path / "report" / "report.md").read_text()
-    assert "| invalid | the model ran on the CPU while the GPU was metered | 5 |" in page
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "the model ran on the CPU while the GPU was metered</td><td>5</td>" in page
+    assert "None of 5 cells has a number" in page
     assert "none of the 4 cells has status ok" in page
     went = read_manifest(data).time_s
     assert went["windows"] == pytest.approx(sum(r.window_s for r in records))

@@ -147,7 +147,9 @@ def _lengths(means: pd.DataFrame, spots: pd.DataFrame) -> str:
         )
     names = group_names(list(rows[GROUP].itertuples(index=False, name=None)))
     ends = (f"{spot(row)} for {names[tuple(row[GROUP])]}" for row in (first, last))
-    return f"{at} the best output length lies between {' and '.join(ends)}{costs}."
+    same = first["estimated_high"] >= last["estimated_low"]
+    apart = ", which their intervals cannot tell apart" if same else ""
+    return f"{at} the best output length lies between {' and '.join(ends)}{apart}{costs}."
 
 
 def _observed(curves: pd.DataFrame) -> str:
@@ -207,6 +209,6 @@ def _how_sure(cells: pd.DataFrame) -> str:
         )
     if ok["simulated"].any():
         return f"By ±{SENSOR_PERCENT} %, as the simulator's error is not known here"
-    once = ok.groupby([*GROUP, *_LENGTHS]).size().max() == 1
-    repeats = " (each cell was measured once)" * once
+    once = int(ok.groupby([*GROUP, *_LENGTHS]).size().max()) == 1
+    repeats = " (each cell was measured once)" if once else ""
     return f"By ±{SENSOR_PERCENT} %, which is what boards' sensors are good to{repeats}"

@@ -11,7 +11,9 @@ from sweetspot.errors import InputError
 from sweetspot.figures.beside import beside_figure
 from sweetspot.figures.canvas import save
 from sweetspot.figures.labels import catalog_labels
-from sweetspot.markdown import table
+from sweetspot.report import html
+from sweetspot.report.exhibits import Picture, figure_exhibit
+from sweetspot.report.html import Exhibit
 from sweetspot.simulator.accuracy.measured import Measured, read_measured
 from sweetspot.simulator.calibration.to_cells import own_constants
 from sweetspot.simulator.constants.calibration_file import load_calibration
@@ -24,12 +26,12 @@ _HEADER = (
 )
 
 
-def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
-    """Draw the cells beside the simulator's into `out`, and return what to say, as Markdown."""
+def write_beside(data: Path, style: FigureStyle, out: Path) -> list[str | Exhibit]:
+    """Draw the cells beside the simulator's into `out`, and return what to say."""
     try:
         measured = read_measured(data)
     except InputError as error:
-        return f"Not compared: {error}."
+        return [html.paragraph(f"Not compared: {error}.")]
     own = measured.own
     calibration = load_calibration(own.board, engine=own.engine)
     cells = simulated_beside(measured, calibration.constants)
@@ -38,16 +40,19 @@ def write_beside(data: Path, style: FigureStyle, out: Path) -> str:
         f" constants: {calibration.name} ({calibration.level})"
     )
     models = catalog_labels(cells["model"].unique())
-    save(beside_figure(cells, style, models, provenance), out / _FIGURE, style.dpi)
-    return "\n\n".join(
-        [
+    figure = beside_figure(cells, style, models, provenance)
+    png, *_ = save(figure, out / _FIGURE, style.dpi)
+    rows = [_row(row) for row in cells.to_dict("records")]
+    title = "Each cell beside the simulator"
+    return [
+        html.paragraph(
             f"Constants: {calibration.name} ({calibration.level}), fitted to"
-            f" {', '.join(calibration.seen) or 'nothing'}.",
-            f"Mean error of energy per token and of throughput: {_mean_errors(cells)}.",
-            f"![Simulated against measured]({_FIGURE}.png)",
-            table(_HEADER, [_row(row) for row in cells.to_dict("records")]),
-        ]
-    )
+            f" {', '.join(calibration.seen) or 'nothing'}."
+        ),
+        html.paragraph(f"Mean error of energy per token and of throughput: {_mean_errors(cells)}."),
+        figure_exhibit(Picture(_FIGURE, figure.alt_text, png.read_bytes())),
+        Exhibit(title, html.table(_HEADER, rows, label=title), is_folded=True),
+    ]
 
 
 def simulated_beside(measured: Measured, constants: Constants) -> pd.DataFrame:

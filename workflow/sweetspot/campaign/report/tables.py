@@ -83,12 +83,6 @@ def time_rows(time_s: Mapping[str, float]) -> Rows:
     ]
 
 
-def reason_rows(records: Sequence[CellRecord]) -> Rows:
-    """Return why cells are not ok, and how many for each reason."""
-    bad = [(r.status, r.reason) for r in records if r.status != "ok"]
-    return [(*key, str(bad.count(key))) for key in dict.fromkeys(bad)]
-
-
 def remark_rows(records: Sequence[CellRecord]) -> Rows:
     """Return what is to be known of the ok cells, and of how many."""
     remarks = [each for r in records if r.status == "ok" for each in r.remarks.split("; ") if each]
@@ -194,27 +188,6 @@ def paper_rows(fits: Path) -> Rows:
                 f"{row['best_over_worst']:.3g}",
                 spot,
                 *(_error(errors, mape, model, form) for form in ("flops", "memory_flops")),
-            )
-        )
-    return rows
-
-
-def spot_rows(fits: Path) -> Rows:
-    """Return the sweet spots by input length: observed, and by Eq. 6."""
-    rows = []
-    for row in read_written(fits / "sweet_spots.csv").to_dict("records"):
-        estimate = row["estimated_output_tokens"]
-        shown = "–" if pd.isna(estimate) else f"{estimate:.0f}"
-        if not (pd.isna(estimate) or row["estimate_inside_range"]):
-            shown += " (outside of what was measured)"
-        rows.append(
-            (
-                str(row["model"]),
-                str(row["input_tokens"]),
-                str(row["observed_output_tokens"]),
-                f"{row['observed_tokens_per_j']:.4g}",
-                shown,
-                str(row["output_lengths"]),
             )
         )
     return rows

@@ -4,26 +4,31 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from sweetspot.analysis.sweet_spots import SWEET_SPOTS
 from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report.batch import write_batch
 from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
+from sweetspot.campaign.report.sections import sections_of
 from sweetspot.campaign.report.tables import chosen_requests, grid_records
-from sweetspot.campaign.report.text import report_text
 from sweetspot.cells.read import read_cells
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.record import read_block
-from sweetspot.reading import as_mapping, read_json
+from sweetspot.reading import as_mapping, read_bytes, read_json
+from sweetspot.report.origin import origin_of
+from sweetspot.report.results_page import OPENING_FIGURE, results_html
 
 log = logging.getLogger(__name__)
 
 
 def write_report(data: Path, out: Path) -> None:
-    """Write report.md and cells.csv, and for each chosen N a folder with all that it gives.
+    """Write report.html and cells.csv, and for each chosen N a folder with all that it gives.
 
     Models of different N are not one grid: each N has its own fits, tables and figures. Beside
     them there is the batch form of all loads, where the cells carry it.
@@ -42,21 +47,33 @@ def write_report(data: Path, out: Path) -> None:
     )
     chosen = chosen_requests(manifest, planned, records)
     grids = grid_records(chosen, planned, records)
-    loads = {}
+    loads = []
     for requests in sorted({record.requests for record in grids}, reverse=True):
-        folder = out / f"n{requests}"
         of_load = [record for record in grids if record.requests == requests]
-        loads[folder] = write_load(
-            of_load, planned.grid_sweep, experiment.models, experiment.figures, folder
+        folder = out / f"n{requests}"
+        loads.append(
+            write_load(of_load, planned.grid_sweep, experiment.models, experiment.figures, folder)
         )
-    cells = read_cells(out / "cells.csv")
+    cells_csv = out / "cells.csv"
+    cells = read_cells(cells_csv)
     batch = write_batch(cells, experiment.limits.max_num_tokens, out)
-    beside = "" if manifest.simulated else write_beside(data, experiment.figures, out)
-    text = report_text(
-        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside, out)
+    beside = [] if manifest.simulated else write_beside(data, experiment.figures, out)
+    sections = sections_of(
+        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside)
     )
-    write_text_atomic(out / "report.md", text)
-    log.info("%s: %d cells", out / "report.md", len(records))
+    pictures = loads[0].pictures if loads else []
+    spots = [load.spots for load in loads if load.spots is not None]
+    page = results_html(
+        experiment.run,
+        origin=origin_of(record.provenance for record in records),
+        cells=cells,
+        csv=read_bytes(cells_csv, "cells"),
+        spots=pd.concat(spots, ignore_index=True) if spots else pd.DataFrame(columns=SWEET_SPOTS),
+        picture=next((each for each in pictures if each.name == OPENING_FIGURE), None),
+        sections=sections,
+    )
+    write_text_atomic(out / "report.html", page)
+    log.info("%s: %d cells", out / "report.html", len(records))
 
 
 def _sensor(data: Path) -> dict[str, Any] | None:

@@ -1,7 +1,6 @@
-"""The page of a campaign's report: what was measured, and what it is worth."""
+"""The sections of a campaign's page: what was measured, and what it is worth."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -9,29 +8,29 @@ import pandas as pd
 from sweetspot import published
 from sweetspot.campaign.compact import Manifest
 from sweetspot.campaign.design import Design
+from sweetspot.campaign.report.results import Load
 from sweetspot.campaign.report.tables import (
     Rows,
     condition_rows,
     energy_rows,
     paper_rows,
-    reason_rows,
     remark_rows,
-    spot_rows,
     status_rows,
     time_rows,
 )
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
-from sweetspot.markdown import table
 from sweetspot.measure.record import CellRecord
+from sweetspot.report import html
+from sweetspot.report.exhibits import figure_exhibit, table_exhibit
+from sweetspot.report.html import Exhibit, Section
+from sweetspot.report.results_page import OPENING_FIGURE
+from sweetspot.tables import Table
 
 PAPER_GPU, PAPER_ENGINE = "h100-sxm", "tensorrt-llm 0.21.0"
 _FIT_HEADER = (
     *("Model", "Cells", "Best tokens/J", "Best over worst cell", "Most efficient cell"),
     *("MAPE % of Eq. 4", "MAPE % of Eq. 5"),
-)
-_SPOT_HEADER = (
-    *("Model", "I", "Most efficient O", "tokens/J there", "O by Eq. 6", "Lengths O measured"),
 )
 _SENSOR_FACTS = (
     ("counter_period_s", "the energy counter moves every", "s"),
@@ -49,19 +48,18 @@ _SENSOR_FACTS = (
 )
 
 
-def report_text(
+def sections_of(
     manifest: Manifest,
     planned: Design,
     chosen: Mapping[str, int],
     records: Sequence[CellRecord],
     cells: pd.DataFrame,
-    loads: Mapping[Path, str],
-    batch: Sequence[str],
+    loads: Sequence[Load],
+    batch: Mapping[str, Table],
     sensor: Mapping[str, Any] | None,
-    beside: str,
-    out: Path,
-) -> str:
-    """Return report.md.
+    beside: Sequence[str | Exhibit],
+) -> list[Section]:
+    """Return the sections of the page that follow its result.
 
     Args:
         manifest: of the data.
@@ -69,43 +67,67 @@ def report_text(
         chosen: N of the grid, by block.
         records: those that were.
         cells: the same, as cells.csv has them.
-        loads: the folders of each N, and what is missing there.
+        loads: what each N gave.
         batch: the tables of all loads at once; none where the cells do not carry them.
         sensor: what was found of it; None where it was not looked at.
         beside: what the simulator says of the cells; empty for simulated ones.
-        out: folder of the page.
     """
-    what = "**Simulated, not measured**" if manifest.simulated else "Measured"
-    parts = [
-        f"# Campaign `{manifest.experiment['run']}`",
-        f"{what} on {_boards(manifest)} with {_engines(records)}, from"
-        f" {manifest.calls[0].started_utc} to {manifest.calls[-1].ended_utc} in"
-        f" {sum(call.minutes for call in manifest.calls):g} minutes of time given, by sweetspot"
-        f" {manifest.provenance['sweetspot']} {manifest.provenance['git_commit'][:12]}.".rstrip(),
-        "## What was measured",
-        table(
-            ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured"),
-            status_rows(chosen, planned, records),
+    return [
+        _what(manifest, planned, chosen, records),
+        Section(
+            "What differs from the paper", [html.bullets(differences(manifest, chosen, records))]
         ),
-        f"N of `{planned.grid_sweep}` was chosen by the time there was; cells come most informative"
-        " first.",
-        "## What differs from the paper",
-        "\n".join(f"- {line}" for line in differences(manifest, chosen, records)),
-        *_results(loads, out),
-        *batch,
-        *(["## Beside the simulator", beside] if beside else []),
-        "## Energy",
-        table(("", "over the ok cells"), energy_rows(cells)),
-        "Boards' sensors are good to about 5 %; what is compared here is of one board.",
-        *_table("## Where the time went", ("", "min", "of it"), time_rows(manifest.time_s)),
-        "## The board, over the cells",
-        table(("", "range", "median"), condition_rows(cells)),
-        "## The power sensor",
-        _sensor(sensor),
-        *_table("## Cells that are not ok", ("Status", "Reason", "Cells"), reason_rows(records)),
-        *_table("## Remarks on cells that are ok", ("Remark", "Cells"), remark_rows(records)),
+        *(_results(load, is_first=load is loads[0]) for load in loads),
+        Section(
+            "All loads at once: the batch form",
+            [table_exhibit(name, table) for name, table in batch.items()],
+        ),
+        Section("Beside the simulator", beside),
+        Section(
+            "Energy",
+            [
+                _table("Energy over the ok cells", ("", "over the ok cells"), energy_rows(cells)),
+                html.paragraph(
+                    "Boards' sensors are good to about 5 %; what is compared here is of one board."
+                ),
+            ],
+        ),
+        Section(
+            "Where the time went",
+            [_table("Where the time went", ("", "min", "of it"), time_rows(manifest.time_s))],
+        ),
+        Section(
+            "The board, over the cells",
+            [_table("The board", ("", "range", "median"), condition_rows(cells))],
+        ),
+        Section("The power sensor", [_sensor(sensor)]),
+        Section(
+            "Remarks on cells that are ok",
+            [_table("Remarks", ("Remark", "Cells"), remark_rows(records))],
+        ),
     ]
-    return "\n\n".join(parts) + "\n"
+
+
+def _what(
+    manifest: Manifest,
+    planned: Design,
+    chosen: Mapping[str, int],
+    records: Sequence[CellRecord],
+) -> Section:
+    minutes = sum(call.minutes for call in manifest.calls)
+    title = "What was measured" if not manifest.simulated else "What was simulated"
+    header = ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured")
+    return Section(
+        title,
+        [
+            html.paragraph(
+                f"From {manifest.calls[0].started_utc} to {manifest.calls[-1].ended_utc} in"
+                f" {minutes:g} minutes of time given. N of {planned.grid_sweep} was chosen by the"
+                " time there was; cells come most informative first."
+            ),
+            _table(title, header, status_rows(chosen, planned, records)),
+        ],
+    )
 
 
 def differences(
@@ -138,7 +160,7 @@ def differences(
         f"Models: {len(models)}; the paper: {len(published.table3())}"
         if len(models) != len(published.table3())
         else "",
-        "Energy: the GPU's counter where it can be believed (`energy_source` in cells.csv), in"
+        "Energy: the GPU's counter where it can be believed (energy_source in cells.csv), in"
         f" windows of at least {measure['min_window_s']:g} s; the paper: power every 500 ms,"
         " plainly summed, one run"
         if measure["protocol"] == "standard" and not manifest.simulated
@@ -150,32 +172,33 @@ def differences(
     return [line for line in lines if line]
 
 
-def _results(loads: Mapping[Path, str], out: Path) -> list[str]:
-    """Return what came of each N, with links to its files."""
-    parts = []
-    for folder, missing in loads.items():
-        name = folder.relative_to(out).as_posix()
-        parts += [f"## Results at {name.replace('n', 'N = ', 1)}"]
-        if missing:
-            parts.append(f"There are {missing}.")
-        else:
-            parts += [
-                table(_FIT_HEADER, paper_rows(folder / "fits")),
-                "In brackets the paper's, of other conditions. MAPE is the error of the fit on"
-                " the cells that it was fitted to.",
-                table(_SPOT_HEADER, spot_rows(folder / "fits")),
-            ]
-        figures = sorted((folder / "figures").glob("*.png"))
-        parts += [f"![{f.stem}]({name}/figures/{f.name})" for f in figures]
-    return parts
+def _results(load: Load, *, is_first: bool) -> Section:
+    """Return what came of one N; the page opens on Figure 2 of the first."""
+    title = f"Results at N = {load.requests}"
+    parts: list[str | Exhibit] = []
+    if load.missing:
+        parts.append(html.paragraph(f"There are {load.missing}."))
+    else:
+        beside = "Efficiency and errors of fits, beside the paper's"
+        note = (
+            "In brackets the paper's, of other conditions. MAPE is the error of the fit on the"
+            " cells that it was fitted to."
+        )
+        rows = _table(beside, _FIT_HEADER, paper_rows(load.fits))
+        parts.append(Exhibit(beside, rows + html.paragraph(note, "quiet")))
+    opening = OPENING_FIGURE if is_first else ""
+    parts += [figure_exhibit(each) for each in load.pictures if each.name != opening]
+    parts += [table_exhibit(name, table) for name, table in load.tables.items()]
+    return Section(title, parts)
 
 
 def _sensor(sensor: Mapping[str, Any] | None) -> str:
     """Return what sensor.json says, as a table."""
     if sensor is None:
-        return "It was not looked at."
+        return html.paragraph("It was not looked at.")
     try:
-        return table(("By a square wave of load", ""), _sensor_rows(sensor))
+        header = ("By a square wave of load", "")
+        return html.table(header, _sensor_rows(sensor), label="The power sensor")
     except (AttributeError, LookupError, TypeError, ValueError) as e:
         raise InputError("sensor.json is not what a campaign writes; take the data anew") from e
 
@@ -199,8 +222,8 @@ def _number(value: float | str | None, unit: str) -> str:
     return value if isinstance(value, str) else f"{value:.3g} {unit}".strip()
 
 
-def _table(title: str, header: Sequence[str], rows: Rows) -> list[str]:
-    return [title, table(header, rows)] if rows else []
+def _table(title: str, header: Sequence[str], rows: Rows) -> str:
+    return html.table(header, rows, label=title) if rows else ""
 
 
 def _boards(manifest: Manifest) -> str:

@@ -1,0 +1,114 @@
+"""Three sentences of a page: planted numbers come out, and what is not known is said."""
+
+import pandas as pd
+import pytest
+
+from sweetspot.analysis.sweet_spots import SWEET_SPOTS
+from sweetspot.report.findings import best_cells, findings
+
+LENGTHS = (64, 256, 1024)
+NO_SPOTS = pd.DataFrame(columns=SWEET_SPOTS)
+
+
+def cells_of(energies_j, **columns):
+    """Return a cell for each model and output length, of so many J per token."""
+    rows = [
+        {
+            "cell": f"{model}/{output}",
+            "model": model,
+            "engine": "vllm",
+            "gpu": "h200-sxm",
+            "requests": 8,
+            "max_batch_size": 64,
+            "input_tokens": 32,
+            "output_tokens": output,
+            "status": "ok",
+            "reason": "",
+            "simulated": False,
+            "energy_per_token_j": energy_j,
+        }
+        for model, of_model in energies_j.items()
+        for output, energy_j in zip(LENGTHS, of_model, strict=True)
+    ]
+    return pd.DataFrame(rows).assign(**columns)
+
+
+def spot(model, length, low, high):
+    values = {"requests": 8, "max_batch_size": 64, "input_tokens": 32, "range2_low": 180.0}
+    values |= {"model": model, "estimated_output_tokens": length, "range2_high": 330.0}
+    return values | {"estimated_low": low, "estimated_high": high}
+
+
+TWO = {"a": (0.2, 0.1, 0.3), "b": (0.5, 0.4, 0.6)}
+
+
+def test_best_and_worst_model_stand_with_their_intervals():
+    first, *_ = findings(cells_of(TWO), NO_SPOTS)
+    assert first == (
+        "With 8 requests at once, the most efficient of 2 models is a with 10 (9.52 to 10.5) tokens"
+        " per joule, at 32 input and 256 output tokens; the least efficient is b, whose best cell"
+        " gives 2.5 (2.38 to 2.63), 4 times less."
+    )
+
+
+def test_lengths_are_the_fits_or_what_was_observed():
+    spots = pd.DataFrame([spot("a", 250.0, 200.0, 300.0), spot("b", 400.0, 310.0, 500.0)])
+    *_, lengths, _ = findings(cells_of(TWO), spots)
+    costs = (
+        "; 64 output tokens cost 1.25 to 2 times the best length's energy per token, 1024 output"
+        " tokens cost 1.5 to 3 times."
+    )
+    assert lengths == (
+        "At 32 input tokens the best output length lies between 250 (200 to 300) for a and 400 (310"
+        f" to 500) for b{costs}"
+    )
+    assert (
+        "which their intervals cannot tell apart"
+        in findings(cells_of(TWO), spots.assign(estimated_high=320.0))[1]
+    )
+    assert findings(cells_of(TWO), NO_SPOTS)[1] == (
+        f"At 32 input tokens the least energy per token was found with 256 output tokens{costs}"
+    )
+
+
+def test_one_model_has_its_range():
+    cells = cells_of({"a": TWO["a"]})
+    spots = pd.DataFrame([spot("a", 250.0, 200.0, 300.0)])
+    efficiency, lengths, sure = findings(cells, spots)
+    assert "a is most efficient at 32 input and 256 output tokens" in efficiency
+    assert "3 times what its least efficient cell gives" in efficiency
+    assert "least with 250 (200 to 300) output tokens" in lengths
+    assert "at most 2 % above that from 180 to 330; 64 output tokens cost 2 times" in lengths
+    assert sure.endswith("smaller differences from another model, board or setting prove nothing.")
+
+
+@pytest.mark.parametrize(("energy_j", "said"), [(0.109, "a and b."), (0.112, "are told apart.")])
+def test_neighbours_within_the_sensor_s_error_are_not_told_apart(energy_j, said):
+    *_, apart = findings(cells_of({"a": TWO["a"], "b": (0.5, energy_j, 0.6)}), NO_SPOTS)
+    assert apart.startswith("By ±5 %, which is what boards' sensors are good to (each cell was")
+    assert apart.endswith(said)
+
+
+def test_intervals_of_simulated_cells_are_their_own():
+    known = cells_of(TWO, simulated=True, interval_level=0.9, interval_models=13)
+    known = known.assign(
+        energy_per_token_low_j=known["energy_per_token_j"] / 3,
+        energy_per_token_high_j=known["energy_per_token_j"] * 3,
+    )
+    *_, apart = findings(known, NO_SPOTS)
+    assert "hold 90 % of the cells of a new model (judged by 13 models)" in apart
+    assert "1 of 1 pair of neighbours" in apart
+    assert best_cells(known)["a", 8, 64].tokens_per_j == "10 (3.33 to 30)"
+
+
+def test_only_four_of_many_pairs_are_named():
+    many = {f"m{place:02d}": (0.5, 0.1 + 0.001 * place, 0.6) for place in range(30)}
+    *_, apart = findings(cells_of(many), NO_SPOTS)
+    assert "29 of 29 pairs" in apart
+    assert apart.endswith("m03 and m04; 25 more.")
+
+
+def test_cells_without_a_number_are_said():
+    assert findings(cells_of(TWO, status="failed"), NO_SPOTS) == [
+        "None of 6 cells has a number: see the reasons below."
+    ]
