@@ -10,7 +10,17 @@ from typing import Any
 
 from sweetspot.files import write_text_atomic
 
-SCRIPTS = ("data.js", "money.js", "words.js", "plots.js", "lines.js", "others.js", "page.js")
+SCRIPTS = (
+    "data.js",
+    "money.js",
+    "words.js",
+    "plots.js",
+    "lines.js",
+    "others.js",
+    "state.js",
+    "controls.js",
+    "page.js",
+)
 """Of the page, in an order in which each may use those before it."""
 
 _PLACE = re.compile(r"\{\{(\w+)\}\}")

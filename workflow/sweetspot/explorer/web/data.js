@@ -9,7 +9,7 @@ const loadOf = ({ requests, rate }) => (rate === undefined ? `n${requests}` : `r
 const loadInWords = (load) =>
   load.startsWith("n")
     ? `${count(Number(load.slice(1)))} request${load === "n1" ? "" : "s"} at once`
-    : `${fmt(Number(load.slice(1)))} requests/s`;
+    : `${short(Number(load.slice(1)))} request${load === "r1" ? "" : "s"}/s`;
 
 // What tells grids of a model apart, in the order in which a choice gives way to what is there.
 const DIMENSIONS = {
@@ -51,7 +51,10 @@ const modelName = (id) => MODELS.get(id)?.name ?? id;
 /** Return the member of a rising list that is nearest to a number by ratio. */
 function nearest(values, wanted) {
   const distance = (value) => Math.abs(Math.log(value / wanted));
-  return values.reduce((best, value) => (distance(value) < distance(best) ? value : best), values[0]);
+  return values.reduce(
+    (best, value) => (distance(value) < distance(best) ? value : best),
+    values[0],
+  );
 }
 
 /** Return the values of a dimension that grids of the chosen models have. */
@@ -81,7 +84,7 @@ function gridOf(model, choice) {
   return fits.sort((a, b) => a.tensor_parallel - b.tensor_parallel)[0];
 }
 
-/** Return the chosen grids, each with a label and a colour: one a model, or one a model and split. */
+/** Return the chosen grids, one a model or one a model and split, each with a name and a short one. */
 function seriesOf(state) {
   const values = state.split ? valuesOf(state.split, state.models) : [undefined];
   const found = [];
@@ -90,8 +93,8 @@ function seriesOf(state) {
       const grid = gridOf(model, state.split ? { ...state, [state.split]: value } : state);
       if (!grid) continue;
       const own = state.split ? SPLIT_LABEL[state.split](value) : "";
-      const label = state.models.length > 1 || !own ? [modelName(model), own] : [own];
-      found.push({ model, grid, label: label.filter(Boolean).join(", ") });
+      const name = [modelName(model), own].filter(Boolean).join(", ");
+      found.push({ model, grid, name, label: state.models.length > 1 ? name : own || name });
     }
   }
   return found;
@@ -128,11 +131,8 @@ function gridsOf(state) {
 
 /** Return the grids of the chosen models under a load of the same kind, whatever serves it. */
 function rivalsOf(state) {
-  const same = (load) =>
-    state.load.startsWith("r") ? load.startsWith("r") : load === state.load;
-  return DATA.grids.filter(
-    (grid) => state.models.includes(grid.model) && same(loadOf(grid.load)),
-  );
+  const same = (load) => (state.load.startsWith("r") ? load.startsWith("r") : load === state.load);
+  return DATA.grids.filter((grid) => state.models.includes(grid.model) && same(loadOf(grid.load)));
 }
 
 /** Return the input lengths that can be chosen. */
@@ -232,7 +232,11 @@ function surfaceRows(surface, inputs) {
   const [[least, most], [low, high]] = [surface.input_tokens, surface.output_tokens];
   if (inputs < least || inputs > most) return [];
   return Array.from({ length: POINTS_OF_SURFACE }, (_, place) =>
-    surfaceRow(surface, inputs, Math.round(low * (high / low) ** (place / (POINTS_OF_SURFACE - 1)))),
+    surfaceRow(
+      surface,
+      inputs,
+      Math.round(low * (high / low) ** (place / (POINTS_OF_SURFACE - 1))),
+    ),
   ).filter((row) => row.energy_per_token_j > 0);
 }
 
@@ -257,10 +261,14 @@ function entriesOf(state) {
       (each) => state.models.includes(each.model) && boardsOf(state).includes(each.gpu),
     );
     return [
-      ...shown.flatMap((each) => [
-        ...alongOutput(each.grid, state.input, "energy_per_token_j"),
-        spotRow(each.grid, inputsOf(each.grid).indexOf(state.input)),
-      ].filter(Boolean).map((row) => ({ row, series: each }))),
+      ...shown.flatMap((each) =>
+        [
+          ...alongOutput(each.grid, state.input, "energy_per_token_j"),
+          spotRow(each.grid, inputsOf(each.grid).indexOf(state.input)),
+        ]
+          .filter(Boolean)
+          .map((row) => ({ row, series: each })),
+      ),
       ...cells.filter(({ row }) => row.energy_per_token_j > 0),
       ...(state.paper ? published : []).flatMap((each) =>
         surfaceRows(each, state.input).map((row) => ({
@@ -280,10 +288,12 @@ function entriesOf(state) {
   }
   if (state.view === "map") return series.flatMap(mapEntries);
   if (state.view === "pareto") return rivalsOf(state).flatMap((grid) => rivalEntries(grid, state));
-  return series.flatMap((each) => at(each.grid, state).map((row) => ({
-    row: { ...row, ...dayOf(row, each.grid, state) },
-    series: each,
-  })));
+  return series.flatMap((each) =>
+    at(each.grid, state).map((row) => ({
+      row: { ...row, ...dayOf(row, each.grid, state) },
+      series: each,
+    })),
+  );
 }
 
 function seriesOfCell(series, cell, { cells }) {
@@ -310,10 +320,10 @@ function at(grid, { input, output }) {
 
 // Latencies that a Pareto front can be drawn against.
 const LATENCIES = {
-  tpot: { title: "Time per output token, 95th percentile (s)", of: (row) => row.tpot_p95_s },
-  ttft: { title: "Time to first token, 95th percentile (s)", of: (row) => row.ttft_p95_s },
+  tpot: { title: "Time per output token, p95", of: (row) => row.tpot_p95_s },
+  ttft: { title: "Time to first token, p95", of: (row) => row.ttft_p95_s },
   most: {
-    title: "Time per output token, at most (s)",
+    title: "Time per output token, at most",
     // of requests at once: as many in flight as the batch takes; memory may hold fewer
     of: (row) =>
       row.requests && Math.min(row.requests, row.max_batch_size) / row.throughput_tokens_per_s,
@@ -325,19 +335,19 @@ function rivalEntries(grid, state) {
   return at(grid, state)
     .map((row) => ({ ...row, latency_s: LATENCIES[latencyOf(state)].of(row) }))
     .filter((row) => row.latency_s)
-    .map((row) => ({ row, series: { model: grid.model, grid, label: rivalLabel(grid, state) } }));
+    .map((row) => ({ row, series: rival(grid, state) }));
 }
 
-/** Return how a deployment is named beside those of the same model. */
-function rivalLabel(grid, state) {
+/** Return a deployment as a series, named by what tells it from others of its model. */
+function rival(grid, state) {
   const rivals = rivalsOf(state);
-  return Object.entries(DIMENSIONS)
-    .filter(([name, { of }]) => name !== "gpu" && unique(rivals.map(of)).length > 1)
-    .map(([name, { of }]) => SPLIT_LABEL[name](of(grid)))
-    .join(", ");
+  const own = Object.entries(DIMENSIONS)
+    .filter(([name, { of }]) => unique(rivals.map(of)).length > 1)
+    .map(([name, { of }]) => SPLIT_LABEL[name](of(grid)));
+  return { model: grid.model, grid, name: own.join(", "), label: own.slice(1).join(", ") };
 }
 
-/** Return those that no other beats in both energy and latency, by rising latency. */
+/** Return those of one model that no other beats in both energy and latency, by rising latency. */
 function frontOf(entries) {
   const sorted = [...entries].sort(
     ({ row: a }, { row: b }) =>

@@ -8,7 +8,13 @@ const RATES = {
   requests: { title: "Requests a day", low: 100, high: 1e8, log: true, min: 1 },
   price: { title: "Price per kWh", low: 0, high: 1, step: 0.01, min: 0 },
   co2: { title: "Grid, g CO₂e per kWh", low: 0, high: 1000, step: 5, min: 0 },
-  pue: { title: "PUE, energy of the site per energy of its boards", low: 1, high: 2, step: 0.01, min: 1 },
+  pue: {
+    title: "PUE, energy of the site per energy of its boards",
+    low: 1,
+    high: 2,
+    step: 0.01,
+    min: 1,
+  },
 };
 
 /**
@@ -36,7 +42,10 @@ function dayOf(row, grid, state) {
     perKwh === null
       ? {}
       : Object.fromEntries(
-          ["", "_low", "_high"].map((end, place) => [`${name}${end}_per_day`, ends[place] * perKwh]),
+          ["", "_low", "_high"].map((end, place) => [
+            `${name}${end}_per_day`,
+            ends[place] * perKwh,
+          ]),
         );
   return {
     ...day,

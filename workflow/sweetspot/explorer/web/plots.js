@@ -7,14 +7,17 @@ const plain = (text) =>
 function themeOf() {
   const style = getComputedStyle(document.documentElement);
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
-  return Object.fromEntries(["ink", "paper", "quiet", "line", "warn"].map((name) => [name, of(name)]));
+  return Object.fromEntries(
+    ["ink", "paper", "quiet", "line", "warn"].map((name) => [name, of(name)]),
+  );
 }
 
 // Colours: a family's hue, as figures have it; its members and parts from dark to light.
 
 const GREY = "#777777";
 const channels = (colour) => [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
-const hex = (parts) => `#${parts.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("")}`;
+const hex = (parts) =>
+  `#${parts.map((part) => Math.round(part).toString(16).padStart(2, "0")).join("")}`;
 const mix = (colour, other, share) =>
   hex(channels(colour).map((part, place) => part + (channels(other)[place] - part) * share));
 const faint = (colour, opacity) => `rgba(${channels(colour).join(",")},${opacity})`;
@@ -33,32 +36,46 @@ function contrast(one, other) {
 }
 
 /** Return a colour as near as can be that stands out from the paper: 3 to 1, as WCAG asks. */
-function legible(colour, { ink, paper }) {
-  for (let share = 0; share < 1; share += 0.05) {
-    const mixed = mix(colour, ink, share);
-    if (contrast(mixed, paper) >= 3) return mixed;
-  }
-  return ink;
+function legible(colour, paper) {
+  const away = luminance(paper) < 0.2 ? "#ffffff" : "#000000";
+  const shares = Array.from({ length: 20 }, (_, step) => step / 20);
+  const found = shares.find((share) => contrast(mix(colour, away, share), paper) >= 3);
+  return mix(colour, away, found ?? 1);
 }
 
 /** Return the colour of each series: its family's, in shades where several have the same. */
-function coloursOf(series, theme) {
+function coloursOf(series, { paper }) {
+  const [darkest, lightest] = luminance(paper) < 0.2 ? [0, 0.7] : [0.5, 0.35];
   const family = ({ model }) => {
     const colour = MODELS.get(model)?.colour ?? "";
     return /^#[0-9a-f]{6}$/i.test(colour) ? colour : GREY;
   };
+  const shade = (colour, place) =>
+    // of 0, the darkest, to 1
+    mix(mix(colour, "#000000", darkest * (1 - place)), "#ffffff", lightest * place);
   return new Map(
     series.map((each) => {
       const mates = series.filter((other) => family(other) === family(each));
-      const place = mates.length < 2 ? 0.5 : mates.indexOf(each) / (mates.length - 1);
-      const shade =
-        place < 0.5
-          ? mix(family(each), "#000000", (0.5 - place) * 1.1)
-          : mix(family(each), "#ffffff", (place - 0.5) * 1.1);
-      return [each, legible(shade, theme)];
+      const colour = family(each);
+      const own =
+        mates.length < 2 ? colour : shade(colour, mates.indexOf(each) / (mates.length - 1));
+      return [each, legible(own, paper)];
     }),
   );
 }
+
+/** Return the colour of each model by its id, whichever are chosen. */
+function modelColours(theme) {
+  const colours = coloursOf(
+    DATA.models.map(({ id }) => ({ model: id })),
+    theme,
+  );
+  return new Map([...colours].map(([{ model }, colour]) => [model, colour]));
+}
+
+/** Return a colour as text may have it: 4.5 to 1. */
+const readable = (colour, { ink, paper }) =>
+  contrast(colour, paper) >= 4.5 ? colour : mix(colour, ink, 0.45);
 
 // Axes
 
@@ -76,13 +93,20 @@ function ticksBetween(low, high, most = 8) {
 }
 
 /** Return a logarithmic axis over these values, with a margin, whose ticks are plain numbers. */
-function logAxis(title, values, theme, { margin = 0.05, powersOf2 = false } = {}) {
+function logAxis(
+  title,
+  values,
+  theme,
+  { margin = 0.05, headroom = margin, powersOf2 = false } = {},
+) {
   const known = values.filter((value) => value > 0);
   const [low, high] = known.length ? [Math.min(...known), Math.max(...known)] : [1, 10];
-  const pad = Math.max(margin * Math.log10(high / low), 0.02);
-  const range = [Math.log10(low) - pad, Math.log10(high) + pad];
+  const span = Math.max(Math.log10(high / low), 0.3);
+  const range = [Math.log10(low) - margin * span, Math.log10(high) + headroom * span];
   const ticks = powersOf2
-    ? Array.from({ length: 24 }, (_, power) => 2 ** power).filter((value) => value >= low && value <= high)
+    ? Array.from({ length: 24 }, (_, power) => 2 ** power).filter(
+        (value) => value >= low && value <= high,
+      )
     : ticksBetween(10 ** range[0], 10 ** range[1]);
   const thin = powersOf2 && ticks.length > 7 ? ticks.filter((_, place) => place % 2 === 0) : ticks;
   return {
@@ -90,7 +114,7 @@ function logAxis(title, values, theme, { margin = 0.05, powersOf2 = false } = {}
     type: "log",
     range,
     tickvals: thin,
-    ticktext: thin.map((value) => (powersOf2 ? String(value) : fmt(value))),
+    ticktext: thin.map((value) => (powersOf2 ? String(value) : short(value))),
   };
 }
 
@@ -116,46 +140,105 @@ const layoutOf = (theme, width, height) => ({
   paper_bgcolor: theme.paper,
   plot_bgcolor: theme.paper,
   margin: { l: 60, r: 16, t: 12, b: 50 },
-  hoverlabel: { bgcolor: theme.paper, bordercolor: theme.quiet, font: { ...NUMBERS, color: theme.ink }, align: "left" },
+  hoverlabel: {
+    bgcolor: theme.paper,
+    bordercolor: theme.quiet,
+    font: { ...NUMBERS, color: theme.ink },
+    align: "left",
+  },
   hovermode: "closest",
-  legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 13 } },
+  showlegend: true,
+  legend: {
+    itemclick: false,
+    itemdoubleclick: false,
+    orientation: "h",
+    x: 0,
+    y: 1.02,
+    yanchor: "bottom",
+    font: { size: 13 },
+  },
   annotations: [],
   shapes: [],
 });
 
-/** Return the word that no crop of a simulated picture may lose, large and faint, and small and clear. */
-function stampsOf(entries, theme, { x = 0.5, y = 0.5, width, xref = "paper", yref = "paper", domain }) {
+/**
+ * Return the word that no crop of a simulated picture may lose: large and faint across a panel, and
+ * small and clear in its corner.
+ */
+function stampsOf(
+  entries,
+  theme,
+  { width, x = [0, 1], y = [0, 1], corner = "left", over = theme.ink },
+) {
   const kinds = unique(entries.map(({ row }) => row.evidence));
   if (!kinds.includes("simulated")) return [];
-  const grids = entries.some(({ row }) => row.evidence === "simulated" && row.what !== "cell");
-  const text = kinds.length === 1 ? "SIMULATED" : grids ? "LINES: SIMULATED" : "SQUARES: SIMULATED";
-  const [left, top] = domain ?? [0, 1];
+  const lines = entries.some(({ row }) => row.evidence === "simulated" && row.what !== "cell");
+  const others = lines ? "LINES: SIMULATED" : "SQUARES: SIMULATED";
+  const text = kinds.includes("measured") ? others : "SIMULATED";
+  const placed = { xref: "paper", yref: "paper", showarrow: false, text };
+  const size = Math.max(14, Math.min(84, (1.2 * width * (x[1] - x[0])) / text.length));
   return [
     {
-      x, y, xref, yref, showarrow: false, textangle: -18, text,
-      font: { size: Math.max(16, Math.min(84, (1.25 * width) / text.length)), color: faint(theme.ink, 0.09), weight: 700 },
+      ...placed,
+      textangle: -18,
+      x: (x[0] + x[1]) / 2,
+      y: (y[0] + y[1]) / 2,
+      xanchor: "center",
+      yanchor: "middle",
+      font: { size, color: faint(over, over === theme.ink ? 0.09 : 0.22), weight: 700 },
     },
     {
-      x: left, y: top, xref, yref, showarrow: false, xanchor: "left", yanchor: "top", xshift: 8, yshift: -8, text,
-      font: { size: 12, color: theme.warn, weight: 700 }, bgcolor: theme.paper,
-      bordercolor: theme.warn, borderwidth: 1, borderpad: 3,
+      ...placed,
+      x: x[corner === "left" ? 0 : 1],
+      y: y[1],
+      xanchor: corner,
+      yanchor: "top",
+      xshift: corner === "left" ? 8 : -8,
+      yshift: -8,
+      font: { size: 12, color: theme.warn, weight: 700 },
+      bgcolor: theme.paper,
+      bordercolor: theme.warn,
+      borderwidth: 1,
+      borderpad: 3,
     },
   ];
 }
 
+/** Return places of panels, in rows of so many, as shares of a picture so many pixels high. */
+function panelsOf(number, columns, { high, gap, across }) {
+  const rows = Math.ceil(number / columns);
+  const whole = rows * high + (rows - 1) * gap;
+  const wide = (1 - across * (columns - 1)) / columns;
+  const places = Array.from({ length: number }, (_, place) => {
+    const left = (place % columns) * (wide + across);
+    const top = 1 - (Math.floor(place / columns) * (high + gap)) / whole;
+    return {
+      x: [left, left + wide],
+      y: [top - high / whole, top],
+      end: place ? String(place + 1) : "",
+    };
+  });
+  return { places, whole };
+}
+
 /** Return what is said of a row where the mouse is on it. */
-function hoverOf({ row, series }) {
-  const name = row.what === "grid" || !series ? modelName(row.model) : modelName(series.model);
+function hoverOf({ row }) {
   const lines = [
-    `<b>${plain(name)}</b>, ${plain(row.what === "grid" ? "simulated" : `${row.evidence} ${row.what}`)}`,
+    `<b>${plain(modelName(row.model))}</b>, ${plain(row.what === "grid" ? "simulated" : `${row.evidence} ${row.what}`)}`,
     `${plain(shortBoard(row.gpu))}${row.engine ? `, ${plain(row.engine)}` : ""}`,
     `${count(row.input_tokens)} + ${count(row.output_tokens)} tokens`,
-    [row.requests && `N = ${count(row.requests)}`, row.rate_per_s && `${fmt(row.rate_per_s)} requests/s`,
-      row.max_batch_size && `batch ≤ ${count(row.max_batch_size)}`].filter(Boolean).join(", "),
+    [
+      row.requests && `N = ${count(row.requests)}`,
+      row.rate_per_s && `${fmt(row.rate_per_s)} requests/s`,
+      row.max_batch_size && `batch ≤ ${count(row.max_batch_size)}`,
+    ]
+      .filter(Boolean)
+      .join(", "),
     row.energy_per_token_j &&
       `${fmt(row.energy_per_token_j)} J/token` +
         (row.energy_low_j ? ` (${fmt(row.energy_low_j)} to ${fmt(row.energy_high_j)})` : ""),
-    row.range_low_tokens && `within 2 %: ${count(row.range_low_tokens)} to ${count(row.range_high_tokens)}`,
+    row.range_low_tokens &&
+      `within 2 %: ${count(row.range_low_tokens)} to ${count(row.range_high_tokens)}`,
     row.latency_s && seconds(row.latency_s),
     row.mean_power_w && `${fmt(row.mean_power_w)} W, ${fmt(row.throughput_tokens_per_s)} tokens/s`,
   ];
@@ -165,17 +248,27 @@ function hoverOf({ row, series }) {
 const hovering = (entries) => ({ hovertext: entries.map(hoverOf), hoverinfo: "text" });
 
 /** Return names beside the right ends of lines, moved apart where they would meet. */
-function endLabels(ends, { range, height, theme }) {
-  const [low, high] = range;
+function endLabels(ends, { range: [low, high], y: [bottom, top], height, theme }) {
   const pixel = (y) => ((high - Math.log10(y)) / (high - low)) * height;
   const sorted = [...ends].sort((a, b) => pixel(a.y) - pixel(b.y));
   let last = -Infinity;
   const places = sorted.map(({ y }) => (last = Math.max(pixel(y), last + 17)));
   const over = Math.max(0, (places.at(-1) ?? 0) - height);
   return sorted.map(({ text, colour }, place) => ({
-    xref: "paper", x: 1, xanchor: "left", xshift: 6, yref: "paper", showarrow: false,
-    y: 1 - (places[place] - over) / height, text: plain(text), align: "left",
-    font: { size: 13, color: contrast(colour, theme.paper) >= 4.5 ? colour : mix(colour, theme.ink, 0.45) },
+    xref: "paper",
+    x: 1,
+    xanchor: "left",
+    xshift: 6,
+    yref: "paper",
+    yanchor: "middle",
+    showarrow: false,
+    y: top - ((places[place] - over) / height) * (top - bottom),
+    text: plain(text),
+    align: "left",
+    font: {
+      size: 13,
+      color: readable(colour, theme),
+    },
   }));
 }
 

@@ -5,8 +5,13 @@ const count = (number) => (number < 10000 ? String(number) : number.toLocaleStri
 /** Return a number with three digits. */
 function fmt(number) {
   if (number === null || number === undefined) return "–";
-  const short = Number(number.toPrecision(3));
-  return Math.abs(short) < 10000 ? String(short) : short.toLocaleString("en");
+  return Math.abs(number) < 99.95 ? number.toPrecision(3) : short(number);
+}
+
+/** Return a number with three digits and no zeros at its end. */
+function short(number) {
+  const rounded = Number(number.toPrecision(3));
+  return Math.abs(rounded) < 10000 ? String(rounded) : rounded.toLocaleString("en");
 }
 
 const listed = (texts) =>
@@ -15,11 +20,11 @@ const upper = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 const seconds = (time) => (time < 1 ? `${fmt(time * 1000)} ms` : `${fmt(time)} s`);
 
 const VIEWS = {
-  curve: "Energy against output length",
-  map: "Map of input and output length",
-  power: "Power and throughput",
-  pareto: "Energy against latency",
-  cost: "Cost of a day",
+  curve: { short: "Curve", title: "Energy against output length" },
+  map: { short: "Map", title: "Energy over input and output length" },
+  power: { short: "Power", title: "Power and throughput against output length" },
+  pareto: { short: "Latency", title: "Energy against latency" },
+  cost: { short: "Cost", title: "Energy and cost of requests" },
 };
 
 const QUANTITIES = {
@@ -27,47 +32,54 @@ const QUANTITIES = {
   tokens: { title: "Output tokens per joule", of: (joules) => 1 / joules, unit: "tokens/J" },
 };
 
-/** Return the choice that all of a view shares, in words. */
-function choiceInWords(state) {
+/** Return what all of a view has in common, in words. */
+function choiceInWords(state, entries) {
   const { view, split } = state;
-  const said = [];
+  const said = [evidenceInWords(entries)];
   if (view !== "map") said.push(`${count(state.input)} input tokens`);
   if (view === "pareto" || view === "cost") said.push(`${count(state.output)} output tokens`);
-  const fixed = (name) => split !== name && view !== "pareto";
+  const grids =
+    entries.some(({ row }) => row.what === "grid") ||
+    (state.cells === "same" && entries.length > 0);
+  const fixed = (name) => grids && split !== name && view !== "pareto";
   if (fixed("load") || (view === "pareto" && state.load.startsWith("n"))) {
     said.push(loadInWords(state.load));
   }
   if (fixed("batch")) said.push(`batches of at most ${count(Number(state.batch))}`);
-  if (fixed("weights") && state.weights !== "model") said.push(`${state.weights.toUpperCase()} weights`);
-  if (fixed("gpu")) said.push(shortBoard(state.gpu));
+  if (fixed("weights") && state.weights !== "model")
+    said.push(`${state.weights.toUpperCase()} weights`);
+  if (split !== "gpu" && view !== "pareto") said.push(shortBoard(state.gpu));
   if (fixed("engine")) said.push(state.engine);
-  return said.join(", ");
+  return upper(said.filter(Boolean).join(" · "));
 }
 
 /** Return the sentences that say what a view shows. */
 function sentenceOf(state, entries) {
   if (!state.models.length) return "No model is chosen.";
-  if (!entries.length) return `Nothing is known of this choice: ${choiceInWords(state)}.`;
-  const said = SENTENCES[state.view](state, entries);
-  const lacking = lackingModels(state, entries);
-  const without = lacking.length ? ` Nothing is known here of ${listed(lacking)}.` : "";
-  return `${said} (${upper(evidenceInWords(entries))}: ${choiceInWords(state)}.)${without}`;
+  if (!entries.length) return "Nothing is known of this choice: try another board, load or model.";
+  const lacking = state.models.filter((model) => !entries.some(({ row }) => row.model === model));
+  const without = lacking.length
+    ? ` Nothing is known here of ${listed(lacking.map(modelName))}.`
+    : "";
+  return SENTENCES[state.view](state, entries) + without;
 }
-
-const lackingModels = (state, entries) =>
-  state.models
-    .filter((model) => !entries.some(({ row }) => row.model === model))
-    .map(modelName);
 
 function evidenceInWords(entries) {
   const kinds = unique(entries.map(({ row }) => row.evidence));
   return listed(["simulated", "measured", "published"].filter((kind) => kinds.includes(kind)));
 }
 
+const MOST_SAID = 4;
+
+/** Return as many sentences as are read; the table has the rest. */
+const firstOf = (sentences) =>
+  sentences.slice(0, MOST_SAID).join(" ") +
+  (sentences.length > MOST_SAID ? ` ${sentences.length - MOST_SAID} more are in the table.` : "");
+
 const SENTENCES = {
   curve(state, entries) {
     const spots = bySeries(entries).map(([series, rows]) => spotInWords(series, rows, state));
-    if (spots.length) return spots.join(" ");
+    if (spots.length) return firstOf(spots);
     const cells = entries.map(({ row }) => row).filter((row) => row.what === "cell");
     if (!cells.length) return "Published surfaces alone.";
     const best = least(cells, "energy_per_token_j");
@@ -77,58 +89,59 @@ const SENTENCES = {
     );
   },
   map(state, entries) {
-    return bySeries(entries)
-      .map(([series, rows]) => {
+    return firstOf(
+      bySeries(entries).map(([series, rows]) => {
         const grid = rows.filter((row) => row.what === "grid");
         const [low, high] = [least(grid, "energy_per_token_j"), most(grid, "energy_per_token_j")];
         return (
-          `${series.label || modelName(series.model)}: from ${fmt(low.energy_per_token_j)} J per output` +
+          `${series.name}: from ${fmt(low.energy_per_token_j)} J per output` +
           ` token at ${count(low.input_tokens)} + ${count(low.output_tokens)} tokens to` +
           ` ${fmt(high.energy_per_token_j)} J at ${count(high.input_tokens)} +` +
           ` ${count(high.output_tokens)}.`
         );
-      })
-      .join(" ");
+      }),
+    );
   },
   power(state, entries) {
     const grids = bySeries(entries).map(([series, rows]) => {
       const [low, high] = [least(rows, "mean_power_w"), most(rows, "mean_power_w")];
       const fast = most(rows, "throughput_tokens_per_s");
       return (
-        `${series.label || modelName(series.model)} draws ${fmt(low.mean_power_w)} to` +
+        `${series.name} draws ${fmt(low.mean_power_w)} to` +
         ` ${fmt(high.mean_power_w)} W, and is fastest with ${fmt(fast.throughput_tokens_per_s)}` +
         ` tokens/s at ${count(fast.output_tokens)} output tokens.`
       );
     });
-    return grids.join(" ") || `${count(entries.length)} cells.`;
+    return firstOf(grids) || `${count(entries.length)} cells.`;
   },
   pareto(state, entries) {
-    const front = frontOf(entries);
-    const named = ({ row, series }) =>
-      `${modelName(row.model)} on ${shortBoard(row.gpu)}${series.label ? `, ${series.label}` : ""}` +
-      ` (${fmt(row.energy_per_token_j)} J per output token, ${seconds(row.latency_s)})`;
-    const [fast, cheap] = [front[0], front.at(-1)];
-    if (front.length === 1) {
-      return `Of ${count(entries.length)}, ${named(fast)} is both fastest and cheapest.`;
-    }
-    return (
-      `${count(front.length)} of ${count(entries.length)} are on the front: from ${named(fast)},` +
-      ` the fastest, to ${named(cheap)}, the cheapest.`
-    );
+    const figures = ({ row, series }) =>
+      `${series.name} (${seconds(row.latency_s)}, ${fmt(row.energy_per_token_j)} J per output token)`;
+    return unique(entries.map(({ row }) => row.model))
+      .map((model) => {
+        const front = frontOf(entries.filter(({ row }) => row.model === model));
+        const [fast, cheap] = [front[0], front.at(-1)];
+        return front.length === 1
+          ? `${modelName(model)} is both fastest and cheapest on ${figures(fast)}.`
+          : `${modelName(model)} is fastest on ${figures(fast)}, cheapest on ${figures(cheap)}.`;
+      })
+      .join(" ");
   },
   cost(state, entries) {
-    const sorted = entries
-      .map(({ row, series }) => ({ ...row, label: series.label }))
+    const [best, ...others] = entries
+      .map(({ row, series }) => ({ ...row, name: series.name }))
       .sort((a, b) => a.energy_per_request_j - b.energy_per_request_j);
-    const said = sorted.map((row) => `${row.label || modelName(row.model)} ${costInWords(row, state)}`);
-    const best = sorted[0];
-    const close = sorted.filter((row) => row.energy_per_request_low_j <= best.energy_per_request_high_j);
-    const apart =
-      close.length > 1
-        ? ` Intervals of ${listed(close.map((row) => row.label || modelName(row.model)))} overlap:` +
-          " the page cannot tell them apart."
-        : "";
-    return `A request takes: ${said.join("; ")}.${apart}`;
+    const close = others.filter(
+      (row) => row.energy_per_request_low_j <= best.energy_per_request_high_j,
+    );
+    const apart = close.length
+      ? ` Whether ${listed(close.map(({ name }) => name))} ${close.length > 1 ? "take" : "takes"}` +
+        " more is not certain: the intervals overlap."
+      : "";
+    const next = others.slice(0, 3).map((row) => `${row.name} with ${perRequest(row)}`);
+    if (others.length > 3) next.push(`${count(others.length - 3)} more`);
+    const rest = next.length ? ` Then ${listed(next)}.` : "";
+    return `${best.name} takes least: ${costInWords(best, state)}.${rest}${apart}`;
   },
 };
 
@@ -136,7 +149,7 @@ const SENTENCES = {
 function bySeries(entries) {
   const found = new Map();
   for (const { row, series } of entries) {
-    if (!series || (row.what === "cell" || row.what === "surface")) continue;
+    if (!series || row.what === "cell" || row.what === "surface") continue;
     found.set(series, [...(found.get(series) ?? []), row]);
   }
   return [...found];
@@ -145,8 +158,7 @@ function bySeries(entries) {
 const least = (rows, name) => rows.reduce((best, row) => (row[name] < best[name] ? row : best));
 const most = (rows, name) => rows.reduce((best, row) => (row[name] > best[name] ? row : best));
 
-function spotInWords(series, rows, state) {
-  const name = series.label || modelName(series.model);
+function spotInWords({ name }, rows, state) {
   const value = (row) => {
     const { of, unit } = QUANTITIES[state.unit];
     const ends = [of(row.energy_low_j), of(row.energy_high_j)].sort((a, b) => a - b);
@@ -155,39 +167,47 @@ function spotInWords(series, rows, state) {
   const spot = rows.find((row) => row.what !== "grid");
   if (!spot) {
     const best = least(rows, "energy_per_token_j");
-    return `${name}: ${value(best)} at ${count(best.output_tokens)} output tokens, the best of the grid.`;
+    return `${name} is best of the grid at ${count(best.output_tokens)} output tokens: ${value(best)}.`;
   }
   if (spot.what !== "sweet spot") {
     return (
-      `${name}: still better at ${count(spot.output_tokens)} output tokens, where the search ends:` +
+      `${name} is still better at ${count(spot.output_tokens)} output tokens, where the search ends:` +
       ` ${value(spot)}.`
     );
   }
   return (
-    `${name}: sweet spot at ${count(spot.output_tokens)} output tokens, ${value(spot)}, and at most` +
-    ` 2 % from it between ${count(spot.range_low_tokens)} and ${count(spot.range_high_tokens)}.`
+    `${name} has its sweet spot at ${count(spot.output_tokens)} output tokens` +
+    ` (within 2 % from ${count(spot.range_low_tokens)} to ${count(spot.range_high_tokens)}):` +
+    ` ${value(spot)}.`
   );
 }
 
+const perRequest = (row) =>
+  `${fmt(row.energy_per_request_j)} J per request (${fmt(row.energy_per_request_low_j)} to` +
+  ` ${fmt(row.energy_per_request_high_j)})`;
+
 function costInWords(row, state) {
   const span = (name, unit) =>
-    `${fmt(row[`${name}_per_day`])}${unit} (${fmt(row[`${name}_low_per_day`])} to ${fmt(row[`${name}_high_per_day`])})`;
-  const said = [
-    `${fmt(row.energy_per_request_j)} J (${fmt(row.energy_per_request_low_j)} to ${fmt(row.energy_per_request_high_j)})`,
-  ];
-  if (row.kwh_per_day !== undefined) said.push(`${span("kwh", " kWh")} a day`);
-  if (row.cost_per_day !== undefined) said.push(span("cost", ` ${state.currency || "in money"}`));
-  if (row.kgco2e_per_day !== undefined) said.push(span("kgco2e", " kg CO₂e"));
+    `${fmt(row[`${name}_per_day`])} ${unit} (${fmt(row[`${name}_low_per_day`])} to` +
+    ` ${fmt(row[`${name}_high_per_day`])})`;
+  const said = [perRequest(row)];
+  if (row.kwh_per_day !== undefined) said.push(`${span("kwh", "kWh")} a day`);
+  if (row.cost_per_day !== undefined) said.push(span("cost", state.currency || "in money"));
+  if (row.kgco2e_per_day !== undefined) said.push(span("kgco2e", "kg CO₂e"));
   return said.join(", ");
 }
 
 /** Return how a view's picture is read. */
 function readingOf(state, entries) {
-  const bands = entries.some(({ row }) => row.evidence === "simulated" && row.energy_low_j);
-  return [READINGS[state.view](state), bands ? "Bands and bars are the intervals of the simulation." : ""]
-    .filter(Boolean)
-    .join(" ");
+  const spans = entries.some(({ row }) => row.what === "grid") && SPANS[state.view];
+  return [READINGS[state.view](state), spans].filter(Boolean).join(" ");
 }
+
+const SPANS = {
+  curve: "Bands are the intervals of the simulation.",
+  pareto: "Bars are the intervals of the simulation.",
+  cost: "Bars' ends are the intervals of the simulation.",
+};
 
 const READINGS = {
   curve: () =>
@@ -196,7 +216,7 @@ const READINGS = {
   map: () => "Stars join the sweet spots of input lengths. Darker is less energy.",
   power: () => "Dotted lines are a board's limit and, where it is known, its idle power.",
   pareto: (state) =>
-    "Below and left is better; the line joins what nothing beats in both." +
+    "Below and left is better; a line joins what no other deployment of the model beats in both." +
     (latencyOf(state) === "most"
       ? " Of requests at once no latency is simulated: it is taken from throughput with as many in" +
         " flight as the batch takes."
@@ -209,29 +229,58 @@ const READINGS = {
 
 /** Return what an image's reader cannot see, for its alternative text. */
 const altText = (state, entries) =>
-  `Plot, ${VIEWS[state.view].toLowerCase()}. ${sentenceOf(state, entries)} Its data are in the table below.`;
+  `Plot: ${VIEWS[state.view].title}. ${choiceInWords(state, entries)}. ${sentenceOf(state, entries)}` +
+  " Its data are in the table below.";
 
 const HEADINGS = {
-  what: "What", evidence: "Evidence", model: "Model", gpu: "Board", engine: "Engine",
-  weights: "Weights", tensor_parallel: "Boards a model", max_batch_size: "Largest batch",
-  requests: "Requests", rate_per_s: "Rate (1/s)", input_tokens: "I (tokens)",
-  output_tokens: "O (tokens)", energy_per_token_j: "J/token", energy_low_j: "J/token, low",
-  energy_high_j: "J/token, high", range_low_tokens: "Within 2 % from (tokens)",
-  range_high_tokens: "to (tokens)", eq6_tokens: "Eq. 6 (tokens)", mean_power_w: "Power (W)",
-  throughput_tokens_per_s: "Tokens/s", ttft_p95_s: "First token, p95 (s)",
-  tpot_p95_s: "Per token, p95 (s)", latency_s: "Latency (s)",
-  energy_per_request_j: "J/request", energy_per_request_low_j: "J/request, low",
-  energy_per_request_high_j: "J/request, high", requests_per_day: "Requests a day",
-  boards_busy: "Boards busy", kwh_per_day: "kWh a day", kwh_low_per_day: "kWh, low",
-  kwh_high_per_day: "kWh, high", kwh_idle_per_day: "of it idle", cost_per_day: "Money a day",
-  cost_low_per_day: "Money, low", cost_high_per_day: "Money, high", kgco2e_per_day: "kg CO₂e a day",
-  kgco2e_low_per_day: "kg CO₂e, low", kgco2e_high_per_day: "kg CO₂e, high", repeats: "Repeats",
-  relative_std: "Std of repeats / mean", source: "Source",
+  what: "What",
+  evidence: "Evidence",
+  model: "Model",
+  gpu: "Board",
+  engine: "Engine",
+  weights: "Weights",
+  tensor_parallel: "Boards a model",
+  max_batch_size: "Largest batch",
+  requests: "Requests",
+  rate_per_s: "Rate (1/s)",
+  input_tokens: "I (tokens)",
+  output_tokens: "O (tokens)",
+  energy_per_token_j: "J/token",
+  energy_low_j: "J/token, low",
+  energy_high_j: "J/token, high",
+  range_low_tokens: "Within 2 % from (tokens)",
+  range_high_tokens: "to (tokens)",
+  eq6_tokens: "Eq. 6 (tokens)",
+  mean_power_w: "Power (W)",
+  throughput_tokens_per_s: "Tokens/s",
+  ttft_p95_s: "First token, p95 (s)",
+  tpot_p95_s: "Per token, p95 (s)",
+  latency_s: "Latency (s)",
+  energy_per_request_j: "J/request",
+  energy_per_request_low_j: "J/request, low",
+  energy_per_request_high_j: "J/request, high",
+  requests_per_day: "Requests a day",
+  boards_busy: "Boards busy",
+  kwh_per_day: "kWh a day",
+  kwh_low_per_day: "kWh, low",
+  kwh_high_per_day: "kWh, high",
+  kwh_idle_per_day: "of it idle",
+  cost_per_day: "Money a day",
+  cost_low_per_day: "Money, low",
+  cost_high_per_day: "Money, high",
+  kgco2e_per_day: "kg CO₂e a day",
+  kgco2e_low_per_day: "kg CO₂e, low",
+  kgco2e_high_per_day: "kg CO₂e, high",
+  repeats: "Repeats",
+  relative_std: "Std of repeats / mean",
+  source: "Source",
 };
 
 /** Return the columns that any of these rows fills, in the order of the headings. */
 const columnsOf = (rows) =>
-  Object.keys(HEADINGS).filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== null));
+  Object.keys(HEADINGS).filter((name) =>
+    rows.some((row) => row[name] !== undefined && row[name] !== null),
+  );
 
 /** Return rows as CSV; text that a spreadsheet would run as a formula is kept from that. */
 function csvOf(rows) {
