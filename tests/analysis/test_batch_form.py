@@ -132,12 +132,33 @@ def test_kv_cache_that_bounds_no_cell_is_the_boards(plant):
     assert (quality.kv_cache_from, quality.kv_cache_tokens) == ("unknown", np.inf)
 
 
-def test_full_kv_cache_moves_the_sweet_spot_to_the_end_of_a_wave(several):
-    spot = batch_fit(several).sweet_spot("llama-3.2-1b", 2048, requests=1000, max_batch_size=1000)
-    assert spot.waves > 1
+def test_sweet_spot_of_several_waves_is_away_from_cliffs(several):
     found = batch_fit(several).fits["llama-3.2-1b"]
-    beyond = found.loads(1000, 1000, 2048, [spot.output_tokens, spot.output_tokens * 1.01])
-    assert beyond.waves[1] > beyond.waves[0] == spot.waves
+    spot = batch_spot(found, 2048, requests=1000, max_batch_size=1000)
+    assert spot.waves > 1
+    assert spot.range2_low < spot.output_tokens < spot.range2_high
+    for cliff in spot.cliffs:
+        assert not cliff.is_near(int(spot.output_tokens))
+        ends = [cliff.output_tokens, cliff.output_tokens + 1]
+        before, after = found.energy_per_token_j(1000, 1000, 2048, ends)
+        assert 100 * (after / before - 1) == pytest.approx(cliff.step_percent)
+        assert found.loads(1000, 1000, 2048, ends).waves.tolist() == [
+            cliff.waves,
+            cliff.waves_after,
+        ]
+    assert spot.least_output_tokens in {cliff.output_tokens for cliff in spot.cliffs}
+    assert 0 < spot.lost_percent < 2
+
+
+def test_range_of_several_waves_hardly_depends_on_the_number_of_requests(several):
+    found = batch_fit(several).fits["llama-3.2-1b"]
+    first, *others = (
+        batch_spot(found, 2048, requests=n, max_batch_size=1000) for n in (2000, 2100, 2200)
+    )
+    for each in others:
+        assert each.range2_low == pytest.approx(first.range2_low, rel=0.01)
+        assert each.range2_high == pytest.approx(first.range2_high, rel=0.01)
+    assert len({each.least_output_tokens for each in (first, *others)}) == 3
 
 
 @pytest.mark.slow

@@ -6,11 +6,13 @@ from typing import Any
 import pandas as pd
 
 from sweetspot.analysis.batch_form import BATCH_FORMS
+from sweetspot.cliffs import CLIFF
 
 _WIDTH = 100
 _FEW_DF = 10
 _HIGH_LEVERAGE = 0.5
 _SHOWN_SPOTS = 12
+_SHOWN_CLIFFS = 3
 
 
 def notes_of(quality: Any, coefficients: pd.DataFrame) -> list[str]:
@@ -67,7 +69,7 @@ def summary_lines(quality: Any, coefficients: pd.DataFrame, spots: pd.DataFrame)
             for term in coefficients.itertuples()
         ]
         lines += _spots(spots)
-    for note in notes_of(quality, coefficients):
+    for note in [*notes_of(quality, coefficients), *_cliffs(spots)]:
         lines += wrap(note, _WIDTH, initial_indent="  ! ", subsequent_indent="    ")
     return lines
 
@@ -106,3 +108,20 @@ def _spots(spots: pd.DataFrame) -> list[str]:
     more = len(lines) - _SHOWN_SPOTS
     shown = [*lines[:_SHOWN_SPOTS], *([f"  and {more} more"] if more > 0 else [])]
     return [header, *shown] if shown else []
+
+
+def _cliffs(spots: pd.DataFrame) -> list[str]:
+    """Say of the first sweet spots with cliffs where those are, and what relying on them costs."""
+    known = spots[spots["estimated_output_tokens"].notna() & (spots["cliffs"] != "")]
+    said = []
+    for row in known[:_SHOWN_CLIFFS].to_dict("records"):
+        least = ""
+        if row["lost_percent"] > 100 * CLIFF:
+            least = (
+                f"; {row['estimated_output_tokens']:.0f} costs {row['lost_percent']:.1f} % more"
+                f" than the least, at {row['least_output_tokens']:.0f}"
+            )
+        load = f"N {row['requests']}, limit {row['batch_limit']}, I {row['input_tokens']}"
+        said.append(f"{load}: {row['cliffs']}{least}.")
+    more = len(known) - len(said)
+    return [*said, *([f"{more} more sweet spots with cliffs."] if more > 0 else [])]

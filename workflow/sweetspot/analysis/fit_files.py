@@ -17,7 +17,7 @@ _TEXTS = (
     *("model", "form", "weights", "term", "stars", "hc3_stars", "worst_cell"),
     *("interval", "status", "reason", "meaning", "kv_cache_from"),
     *("where", "quantity", "condition", "unit", "evidence", "engine", "gpu", "calibration"),
-    *("claim", "holds", "note"),
+    *("claim", "holds", "note", "cliffs"),
 )
 
 

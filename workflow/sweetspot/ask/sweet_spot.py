@@ -17,14 +17,8 @@ from math import ceil, sqrt
 import numpy as np
 
 from sweetspot.ask.workload import Workload
+from sweetspot.cliffs import CLIFF, MARGIN, TOLERANCE, Cliff
 from sweetspot.energy_models import sweet_spot_output_tokens
-
-TOLERANCE = 0.02
-"""How much more than the least is as good."""
-CLIFF = 0.01
-"""How much one token more changes energy per token where there is a cliff."""
-MARGIN = 0.03
-"""How far a recommended length stays away from it, as a share of the length."""
 
 # Lengths are looked at so many times per doubling; every so many of them for the best one, and
 # within the range.
@@ -33,33 +27,6 @@ _WHOLE_WAVES = 4  # more of them change the curve with whole waves by nothing th
 _TOLD_WAVES = 100  # at most: of w waves one more costs 1 / w of the energy, or less
 _TEETH = 8  # the first of them are looked at wherever they end
 _EQ6_DOUBLINGS = 2  # to each side, that Eq. 5 is fitted to
-
-
-@dataclass(frozen=True, slots=True)
-class Cliff:
-    """Where one output token more begins another wave of requests, or changes the batch.
-
-    Attributes:
-        output_tokens: the last length before it.
-        step_percent: change of energy per token.
-        waves: of requests before it.
-        waves_after: and behind it.
-    """
-
-    output_tokens: int
-    step_percent: float
-    waves: int
-    waves_after: int
-
-    @property
-    def words(self) -> str:
-        """What comes with one token more."""
-        change = f"{abs(self.step_percent):.1f} % {'more' if self.step_percent > 0 else 'less'}"
-        if self.waves == self.waves_after:
-            why = "smaller batches"
-        else:
-            why = f"{self.waves_after} waves instead of {self.waves}"
-        return f"from {self.output_tokens + 1} output tokens on {why}, {change} a token"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,7 +144,7 @@ def _recommended(curve: "_Curve", low: int, high: int, cliffs: list[Cliff], leas
     at = [each.output_tokens for each in cliffs]
 
     def is_clear(length: int) -> bool:
-        return not any(_near(cliff, length) for cliff in at)
+        return not any(cliff.is_near(length) for cliff in cliffs)
 
     at_most_j = (1 + TOLERANCE) * curve.exact(least)
     if is_clear(curve.best) and curve.exact(curve.best) <= at_most_j:
@@ -193,11 +160,6 @@ def _recommended(curve: "_Curve", low: int, high: int, cliffs: list[Cliff], leas
 
 def _waves(number: int) -> str:
     return f"{number} wave{'s' * (number > 1)}"
-
-
-def _near(cliff: int, length: int) -> bool:
-    """Return whether the step from the length of a cliff to the next one is near a length."""
-    return (1 - MARGIN) * length <= cliff + 1 and cliff <= (1 + MARGIN) * length
 
 
 class _Curve:
