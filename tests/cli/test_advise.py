@@ -8,7 +8,7 @@ ASKED = ["advise", "--model", "llama-3.2-1b", "--gpu", "h100-sxm"]
 
 
 def test_json_has_every_number_that_is_printed(capsys):
-    asked = [*ASKED, "--input", "600", "--output", "200", "--cap-power", "400"]
+    asked = [*ASKED, "--input", "600", "--output", "200", "--max-batch-size", "64"]
     assert main([*asked, "--json"]) == 0
     (found,) = json.loads(capsys.readouterr().out)["models"]
     assert main(asked) == 0

@@ -11,6 +11,7 @@ from sweetspot.reference.intervals import intervals_section
 from sweetspot.simulator.accuracy.intervals import (
     COLUMNS,
     SURFACES,
+    change_coverages,
     class_intervals,
     coverages,
 )
@@ -106,6 +107,18 @@ def test_an_error_that_all_cells_of_a_model_share_is_none_of_their_ratio():
     assert doubled.interval.factor == pytest.approx(np.exp(0.02), abs=1e-3)
     assert fourfold.interval.factor == pytest.approx(np.exp(0.04), abs=1e-3)
     assert (fourfold.interval.cells, fourfold.interval.models) == (27, 9)
+
+
+def test_coverage_of_changes_is_of_pairs_that_the_intervals_do_not_know():
+    flat, steep = (
+        pd.concat(planted(where, "data sheet", False, f"m{k}", [0.0, slope]) for k in range(9))
+        for where, slope in (("flat", 0.01), ("steep", 0.1))
+    )
+    found = {
+        domain: (what, pairs, share)
+        for domain, _, what, pairs, share in change_coverages(pd.concat([flat, steep]))
+    }
+    assert found == {"flat": ("requests", 9, 1.0), "steep": ("requests", 9, 0.0)}
 
 
 def test_coverage_is_of_a_radius_that_knows_nothing_of_the_domain():

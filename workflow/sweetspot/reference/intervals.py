@@ -8,6 +8,7 @@ from sweetspot.simulator.accuracy.intervals import (
     DATA_SHEET_FACTOR,
     SURFACES,
     Coverage,
+    change_coverages,
     class_intervals,
     coverages,
 )
@@ -81,6 +82,16 @@ def intervals_section(held_out: pd.DataFrame) -> str:
                 ("level", "engine", "GPU", "of", "at most", "factor", "holds in", "rests on"),
                 changes,
             ),
+            "",
+            "Intervals that know nothing of a domain hold of its pairs:",
+            "",
+            table(
+                ("domain left out", "level", "engine", "GPU", "of", "pairs", "covered"),
+                (
+                    (domain, *_class(of), what.replace("_", " "), str(pairs), f"{share:.1%}")
+                    for domain, of, what, pairs, share in change_coverages(held_out)
+                ),
+            ).replace("%", " %"),
             "",
             "### What these intervals cover, one domain left out",
             "",

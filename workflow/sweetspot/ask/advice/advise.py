@@ -107,6 +107,7 @@ class Advice:
             ratio = taken.energy_per_request_j / least.energy_per_request_j
             apart, _ = of_ratio(known, least.interval).around(ratio)
             verdict = LEAST if each is cheapest else ALIKE if apart <= 1 else MORE
+            verdict = verdict if len(self.models) > 1 else ""
             a_day_j = taken.energy_per_request_j * taken.requests_per_day
             rows.append(
                 {
@@ -294,8 +295,9 @@ def advise(
             means = round(taken.input_tokens), round(taken.output_tokens)
             found = find(means[0], output_range, means[1])
         levers, pulled = Levers(taken, tried, calibration), []
-        for step in levers.steps() if len(deployments) == 1 or tried != Tried() else ():
-            say(f"{name}: {step.name}")
+        steps = list(levers.steps()) if len(deployments) == 1 or tried != Tried() else []
+        for number, step in enumerate(steps, 1):
+            say(f"{name}: {step.name} ({number} of {len(steps)})")
             pulled.append(levers.pull(step))
         advised.append(
             Advised(along=found, taken=taken, levers=tuple(pulled), evidence=evidence(taken))

@@ -4,7 +4,7 @@ A domain is a set of numbers of one origin. Of each there are predictions by con
 nothing of it, or nothing of the model: every such pair is evidence for one class of calibrations.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -117,6 +117,28 @@ def coverages(found: pd.DataFrame) -> list[Coverage]:
     return covered
 
 
+def change_coverages(found: pd.DataFrame) -> Iterator[tuple[str, Class, Change, int, float]]:
+    """Yield what intervals of ratios hold that know nothing of the domain.
+
+    Yields:
+        The domain, what its constants rest on, what differs, how many pairs of cells there are that
+        others were as far apart as, and which share of them is within.
+    """
+    energies = found[found["quantity"] == "energy"]
+    for domain, own in energies.groupby("domain", sort=False):
+        others = class_intervals(found[found["domain"] != domain])
+        for of, rows in _by_class(own):
+            for what in CHANGES:
+                pairs = _pairs(what, rows)
+                within: list[bool] = []
+                for times, alike in pairs.groupby("times"):
+                    known = others.of_change(of, what, float(str(times)))
+                    if known is not None:
+                        within += (alike["log_ratio"].abs() <= np.log(known.factor)).tolist()
+                if within:
+                    yield str(domain), of, what, len(within), float(np.mean(within))
+
+
 def _by_class(found: pd.DataFrame) -> Iterable[tuple[Class, pd.DataFrame]]:
     for of, rows in found.groupby(_CLASS):
         yield Class(*of), rows  # type: ignore[arg-type]
@@ -141,30 +163,38 @@ def _interval(of: Class, rows: pd.DataFrame) -> Interval | None:
 
 
 def _of_changes(what: Change, rows: pd.DataFrame) -> Iterable[OfChange]:
-    """Yield the intervals of ratios of cells that differ in one thing, the nearest cells first.
-
-    They are of every two such cells of a model and a domain, by the difference of their errors.
-    """
-    apart: list[pd.DataFrame] = []
-    same = ["domain", "model", *(each for each in CHANGES if each != what)]
-    for (domain, model, *_), cells in rows.groupby(same):
-        one, other = np.triu_indices(len(cells), 1)
-        errors, at = cells["log_ratio"].to_numpy(), cells[what].to_numpy(np.float64)
-        times = np.maximum(at[one], at[other]) / np.minimum(at[one], at[other])
-        pairs = pd.DataFrame({"log_ratio": errors[one] - errors[other], "times": times})
-        apart.append(pairs.assign(domain=str(domain), model=str(model)))
-    every = pd.concat(apart) if apart else pd.DataFrame(columns=["times"])
+    """Yield the intervals of ratios of cells that differ in one thing, the nearest cells first."""
+    every = _pairs(what, rows)
     nearer = 1.0
     for most in TIMES:
         if not every["times"].between(nearer, most, inclusive="right").any():
             continue
-        pairs = every[(every["times"] > 1) & (every["times"] <= most)]
+        pairs = every[every["times"] <= most]
         by_model = {str(m): each.tolist() for m, each in pairs.groupby("model")["log_ratio"]}
         domains = ", ".join(pairs["domain"].unique())
         yield OfChange(
             what=what, at_most_times=most, interval=interval(by_model, domains, counted="pair")
         )
         nearer = most
+
+
+def _pairs(what: Change, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return every two cells of a model and a domain that differ in one thing only.
+
+    Columns: domain, model, `times`: by how much, and `log_ratio`: the difference of their errors.
+    """
+    same = ["domain", "model", *(each for each in CHANGES if each != what)]
+    errors, at = rows["log_ratio"].to_numpy(), rows[what].to_numpy(np.float64)
+    ends = [
+        places[np.array(np.triu_indices(len(places), 1))]
+        for places in rows.groupby(same, sort=False).indices.values()
+        if len(places) > 1
+    ]
+    one, other = np.concatenate(ends, axis=1) if ends else np.zeros((2, 0), dtype=np.int64)
+    times = np.maximum(at[one], at[other]) / np.minimum(at[one], at[other])
+    every = rows[["domain", "model"]].iloc[one].reset_index(drop=True)
+    every = every.assign(times=times, log_ratio=errors[one] - errors[other])
+    return every[every["times"] > 1]
 
 
 def _of_surfaces(e: Evaluation) -> list[pd.DataFrame]:
