@@ -34,10 +34,24 @@ EXPERIMENT = {
     "measure": {"interval_s": 0.02, "min_window_s": 0, "idle_s": 0},
 }
 
+TINY = {
+    "architectures": ["LlamaForCausalLM"],
+    "model_type": "llama",
+    "vocab_size": 1024,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "intermediate_size": 128,
+    "max_position_embeddings": 64,
+    "tie_word_embeddings": True,
+    "dtype": "bfloat16",
+}
+
 
 def command(folder, experiment, *more):
     node = {"python": sys.executable, "opt_examples": str(folder / "tensorrt_llm" / "opt")}
-    (folder / "experiment.json").write_text(json.dumps(experiment | {"node": node}))
+    (folder / "experiment.json").write_text(json.dumps({"node": node} | experiment))
     return [
         *(sys.executable, "-m", "snakemake", "--snakefile", str(ROOT / "Snakefile")),
         *("--directory", str(folder), "--configfile", str(folder / "experiment.json")),
@@ -157,37 +171,71 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
     assert not list(records.rglob("*.samples.csv"))
 
 
-@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
-def test_interrupted_measuring_loses_and_repeats_no_finished_cell(
-    node, forked_snakemake_here, ten_interruptions
-):
-    grid = EXPERIMENT["sweeps"]["grid"] | {"output_tokens": [8, 12], "max_batch_size": [16, 24, 32]}
-    experiment = EXPERIMENT | {"sweeps": {"grid": grid}}
-    run = node / "results" / "synthetic"
-    arguments = command(node, experiment, "results/synthetic/cells.csv")[3:]
+@pytest.fixture
+def outlives(tmp_path, forked_snakemake_here, interruptions):
+    """Return a function that interrupts an experiment and checks what there is in the end."""
+    run = tmp_path / "results" / "synthetic"
 
     def records():
         paths = run.glob("records/**/*.json")
         return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in paths}
 
-    done = {}
+    def check(experiment, rounds=10):
+        """Return the status of each of its cells."""
+        planned = plan(parse_experiment(experiment))
+        count = len(list(planned.cells))
+        arguments = command(tmp_path, experiment, "results/synthetic/cells.csv")[3:]
+        done = {}
 
-    def start():
-        more = ["--forcerun", "measure"] if len(done) == 6 else []
-        return forked_snakemake_here.start([*arguments, *more])
+        def start():
+            more = ["--forcerun", "measure"] if len(done) == count else []
+            return forked_snakemake_here.start([*arguments, *more])
 
-    for _ in ten_interruptions(start):
+        def left():  # of a job that does many; else each job is a moment of its own
+            return count - len(records()) if len(planned.blocks) == 1 else 0
+
+        for _ in interruptions(start, rounds, left):
+            assert records().items() >= done.items()
+            done = records()
+        last = forked_snakemake_here(arguments)
+        assert last.returncode == 0, last.stderr
+        assert len(records()) == count
         assert records().items() >= done.items()
-        done = records()
-    last = forked_snakemake_here(arguments)
-    assert last.returncode == 0, last.stderr
-    assert len(records()) == 6
-    assert records().items() >= done.items()
-    assert not list(run.rglob("*.samples.csv"))
-    planned = plan(parse_experiment(experiment))
-    found, of_records = read_records(planned, run / "records")
-    (of_traces,) = check_traces(planned, found, run / "records")
-    checks = [of_records, of_traces, check_cells(planned, found, run / "cells.csv")]
-    assert [(each.count, each.differences) for each in checks] == [(6, ())] * 3
-    with (run / "cells.csv").open(newline="") as file:
-        assert {row["status"] for row in csv.DictReader(file)} == {"ok"}
+        assert not list(run.rglob("*.samples.csv"))
+        found, of_records = read_records(planned, run / "records")
+        (of_traces,) = check_traces(planned, found, run / "records")
+        checks = [of_records, of_traces, check_cells(planned, found, run / "cells.csv")]
+        assert [(each.count, each.differences) for each in checks] == [(count, ())] * 3
+        with (run / "cells.csv").open(newline="") as file:
+            return [row["status"] for row in csv.DictReader(file)]
+
+    return check
+
+
+@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
+@pytest.mark.usefixtures("node")
+def test_interrupted_measuring_loses_and_repeats_no_finished_cell(outlives):
+    grid = EXPERIMENT["sweeps"]["grid"] | {"output_tokens": [8, 12], "max_batch_size": [16, 24, 32]}
+    assert outlives(EXPERIMENT | {"sweeps": {"grid": grid}}) == ["ok"] * 6
+
+
+@pytest.mark.slow  # three such runs, each of which loads PyTorch
+def test_interrupted_pytorch_loses_and_repeats_no_finished_cell(
+    outlives, tmp_path, fake_nvml, torch_python, monkeypatch
+):
+    fake_nvml({})
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    (tmp_path / "tiny").mkdir()
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(TINY))
+    on_cpu = {
+        "engine": "transformers",
+        "models": [str(tmp_path / "tiny")],
+        "sweeps": {
+            "grid": {"input_tokens": [8, 16], "output_tokens": [3, 9], "requests": [2, 3, 4]}
+        },
+        "transformers": {"device": "cpu", "weights": "random"},
+        "measure": {"idle_s": 0, "min_window_s": 0.3, "interval_s": 0.05},
+        "node": {"python": torch_python},
+    }
+    # what is measured is no GPU
+    assert outlives(EXPERIMENT | on_cpu, rounds=3) == ["invalid"] * 12

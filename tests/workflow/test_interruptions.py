@@ -26,7 +26,7 @@ def contents(folder, *patterns):
 
 
 @pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
-def test_interrupted_run_ends_as_one_that_was_not(project, finished, ten_interruptions):
+def test_interrupted_run_ends_as_one_that_was_not(project, finished, interruptions):
     project.write(measure={"block": "input"})  # six jobs, so that there are some to interrupt
     done = {}
 
@@ -35,7 +35,7 @@ def test_interrupted_run_ends_as_one_that_was_not(project, finished, ten_interru
         more = ["--forcerun", "cells"] if len(done) == 18 else []
         return project.start(*FIRST, *more)
 
-    for _ in ten_interruptions(start):
+    for _ in interruptions(start):
         records = contents(project.results, "records/**/*.json")
         assert records.items() >= done.items()
         done = records
