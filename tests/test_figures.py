@@ -18,7 +18,7 @@ from matplotlib.transforms import Bbox
 
 from sweetspot.config import MIN_FONT_PT, FigureStyle, parse_style
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES
+from sweetspot.figures.by_name import FIGURES
 from sweetspot.figures.canvas import save
 from sweetspot.figures.figure1 import figure1
 from sweetspot.figures.figure2 import figure2

@@ -7,7 +7,7 @@ import pytest
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.energy_models import FORMS
-from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.figures.by_name import FIGURES, FIT_FIGURES
 from sweetspot.outputs import (
     FIGURES_OF_FITS,
     FIT_CELLS,

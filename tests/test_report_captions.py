@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from sweetspot import captions
 from sweetspot.config import parse_experiment
-from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.figures.by_name import FIGURES, FIT_FIGURES
 from sweetspot.schema.writing import plain
 
 REPORT = Path(__file__).parents[1] / "workflow" / "report"

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from sweetspot.analysis.fit import fit
 from sweetspot.config import MIN_FONT_PT, FigureStyle, parse_style
 from sweetspot.errors import InputError
-from sweetspot.figures import FIT_FIGURES
+from sweetspot.figures.by_name import FIT_FIGURES
 from sweetspot.figures.fit_coefficients import fit_coefficients
 from sweetspot.figures.fit_curves import fit_curves
 from sweetspot.figures.fit_errors import fit_errors

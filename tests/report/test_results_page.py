@@ -7,7 +7,7 @@ import pytest
 from sweetspot import captions
 from sweetspot.analysis.fit_files import read_written
 from sweetspot.cells.read import read_cells
-from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES
+from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES
 from sweetspot.outputs import TABLE_OF_FORMS, TABLE_OF_MODELS, TABLES_OF_BATCH, TABLES_OF_FITS
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Section
@@ -115,6 +115,7 @@ def test_page_of_a_run_is_made_of_its_files(small_run, tmp_path):
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     for name in (TABLE_OF_FORMS, TABLE_OF_MODELS, *TABLES_OF_FITS):
         assert captions.TABLES[name] in page
+    assert '<a href="explorer.html">' in page
     assert re.search(r"simulated \d{4}-\d\d-\d\d by sweetspot \d", page)
 
 

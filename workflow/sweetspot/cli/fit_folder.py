@@ -15,7 +15,7 @@ from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.observations import COLUMNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
+from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic

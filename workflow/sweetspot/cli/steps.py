@@ -213,7 +213,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.cells.observations import read_observations
     from sweetspot.config import parse_style
     from sweetspot.errors import unknown_name
-    from sweetspot.figures import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
+    from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
     from sweetspot.figures.canvas import save
     from sweetspot.figures.labels import catalog_labels
 

@@ -14,6 +14,8 @@ from sweetspot.report.html import Exhibit, Section
 from sweetspot.report.origin import Origin, opening, title_of
 from sweetspot.report.spots import sweet_spots
 
+_EXPLORER = '<p><a href="explorer.html">Explore these models</a>: other lengths, loads, prices</p>'
+
 OPENING_FIGURE = "figure2_output_length"
 
 
@@ -26,6 +28,7 @@ def results_html(
     spots: pd.DataFrame,
     picture: Picture | None,
     sections: Sequence[Section],
+    has_explorer: bool = False,
 ) -> str:
     """Return the page, one file: the same input gives the same bytes.
 
@@ -37,6 +40,7 @@ def results_html(
         spots: of `analysis.sweet_spots`; empty where nothing was fitted.
         picture: the figure that the page opens on.
         sections: what else there is, in order.
+        has_explorer: whether explorer.html is made beside the page.
 
     Raises:
         InputError: the cells cannot be compared.
@@ -46,6 +50,7 @@ def results_html(
         "Result",
         [
             *(html.paragraph(sentence, "result") for sentence in findings(cells, spots)),
+            _EXPLORER if has_explorer else "",
             *_spots(cells, spots),
             *shown,
         ],

@@ -66,6 +66,7 @@ def write_page(
             figures_section(each for each in pictures if each is not first),
             tables_section(made),
         ],
+        has_explorer=True,
     )
     write_text_atomic(out, page)
 

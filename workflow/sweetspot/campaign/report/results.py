@@ -15,7 +15,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.cells.read import read_cells
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
-from sweetspot.figures import FIGURES, FIT_FIGURES
+from sweetspot.figures.by_name import FIGURES, FIT_FIGURES
 from sweetspot.figures.canvas import Drawing, save
 from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
