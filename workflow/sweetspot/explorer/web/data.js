@@ -173,6 +173,7 @@ function gridRow(grid, i, o) {
     throughput_tokens_per_s: at("throughput_tokens_per_s"),
     ttft_p95_s: at("ttft_p95_s"),
     tpot_p95_s: at("tpot_p95_s"),
+    energy_interval: grid.energy_interval,
     source: grid.source,
   };
 }

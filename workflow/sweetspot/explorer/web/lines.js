@@ -6,7 +6,7 @@ const MARKERS = {
 };
 
 /** Return the trace of cells of one kind. */
-function cellTrace(entries, evidence, y, paint, theme, more = {}) {
+function cellTrace(entries, evidence, { y, isEnergy = false, paint, theme }, more = {}) {
   const cells = entries.filter(
     ({ row }) => row.what === "cell" && row.evidence === evidence && y(row) > 0,
   );
@@ -23,6 +23,7 @@ function cellTrace(entries, evidence, y, paint, theme, more = {}) {
       text: cells.map((cell) => (labelled.includes(cell) ? `N = ${count(cell.row.requests)}` : "")),
       textposition: "middle right",
       cliponaxis: false,
+      ...(isEnergy ? { error_y: spreadBars(cells, y, theme) } : {}),
       textfont: { size: 11, color: theme.quiet },
       marker: {
         ...MARKERS[evidence],
@@ -33,6 +34,19 @@ function cellTrace(entries, evidence, y, paint, theme, more = {}) {
       ...more,
     },
   ];
+}
+
+/** Return error bars of a standard deviation of repeats, where they are known. */
+function spreadBars(cells, y, theme) {
+  const bars = cells.map(({ row }) => (row.relative_std ?? 0) * y(row));
+  return {
+    type: "data",
+    array: bars,
+    visible: bars.some(Boolean),
+    color: theme.ink,
+    thickness: 1.25,
+    width: 4,
+  };
 }
 
 /** Return the cells whose label would meet none of another cell at the same output length. */
@@ -64,11 +78,11 @@ function curvePlot(state, entries, theme, width) {
   const y = (row) => of(row.energy_per_token_j);
   const series = seriesIn(entries);
   const paint = painter(series, theme);
-  const traces = series.flatMap((each, place) => lineTraces(each, entries, { of, paint, place }));
+  const traces = series.flatMap((each) => lineTraces(each, entries, { of, paint, theme }));
   const seen = new Set(traces.map((trace) => trace.name));
   traces.push(...publishedTraces(entries, y, paint, theme));
   for (const evidence of ["measured", "simulated"]) {
-    traces.push(...cellTrace(entries, evidence, y, paint, theme));
+    traces.push(...cellTrace(entries, evidence, { y, isEnergy: true, paint, theme }));
   }
   const height = width < WIDE ? 420 : 500;
   const layout = layoutOf(theme, width, height);
@@ -123,7 +137,7 @@ function nameLines(traces, layout, ends, { width, height, theme, axisName = "yax
 }
 
 /** Return the band, line, thick range and star of a series. */
-function lineTraces(series, entries, { of, paint, place }) {
+function lineTraces(series, entries, { of, paint, theme }) {
   const mine = entries.filter((entry) => entry.series === series);
   const line = mine.filter(({ row }) => row.what === "grid");
   if (!line.length) return [];
@@ -154,6 +168,7 @@ function lineTraces(series, entries, { of, paint, place }) {
     },
   ];
   if (spot) {
+    const atBound = spot.row.what !== "sweet spot";
     const part = between(line, spot.row);
     traces.push(
       {
@@ -167,22 +182,31 @@ function lineTraces(series, entries, { of, paint, place }) {
         x: [spot.row.output_tokens],
         y: [of(spot.row.energy_per_token_j)],
         mode: "markers+text",
-        text: [count(spot.row.output_tokens)],
-        textposition: place % 2 ? "top center" : "bottom center", // neighbours often lie close
+        text: [(atBound ? "≥ " : "") + count(spot.row.output_tokens)],
+        textposition: hasOneBelow(spot, entries, of) ? "top center" : "bottom center",
         showlegend: false,
-        textfont: { color: readable(colour, themeOf()), weight: 700 },
+        textfont: { color: readable(colour, theme), weight: 700 },
         name: "sweet spot",
         marker: {
-          symbol: "star",
+          symbol: atBound ? "triangle-right" : "star",
           size: 16,
           color: colour,
-          line: { width: 1.5, color: themeOf().paper },
+          line: { width: 1.5, color: theme.paper },
         },
         ...hovering([spot]),
       },
     );
   }
   return traces;
+}
+
+/** Return whether a sweet spot lies so close above another one that its name is better above. */
+function hasOneBelow(spot, entries, of) {
+  const height = of(spot.row.energy_per_token_j);
+  return entries.some(({ row }) => {
+    const ratio = height / of(row.energy_per_token_j);
+    return row.range_low_tokens && row !== spot.row && ratio >= 1 && ratio < 1.8;
+  });
 }
 
 /** Return the points of a line between the ends of a range, these interpolated by ratio. */
@@ -264,10 +288,15 @@ function powerPlot(state, entries, theme, width) {
     }
     for (const evidence of ["measured", "simulated"]) {
       traces.push(
-        ...cellTrace(entries, evidence, (row) => row[name], paint, theme, {
-          yaxis,
-          showlegend: yaxis === "y",
-        }),
+        ...cellTrace(
+          entries,
+          evidence,
+          { y: (row) => row[name], paint, theme },
+          {
+            yaxis,
+            showlegend: yaxis === "y",
+          },
+        ),
       );
     }
     layout.annotations.push(...stampsOf(entries, theme, { y: domain, width: (width - 200) * 0.6 }));

@@ -82,7 +82,7 @@ const readable = (colour, { ink, paper }) =>
 const NUMBERS = { family: "system-ui, sans-serif", size: 13 };
 
 /** Return 1, 2, 5, 10, ... within a range, or tens alone where these are too many. */
-function ticksBetween(low, high, most = 8) {
+function ticksBetween(low, high, most = 10) {
   const found = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
     for (const step of [1, 2, 5]) found.push(Number((step * 10 ** power).toPrecision(1)));

@@ -59,7 +59,7 @@ function sentenceOf(state, entries) {
   if (!entries.length) return "Nothing is known of this choice: try another board, load or model.";
   const lacking = state.models.filter((model) => !entries.some(({ row }) => row.model === model));
   const without = lacking.length
-    ? ` Nothing is known here of ${listed(lacking.map(modelName))}.`
+    ? `\nNothing is known here of ${listed(lacking.map(modelName))}.`
     : "";
   return SENTENCES[state.view](state, entries) + without;
 }
@@ -73,8 +73,8 @@ const MOST_SAID = 4;
 
 /** Return as many sentences as are read; the table has the rest. */
 const firstOf = (sentences) =>
-  sentences.slice(0, MOST_SAID).join(" ") +
-  (sentences.length > MOST_SAID ? ` ${sentences.length - MOST_SAID} more are in the table.` : "");
+  sentences.slice(0, MOST_SAID).join("\n") +
+  (sentences.length > MOST_SAID ? `\n${sentences.length - MOST_SAID} more are in the table.` : "");
 
 const SENTENCES = {
   curve(state, entries) {
@@ -125,7 +125,7 @@ const SENTENCES = {
           ? `${modelName(model)} is both fastest and cheapest on ${figures(fast)}.`
           : `${modelName(model)} is fastest on ${figures(fast)}, cheapest on ${figures(cheap)}.`;
       })
-      .join(" ");
+      .join("\n");
   },
   cost(state, entries) {
     const [best, ...others] = entries
@@ -199,14 +199,19 @@ function costInWords(row, state) {
 
 /** Return how a view's picture is read. */
 function readingOf(state, entries) {
-  const spans = entries.some(({ row }) => row.what === "grid") && SPANS[state.view];
-  return [READINGS[state.view](state), spans].filter(Boolean).join(" ");
+  const [drawn, rows] = [SPANS[state.view], entries.map(({ row }) => row)];
+  const words = unique(rows.map((row) => row.energy_interval).filter(Boolean));
+  const spans = drawn && words.length ? `${drawn}: ${words.join(", or ")}.` : "";
+  const spreads = rows.some((row) => row.relative_std)
+    ? "Bars of cells are one standard deviation."
+    : "";
+  return [READINGS[state.view](state), spans, spreads].filter(Boolean).join(" ");
 }
 
 const SPANS = {
-  curve: "Bands are the intervals of the simulation.",
-  pareto: "Bars are the intervals of the simulation.",
-  cost: "Bars' ends are the intervals of the simulation.",
+  curve: "Bands are where a measurement is expected",
+  pareto: "Bars are where a measurement is expected",
+  cost: "Whiskers are where a measurement is expected",
 };
 
 const READINGS = {
@@ -273,6 +278,7 @@ const HEADINGS = {
   kgco2e_high_per_day: "kg CO₂e, high",
   repeats: "Repeats",
   relative_std: "Std of repeats / mean",
+  energy_interval: "Interval",
   source: "Source",
 };
 
