@@ -339,13 +339,20 @@ function rivalEntries(grid, state) {
     .map((row) => ({ row, series: rival(grid, state) }));
 }
 
-/** Return a deployment as a series, named by what tells it from others of its model. */
+/** Return a deployment as a series, named by what tells it from others; briefly, beside its board. */
 function rival(grid, state) {
   const rivals = rivalsOf(state);
-  const own = Object.entries(DIMENSIONS)
-    .filter(([name, { of }]) => unique(rivals.map(of)).length > 1)
-    .map(([name, { of }]) => SPLIT_LABEL[name](of(grid)));
-  return { model: grid.model, grid, name: own.join(", "), label: own.slice(1).join(", ") };
+  const differ = Object.keys(DIMENSIONS).filter(
+    (name) => unique(rivals.map(DIMENSIONS[name].of)).length > 1,
+  );
+  const said = (names) =>
+    names.map((name) => SPLIT_LABEL[name](DIMENSIONS[name].of(grid))).join(", ");
+  return {
+    model: grid.model,
+    grid,
+    name: said(differ) || shortBoard(grid.gpu),
+    label: said(differ.filter((name) => name !== "gpu")),
+  };
 }
 
 /** Return those of one model that no other beats in both energy and latency, by rising latency. */

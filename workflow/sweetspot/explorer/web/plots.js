@@ -81,15 +81,18 @@ const readable = (colour, { ink, paper }) =>
 
 const NUMBERS = { family: "system-ui, sans-serif", size: 13 };
 
-/** Return 1, 2, 5, 10, ... within a range, or tens alone where these are too many. */
+/** Return round numbers within a range: 1, 2, 5, 10, ..., tens alone, or more, as they fit. */
 function ticksBetween(low, high, most = 10) {
-  const found = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
-    for (const step of [1, 2, 5]) found.push(Number((step * 10 ** power).toPrecision(1)));
-  }
-  const within = found.filter((value) => value >= low * 0.999 && value <= high * 1.001);
-  const tens = within.filter((value) => /^[10.e+-]+$/.test(String(value)));
-  return within.length > most ? tens : within;
+  const within = (steps) => {
+    const found = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power++) {
+      for (const step of steps) found.push(Number((step * 10 ** power).toPrecision(2)));
+    }
+    return found.filter((value) => value >= low * 0.999 && value <= high * 1.001);
+  };
+  const usual = within([1, 2, 5]);
+  if (usual.length > most) return within([1]);
+  return usual.length > 2 ? usual : within([1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]);
 }
 
 /** Return a logarithmic axis over these values, with a margin, whose ticks are plain numbers. */

@@ -89,16 +89,15 @@ const SENTENCES = {
     );
   },
   map(state, entries) {
+    const { of, unit } = QUANTITIES[state.unit];
     return firstOf(
       bySeries(entries).map(([series, rows]) => {
         const grid = rows.filter((row) => row.what === "grid");
         const [low, high] = [least(grid, "energy_per_token_j"), most(grid, "energy_per_token_j")];
-        return (
-          `${series.name}: from ${fmt(low.energy_per_token_j)} J per output` +
-          ` token at ${count(low.input_tokens)} + ${count(low.output_tokens)} tokens to` +
-          ` ${fmt(high.energy_per_token_j)} J at ${count(high.input_tokens)} +` +
-          ` ${count(high.output_tokens)}.`
-        );
+        const said = (row) =>
+          `${fmt(of(row.energy_per_token_j))} ${unit} at ${count(row.input_tokens)} input and` +
+          ` ${count(row.output_tokens)} output tokens`;
+        return `${series.name}: from ${said(low)} to ${said(high)}.`;
       }),
     );
   },
@@ -122,8 +121,8 @@ const SENTENCES = {
         const front = frontOf(entries.filter(({ row }) => row.model === model));
         const [fast, cheap] = [front[0], front.at(-1)];
         return front.length === 1
-          ? `${modelName(model)} is both fastest and cheapest on ${figures(fast)}.`
-          : `${modelName(model)} is fastest on ${figures(fast)}, cheapest on ${figures(cheap)}.`;
+          ? `${modelName(model)} is both fastest and cheapest with ${figures(fast)}.`
+          : `${modelName(model)} is fastest with ${figures(fast)}, cheapest with ${figures(cheap)}.`;
       })
       .join("\n");
   },
@@ -167,17 +166,17 @@ function spotInWords({ name }, rows, state) {
   const spot = rows.find((row) => row.what !== "grid");
   if (!spot) {
     const best = least(rows, "energy_per_token_j");
-    return `${name} is best of the grid at ${count(best.output_tokens)} output tokens: ${value(best)}.`;
+    return `${name}: best of the grid at ${count(best.output_tokens)} output tokens, ${value(best)}.`;
   }
   if (spot.what !== "sweet spot") {
     return (
-      `${name} is still better at ${count(spot.output_tokens)} output tokens, where the search ends:` +
+      `${name}: still better at ${count(spot.output_tokens)} output tokens, where the search ends,` +
       ` ${value(spot)}.`
     );
   }
   return (
-    `${name} has its sweet spot at ${count(spot.output_tokens)} output tokens` +
-    ` (within 2 % from ${count(spot.range_low_tokens)} to ${count(spot.range_high_tokens)}):` +
+    `${name}: sweet spot at ${count(spot.output_tokens)} output tokens` +
+    ` (${count(spot.range_low_tokens)} to ${count(spot.range_high_tokens)} within 2 %),` +
     ` ${value(spot)}.`
   );
 }
