@@ -64,7 +64,8 @@ def test_page_of_many_models_simulates_no_more_cells(page_of, monkeypatch):
     experiment = {"engine": "simulator", "models": PAPER, "sweeps": {"grid": grid}}
     monkeypatch.setattr(run, "CELLS", 48)
     monkeypatch.setattr(run, "SEARCHES", 1)
-    data = page_of(experiment, surface_cells(PAPER))
+    data = page_of(experiment, surface_cells(PAPER).assign(engine="simulator", simulated=True))
+    assert {each["engine"] for each in (*data["grids"], *data["cells"])} == {"tensorrt-llm"}
     assert (len(data["input_tokens"]), len(data["output_tokens"])) == (3, 8)
     assert (data["input_tokens"][0], data["input_tokens"][-1]) == (64, 4096)
     assert all(each["sweet_spots"] == [None] * 3 for each in data["grids"])

@@ -27,7 +27,7 @@ REQUESTS = (100, 1000)
 BATCH_LIMITS = (32, 256, 1024)
 
 RATES_PER_S = (1, 4, 16)
-RATE_AXES = Axes((64, 256, 1024, 4096), (32, 64, 128, 256, 512, 1024, 2048))
+RATE_AXES = Axes((64, 256, 1024, 4096), (64, 128, 256, 512, 1024))
 RATE_BATCH_LIMIT = 256
 
 BOARDS = (1, 2, 4, 8)
@@ -189,7 +189,7 @@ def _tasks(served: Iterable[Deployment]) -> Iterator[Callable[[], dict[str, Any]
     for each in served:
         for requests in REQUESTS:
             yield partial(at_once, each, requests, AXES, searched=SEARCHED)
-        if each.limits.max_batch_size == RATE_BATCH_LIMIT and each.precision.weights == "model":
+        if each.limits.max_batch_size == RATE_BATCH_LIMIT:
             for rate_per_s in RATES_PER_S:
                 yield partial(at_a_rate, each, rate_per_s, RATE_AXES)
 

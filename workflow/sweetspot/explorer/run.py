@@ -56,6 +56,8 @@ def write_run_page(cells: Path, experiment: Experiment, out: Path) -> None:
         )
         for block in blocks
     ]
+    if experiment.engine == "simulator":  # cells and grids are of whose habits it has
+        table["engine"] = blocks[0].settings.deployment.calibration.engine
     kind = "Simulated" if experiment.engine == "simulator" else "Measured"
     data = page_data(
         f"{kind}: {experiment.run}",
