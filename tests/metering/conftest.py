@@ -1,9 +1,11 @@
 """Readings made of curves, without a board or a clock, and a meter on a clock of the test."""
 
 import threading
+from ctypes import c_double
 from threading import Event
 
 import numpy as np
+import pynvml
 import pytest
 
 from sweetspot.metering import nvml, sampler
@@ -39,6 +41,28 @@ def readings_of():
         )
 
     return build
+
+
+class Clock:
+    """The time of the fake boards, kept by the test."""
+
+    def __init__(self, origin_s):
+        pynvml.nvmlLib.fake_nvml_time.restype = c_double
+        self.now_s = origin_s
+
+    @property
+    def now_s(self):
+        return pynvml.nvmlLib.fake_nvml_time()
+
+    @now_s.setter
+    def now_s(self, now_s):
+        pynvml.nvmlLib.fake_nvml_set_time(c_double(now_s))
+
+
+@pytest.fixture
+def fake_clock():
+    """Return a function that stops the time of the fake boards, for the test to move it."""
+    return Clock
 
 
 @pytest.fixture

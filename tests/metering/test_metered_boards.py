@@ -6,10 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from ctypes import c_double
 
 import numpy as np
-import pynvml
 import pytest
 
 from sweetspot.errors import MeterError
@@ -22,24 +20,8 @@ PULSE = {"low": 100, "high": 600, "delay": 1.2, "high_s": 10, "period": 1e9}
 SQUARE = {"low": 300, "high": 700, "high_s": 1, "period": 2}
 
 
-class Clock:
-    """The time of the fake boards, kept by the test."""
-
-    def __init__(self, origin_s):
-        pynvml.nvmlLib.fake_nvml_time.restype = c_double
-        self.now_s = origin_s
-
-    @property
-    def now_s(self):
-        return pynvml.nvmlLib.fake_nvml_time()
-
-    @now_s.setter
-    def now_s(self, now_s):
-        pynvml.nvmlLib.fake_nvml_set_time(c_double(now_s))
-
-
 @pytest.fixture
-def metered_boards(fake_nvml, metered):
+def metered_boards(fake_nvml, fake_clock, metered):
     """Return a function that meters each of some boards, by name, for a time after their origin.
 
     It returns that origin, and by name the readings, or the error that took their place.
@@ -47,7 +29,7 @@ def metered_boards(fake_nvml, metered):
 
     def run(boards, duration_s, interval_s=0.1):
         origin_s = fake_nvml(*boards.values())
-        clock, found = Clock(origin_s), {}
+        clock, found = fake_clock(origin_s), {}
         for index, name in enumerate(boards):
             # not when the sensors are renewed: which of two values is read would hang on rounding
             clock.now_s = origin_s + 0.013
