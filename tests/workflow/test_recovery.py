@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -81,6 +82,16 @@ def test_lock_of_another_machine_is_left_to_the_user(project):
 
 def kill_when_some_are_done(project, wanted):
     """Start the run, kill its whole process group once some records exist; return those."""
+    for _ in range(5):  # a busy machine may look when all are done
+        kill_when_done(project, wanted)
+        records = project.records()
+        if len(records) < MANY_CELLS:
+            return records
+        shutil.rmtree(project.results)
+    pytest.fail("the run ended each time before it could be killed")
+
+
+def kill_when_done(project, wanted):
     process = subprocess.Popen(
         project.command(CELLS),
         stdout=subprocess.DEVNULL,
@@ -88,15 +99,13 @@ def kill_when_some_are_done(project, wanted):
         start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 240
         while len(project.records()) < wanted:
-            assert process.poll() is None, "the run ended before it could be killed"
             assert time.monotonic() < deadline, "no record was written"
             time.sleep(0.01)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-    return project.records()
 
 
 @pytest.mark.slow
