@@ -271,7 +271,7 @@ def test_a_million_rows_take_seconds(tmp_path):
     table.to_csv(tmp_path / "my.csv", index=False)
     begun = time.process_time()
     found = read_observations(tmp_path / "my.csv")
-    assert time.process_time() - begun < 10
+    assert time.process_time() - begun < 20  # three, but for what else the machine does
     assert len(found.cells) == rows
     assert note(found, "1000000 rows are repeats of 9 cells")
 
