@@ -282,7 +282,7 @@ function powerPlot(state, entries, theme, width) {
         name: plain(each.label),
         line: { color: paint(line[0]), width: 2.5 },
         showlegend: yaxis === "y",
-        legendgroup: each.label,
+        meta: each.label,
         ...hovering(line),
       });
     }
@@ -304,7 +304,7 @@ function powerPlot(state, entries, theme, width) {
   markLimits(state, rows, layout, theme);
   const named = traces.filter((trace) => trace.yaxis === "y2" && trace.mode === "lines");
   const ends = named.map((trace) => ({
-    text: trace.legendgroup,
+    text: trace.meta,
     y: trace.y.at(-1),
     colour: trace.line.color,
   }));
@@ -314,7 +314,7 @@ function powerPlot(state, entries, theme, width) {
 
 const fromZero = (title, values, theme) => ({
   ...axis(title, theme),
-  range: [0, 1.2 * Math.max(1, ...values)],
+  range: [0, 1.35 * Math.max(1, ...values)],
   nticks: 6,
 });
 
@@ -330,7 +330,7 @@ function markLimits(state, rows, layout, theme) {
   for (const [name, word] of lines) {
     const power = (GPUS.get(gpu)?.[name] ?? 0) * sharing;
     if (!power) continue;
-    layout.yaxis.range[1] = Math.max(layout.yaxis.range[1], power * 1.2);
+    layout.yaxis.range[1] = Math.max(layout.yaxis.range[1], power * 1.35);
     layout.shapes.push({
       type: "line",
       xref: "paper",

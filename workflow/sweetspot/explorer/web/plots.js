@@ -45,7 +45,7 @@ function legible(colour, paper) {
 
 /** Return the colour of each series: its family's, in shades where several have the same. */
 function coloursOf(series, { paper }) {
-  const [darkest, lightest] = luminance(paper) < 0.2 ? [0, 0.7] : [0.5, 0.35];
+  const [darkest, lightest] = luminance(paper) < 0.2 ? [0, 0.7] : [0.35, 0.4];
   const family = ({ model }) => {
     const colour = MODELS.get(model)?.colour ?? "";
     return /^#[0-9a-f]{6}$/i.test(colour) ? colour : GREY;

@@ -118,7 +118,10 @@ const SENTENCES = {
       `${series.name} (${seconds(row.latency_s)}, ${fmt(row.energy_per_token_j)} J per output token)`;
     return unique(entries.map(({ row }) => row.model))
       .map((model) => {
-        const front = frontOf(entries.filter(({ row }) => row.model === model));
+        const mine = entries.filter(({ row }) => row.model === model);
+        if (mine.length === 1)
+          return `${modelName(model)} is known in one way, ${figures(mine[0])}.`;
+        const front = frontOf(mine);
         const [fast, cheap] = [front[0], front.at(-1)];
         return front.length === 1
           ? `${modelName(model)} is both fastest and cheapest with ${figures(fast)}.`
