@@ -13,7 +13,7 @@ _EXPLORE = """\
 Simulate models on boards over input and output lengths, requests at once and at a rate, batch
 limits and precisions, and write a page to look around in: energy per token with its sweet spot,
 power, throughput, latencies, kWh, money and CO2. The page is one file that needs no network, and a
-browser opens it. It takes about ten seconds for each model on each board. Every number is
+browser opens it. It takes some fifteen seconds for each model on each board. Every number is
 simulated, but those of --cells."""
 
 _EXAMPLES = """\

@@ -57,7 +57,7 @@ def explore(
     """Simulate models on boards over lengths and loads, and write a page to look around in.
 
     Each model is served by as few boards of a kind as hold it, 8 at most, and in FP8, too, where
-    the board has it. It takes about ten seconds for each model on each board.
+    the board has it. It takes some fifteen seconds for each model on each board.
 
     Args:
         models: catalog ids, paths of Hugging Face `config.json` files or their folders, or what
