@@ -30,7 +30,10 @@ class Picture:
 def figure_exhibit(picture: Picture) -> Exhibit:
     """Return a figure with its title and how it is read."""
     caption = captions.FIGURES[picture.name]
-    return Exhibit(caption.title, html.picture(picture.png, picture.alt_text, caption.text))
+    return Exhibit(
+        caption.title,
+        html.picture(picture.png, picture.alt_text, caption.text, label=caption.title),
+    )
 
 
 def figures_section(pictures: Iterable[Picture]) -> Section:

@@ -135,7 +135,7 @@ def table(
     # names may take several lines
     kind = _class("" if all(row[0].isdecimal() for row in rows) else "named")
     head = "".join(
-        f'<th scope="col"{kind}{key}>{escape(title)}</th>'
+        f'<th scope="col"{kind}{key}>{escape(title)}</th>' if title else "<td></td>"
         for kind, key, title in zip(kinds, data, header, strict=True)
     )
     body = "\n".join(
@@ -150,7 +150,7 @@ def table(
 
 def scrolling(label: str) -> str:
     """Return the opening of a part that scrolls by itself, also by the keyboard."""
-    return f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">'
+    return f'<div class="scroll" role="group" tabindex="0" aria-label="{escape(label)}">'
 
 
 def folded(summary: str, content: str, ident: str = "") -> str:
@@ -161,13 +161,13 @@ def folded(summary: str, content: str, ident: str = "") -> str:
     return f"<details{at}>\n<summary>{escape(summary)}</summary>\n{content}\n</details>"
 
 
-def picture(png: bytes, alt_text: str, caption: str) -> str:
+def picture(png: bytes, alt_text: str, caption: str, *, label: str) -> str:
     """Return an image that stands in the page itself, its caption, and in words what it shows."""
     data = b64encode(png).decode("ascii")
     kind = "wide" if int.from_bytes(png[_WIDTH], "big") > _WIDE_PX else ""
     in_words = folded("What it shows, in words", paragraph(alt_text)) if alt_text else ""
     return (
-        f"<figure>\n{scrolling('Figure')}"
+        f"<figure>\n{scrolling(label)}"
         f'<img{_class(kind)} src="data:image/png;base64,{data}" alt="{escape(alt_text)}"></div>\n'
         f"<figcaption>{escape(caption)}\n{in_words}</figcaption>\n</figure>"
     )
