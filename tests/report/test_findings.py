@@ -101,6 +101,13 @@ def test_intervals_of_simulated_cells_are_their_own():
     assert best_cells(known)["a", 8, 64].tokens_per_j == "10 (3.33 to 30)"
 
 
+def test_sentences_are_of_the_load_with_most_cells_the_larger_of_equal_ones():
+    cells = cells_of(TWO)
+    both = pd.concat([cells, cells.assign(requests=100)])
+    assert findings(both, NO_SPOTS)[0].startswith("With 100 requests at once,")
+    assert findings(both[:-1], NO_SPOTS)[0].startswith("With 8 requests at once,")
+
+
 def test_only_four_of_many_pairs_are_named():
     many = {f"m{place:02d}": (0.5, 0.1 + 0.001 * place, 0.6) for place in range(30)}
     *_, apart = findings(cells_of(many), NO_SPOTS)

@@ -70,7 +70,7 @@ def best_cells(cells: pd.DataFrame) -> dict[Group, Best]:
 
 
 def findings(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
-    """Return the sentences; of the load that most cells are of.
+    """Return the sentences; of the load that most cells are of, the larger of equal ones.
 
     Args:
         cells: of `read_cells`.
@@ -83,7 +83,7 @@ def findings(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
     if ok.empty:
         return [f"None of {counted(len(cells), 'cell')} has a number: see the reasons below."]
     loads = groups(ok, ["requests", "max_batch_size"])
-    (requests, limit), _ = max(loads, key=lambda each: len(each[1]))
+    (requests, limit), _ = max(loads, key=lambda each: (len(each[1]), each[0]))
     cells = _of_load(cells, requests, limit)
     best = list(best_cells(cells).values())
     load = f"With {counted(int(requests), 'request')} at once, "
