@@ -68,33 +68,25 @@ def test_random_weights_are_drawn_and_full_cache_bounds_requests_and_both_are_sa
         assert facts["kv_cache_tokens"] == "60"
 
 
-def test_checkpoint_of_rotary_positions_takes_longer_requests(measured, checkpoint):
-    [record] = measured(
-        checkpoint("granite-3b"),
-        models=["granite-3b"],  # of 2048 positions
-        vllm={"weights": "checkpoint"},
-        sweeps={"grid": {"input_tokens": [2040], "output_tokens": [16], "requests": [2]}},
-    )
-    assert (record.status, record.reason) == ("ok", "")
-    assert record.remarks == "token ids are taken modulo the model's vocabulary of 49152"
-    assert record.beyond_native_context
-    assert record.provenance["weights"] == "checkpoint"
-    assert record.provenance["checkpoint"].endswith("/checkpoint")
-    assert record.provenance["cuda_graphs"] == "FULL_AND_PIECEWISE"
-
-
-def test_quantized_checkpoint_is_said_beside_its_numbers(measured, checkpoint):
-    folder = checkpoint("granite-3b")
+def test_quantized_checkpoint_of_rotary_positions_says_so_and_takes_longer_requests(
+    measured, checkpoint
+):
+    folder = checkpoint("granite-3b")  # of 2048 positions
     (folder / "quantize_config.json").write_text('{"bits": 4, "group_size": 128}')
     [record] = measured(
         folder,
         models=[str(folder)],
         vllm={"weights": "checkpoint"},
-        sweeps={"grid": {"input_tokens": [16], "output_tokens": [16], "requests": [2]}},
+        sweeps={"grid": {"input_tokens": [2040], "output_tokens": [16], "requests": [2]}},
     )
     assert (record.status, record.reason) == ("ok", "")
     assert record.remarks.startswith("quantized: GPTQ weights (4.12 bits)")
+    assert record.remarks.endswith("token ids are taken modulo the model's vocabulary of 49152")
     assert record.provenance["quantization"] == "GPTQ weights (4.12 bits)"
+    assert record.beyond_native_context
+    assert record.provenance["weights"] == "checkpoint"
+    assert record.provenance["checkpoint"].endswith("/checkpoint")
+    assert record.provenance["cuda_graphs"] == "FULL_AND_PIECEWISE"
 
 
 def test_checkpoint_of_learned_positions_takes_no_longer_requests(measured, checkpoint):
