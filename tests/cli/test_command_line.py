@@ -90,7 +90,7 @@ def test_value_and_abbreviation_are_not_mistyped_options(capsys):
         (QUESTION, "sweetspot.ask.predict.predict", "sweetspot: interrupted\n"),
         (["evaluate"], "sweetspot.simulator.accuracy.checks.evaluate", "sweetspot: interrupted\n"),
         (
-            ["campaign", "campaign.yaml", "--minutes", "5", "--out", "out"],
+            shlex.split("campaign campaign.yaml --engine simulator --minutes 5 --out out"),
             "sweetspot.campaign.run.run_campaign",
             "sweetspot: interrupted; finished cells are kept\n",
         ),
