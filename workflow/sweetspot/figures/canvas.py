@@ -167,9 +167,12 @@ def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:
         return probe.get_window_extent().width <= room_px
 
     lines: list[str] = []
+    flows = False
     for part in text.replace(" · ", " ·\0").split("\0"):
         words = part.replace(" %", "\0%").split(" ")  # numbers keep their %
-        for word in [part] if "·" in text and fits(part) else [w.replace("\0", " ") for w in words]:
+        whole = "·" in text and fits(part) and not flows
+        flows = not fits(part)  # what follows a part of several lines goes on in its last one
+        for word in [part] if whole else [w.replace("\0", " ") for w in words]:
             if lines and fits(f"{lines[-1]} {word}"):
                 lines[-1] += f" {word}"
             else:
