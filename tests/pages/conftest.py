@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 AXE = Path(__file__).parents[2] / "build" / "node_modules" / "axe-core" / "axe.min.js"
+PATIENCE_MS = 240_000
 QUIET = (
     "--no-sandbox",  # root cannot have it
     "--disable-gpu",
@@ -31,7 +32,9 @@ def browser() -> Iterator[Browser]:
     if chromium is None:
         lacking("no chromium")
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=[*QUIET])
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=[*QUIET], timeout=PATIENCE_MS
+        )
         yield started
         started.close()
 
@@ -49,6 +52,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
         path: Path, fragment: str = "", *, width: int = 1280, height: int = 900, **options: object
     ) -> Page:
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
