@@ -215,3 +215,10 @@ def test_command_without_a_umask_leaves_nothing_that_others_may_write(tmp_path, 
     finally:
         os.umask(before)
     assert writable_by_others(tmp_path) == []
+
+
+def test_snakemake_s_own_report_is_put_in_where_it_was_made(small_run, tmp_path):
+    run = shutil.copytree(small_run, tmp_path / "small")
+    (run / "snakemake-report.html").write_text("<p>how each file was made")
+    names = [part.id for part in made.made_in(run).results]
+    assert names.count("snakemake-report.html") == 1

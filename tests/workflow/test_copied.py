@@ -1,5 +1,6 @@
 """Results that were brought from elsewhere: with other times, or without Snakemake's notes."""
 
+import json
 import os
 import random
 import shutil
@@ -53,3 +54,11 @@ def test_results_of_another_experiment_without_notes_are_made_again(without_note
     assert outcome.jobs["measure"] == 2
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
     assert outcome.jobs["cells"] == 1
+
+
+def test_page_that_snakemake_made_of_an_earlier_run_is_made_again(without_notes):
+    path = without_notes.results / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["files"]["report.html"]
+    path.write_text(json.dumps(manifest))
+    assert without_notes.plan().jobs == {"page": 1, "manifest": 1, "all": 1}
