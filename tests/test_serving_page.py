@@ -1,4 +1,4 @@
-"""docs/serving.md: its log is written, its command run, its notebook played."""
+"""docs/serving.md: its log is written, its commands run, its notebook played."""
 
 import doctest
 import re
@@ -22,10 +22,11 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.usefixtures("folder")
-def test_command_prints_what_is_shown(capsys):
-    ((command, shown),) = re.findall(
-        r"^```console\n\$ (.*?)\n(.*?)^```$", SECTION, re.MULTILINE | re.DOTALL
-    )
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    re.findall(r"^```console\n\$ (.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL),
+)
+def test_command_prints_what_is_shown(capsys, command, shown):
     assert main(shlex.split(command)[1:]) == 0
     assert capsys.readouterr().out == shown
 
