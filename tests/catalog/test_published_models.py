@@ -8,8 +8,9 @@ import yaml
 from sweetspot.catalog import architecture_from_config
 from sweetspot.catalog.families import FAMILIES
 
-TABLE = yaml.safe_load(
-    Path(__file__).with_name("published_models.yaml").read_text(encoding="utf-8")
+TABLE = yaml.load(
+    Path(__file__).with_name("published_models.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 SHAPES = {model: architecture_from_config(row["config"], "x") for model, row in TABLE.items()}
 

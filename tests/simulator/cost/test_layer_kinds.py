@@ -19,8 +19,9 @@ from sweetspot.simulator.cost.work import untouched_bytes, work
 from sweetspot.simulator.deployment.shard import as_shard, possible, shard
 from sweetspot.simulator.schedule.identical import Schedule
 
-TABLE = yaml.safe_load(
-    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+TABLE = yaml.load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 
 

@@ -34,8 +34,9 @@ from sweetspot.simulator.schedule.identical import Schedule
 COLUMNS = tuple(f.name for f in fields(Schedule))
 QUANTITIES = tuple(f.name for f in fields(Cost))
 HALF = settings(max_examples=settings.default.max_examples // 2)
-PUBLISHED = yaml.safe_load(
-    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+PUBLISHED = yaml.load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 FP8 = Precision(weights="fp8", kv_cache="fp8")
 OTHER_KINDS = [  # experts, latent attention, states

@@ -8,8 +8,9 @@ import yaml
 from sweetspot.catalog import architecture_from_config
 from sweetspot.simulator.cost import scan
 
-TABLE = yaml.safe_load(
-    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+TABLE = yaml.load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 
 

@@ -20,8 +20,9 @@ from sweetspot.simulator.schedule.identical import Schedule
 from sweetspot.simulator.schedule.segments import Ran, Segment
 
 LIMITS = Limits(max_batch_size=256, max_num_tokens=1024)
-PUBLISHED = yaml.safe_load(
-    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8")
+PUBLISHED = yaml.load(
+    (Path(__file__).parents[2] / "catalog/published_models.yaml").read_text(encoding="utf-8"),
+    yaml.CSafeLoader,
 )
 BOARDS = ("h100-sxm", "a100-80gb")
 FP8 = Precision(weights="fp8", kv_cache="fp8")
