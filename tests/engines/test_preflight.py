@@ -73,13 +73,19 @@ def test_node_without_gpu_is_refused(node):
 def test_other_gpu_is_refused_with_its_own_id(node):
     node("NVIDIA L40S")
     message = refusal()
-    assert "the GPU is 'NVIDIA L40S', while the config says h100-sxm" in message
-    assert "set `gpu: l40s`" in message
+    assert "the GPU is 'NVIDIA L40S', not h100-sxm ('NVIDIA H100 80GB HBM3')" in message
+    assert "to use what is here, name l40s" in message
 
 
 def test_variant_of_a_gpu_is_another_gpu(node):
     node("NVIDIA H200 NVL")
-    assert "set `gpu: h200-nvl`" in refusal(gpu_id="h200-sxm")
+    assert "to use what is here, name h200-nvl" in refusal(gpu_id="h200-sxm")
+
+
+def test_mixed_node_has_the_gpu_whichever_comes_first(fake_nvml, node):
+    node("")
+    fake_nvml({"name": "Tesla_T4"}, {})
+    require("tensorrt-llm", "h100-sxm")
 
 
 def test_gpu_of_ones_own_is_known_by_the_name_in_its_file(node):
@@ -91,7 +97,7 @@ def test_gpu_of_ones_own_is_known_by_the_name_in_its_file(node):
 
 def test_gpu_outside_the_catalog_is_refused_without_a_hint(node):
     node("NVIDIA GeForce RTX 5090")
-    assert "for this GPU set" not in refusal()
+    assert "to use what is here" not in refusal()
 
 
 def test_node_without_the_engine_is_refused(node):

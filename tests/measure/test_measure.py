@@ -13,7 +13,7 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block, record_path, trace_path
+from sweetspot.measure.record import read_block, record_path, trace_path, write_record
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, window_energy_j
@@ -53,6 +53,7 @@ class FakeEngine:
 
     def __init__(self, faults=None, meter=None):
         self.faults = faults or {}
+        self.facts = {"gpu_name": "NVIDIA H100 80GB HBM3", "gpu_uuid": "GPU-0"}
         self.meter = meter or FakeMeter()
         self.loads = 0
         self.closed = 0
@@ -73,6 +74,7 @@ class FakeEngine:
             "requests": cell.requests,
             "input_tokens": cell.requests * cell.input_tokens,
             "output_tokens": cell.total_output_tokens,
+            "facts": self.facts,
         }
         return Run(**done | fault)
 
@@ -384,6 +386,31 @@ def test_state_of_the_board_is_recorded(measured_block, tmp_path):
     assert record.energy_source == "integration"
     assert record.energy_counter_j is record.energy_gap is None
     assert record.energy_sum_500ms_j == pytest.approx(WATTS * SECONDS, rel=0.3)
+
+
+@pytest.mark.parametrize(
+    ("facts", "reason"),
+    [
+        ({"gpu_name": "Tesla T4"}, "metered was 'Tesla T4' (GPU-0), not h100-sxm ('NVIDIA H100"),
+        ({"gpu_name": "NVIDIA H100 80GB HBM3 MIG 3g.40gb"}, "metered was 'NVIDIA H100 80GB HBM3 M"),
+        ({"device_uuid": "1"}, "metered was GPU-0, and the engine ran on GPU-1"),
+    ],
+)
+def test_cell_whose_metered_board_is_another_is_invalid_and_never_reused_as_ok(
+    measured_block, tmp_path, facts, reason
+):
+    engine, out = FakeEngine(meter=FakeBoardMeter()), tmp_path / "block.jsonl"
+    engine.facts |= facts
+    measure_block(measured_block, engine, tmp_path, out)
+    [wrong, *_] = read_block(out)
+    assert wrong.status == "invalid"
+    assert wrong.reason.startswith(reason)
+    cell = measured_block.cells[0]  # as earlier code left it
+    write_record(record_path(tmp_path, cell, wrong.key), replace(wrong, status="ok", reason=""))
+    measure_block(measured_block, FakeEngine(meter=FakeBoardMeter()), tmp_path, out)
+    assert read_block(out)[0].status == "ok"
+    assert read_block(out)[0].provenance["gpu_name"] == "NVIDIA H100 80GB HBM3"
+    assert len(list(tmp_path.rglob("*.misplaced"))) == 1
 
 
 class FakeClock(FakeMeter):

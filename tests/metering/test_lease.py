@@ -5,11 +5,14 @@ import stat
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
+from itertools import permutations
 from pathlib import Path
 from threading import Thread
 
 import pytest
 
+from sweetspot.catalog import gpu
 from sweetspot.errors import MeterError
 from sweetspot.metering import lease
 from sweetspot.metering.lease import leased_board
@@ -48,10 +51,36 @@ def test_first_free_board_is_taken(fake_nvml):
     fake_nvml({}, {}, {})
     with leased_board() as first, leased_board() as second:
         assert (first.uuid(), second.uuid()) == ("GPU-0", "GPU-1")
-        with leased_board({"CUDA_VISIBLE_DEVICES": "0,2"}) as third:
+        with leased_board(environment={"CUDA_VISIBLE_DEVICES": "0,2"}) as third:
             assert third.uuid() == "GPU-2"
     with leased_board() as again:
         assert again.uuid() == "GPU-0"
+
+
+T4, VARIANT, WANTED = {"name": "Tesla_T4"}, {"name": "NVIDIA_H100_NVL"}, {}
+
+
+@pytest.mark.parametrize("boards", list(permutations((T4, VARIANT, WANTED))))
+def test_busy_board_is_waited_for_though_another_kind_is_free(fake_nvml, monkeypatch, boards):
+    fake_nvml(*boards)
+    with ExitStack() as busy:
+        held = busy.enter_context(leased_board(gpu("h100-sxm")))
+        monkeypatch.setattr("time.sleep", lambda _: busy.close())
+        with leased_board(gpu("h100-sxm")) as board:
+            assert (held.uuid(), board.uuid()) == (f"GPU-{boards.index(WANTED)}",) * 2
+            assert gpu("h100-sxm").is_called(board.name())
+
+
+def test_node_without_the_wanted_board_is_a_meter_error_that_says_what_is_there(fake_nvml):
+    fake_nvml(T4, VARIANT, WANTED)
+    environment = {"CUDA_VISIBLE_DEVICES": "0,1"}
+    with pytest.raises(MeterError) as caught, leased_board(gpu("h100-sxm"), environment):
+        pass
+    assert str(caught.value) == (
+        "the GPUs are 'Tesla T4' and 'NVIDIA H100 NVL', not h100-sxm ('NVIDIA H100 80GB HBM3');"
+        " CUDA_VISIBLE_DEVICES=0,1 is GPU-0 (Tesla T4), GPU-1 (NVIDIA H100 NVL) in NVML's order,"
+        " which need not be CUDA's: name UUIDs (nvidia-smi -L); to use what is here, name h100-nvl"
+    )
 
 
 def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog, wait_until):
@@ -136,6 +165,6 @@ def test_job_without_a_board_is_a_meter_error(fake_nvml, visible):
     fake_nvml({})
     with (
         pytest.raises(MeterError, match="CUDA_VISIBLE_DEVICES"),
-        leased_board({"CUDA_VISIBLE_DEVICES": visible}),
+        leased_board(environment={"CUDA_VISIBLE_DEVICES": visible}),
     ):
         pass

@@ -7,27 +7,27 @@ import pynvml
 import pytest
 
 from sweetspot.errors import MeterError
-from sweetspot.metering.nvml import Board, allowed_uuids
+from sweetspot.metering.nvml import Board, allowed_boards
 from sweetspot.metering.samples import CHANNELS
 
 STEP = {"low": 100, "high": 700, "period": 2e9, "high_s": 1e9}  # up at 0 s, for good
 
 
-def test_board_is_the_first_that_the_environment_allows(fake_nvml):
+def test_boards_come_in_the_order_that_the_environment_prefers(fake_nvml):
     fake_nvml({"name": "one"}, {"name": "two"})
-    with Board.open({"CUDA_VISIBLE_DEVICES": "1, 0"}) as board:
-        assert (board.uuid(), board.name()) == ("GPU-1", "two")
+    boards = allowed_boards({"CUDA_VISIBLE_DEVICES": "1, 0"})
+    assert list(boards.items()) == [("GPU-1", "two"), ("GPU-0", "one")]
 
 
 def test_boards_hidden_from_this_job_are_not_counted(fake_nvml):
     fake_nvml({"hidden": 1}, {}, {"hidden": 1}, {})
-    assert allowed_uuids({}) == ["GPU-1", "GPU-3"]
-    assert allowed_uuids({"CUDA_VISIBLE_DEVICES": "1"}) == ["GPU-3"]
+    assert list(allowed_boards({})) == ["GPU-1", "GPU-3"]
+    assert list(allowed_boards({"CUDA_VISIBLE_DEVICES": "1"})) == ["GPU-3"]
 
 
 def test_facts_say_how_the_board_is_set(fake_nvml):
     fake_nvml({"absent": "nvmlDeviceGetEccMode"})
-    with Board.open({}) as board:
+    with Board("GPU-0") as board:
         assert board.facts() == {
             "gpu_name": "NVIDIA H100 80GB HBM3",
             "gpu_uuid": "GPU-0",
@@ -46,7 +46,7 @@ def test_facts_say_how_the_board_is_set(fake_nvml):
 
 def test_look_reads_all_channels(fake_nvml, fake_clock):
     origin = fake_nvml(STEP | {"counter_j": 5e6})
-    with Board.open({}) as board:
+    with Board("GPU-0") as board:
         fake_clock(origin + 0.45)
         before_s = time.monotonic()
         look = board.look()
@@ -84,7 +84,7 @@ def test_look_reads_all_channels(fake_nvml, fake_clock):
 def test_power_is_named_for_what_it_is(fake_nvml, board, instant_w, average_w, usage_w):
     # renewed for the last time at 0 s: the second before was all of low power
     fake_nvml(STEP | {"update_s": 1e6} | board)
-    with Board.open({}) as opened:
+    with Board("GPU-0") as opened:
         look = opened.look()
     found = (look.power_instant_w, look.power_average_w, look.power_usage_w)
     assert found == pytest.approx((instant_w, average_w, usage_w), nan_ok=True)
@@ -100,7 +100,7 @@ def test_power_is_named_for_what_it_is(fake_nvml, board, instant_w, average_w, u
 )
 def test_energy_counter_is_read_one_way_or_the_other(fake_nvml, absent, counter_j):
     fake_nvml({"counter_j": 42, "low": 0, "absent": absent})
-    with Board.open({}) as board:
+    with Board("GPU-0") as board:
         assert board.look().counter_j == pytest.approx(counter_j, nan_ok=True)
 
 
@@ -117,7 +117,7 @@ def test_energy_counter_is_read_one_way_or_the_other(fake_nvml, absent, counter_
 )
 def test_what_a_board_lacks_is_nan_and_the_rest_is_there(fake_nvml, function, channel):
     fake_nvml({"absent": function})
-    with Board.open({}) as board:
+    with Board("GPU-0") as board:
         look = board.look()
     assert math.isnan(getattr(look, channel))
     assert look.power_instant_w == 300
@@ -175,7 +175,7 @@ def test_driver_trouble_is_a_meter_error_with_nvmls_words(monkeypatch, code):
 
     monkeypatch.setattr(pynvml, "nvmlInit", fail)
     with pytest.raises(MeterError, match="NVML cannot start: ") as caught:
-        Board.open({})
+        Board("GPU-0")
     assert str(pynvml.NVMLError(code)) in str(caught.value)
 
 
@@ -184,6 +184,6 @@ def test_driver_that_vanished_does_not_spoil_the_end(fake_nvml, monkeypatch):
         raise pynvml.NVMLError(pynvml.NVML_ERROR_UNINITIALIZED)
 
     fake_nvml({})
-    board = Board.open({})
+    board = Board("GPU-0")
     monkeypatch.setattr(pynvml, "nvmlShutdown", fail)
     board.close()

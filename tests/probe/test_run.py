@@ -61,7 +61,7 @@ def test_another_board_another_python_or_no_time_is_one_line(
 ):
     fake_nvml({"low": 300, "update_s": 0.02})
     assert probe(tmp_path / "p", "--gpu", "h200") == 2
-    assert "this node has h100-sxm (NVIDIA H100 80GB HBM3), not h200-sxm" in capsys.readouterr().err
+    assert "'NVIDIA H100 80GB HBM3', not h200-sxm ('NVIDIA H200')" in capsys.readouterr().err
     assert probe(tmp_path / "p", "--python", sys.executable) == 2
     assert "torch is not installed" in capsys.readouterr().err
     # the board without a program was measured before that

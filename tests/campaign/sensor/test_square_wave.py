@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from sweetspot.campaign.sensor import square_wave as sensor
+from sweetspot.catalog import gpu
 from sweetspot.config import NodeSettings
 from sweetspot.errors import EngineError, MeterError
 from sweetspot.metering.trace import read_trace
@@ -40,7 +41,7 @@ def look(fake_nvml, tmp_path, monkeypatch):
 
     def run(faults="none"):
         python = f"{sys.executable} {program} {origin!r} {faults}"
-        sensor.look_at_sensor(tmp_path / "campaign", NodeSettings(python=python))
+        sensor.look_at_sensor(tmp_path / "campaign", gpu("h100-sxm"), NodeSettings(python=python))
         return json.loads((tmp_path / "campaign" / "sensor.json").read_text())
 
     return run

@@ -248,7 +248,7 @@ def test_missing_weights_stop_the_job(node, name, words):
 
 
 def test_other_gpu_stops_the_job(node):
-    assert "while the config says l40s" in node.refusal(gpu="l40s")
+    assert "the GPU is 'NVIDIA H100 80GB HBM3', not l40s" in node.refusal(gpu="l40s")
 
 
 @pytest.mark.slow

@@ -78,6 +78,16 @@ def test_one_load_runs_all_cells_and_repeats_short_ones(measured):
     assert len({record.provenance["worker"] for record in records}) == 1
 
 
+def test_cells_on_a_mixed_node_are_of_the_board_that_is_asked_for(measured, fake_nvml):
+    no_counter = {"absent": "83,nvmlDeviceGetTotalEnergyConsumption"}
+    fake_nvml({"name": "Tesla_T4", "low": 60}, {"name": "NVIDIA_H100_NVL"}, no_counter)
+    records, _ = measured()
+    for record in records:
+        assert (record.status, record.mean_power_w) == ("ok", pytest.approx(300))
+        assert record.provenance["gpu_name"] == "NVIDIA H100 80GB HBM3"
+        assert record.provenance["gpu_uuid"] == "GPU-2"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "reason", "loads"),

@@ -14,6 +14,7 @@ from sweetspot.campaign.node import engines_here, require_node
 from sweetspot.campaign.sensor.square_wave import look_at_sensor
 from sweetspot.campaign.slot import GRACE_S, Progress
 from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interrupts
+from sweetspot.catalog import gpu
 from sweetspot.config import Experiment, Remeasure
 from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
 from sweetspot.files import make_folder
@@ -94,7 +95,8 @@ def _look_at_sensor(campaign: Campaign) -> None:
     """Look at the sensor; cells are worth measuring without it."""
     log.info("looking at the power sensor under a square wave of load")
     try:
-        look_at_sensor(campaign.folder, campaign.experiment.node)
+        experiment = campaign.experiment
+        look_at_sensor(campaign.folder, gpu(experiment.gpu), experiment.node)
     except (EngineError, MeterError) as error:
         log.warning("the power sensor was not looked at: %s", error)
 

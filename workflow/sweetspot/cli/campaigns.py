@@ -1,6 +1,7 @@
 """Commands of a campaign: measure for some minutes, and report what such campaigns left."""
 
 import argparse
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,27 +84,29 @@ def _campaign(arguments: argparse.Namespace) -> None:
 
 
 def gpu_here() -> str:
-    """Return the id of this node's GPU, the first that a job here may use.
+    """Return the id of this node's GPU: of those that a job may use, the first that is known.
 
     Raises:
         InputError: there is none, or none that the catalog knows: what the file should say.
     """
     from sweetspot.catalog import gpu
     from sweetspot.errors import InputError, MeterError
-    from sweetspot.metering.nvml import Board
+    from sweetspot.metering.nvml import allowed_boards
 
     try:
-        with Board.open() as board:
-            name = board.name()
+        names = list(allowed_boards().values())
     except MeterError as error:
         raise InputError(
             f"no usable NVIDIA GPU here ({error}), and the experiment names none: set `gpu:`, or"
             " run this on a node that has one"
         ) from error
-    try:
-        return gpu(name).id
-    except InputError as error:
-        raise InputError(f"this node's GPU is not of the catalog: {error}") from error
+    for name in names:
+        with suppress(InputError):
+            return gpu(name).id
+    raise InputError(
+        f"this node's GPU is not of the catalog: {' and '.join(map(repr, names))}; describe it in a"
+        " file, and name that: `gpu: my-gpu.yaml` (docs/models.md)"
+    )
 
 
 def _report(arguments: argparse.Namespace) -> None:

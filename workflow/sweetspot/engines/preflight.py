@@ -1,11 +1,12 @@
 """What an engine needs of this node, checked before anything is planned on it."""
 
+import os
 import shlex
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from sweetspot.catalog import Gpu, gpu, gpu_ids
+from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Container
 from sweetspot.engines.weights.checkpoint import what_is_missing
 from sweetspot.errors import EngineError, MeterError, unknown_name
@@ -58,24 +59,17 @@ def require(
         )
 
 
-def _missing_gpu(wanted: Gpu) -> str | None:
-    """Return what is wrong with this node's GPU, if anything is."""
-    from sweetspot.metering.nvml import Board  # a simulation starts without NVML's bindings
+def _missing_gpu(wanted: Gpu) -> str:
+    """Return why no GPU of this node will do; "" if one will, whichever comes first."""
+    # a simulation starts without NVML's bindings
+    from sweetspot.metering.nvml import allowed_boards
+    from sweetspot.metering.visible import why_none_is
 
     try:
-        with Board.open() as board:
-            found = board.name()
+        boards = allowed_boards()
     except MeterError as error:
         return f"no usable NVIDIA GPU or driver ({error})"
-    if wanted.is_called(found):
-        return None
-    if not wanted.nvml_name:
-        return (
-            f"the file of {wanted.id} has no nvml_name, by which the GPU here, {found!r}, is known"
-        )
-    same = next((each for each in gpu_ids() if gpu(each).is_called(found)), None)
-    hint = f"; for this GPU set `gpu: {same}`" if same else ""
-    return f"the GPU is {found!r}, while the config says {wanted.id} ({wanted.nvml_name!r}){hint}"
+    return why_none_is(wanted, boards, os.environ)
 
 
 def _missing_program(engine: str, python: str, container: Container) -> str | None:

@@ -17,11 +17,12 @@ from sweetspot.measure.record import (
     CellRecord,
     read_record,
     record_path,
+    set_aside,
     spool_path,
     trace_path,
     write_record,
 )
-from sweetspot.measure.result import result_of
+from sweetspot.measure.result import other_board, result_of
 from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import write_trace
@@ -101,11 +102,19 @@ def measuring(
 def reusable_record(
     records: Path, block: Block, cell: Cell, remeasure: Remeasure = "nothing"
 ) -> CellRecord | None:
-    """Return the record that a cell has from an earlier run, unless it is to be measured again."""
+    """Return the record that a cell has from an earlier run, unless it is to be measured again.
+
+    One that earlier code measured on another board than the cell's is set aside.
+    """
     if remeasure == "all":
         return None
     key = block.key(cell)
-    record = read_record(record_path(records, cell, key), key)
+    path = record_path(records, cell, key)
+    record = read_record(path, key)
+    metered = record is not None and record.status == "ok" and block.settings.metering
+    if record and metered and other_board(record.provenance, block.settings.gpu):
+        set_aside(path, "misplaced")
+        return None
     again = record is not None and remeasure == "failed" and record.status != "ok"
     return None if again else record
 
@@ -143,7 +152,7 @@ def _measure_cell(
     spool = spool_path(record_path(records, cell, key))
     try:
         run, readings, idle = _metered(session, cell, settings.metering, spool)
-        result = result_of(run, cell, readings, settings.metering)
+        result = result_of(run, cell, readings, settings.metering, settings.gpu)
     except (EngineError, MeterError) as e:
         return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)})
     write_trace(trace_path(records, cell, key), readings)

@@ -196,7 +196,7 @@ def read_record(path: Path, key: str) -> CellRecord | None:
         InputError: if the file cannot be read or moved.
     """
     if path.is_dir():
-        _set_aside(path, "corrupt")
+        set_aside(path, "corrupt")
         return None
     content = read_bytes_if_there(path, "cell record")
     if content is None:
@@ -204,10 +204,10 @@ def read_record(path: Path, key: str) -> CellRecord | None:
     try:
         record = parse_as(CellRecord, content, str(path))
     except InputError:
-        _set_aside(path, "corrupt")
+        set_aside(path, "corrupt")
         return None
     if record.key != key:
-        _set_aside(path, "misplaced")
+        set_aside(path, "misplaced")
         return None
     return record
 
@@ -231,7 +231,8 @@ def _is_failed(path: Path) -> bool:
         return False
 
 
-def _set_aside(path: Path, what: str) -> None:
+def set_aside(path: Path, what: str) -> None:
+    """Rename a record that is of no use, and say so in a warning; raises InputError."""
     aside = path.with_name(f"{path.name}.{what}")
     try:
         path.replace(aside)

@@ -1,8 +1,10 @@
 """What a run and its readings say of a cell: the same for every engine."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from sweetspot.catalog import Gpu
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
 from sweetspot.engines.base import Run
@@ -12,9 +14,11 @@ from sweetspot.metering.window import Window
 
 
 def result_of(
-    run: Run, cell: Cell, readings: Readings, metering: Metering | None
+    run: Run, cell: Cell, readings: Readings, metering: Metering | None, wanted: Gpu
 ) -> dict[str, Any]:
     """Return a record's status, remarks, energies, rates, powers and conditions.
+
+    Where there is a metering, the board that was metered has to be a `wanted` one.
 
     Raises:
         MeterError: the trace does not span the run, or shows no power in it.
@@ -28,6 +32,7 @@ def result_of(
         raise MeterError("the power trace shows 0 W over the whole run")
     doubts = [_wrong_work(run, cell), run.untrusted]
     if metering:
+        doubts += [other_board(run.facts, wanted)]
         doubts += window.broken_gates(metering.max_temperature_drift_c)
     wrong = [doubt for doubt in doubts if doubt]
     return {
@@ -67,6 +72,22 @@ def energies(run: Run, window: Window) -> dict[str, Any]:
         "throughput_tokens_per_s": run.output_tokens / window_s,
         "max_concurrency": run.max_concurrency,
     }
+
+
+def other_board(facts: Mapping[str, str], wanted: Gpu) -> str:
+    """Return which board was metered, or ran the cell, other than one `wanted`; "" if none.
+
+    Args:
+        facts: of a run or a record's provenance.
+        wanted: what the cell says of its GPU.
+    """
+    name, uuid = facts.get("gpu_name", ""), facts.get("gpu_uuid", "")
+    if not wanted.is_called(name):
+        return f"metered was {name!r} ({uuid}), not {wanted.id} ({wanted.nvml_name!r})"
+    ran_on = facts.get("device_uuid", "").removeprefix("GPU-")
+    if ran_on and uuid.removeprefix("GPU-") != ran_on:
+        return f"metered was {uuid}, and the engine ran on GPU-{ran_on}"
+    return ""
 
 
 def _wrong_work(run: Run, cell: Cell) -> str:

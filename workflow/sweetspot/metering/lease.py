@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sweetspot.catalog import Gpu
 from sweetspot.errors import MeterError
-from sweetspot.metering.nvml import Board, allowed_uuids
+from sweetspot.metering.nvml import Board, allowed_boards
 from sweetspot.metering.processes import job_token
+from sweetspot.metering.visible import why_none_is
 
 RETRY_S = 0.5
 
@@ -19,17 +21,25 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def leased_board(environment: Mapping[str, str] = os.environ) -> Iterator[Board]:
+def leased_board(
+    wanted: Gpu | None = None, environment: Mapping[str, str] = os.environ
+) -> Iterator[Board]:
     """Hold one of the boards that `environment` allows alone among the jobs of this host.
 
-    The first free one is taken; if there is none, this waits for one. A lease is a lock on a file,
-    which the kernel frees with the process, however that ends. While it is held, processes that
-    this one starts carry a token by which they are told from others on the board.
+    The first free one that is `wanted` (any, where that is None) is taken; if there is none, this
+    waits for one: never is another kind of board taken because it is free. A lease is a lock on a
+    file, which the kernel frees with the process, however that ends. While it is held, processes
+    that this one starts carry a token by which they are told from others on the board.
 
     Raises:
         MeterError: there is no such board, or no lock's file can be made.
     """
-    with _held(allowed_uuids(environment)) as uuid, job_token(), Board(uuid) as board:
+    boards = allowed_boards(environment)
+    if wanted is not None:
+        if reason := why_none_is(wanted, boards, environment):
+            raise MeterError(reason)
+        boards = {uuid: name for uuid, name in boards.items() if wanted.is_called(name)}
+    with _held(list(boards)) as uuid, job_token(), Board(uuid) as board:
         yield board
 
 

@@ -54,8 +54,8 @@ _MEMBERS = {
 }
 
 
-def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """Return the UUIDs of the GPUs that a job with this environment may use.
+def allowed_boards(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return the GPUs that a job with this environment may use: name by UUID, preferred first.
 
     Raises:
         MeterError: there is no NVML, no driver or no such GPU, or only a slice of one.
@@ -63,22 +63,23 @@ def allowed_uuids(environment: Mapping[str, str] = os.environ) -> list[str]:
     _start()
     try:
         with _translated("list the GPUs"):
-            uuids = _uuids()
+            names = _names()
     finally:
         _shut_down()
-    return allowed(environment, uuids)
+    return {uuid: names[uuid] for uuid in allowed(environment, list(names))}
 
 
 def visible_gpus(environment: Mapping[str, str] = os.environ) -> int:
     """Return how many GPUs a job with this environment may use; 0 where none can be found."""
     try:
-        return len(allowed_uuids(environment))
+        return len(allowed_boards(environment))
     except MeterError:
         return 0
 
 
-def _uuids() -> list[str]:
-    uuids = []
+def _names() -> dict[str, str]:
+    """Return the names of all boards by UUID, in NVML's order."""
+    names = {}
     for index in range(pynvml.nvmlDeviceGetCount()):
         try:
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
@@ -86,8 +87,9 @@ def _uuids() -> list[str]:
             if error.value != pynvml.NVML_ERROR_NO_PERMISSION:  # another job's, hidden from us
                 raise
         else:
-            uuids.append(str(pynvml.nvmlDeviceGetUUID(handle)))
-    return uuids
+            uuid = str(pynvml.nvmlDeviceGetUUID(handle))
+            names[uuid] = str(pynvml.nvmlDeviceGetName(handle))
+    return names
 
 
 class Board:
@@ -114,15 +116,6 @@ class Board:
         except BaseException:
             _shut_down()
             raise
-
-    @classmethod
-    def open(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Open the first GPU that a job with this environment may use, whoever else uses it.
-
-        Raises:
-            MeterError: there is no NVML, no driver or no such GPU, or only a slice of one.
-        """
-        return cls(allowed_uuids(environment)[0])
 
     def close(self) -> None:
         """Let go of NVML."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from sweetspot.catalog import Gpu, gpu, gpu_ids
 from sweetspot.errors import MeterError
 
 CUDA = "CUDA_VISIBLE_DEVICES"
@@ -28,6 +29,24 @@ def allowed(environment: Mapping[str, str], uuids: Sequence[str]) -> list[str]:
     if not chosen:
         raise MeterError("NVML finds no GPU on this node")
     return list(dict.fromkeys(chosen))
+
+
+def why_none_is(wanted: Gpu, boards: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Return why none of these boards (names by UUID) is the wanted one; "" if one is."""
+    if any(map(wanted.is_called, boards.values())):
+        return ""
+    found = " and ".join(repr(name) for name in dict.fromkeys(boards.values()))
+    if not wanted.nvml_name:
+        return f"the file of {wanted.id} has no nvml_name, by which the GPU here, {found}, is known"
+    they_are = "the GPU is" if len(boards) == 1 else "the GPUs are"
+    reason = f"{they_are} {found}, not {wanted.id} ({wanted.nvml_name!r})"
+    if chosen := environment.get(CUDA):
+        meant = ", ".join(f"{uuid} ({name})" for uuid, name in boards.items())
+        reason += f"; {CUDA}={chosen} is {meant}"
+        if any(entry.strip().isdecimal() for entry in chosen.split(",")):
+            reason += " in NVML's order, which need not be CUDA's: name UUIDs (nvidia-smi -L)"
+    same = next((each for each in gpu_ids() if any(map(gpu(each).is_called, boards.values()))), "")
+    return f"{reason}; to use what is here, name {same}" if same else reason
 
 
 def _visible(value: str) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
+from sweetspot.catalog import Gpu
 from sweetspot.catalog import gpu as board_of
 from sweetspot.config import NodeSettings
 from sweetspot.engines.process.container import in_container
@@ -59,14 +60,14 @@ def run_probe(folder: Path, asked: Asked) -> Probed:
     """Measure the steps that a folder lacks, in their order, until the time is over.
 
     Raises:
-        InputError: the board is another than was asked for, or than the folder is of; the folder
-            cannot be written to, or another command works on it; or torch is missing.
+        InputError: the folder is of another board, cannot be written to, or another command works
+            on it; torch is missing; or the board is not of the catalog.
         EngineError: the program fails.
-        MeterError: the board cannot be metered, or is not of the catalog.
+        MeterError: this node has no such board, or it cannot be metered.
     """
     end_s = monotonic() + 60 * asked.minutes
     make_folder(folder)
-    with held(folder), leased_board() as board:
+    with held(folder), leased_board(_wanted(folder, asked)) as board:
         probed = _begin(folder, board, asked)
         done = {each.id for each in probed.steps if each.status == "ok" or not asked.again}
         missing = [step for step in steps() if step.id not in done]
@@ -100,13 +101,15 @@ def in_words(taken: Taken) -> str:
     return f"step ok {taken.id}: {', '.join([f'{taken.power_w:.0f} W', *rates])}{clock}"
 
 
+def _wanted(folder: Path, asked: Asked) -> Gpu | None:
+    """Return which board it is to be: that asked for, else that of the folder; None for any."""
+    before = read_probed(folder)
+    name = asked.gpu or (before.gpu if before else None)
+    return board_of(name) if name else None
+
+
 def _begin(folder: Path, board: Board, asked: Asked) -> Probed:
     here = board_of(board.name())
-    if asked.gpu is not None and board_of(asked.gpu).id != here.id:
-        raise InputError(
-            f"this node has {here.id} ({board.name()}), not {board_of(asked.gpu).id}; name --gpu"
-            f" {here.id}, or leave it out"
-        )
     facts, on_cpu = board.facts(), asked.device == "cpu"
     before = read_probed(folder)
     if before is None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from sweetspot import engines
 from sweetspot.campaign.sensor.facts import Cycle, sensor_facts
+from sweetspot.catalog import Gpu
 from sweetspot.config import NodeSettings
 from sweetspot.engines.process.container import in_container
 from sweetspot.engines.process.run import run_stamped
@@ -31,8 +32,10 @@ TIMEOUT_S = 180.0
 SENSOR_S = 50.0  # all of it, with the start of torch, about
 
 
-def look_at_sensor(folder: Path, node: NodeSettings) -> None:
+def look_at_sensor(folder: Path, wanted: Gpu, node: NodeSettings) -> None:
     """Write sensor.json, what was found, and sensor.csv.gz, the samples that it was found in.
+
+    The sensor is that of a board that is `wanted`, as the campaign's cells are measured on one.
 
     Raises:
         EngineError: the program fails.
@@ -40,7 +43,7 @@ def look_at_sensor(folder: Path, node: NodeSettings) -> None:
         InputError: the folder cannot be written to.
     """
     log_path = folder / "engine" / "square_wave.log"
-    with leased_board() as board:
+    with leased_board(wanted) as board:
         meter = NvmlMeter(board, INTERVAL_S)
         meter.start()
         try:
@@ -50,14 +53,14 @@ def look_at_sensor(folder: Path, node: NodeSettings) -> None:
             time.sleep(SETTLE_S)
         finally:
             readings = meter.stop()
-        gpu = board.facts()
+        facts = board.facts()
     device, cycles = _reported(log_path)
     if readings.samples is None or not cycles:
         raise MeterError(f"the square wave reported nothing; its log: {log_path}")
     found = {
         "schema_version": 1,
         "measured_utc": datetime.now(UTC).isoformat(timespec="seconds"),
-        "gpu": gpu,
+        "gpu": facts,
         "program": device,
         "facts": asdict(sensor_facts(readings.samples, cycles, idle_end_s)),
         "sampler_cpu_share": readings.sampler_cpu_share,

@@ -74,7 +74,7 @@ class TensorRtLlmEngine:
         for folder in (build.place, node.reports):
             make_folder(folder)  # a container can only be shown what is there
         held = ExitStack()
-        board = held.enter_context(leased_board())  # building keeps the GPU busy, too
+        board = held.enter_context(leased_board(settings.gpu))  # building keeps the GPU busy, too
         try:
             return self._session(settings, metering, build, board, held)
         except BaseException:

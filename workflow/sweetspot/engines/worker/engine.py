@@ -52,7 +52,7 @@ class WorkerEngine:
             require_checkpoint(folder, settings.model)
         program = self.program(settings, node)
         held = ExitStack()
-        board = held.enter_context(leased_board())
+        board = held.enter_context(leased_board(settings.gpu))
         try:
             return WorkerSession(board, settings.metering, node, program, held)
         except BaseException:
