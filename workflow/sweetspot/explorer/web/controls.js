@@ -172,7 +172,8 @@ function syncControls(theme) {
   byId("lengths").hidden = !used.includes("input");
   byId("money").hidden = !used.includes("money");
   byId("shown").hidden = !used.includes("shown");
-  byId("paper").parentElement.hidden = state.view !== "curve";
+  byId("paper").parentElement.hidden = state.view !== "curve" || !DATA.surfaces.length;
+  byId("cells-choice").hidden = !DATA.cells.length;
   for (const name of CHECKS) byId(name).checked = state[name];
   byId("cells").value = state.cells;
   for (const [name, rate] of Object.entries(RATES)) syncRate(name, rate);

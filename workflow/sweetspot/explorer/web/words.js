@@ -204,10 +204,13 @@ function readingOf(state, entries) {
   const [drawn, rows] = [SPANS[state.view], entries.map(({ row }) => row)];
   const words = unique(rows.map((row) => row.energy_interval).filter(Boolean));
   const spans = drawn && words.length ? `${drawn}: ${words.join(", or ")}.` : "";
+  const cells = rows.some((row) => row.what === "cell")
+    ? "Measured cells are filled dots, simulated ones open squares."
+    : "";
   const spreads = rows.some((row) => row.relative_std)
     ? "Bars of cells are one standard deviation."
     : "";
-  return [READINGS[state.view](state), spans, spreads].filter(Boolean).join(" ");
+  return [READINGS[state.view](state), cells, spans, spreads].filter(Boolean).join(" ");
 }
 
 const SPANS = {
@@ -218,8 +221,7 @@ const SPANS = {
 
 const READINGS = {
   curve: () =>
-    "Stars are sweet spots; along the thick part of a line, energy is within 2 % of the least." +
-    " Measured cells are filled dots, simulated ones open squares.",
+    "Stars are sweet spots; along the thick part of a line, energy is within 2 % of the least.",
   map: () => "Stars join the sweet spots of input lengths. Darker is less energy.",
   power: () => "Dotted lines are a board's limit and, where it is known, its idle power.",
   pareto: (state) =>
