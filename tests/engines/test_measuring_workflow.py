@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from sweetspot.catalog.packaged import read_packaged
+from sweetspot.cli import main
 from sweetspot.config import parse_experiment
 from sweetspot.plan.plan import plan
 from sweetspot.verify.records import check_cells, check_traces, read_records
@@ -139,7 +140,7 @@ def test_missing_checkpoint_is_said_before_any_job(node, forked_snakemake):
 
 @pytest.mark.slow
 def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
-    node, monkeypatch, wait_until, is_alive
+    node, monkeypatch, wait_until, is_alive, capsys
 ):
     grid = {"input_tokens": [16], "output_tokens": [8, 12, 16], "requests": [4]}
     experiment = EXPERIMENT | {"sweeps": {"grid": grid}}
@@ -159,6 +160,8 @@ def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
         assert is_alive(worker)
         run.kill()  # Snakemake alone: its job, which hangs, ends with it
     wait_until(lambda: not is_alive(worker))
+    assert main(["progress", str(node / "results" / "synthetic")]) == 0
+    assert capsys.readouterr().out.startswith("2/3 cells done, its command has ended")
     assert len(list(records.rglob("*.json"))) == 2
     assert len(list(records.rglob("*.samples.csv"))) == 1  # what was seen of the third
 
