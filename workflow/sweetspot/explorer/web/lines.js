@@ -99,7 +99,7 @@ function curvePlot(state, entries, theme, width) {
       [row.energy_per_token_j, row.energy_low_j, row.energy_high_j].filter(Boolean).map(of),
     ),
     theme,
-    { headroom: 0.15 },
+    { margin: width < WIDE ? 0.18 : 0.08, headroom: 0.15 }, // a name fits under the lowest star
   );
   const ends = series
     .filter((each) => seen.has(plain(each.label)))
