@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from sweetspot.ask.load import Simulated
-from sweetspot.ask.offered import Offered, Progress
+from sweetspot.ask.offered import DAY_S, Offered, Progress, energy_per_request_j
 from sweetspot.ask.rates import Rates
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.config import Precision
@@ -20,6 +20,8 @@ LATENCIES = {
 }
 """Latencies by the names that targets have, and what a server's run calls them."""
 MOST_REPLICAS = 1024
+BACKLOG_UNIT = 1000
+"""Requests that the energy of a backlog is told of, which has no days."""
 _LIGHT = 1.05
 """Requests in an iteration, on average, below which more replicas make no answer come sooner."""
 
@@ -279,19 +281,19 @@ def _answered(
     for name, of_run in LATENCIES.items():
         latency = getattr(served, of_run)
         # that of a queue that grows says how long the run was, and no more
-        told = name == "tpot_p95_s" or (offered.waits and not overloaded)
-        latencies[name] = latency.p95_s if told and latency is not None else None
+        counts = name == "tpot_p95_s" or (offered.waits and not overloaded)
+        latencies[name] = latency.p95_s if counts and latency is not None else None
     over = {
         name: value / target - 1
         for name, target in targets.given.items()
         if (value := latencies[name]) is not None and value > target
     }
     counted = offered.counted(served)
-    energy_j = counted.energy_per_token_j * served.output_tokens / served.requests
+    energy_j = energy_per_request_j(offered, served)
     low_j, high_j = known.around(energy_j)
     offered_per_s, served_per_s = overload or (None, None)
-    told_j = energy_j * offered.told_requests(served, replicas)
-    money = {} if overloaded else rates.priced(told_j)
+    told = DAY_S * offered.requests_per_s(served, replicas) if offered.waits else BACKLOG_UNIT
+    money = {} if overloaded else rates.priced(told * energy_j)
     return replace(
         plain,
         replicas=replicas,

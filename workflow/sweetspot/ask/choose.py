@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sweetspot.ask.candidates import Candidate, Setup, Targets, serve
-from sweetspot.ask.offered import Arrivals, Backlog, LoggedLoad
+from sweetspot.ask.lengths import Drawn
+from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
 from sweetspot.ask.rates import Rates
 from sweetspot.catalog import Architecture, Gpu, load_model, model_ids
 from sweetspot.catalog import gpu as catalog_gpu
@@ -177,11 +178,11 @@ def choose(
         )
     if requests is not None:
         (requests,) = _counts("requests", [requests])
-    offered: Arrivals | Backlog | LoggedLoad
+    offered: Offered
     if trace is not None:
         if any(each is not None for each in (input_tokens, output_tokens, rate_per_s)):
             raise InputError("a trace says what requests come; leave out lengths and rate")
-        offered = LoggedLoad(
+        offered = Logged(
             path=trace,
             max_seq_len=min(map(longest_sequence, architectures)),
             columns=columns,
@@ -190,14 +191,14 @@ def choose(
     else:
         if input_tokens is None or output_tokens is None:
             raise InputError("give input_tokens and output_tokens of requests, or a trace of them")
-        drawn: dict[str, Any] = {
-            "inputs": Lengths(mean=input_tokens, stdev=input_stdev, shape=lengths),
-            "outputs": Lengths(mean=output_tokens, stdev=output_stdev, shape=lengths),
-            "seed": seed,
-            "requests": requests,
-        }
+        of = Drawn(
+            inputs=Lengths(mean=input_tokens, stdev=input_stdev, shape=lengths),
+            outputs=Lengths(mean=output_tokens, stdev=output_stdev, shape=lengths),
+        )
         offered = (
-            Backlog(**drawn) if rate_per_s is None else Arrivals(rate_per_s=rate_per_s, **drawn)
+            Backlog(lengths=of, seed=seed, requests=requests)
+            if rate_per_s is None
+            else Arrivals(rate_per_s=rate_per_s, lengths=of, seed=seed, requests=requests)
         )
     as_few = isinstance(replicas, str) and replicas == "auto"
     counts = [None] if as_few else _counts("replicas", replicas, " or 'auto'")
@@ -232,7 +233,7 @@ def choose(
         rates=rates,
         told_of="day" if offered.waits else "1000 requests",
         front_latency=latency,
-        notes=offered.notes if isinstance(offered, LoggedLoad) else (),
+        notes=offered.notes if isinstance(offered, Logged) else (),
     )
 
 

@@ -1,4 +1,4 @@
-"""The load that candidates are offered: Poisson arrivals, a backlog, or a log.
+"""The load that servers are offered: Poisson arrivals, a backlog, or a log.
 
 How many requests are simulated follows from what serves them: so many that the time in which the
 batch fills and empties is a small part of the run, and that p95 rests on 100 requests at least.
@@ -6,14 +6,15 @@ batch fills and empties is a small part of the run, and that p95 rests on 100 re
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Protocol
+from typing import Protocol, Self
 
+from sweetspot.ask.lengths import UNCUT, Cut, RequestLengths
 from sweetspot.ask.load import Simulated, simulate_deployed
 from sweetspot.ask.log.read import RequestLog
 from sweetspot.simulator.deployment.deployment import Deployment
-from sweetspot.simulator.schedule.requests import Lengths, Request, generated
+from sweetspot.simulator.schedule.requests import Request
 from sweetspot.simulator.serve import WAITING, Served
 from sweetspot.simulator.steady import Steady
 
@@ -26,17 +27,10 @@ _WAVES = 8
 _ANY = 2**60  # tokens; what a model holds is asked for later
 Progress = Callable[[int], None]
 DAY_S = 86400.0
-BACKLOG_UNIT = 1000
-"""Requests that the energy of a backlog is told of, which has no days."""
 
 
 class Offered(Protocol):
-    """What candidates are offered.
-
-    Attributes:
-        words: what it is, in words.
-        waits: whether requests come over time, so that boards may wait, and latencies count.
-    """
+    """What servers are offered."""
 
     @property
     def words(self) -> str:
@@ -44,7 +38,14 @@ class Offered(Protocol):
 
     @property
     def waits(self) -> bool:
-        """Whether requests come over time."""
+        """Whether requests come over time, so that boards may wait, and latencies count."""
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether all requests have the same lengths."""
+
+    def with_cut(self, cut: Cut) -> Self:
+        """Return the same requests cut."""
 
     def too_long(self, deployment: Deployment) -> str:
         """Return why requests are longer than what is deployed can hold; empty where none is."""
@@ -70,8 +71,19 @@ class Offered(Protocol):
     def counted(self, served: Served) -> Served | Steady:
         """Return the part of a run that its energy and throughput are taken from."""
 
-    def told_requests(self, served: Served, replicas: int) -> float:
-        """Return the requests that kWh are told of: a day's, or so many of a backlog."""
+    def requests_per_s(self, served: Served, replicas: int) -> float:
+        """Return how many come to all replicas, or of a backlog how many they serve."""
+
+
+def energy_per_request_j(offered: Offered, served: Served) -> float:
+    """Return the energy of a request, that of boards that wait for some included.
+
+    Args:
+        offered: what one of the replicas served.
+        served: what it took.
+    """
+    tokens = served.output_tokens / served.requests
+    return offered.counted(served).energy_per_token_j * tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,16 +92,17 @@ class Arrivals:
 
     Attributes:
         rate_per_s: of all replicas together.
-        inputs, outputs: lengths.
+        lengths: of the requests.
         seed: of arrivals and lengths.
         requests: to simulate; None for as many as it takes.
+        cut: what requests are cut to.
     """
 
     rate_per_s: float
-    inputs: Lengths
-    outputs: Lengths
+    lengths: RequestLengths
     seed: int = 0
     requests: int | None = None
+    cut: Cut = UNCUT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -98,17 +111,25 @@ class Arrivals:
     @property
     def words(self) -> str:
         """What it is."""
-        lengths = _lengths(self.inputs, self.outputs)
-        return f"{self.rate_per_s:g} requests/s (Poisson, seed {self.seed}) of {lengths}"
+        return f"{self.rate_per_s:g} requests/s (Poisson, seed {self.seed}) of {self.lengths.words}"
 
     @property
     def waits(self) -> bool:
         """They do."""
         return True
 
+    @property
+    def are_alike(self) -> bool:
+        """Whether all requests have the same lengths."""
+        return self.lengths.are_alike
+
+    def with_cut(self, cut: Cut) -> Self:
+        """Return the same requests cut."""
+        return replace(self, cut=cut)
+
     def too_long(self, deployment: Deployment) -> str:
         """Return whether they are, in words."""
-        return _too_long(self.inputs, self.outputs, deployment)
+        return self.lengths.too_long(deployment.limits.max_seq_len)
 
     def serve(
         self, deployment: Deployment, replicas: int, progress: Progress | None = None
@@ -118,7 +139,7 @@ class Arrivals:
         most = max(LEAST_REQUESTS, TURNS * limits.max_batch_size)
         count = self.requests or LEAST_REQUESTS
         while True:
-            requests = self._drawn(count, replicas, limits.max_seq_len)
+            requests = self.cut.of(self._drawn(count, replicas, limits.max_seq_len))
             answer = simulate_deployed(deployment, requests, progress=progress)
             in_flight = self.rate_per_s / replicas * answer.served.end_to_end.mean_s
             is_long = count >= min(most, TURNS * in_flight)
@@ -136,35 +157,37 @@ class Arrivals:
         """Return all of it: what is left out at one end is as much as at the other."""
         return served
 
-    def told_requests(self, served: Served, replicas: int) -> float:
-        """Return a day's."""
-        return DAY_S * self.rate_per_s
+    def requests_per_s(self, served: Served, replicas: int) -> float:
+        """Return the rate."""
+        return self.rate_per_s
 
     def _drawn(self, count: int, replicas: int, max_seq_len: int) -> Iterator[Request]:
-        return generated(
-            count,
-            self.inputs,
-            self.outputs,
-            max_seq_len=max_seq_len,
-            rate_per_s=self.rate_per_s / replicas,
-            seed=self.seed,
+        rate_per_s = self.rate_per_s / replicas
+        return self.lengths.requests(
+            count, max_seq_len=max_seq_len, rate_per_s=rate_per_s, seed=self.seed
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """Requests that all wait from the start, so that no board ever does; its steady state counts.
+    """Requests that all wait from the start, so that no board ever does.
+
+    Its steady state counts, or all of whole batches, as `along` asks for them.
 
     Attributes:
-        inputs, outputs: lengths.
+        lengths: of the requests.
         seed: of lengths.
         requests: to simulate; None for eight times as many as run at once.
+        whole_batches: of requests that are all alike: so many batches are simulated, and all of
+            them count; None: the steady state does.
+        cut: what requests are cut to.
     """
 
-    inputs: Lengths
-    outputs: Lengths
+    lengths: RequestLengths
     seed: int = 0
     requests: int | None = None
+    whole_batches: int | None = None
+    cut: Cut = UNCUT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -173,44 +196,61 @@ class Backlog:
     @property
     def words(self) -> str:
         """What it is."""
-        return f"a backlog of requests of {_lengths(self.inputs, self.outputs)}"
+        return f"a backlog of requests of {self.lengths.words}"
 
     @property
     def waits(self) -> bool:
         """They are all there."""
         return False
 
+    @property
+    def are_alike(self) -> bool:
+        """Whether all requests have the same lengths."""
+        return self.lengths.are_alike
+
+    def with_cut(self, cut: Cut) -> Self:
+        """Return the same requests cut."""
+        return replace(self, cut=cut)
+
     def too_long(self, deployment: Deployment) -> str:
         """Return whether they are, in words."""
-        return _too_long(self.inputs, self.outputs, deployment)
+        return self.lengths.too_long(deployment.limits.max_seq_len)
 
     def serve(
         self, deployment: Deployment, replicas: int, progress: Progress | None = None
     ) -> Simulated:
         """Simulate some waves."""
-        sequence = round(self.inputs.mean), round(self.outputs.mean)
-        at_once = deployment.bounds.max_batch(*sequence)
+        at_once = deployment.bounds.max_batch(*self.cut.lengths(*self.lengths.means))
         count = self.requests or max(LEAST_REQUESTS, _WAVES * at_once)
-        requests = self._drawn(count, deployment.limits.max_seq_len)
+        if self._batches is not None:
+            count = self._batches * (at_once or 1)  # one that does not fit is refused in its words
+        requests = self.cut.of(self._drawn(count, deployment.limits.max_seq_len))
         return simulate_deployed(deployment, requests, progress=progress)
 
     def overload(self, served: Served, replicas: int) -> None:
         """Return nothing: no more come."""
 
     def counted(self, served: Served) -> Served | Steady:
-        """Return its steady state, where it has one."""
-        return served.steady or served
+        """Return its steady state, where it has one; whole batches whole."""
+        return served if self._batches is not None else served.steady or served
 
-    def told_requests(self, served: Served, replicas: int) -> float:
-        """Return so many of them."""
-        return BACKLOG_UNIT
+    def requests_per_s(self, served: Served, replicas: int) -> float:
+        """Return how fast they are served."""
+        tokens_per_s = replicas * self.counted(served).throughput_tokens_per_s
+        return tokens_per_s * served.requests / served.output_tokens
+
+    @property
+    def _batches(self) -> int | None:
+        return self.whole_batches if self.are_alike else None
 
     def _drawn(self, count: int, max_seq_len: int) -> Iterator[Request]:
-        return generated(count, self.inputs, self.outputs, max_seq_len=max_seq_len, seed=self.seed)
+        return self.lengths.requests(
+            count, max_seq_len=max_seq_len, rate_per_s=None, seed=self.seed
+        )
 
 
 @dataclass(slots=True, kw_only=True)
-class LoggedLoad:
+class Logged:
     """The requests of a log, of which each replica gets every n-th; one of them is simulated.
 
     Attributes:
@@ -218,6 +258,7 @@ class LoggedLoad:
         max_seq_len: longest sequence that every model can hold; longer ones are left out.
         columns: as of `cost`.
         requests: how many of the first are taken; None for all.
+        cut: what requests are cut to.
         notes: how the log was understood, as soon as it has been served once.
     """
 
@@ -225,7 +266,8 @@ class LoggedLoad:
     max_seq_len: int
     columns: Mapping[str, str] | None = None
     requests: int | None = None
-    notes: tuple[str, ...] = field(default=())
+    cut: Cut = UNCUT
+    notes: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -238,6 +280,15 @@ class LoggedLoad:
         """They come when they come."""
         return True
 
+    @property
+    def are_alike(self) -> bool:
+        """They have the lengths that they have."""
+        return False
+
+    def with_cut(self, cut: Cut) -> Self:
+        """Return the same requests cut."""
+        return replace(self, cut=cut)
+
     def too_long(self, deployment: Deployment) -> str:
         """Return nothing: those that are have been left out."""
         return ""
@@ -246,11 +297,9 @@ class LoggedLoad:
         self, deployment: Deployment, replicas: int, progress: Progress | None = None
     ) -> Simulated:
         """Simulate the log once."""
-        log = RequestLog(self.path, max_seq_len=self.max_seq_len, columns=self.columns)
-        with log:
-            answer = simulate_deployed(
-                deployment, islice(log, 0, self.requests, replicas), progress=progress
-            )
+        with RequestLog(self.path, max_seq_len=self.max_seq_len, columns=self.columns) as log:
+            share = self.cut.of(islice(log, 0, self.requests, replicas))
+            answer = simulate_deployed(deployment, share, progress=progress)
         self.notes = tuple(log.notes)
         return answer
 
@@ -265,25 +314,6 @@ class LoggedLoad:
         """Return all of it, as `cost` does."""
         return served
 
-    def told_requests(self, served: Served, replicas: int) -> float:
-        """Return those of a day, at the mean rate of the log."""
-        return DAY_S * replicas * served.requests / served.duration_s
-
-
-def _lengths(inputs: Lengths, outputs: Lengths) -> str:
-    each = (
-        f"{lengths.mean:g}" + f" ± {lengths.stdev:g} ({lengths.shape})" * bool(lengths.stdev)
-        for lengths in (inputs, outputs)
-    )
-    return "{} input and {} output tokens".format(*each)
-
-
-def _too_long(inputs: Lengths, outputs: Lengths, deployment: Deployment) -> str:
-    most = deployment.limits.max_seq_len
-    if inputs.stdev == outputs.stdev == 0:
-        tokens, what = round(inputs.mean) + round(outputs.mean), "requests"
-    else:  # drawn ones are clipped
-        tokens, what = round(max(inputs.mean, outputs.mean)) + 1, "mean lengths"
-    if tokens <= most:
-        return ""
-    return f"{what} of {tokens} tokens are beyond the {most} that it is simulated for"
+    def requests_per_s(self, served: Served, replicas: int) -> float:
+        """Return the mean rate of the log, until its last request has ended."""
+        return replicas * served.requests / served.duration_s

@@ -23,8 +23,9 @@ shorter inputs or outputs, FP8, another batch limit, a power limit, another boar
 Requests are all alike (--input, --output), those of a log at its times (--trace), or of the lengths
 in a table (--lengths). With --rate they come as a Poisson process: boards wait in between, which
 counts, and as many serve as it takes. Without one boards are kept full. Several models are set side
-by side. Every line says what it rests on, and what the interval holds cannot be told apart. Every
-number printed is simulated."""
+by side. What would save energy is all of the above, or as much of it as is named; of several models
+only what is named. Every line says what it rests on, and what the interval holds cannot be told
+apart. Every number printed is simulated."""
 
 _EXAMPLES = """\
 examples:
@@ -83,11 +84,13 @@ def add_commands(commands: Commands) -> None:
         help="measurements of your own, as `sweetspot fit` takes them: the evidence along lengths",
     )
     add_columns(parser)
-    add = parser.add_argument_group("what to do otherwise").add_argument
-    add("--truncate-input", type=int, metavar="I", help="default: half, or the mean of a table")
-    add("--limit-output", type=int, metavar="O", help="default: half, or the mean of a table")
+    add = parser.add_argument_group(
+        "what to do otherwise; default: all that is sensible"
+    ).add_argument
+    add("--truncate-input", type=int, metavar="I", help="prompt tokens at most")
+    add("--limit-output", type=int, metavar="O", help="generated tokens at most")
     add("--limit-batch", type=int, metavar="N", help="another max_batch_size")
-    add("--cap-power", type=float, metavar="W", help="power limit, default: 70 %% of the board's")
+    add("--cap-power", type=float, metavar="W", help="power limit of each board")
     add(
         "--other-gpu",
         action="append",
@@ -158,16 +161,16 @@ def _print(answer: "Advice") -> None:
     totals = answer.totals()
     several = len(totals) > 1
     if several:
-        print(f"{len(totals)} models on {totals[0]['gpu']}: {answer.models[0].taken.traffic.words}")
+        print(f"{len(totals)} models on {totals[0]['gpu']}: {answer.models[0].taken.offered.words}")
         _print_beside(totals)
     for each, total in zip(answer.models, totals, strict=True):
         deployment = each.taken.deployment
-        what = "" if several else f": {each.taken.traffic.words}"
+        what = "" if several else f": {each.taken.offered.words}"
         print(f"{each.model} on {deployment.gpu.id}{what}")
         if deployment.words:
             print(f"  {deployment.words}")
         if not several:
-            _print_total(total, " of a board kept full" * each.taken.traffic.is_full)
+            _print_total(total, " of a board kept full" * (not each.taken.offered.waits))
         _print_along(each)
         if each.levers:
             _print_levers(answer, each)
@@ -240,7 +243,7 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
             f"  {row['verdict']}; {row['evidence']}"
         )
     print("and how fast requests are then answered")
-    waits = not each.taken.traffic.is_full
+    waits = each.taken.offered.waits
     first = f"{'first token':>14}" * waits
     print(f"  {'p95 in s':<25}{'boards':>8}{'requests/s':>12}{first}{'per token':>12}{'W':>8}")
     for row in [{"lever": "as it is", "why_not": "", **speed(each.taken)}, *rows]:

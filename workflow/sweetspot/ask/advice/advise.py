@@ -4,21 +4,22 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from math import isfinite
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
-from sweetspot.ask.advice.along import Along, along, along_fit
+from sweetspot.ask.advice.along import WAVES, Along, along, along_fit
 from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
 from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.ask.advice.taken import Taken, take
-from sweetspot.ask.advice.traffic import Drawn, Logged, Traffic, read_lengths
+from sweetspot.ask.lengths import Drawn, RequestLengths, read_lengths
+from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
 from sweetspot.ask.rates import Rates, Row
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Precision
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import of_ratio
 from sweetspot.simulator.deployment.deployment import Deployment, asked_limits, deploy
+from sweetspot.simulator.schedule.requests import Lengths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -201,14 +202,14 @@ def advise(
         lengths: a table of input and output lengths, with or without how often they are.
         rate_per_s: requests a second.
         output_range: shortest and longest output to look at; None: around the sweet spot.
-        truncate_input: prompt tokens at most, to be looked at; None: half of them, or of lengths
-            that differ their mean.
-        limit_output: generated tokens at most; None: likewise.
-        limit_batch: another max_batch_size; None: twice as much where it binds, or else half of the
-            requests in flight.
-        cap_power_w: power limit of each board; None: 70 % of its own.
-        other_gpus: other boards, `2xl40s` for two that share the model; None for some of the
-            catalog.
+        truncate_input: prompt tokens at most, to be looked at; where nothing is named, half of
+            them, or of lengths that differ their mean.
+        limit_output: generated tokens at most; likewise.
+        limit_batch: another max_batch_size; where nothing is named, twice as much where it binds,
+            or else half of the requests in flight.
+        cap_power_w: power limit of each board; where nothing is named, 70 % of its own.
+        other_gpus: other boards, `2xl40s` for two that share the model; where nothing is named,
+            some of the catalog.
         cells: measurements of one's own, as of `sweetspot.fit`: Eq. 5 fitted to them says the
             energy along the output length, and with boards kept full what other lengths save.
         price_per_kwh: as of `cost`.
@@ -257,25 +258,19 @@ def advise(
     _require_one(input_tokens=input_tokens, trace=trace, lengths=lengths)
     if output_tokens is not None and input_tokens is None:
         raise InputError("a trace or a table says how long outputs are; leave out output_tokens")
-    if rate_per_s is not None:
-        if trace is not None:
-            raise InputError(
-                "a trace has times of its own; leave out the rate, or give the trace as lengths"
-            )
-        if not (isfinite(rate_per_s) and rate_per_s > 0):
-            raise InputError(
-                f"rate must be a number of requests per second above 0, not {rate_per_s}"
-            )
+    if trace is not None and rate_per_s is not None:
+        raise InputError(
+            "a trace has times of its own; leave out the rate, or give the trace as lengths"
+        )
     input_tokens = _positive("input_tokens", input_tokens)
     output_tokens = _positive("output_tokens", output_tokens)
     max_seq_len = min(each.limits.max_seq_len for each in deployments)
-    source: Traffic | None = None
+    source: Offered | None = None
     if trace is not None:
         source = Logged(path=trace, max_seq_len=max_seq_len, columns=columns)
     elif lengths is not None:
-        source = read_lengths(
-            lengths, max_seq_len=max_seq_len, rate_per_s=rate_per_s, columns=columns
-        )
+        of = read_lengths(lengths, max_seq_len=max_seq_len, columns=columns)
+        source = _coming(of, rate_per_s)
     say = progress or (lambda what: None)
     advised = []
     for deployment in deployments:
@@ -289,13 +284,14 @@ def advise(
             assert input_tokens is not None  # noqa: S101 - as required
             found = find(input_tokens, output_range, output_tokens)
             outputs = output_tokens or found.sweet_spot_tokens
-            taken = take(deployment, Drawn.alike(input_tokens, outputs, rate_per_s), own)
+            alike = Drawn(inputs=Lengths(mean=input_tokens), outputs=Lengths(mean=outputs))
+            taken = take(deployment, _coming(alike, rate_per_s), own)
         else:
             taken = take(deployment, source, own)
             means = round(taken.input_tokens), round(taken.output_tokens)
             found = find(means[0], output_range, means[1])
         levers, pulled = Levers(taken, tried, calibration), []
-        steps = list(levers.steps()) if len(deployments) == 1 or tried != Tried() else []
+        steps = list(levers.steps()) if len(deployments) == 1 or tried.names_some else []
         for number, step in enumerate(steps, 1):
             say(f"{name}: {step.name} ({number} of {len(steps)})")
             pulled.append(levers.pull(step))
@@ -303,6 +299,13 @@ def advise(
             Advised(along=found, taken=taken, levers=tuple(pulled), evidence=evidence(taken))
         )
     return Advice(models=tuple(advised), rates=rates, notes=tuple(_notes(advised, source)))
+
+
+def _coming(lengths: RequestLengths, rate_per_s: float | None) -> Offered:
+    """Return requests at a rate, or so many that boards are kept full."""
+    if rate_per_s is None:
+        return Backlog(lengths=lengths, whole_batches=WAVES)
+    return Arrivals(rate_per_s=rate_per_s, lengths=lengths)
 
 
 def _positive(name: str, value: object) -> int | None:
@@ -324,7 +327,7 @@ def _require_one(**sources: object) -> None:
         )
 
 
-def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
+def _notes(advised: Sequence[Advised], source: Offered | None) -> list[str]:
     """Return what to know before relying on it."""
     notes = list(source.notes) if isinstance(source, Logged) else []
     for each in advised:
@@ -348,10 +351,10 @@ def _notes(advised: Sequence[Advised], source: Traffic | None) -> list[str]:
             " its laws alone"
         )
     speeds = [each.taken.deployment.intervals.throughput for each in advised]
-    if any(each.taken.boards > 1 for each in advised) and not advised[0].taken.traffic.is_full:
+    if any(each.taken.boards > 1 for each in advised) and advised[0].taken.offered.waits:
         worst = max(speeds, key=lambda each: each.factor)
         notes.append(f"how many boards keep up is as sure as throughput is: {worst.words}")
-    if not advised[0].taken.traffic.is_full:
+    if advised[0].taken.offered.waits:
         notes.append(
             "intervals are those of full batches; nothing was measured of boards that wait, but"
             " what one draws"

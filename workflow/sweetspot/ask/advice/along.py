@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from sweetspot.ask.advice.own_fit import OwnFit
-from sweetspot.ask.advice.traffic import WAVES
 from sweetspot.ask.rates import Row
 from sweetspot.ask.sweet_spot import find_sweet_spot
 from sweetspot.ask.workload import Workload
@@ -15,6 +14,9 @@ from sweetspot.simulator.constants.intervals import Interval
 from sweetspot.simulator.deployment.deployment import Deployment
 
 ROWS = 12
+WAVES = 4
+"""Whole batches that boards kept full are simulated with, so that no last batch of a few says more
+about their number than about the model."""
 MANY = 10_000
 """Requests: so many that their number says nothing about the sweet spot."""
 _DOUBLINGS = 4  # to each side of the sweet spot, where no range is asked for

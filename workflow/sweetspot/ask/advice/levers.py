@@ -9,7 +9,7 @@ from math import isclose
 from typing import Any
 
 from sweetspot.ask.advice.taken import Taken, take
-from sweetspot.ask.advice.traffic import UNCUT, Cut
+from sweetspot.ask.lengths import UNCUT, Cut
 from sweetspot.ask.rates import Rates, Row
 from sweetspot.config import Precision
 from sweetspot.errors import EngineError, InputError
@@ -26,7 +26,7 @@ SAVES, COSTS, ALIKE = "saves", "costs more", "cannot be told apart"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
-    """Which levers are looked at; None: what is sensible there.
+    """Which levers are looked at: those that are named, or where none is all, as is sensible there.
 
     Attributes:
         truncate_input: prompt tokens at most.
@@ -41,6 +41,12 @@ class Tried:
     limit_batch: int | None = None
     cap_power_w: float | None = None
     other_gpus: Sequence[str] | None = None
+
+    @property
+    def names_some(self) -> bool:
+        """Whether any is named."""
+        numbers = (self.truncate_input, self.limit_output, self.limit_batch, self.cap_power_w)
+        return bool(self.other_gpus) or any(each is not None for each in numbers)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +132,7 @@ class Lever:
 
 def speed(taken: Taken) -> Row:
     """Return how fast requests are answered, and by how many boards."""
-    served, waits = taken.load.served, not taken.traffic.is_full
+    served, waits = taken.load.served, taken.offered.waits
     per_token = served.per_output_token
     return {
         "boards": taken.boards,
@@ -165,53 +171,70 @@ class Levers:
     calibration: str | os.PathLike[str] | None = None
 
     def steps(self) -> Iterator[Step]:
-        """Yield what is looked at."""
-        base, tried, deployment = self.base, self.tried, self.base.deployment
-        most = tried.truncate_input or self._shorter(base.input_tokens)
-        yield Step(
-            name=f"truncate inputs to {most}",
-            cut=Cut(input_tokens=most),
-            change="input_tokens",
-            unchanged="no input is longer",
-        )
-        most = tried.limit_output or self._shorter(base.output_tokens)
-        yield Step(
-            name=f"limit outputs to {most}",
-            cut=Cut(output_tokens=most),
-            change="output_tokens",
-            unchanged="no output is longer",
-        )
-        weights = Precision(weights="fp8", kv_cache=deployment.precision.kv_cache)
-        both = Precision(weights="fp8", kv_cache="fp8")
-        if deployment.gpu.fp8_flops is not None:  # else one line says why not
-            yield Step(name="FP8 weights", make=partial(self._stored, weights))
-        yield Step(name="FP8 weights and KV cache", make=partial(self._stored, both))
+        """Yield what is looked at: what is named, or else all."""
+        tried = self.tried if self.tried.names_some else self._sensible()
+        if tried.truncate_input is not None:
+            yield Step(
+                name=f"truncate inputs to {tried.truncate_input}",
+                cut=Cut(input_tokens=tried.truncate_input),
+                change="input_tokens",
+                unchanged="no input is longer",
+            )
+        if tried.limit_output is not None:
+            yield Step(
+                name=f"limit outputs to {tried.limit_output}",
+                cut=Cut(output_tokens=tried.limit_output),
+                change="output_tokens",
+                unchanged="no output is longer",
+            )
+        if not self.tried.names_some:
+            yield from self._fp8()
+        if tried.limit_batch is not None:
+            in_flight = self.base.load.served.max_batch
+            yield Step(
+                name=f"max_batch_size {tried.limit_batch}",
+                make=partial(self._batched, tried.limit_batch),
+                change="requests",
+                unchanged=f"in flight are {in_flight} at most either way",
+            )
+        if tried.cap_power_w is not None:
+            yield Step(
+                name=f"power limit {tried.cap_power_w:g} W",
+                make=partial(self._capped, tried.cap_power_w),
+                unchanged="nothing draws as much",
+            )
+        for each in tried.other_gpus or ():
+            yield Step(name=f"on {each}", make=partial(self._on, each))
+
+    def _sensible(self) -> Tried:
+        """Return what is looked at where nothing is named."""
+        base, deployment = self.base, self.base.deployment
         now, in_flight = deployment.limits.max_batch_size, base.load.served.max_batch
-        batch = tried.limit_batch or (2 * now if in_flight >= now else max(1, in_flight // 2))
-        yield Step(
-            name=f"max_batch_size {batch}",
-            make=partial(self._batched, batch),
-            change="requests",
-            unchanged=f"in flight are {in_flight} at most either way",
-        )
-        limit_w = tried.cap_power_w or round(LIMIT_SHARE * deployment.gpu.power_limit_w, -1)
-        yield Step(
-            name=f"power limit {limit_w:g} W",
-            make=partial(self._capped, limit_w),
-            unchanged="nothing draws as much",
-        )
-        others = tried.other_gpus
+        others = self.tried.other_gpus
         if others is None:
             others = [each for each in BOARDS if each != deployment.gpu.id]
-        for each in others:
-            yield Step(name=f"on {each}", make=partial(self._on, each))
+        return Tried(
+            truncate_input=self._shorter(base.input_tokens),
+            limit_output=self._shorter(base.output_tokens),
+            limit_batch=2 * now if in_flight >= now else max(1, in_flight // 2),
+            cap_power_w=round(LIMIT_SHARE * deployment.gpu.power_limit_w, -1),
+            other_gpus=others,
+        )
+
+    def _fp8(self) -> Iterator[Step]:
+        deployment = self.base.deployment
+        weights = Precision(weights="fp8", kv_cache=deployment.precision.kv_cache)
+        if deployment.gpu.fp8_flops is not None:  # else one line says why not
+            yield Step(name="FP8 weights", make=partial(self._stored, weights))
+        both = Precision(weights="fp8", kv_cache="fp8")
+        yield Step(name="FP8 weights and KV cache", make=partial(self._stored, both))
 
     def pull(self, step: Step) -> Lever:
         """Return what one of them would save."""
         base = self.base
         try:
             deployment = step.make() if step.make else base.deployment
-            cut = base.traffic.with_cut(step.cut) if step.cut != UNCUT else base.traffic
+            cut = base.offered.with_cut(step.cut)
             own = base.own if deployment is base.deployment else None
             taken = take(deployment, cut, own)
         except (InputError, EngineError) as error:
@@ -246,7 +269,7 @@ class Levers:
 
     def _shorter(self, mean: float) -> int:
         """Return half of lengths that are all alike, and else their mean."""
-        return max(1, round(mean / 2 if self.base.traffic.are_alike else mean))
+        return max(1, round(mean / 2 if self.base.offered.are_alike else mean))
 
     def _stored(self, precision: Precision) -> Deployment:
         if precision == self.base.deployment.precision:

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from math import ceil
 
 from sweetspot.ask.advice.own_fit import OwnFit
-from sweetspot.ask.advice.traffic import DAY_S, Traffic
 from sweetspot.ask.load import Simulated
+from sweetspot.ask.offered import DAY_S, Offered, energy_per_request_j
 from sweetspot.errors import EngineError
 from sweetspot.simulator.constants.intervals import Interval
 from sweetspot.simulator.deployment.deployment import Deployment
@@ -19,7 +19,7 @@ class Taken:
 
     Attributes:
         deployment: of each server.
-        traffic: what comes.
+        offered: the load.
         load: the simulated server, one of `servers`.
         servers: alike, that share the requests.
         one_serves_per_s: what one serves of them, where more come than that; None where it serves
@@ -28,7 +28,7 @@ class Taken:
     """
 
     deployment: Deployment
-    traffic: Traffic
+    offered: Offered
     load: Simulated
     servers: int
     one_serves_per_s: float | None
@@ -52,17 +52,17 @@ class Taken:
     @property
     def requests_per_s(self) -> float:
         """Of all servers together: as they come, or as fast as they are served."""
-        return self.traffic.requests_per_s(self.load.served, self.servers)
+        return self.offered.requests_per_s(self.load.served, self.servers)
 
     @property
     def power_w(self) -> float:
         """Mean power of all boards."""
-        return self.servers * self.traffic.counted(self.load.served).mean_power_w
+        return self.servers * self.offered.counted(self.load.served).mean_power_w
 
     @property
     def simulated_per_request_j(self) -> float:
         """Energy of all boards, the time included in which they wait."""
-        return self.power_w / self.requests_per_s
+        return energy_per_request_j(self.offered, self.load.served)
 
     @property
     def energy_per_request_j(self) -> float:
@@ -92,12 +92,12 @@ class Taken:
         return self.own.interval(self.lengths) if self.own else self.deployment.intervals.energy
 
 
-def take(deployment: Deployment, traffic: Traffic, own: OwnFit | None = None) -> Taken:
+def take(deployment: Deployment, offered: Offered, own: OwnFit | None = None) -> Taken:
     """Return what requests take of as many servers as they need, the fewest that keep up.
 
     Args:
         deployment: of each server.
-        traffic: what comes.
+        offered: the load.
         own: a fit that says the energy where it can: of boards kept full, with requests that are
             all alike, at lengths that were measured.
 
@@ -105,25 +105,24 @@ def take(deployment: Deployment, traffic: Traffic, own: OwnFit | None = None) ->
         InputError: a request is longer than the model can hold.
         EngineError: one does not fit in the KV cache, or no number of servers keeps up.
     """
-    servers, one_serves = 1, None
-    while True:
-        load = traffic.served(deployment, servers)
-        served = load.served
-        if traffic.is_full or not served.overloaded:
-            taken = Taken(
-                deployment=deployment,
-                traffic=traffic,
-                load=load,
-                servers=servers,
-                one_serves_per_s=one_serves,
-            )
-            fits = own is not None and traffic.is_full and traffic.are_alike
-            return replace(taken, own=own) if own and fits and own.holds(taken.lengths) else taken
-        if one_serves is None:
-            one_serves = served.requests / served.begun_s
+    servers, one_serves_per_s = 1, None
+    load = offered.serve(deployment, servers)
+    while (rates := offered.overload(load.served, servers)) is not None:
+        come_per_s, served_per_s = rates
+        if one_serves_per_s is None:
+            one_serves_per_s = served_per_s
         if servers >= MOST_SERVERS:
             raise EngineError(
-                f"{servers} servers do not keep up with {traffic.words}; ask for a lower rate"
+                f"{servers} servers do not keep up with {offered.words}; ask for a lower rate"
             )
-        offered = traffic.offered_per_s(served, servers)
-        servers = max(servers + 1, ceil(offered * served.begun_s / served.requests))
+        servers = max(servers + 1, ceil(servers * come_per_s / served_per_s))
+        load = offered.serve(deployment, servers)
+    taken = Taken(
+        deployment=deployment,
+        offered=offered,
+        load=load,
+        servers=servers,
+        one_serves_per_s=one_serves_per_s,
+    )
+    fits = not offered.waits and offered.are_alike
+    return replace(taken, own=own) if own and fits and own.holds(taken.lengths) else taken
