@@ -171,7 +171,7 @@ def test_file_holds_all_channels_and_nothing_for_those_that_lack(tmp_path, readi
     write_trace(tmp_path / "p.csv.gz", readings)
     header, first, *_ = gzip.decompress((tmp_path / "p.csv.gz").read_bytes()).decode().splitlines()
     assert header.startswith("t_s,power_w,look_s,power_instant_w,power_average_w,power_usage_w,")
-    assert first == "0.0,300.0,,300.0,,,0.0,,1500.0,,,,,,,"
+    assert first == "0.0,300.0,,300.0,,,0.0,,1500.0,,,,,,,,"
     trace, samples = read_trace(tmp_path / "p.csv.gz")
     assert trace.power_w.tolist() == readings.trace.power_w.tolist()
     for channel in CHANNELS:

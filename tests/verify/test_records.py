@@ -1,15 +1,25 @@
 """What a record says of its energy, held against its power trace."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sweetspot.measure.record import CellRecord
-from sweetspot.metering.trace import PowerTrace
+from sweetspot.engines.base import Run
+from sweetspot.measure.measure import measure_block
+from sweetspot.measure.record import CellRecord, record_path, trace_path
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import CHANNELS, Samples
+from sweetspot.metering.trace import PowerTrace, read_trace
 from sweetspot.plan.plan import plan
 from sweetspot.reading import read_as
-from sweetspot.verify.records import check_traces, measured_differences, window_bounds_j
+from sweetspot.verify.records import (
+    check_traces,
+    measured_differences,
+    recomputed_differences,
+    window_bounds_j,
+)
 
 # 100 W for 10 s, 300 W for 10 s, 100 W for 5 s
 STEPS = PowerTrace(np.array([0, 10, 10, 20, 20, 25.0]), np.array([100, 100, 300, 300, 100, 100.0]))
@@ -22,6 +32,7 @@ def measured(small_run):
     record = read_as(CellRecord, path, "cell record")
     tokens = record.requests * record.output_tokens
     numbers = {
+        "schema_version": 2,
         "simulated": False,
         "energy_source": "counter",
         "energy_j": 1510.0,
@@ -36,6 +47,62 @@ def measured(small_run):
         "throughput_tokens_per_s": tokens / 5.0,
     }
     return replace(record, **numbers)
+
+
+class Engine:
+    """An engine, session and meter in one: a window of three passes on a board that is not calm."""
+
+    name, version, simulated = "vllm", "0.24.0", False
+
+    @property
+    def meter(self):
+        return self
+
+    def load(self, settings):
+        return self
+
+    def close(self):
+        pass
+
+    def start(self, spool=None):
+        spool.parent.mkdir(parents=True, exist_ok=True)
+        spool.touch()
+
+    def stop(self):
+        t_s = 5000 + np.linspace(0, 12, 121) + 1e-3 * np.sin(np.arange(121.0))
+        power_w = 600 + 90 * np.sin(t_s)
+        channels = dict.fromkeys(CHANNELS, np.full(t_s.size, np.nan)) | {
+            "t_s": t_s,
+            "power_instant_w": power_w,
+            "power_usage_w": power_w,
+            "counter_j": 601 * (t_s - 5000),
+            "sm_mhz": np.full(t_s.size, 1979.9),
+            "utc_s": np.where(t_s == t_s[0], 1795904242.3671403, np.nan),
+        }
+        samples = Samples(**channels)
+        counter_j = samples.complete("counter_j")
+        return Readings(PowerTrace(t_s, power_w), counter_j, samples, interval_s=0.1)
+
+    def run(self, cell):
+        return Run(
+            start_s=5001.2003,
+            end_s=5008.7001,
+            passes=3,
+            requests=3 * cell.requests,
+            input_tokens=3 * cell.requests * cell.input_tokens,
+            output_tokens=3 * cell.total_output_tokens,
+            facts={"gpu_name": "NVIDIA H100 80GB HBM3", "gpu_uuid": "GPU-0"},
+        )
+
+
+@pytest.fixture
+def measured_with_a_trace(small_experiment, tmp_path, monkeypatch):
+    """A block whose records and traces lie in tmp_path, and one of its cells."""
+    monkeypatch.setattr("sweetspot.measure.measure.idle_power_w", lambda *_: 250.0)
+    measure = {"idle_s": 1e-3, "interval_s": 0.1}
+    (block,) = plan(small_experiment(engine="vllm", measure=measure)).blocks
+    measure_block(block, Engine(), tmp_path, tmp_path / "block.jsonl")
+    return block, block.cells[0]
 
 
 @pytest.mark.parametrize(("window_s", "bounds"), [(5, (500, 1500)), (10, (1000, 3000))])
@@ -67,6 +134,33 @@ def test_integral_that_no_window_of_the_trace_has_is_found(measured):
     assert "in its trace holds 500 to 1500 J a pass" in line
     longer = replace(measured, window_s=50.0, duration_s=25.0, mean_power_w=60.4)
     assert "its trace of 25 s has no window of 50 s" in list(measured_differences(longer, STEPS))
+
+
+def test_measured_record_and_its_trace_give_the_same_numbers_to_the_bit(
+    measured_with_a_trace, tmp_path
+):
+    block, cell = measured_with_a_trace
+    path = record_path(tmp_path, cell, block.key(cell))
+    record = read_as(CellRecord, path, "cell record")
+    assert (record.schema_version, record.status, record.passes) == (3, "ok", 3)
+    assert record.energy_source == "counter"
+    assert record.energy_above_idle_j == record.energy_j - 250 * record.duration_s
+
+    def differences(**changes):
+        trace = read_trace(trace_path(tmp_path, cell, record.key))
+        changed = replace(record, **changes)
+        return list(recomputed_differences(changed, *trace, block.settings.metering))
+
+    assert differences() == []
+    for name in (
+        *("energy_j", "energy_counter_j", "energy_integration_j", "energy_sum_500ms_j"),
+        *("window_s", "duration_s", "tokens_per_j", "mean_sm_mhz", "trace_utc_s"),
+        *("energy_per_total_token_j", "energy_per_request_j", "energy_above_idle_j"),
+    ):
+        bit = math.nextafter(getattr(record, name), math.inf)
+        assert any(each.startswith(f"{name} is") for each in differences(**{name: bit}))
+    assert any(line.startswith("energy_j is") for line in differences(window_start_s=5001.21))
+    assert differences(window_start_s=None) == ["has an energy and no window or passes"]
 
 
 def test_failed_cell_needs_no_trace(measured, small_experiment, tmp_path):

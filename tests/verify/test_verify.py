@@ -13,12 +13,14 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.cells_table import write_cells
 from sweetspot.measure.measure import measure_block
+from sweetspot.measure.result import RATIOS
 from sweetspot.plan.plan import plan
 from sweetspot.verify.check import read_rows
 from sweetspot.verify.derived import check_derived
 from sweetspot.verify.records import read_records
 from sweetspot.verify.verify import verify
 
+NEWER = {"window_start_s", "window_end_s", "trace_utc_s", *RATIOS}  # than records of schema 2
 RECORDS = "records: one a cell, under its key"
 TRACES = "energies from power traces, to the bit"
 BLOCKS = "blocks/ from records"
@@ -83,16 +85,31 @@ def test_changed_number_of_a_cell_is_found_in_each_file_that_has_it(run):
     assert wrong[RECORDS][0].endswith("its record has requests 1001, not 1000")
     assert "there is r0.0123456789abcdef.json: of another experiment" in wrong[RECORDS][2]
     assert wrong[TRACES][0].startswith(f"{cells[0]}: energy_j is ")
-    assert set(places(wrong[TRACES][1:])) == {cells[1]}
+    assert set(places(wrong[TRACES])) == set(cells[:2])
     lines = [each.partition("the line of ")[2].partition(" ")[0] for each in wrong[BLOCKS]]
     assert lines == [cells[0], cells[2]]
     values = [each.partition(" is ")[0] for each in wrong[CELLS]]
     assert values == [
         f"cells.csv: energy_j of {cells[0]}",
+        f"cells.csv: energy_per_total_token_j of {cells[0]}",
+        f"cells.csv: energy_per_request_j of {cells[0]}",
         f"cells.csv: energy_integration_j of {cells[3]}",
     ]
     assert places(wrong[FIGURES]) == ["figures/figure2_output_length.png"]
     assert places(wrong[HASHES]) == ["cells.csv"]
+
+
+def test_run_of_an_earlier_version_derives_from_its_records(run):
+    def older(line):
+        record = json.loads(line)
+        return {k: v for k, v in record.items() if k not in NEWER} | {"schema_version": 2}
+
+    for path in (run / "records").rglob("r0.*.json"):
+        path.write_text(json.dumps(older(path.read_text())))
+    for path in (run / "blocks").rglob("*.jsonl"):
+        lines = path.read_text().splitlines()
+        path.write_text("".join(f"{json.dumps(older(line))}\n" for line in lines))
+    assert found(run) == {}
 
 
 def test_changed_number_of_the_analysis_is_found_in_each_file_that_has_it(run):

@@ -128,7 +128,9 @@ def _traces(campaign: Campaign) -> list[CellTrace]:
     for block in campaign.blocks:
         cells = {cell.id: cell for cell in block.cells}
         for record in campaign.measured(block):
-            start_s = campaign.logbook.window_start_s.get(record.cell)
+            start_s = record.window_start_s
+            if start_s is None:  # of a folder that an earlier version began
+                start_s = campaign.logbook.window_start_s.get(record.cell)
             if record.window_s is not None and start_s is not None:
                 path = trace_path(campaign.records, cells[record.cell], record.key)
                 trace, _ = read_trace(path)

@@ -42,7 +42,8 @@ class Logbook:
         requests: by block, the N that was chosen for it.
         load_s: by block, how long its engine took to load, the last time.
         extra_s: by cell, the time it took beside its window and the idle times around it.
-        window_start_s: by cell, when its window began, on the clock of its power trace.
+        window_start_s: by cell, when its window began, on the clock of its power trace; only of
+            earlier versions, whose records do not say it.
         calls: every call, first to last.
     """
 

@@ -11,11 +11,10 @@ from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.cost import Costs, costs
 from sweetspot.campaign.time_box import TimeBox, ended_after
 from sweetspot.cells.cell import Cell
-from sweetspot.engines.base import Engine, Run, Session
+from sweetspot.engines.base import Engine, Session
 from sweetspot.errors import EngineError
 from sweetspot.measure.measure import measuring
 from sweetspot.measure.record import CellRecord
-from sweetspot.metering.meter import Meter
 from sweetspot.plan.block import Block, Settings
 from sweetspot.progress.state import State
 from sweetspot.progress.watch import outcome_of
@@ -48,13 +47,9 @@ class Progress:
 
 @dataclass(slots=True)
 class WatchedEngine:
-    """The engine within, unchanged; `ran` is called with each run before its record is written.
-
-    `load_s` is None until the engine was loaded.
-    """
+    """The engine within, unchanged; `load_s` says how long its load took, None before that."""
 
     engine: Engine
-    ran: Callable[[Cell, Run], None]
     now: Callable[[], float] = monotonic
     load_s: float | None = None
 
@@ -78,25 +73,7 @@ class WatchedEngine:
         start_s = self.now()
         session = self.engine.load(settings)
         self.load_s = self.now() - start_s
-        return _WatchedSession(session, self.ran)
-
-
-@dataclass(frozen=True, slots=True)
-class _WatchedSession:
-    session: Session
-    ran: Callable[[Cell, Run], None]
-
-    @property
-    def meter(self) -> Meter:
-        return self.session.meter
-
-    def run(self, cell: Cell) -> Run:
-        run = self.session.run(cell)
-        self.ran(cell, run)
-        return run
-
-    def close(self) -> None:
-        self.session.close()
+        return session
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +155,7 @@ def open_slot(
     """Yield a block's slot; its engine is closed at the end."""
     timeout_s = min(campaign.experiment.node.timeout_s, max(MIN_TIMEOUT_S, share.left_s / 2))
 
-    def ran(cell: Cell, run: Run) -> None:
-        campaign.logbook.window_start_s[cell.id] = run.start_s
-        campaign.save()
-
     known = costs(block, campaign.metering)
-    engine = WatchedEngine(campaign.engine_of(block, timeout_s), ran, box.now)
+    engine = WatchedEngine(campaign.engine_of(block, timeout_s), box.now)
     with measuring(block, engine, campaign.records) as measure:
         yield Slot(campaign, block, share, box, progress, timeout_s, known, engine, measure)

@@ -22,7 +22,7 @@ from sweetspot.measure.record import (
     trace_path,
     write_record,
 )
-from sweetspot.measure.result import other_board, result_of
+from sweetspot.measure.result import other_board, result_of, with_ratios
 from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import write_trace
@@ -59,7 +59,7 @@ def measure_block(
             record = reusable_record(records, block, cell, remeasure)
             reused += record is not None
             if record:  # how sure a simulated number is may be known better than when written
-                done.append(with_interval(record, block.settings))
+                done.append(completed(record, block.settings))
             else:
                 prepare(cell)
                 done.append(measure(cell))
@@ -158,11 +158,12 @@ def _measure_cell(
     write_trace(trace_path(records, cell, key), readings)
     spool.unlink(missing_ok=True)  # the whole trace is durable now
     facts = {"provenance": origin | dict(run.facts)}
-    return with_interval(converted(CellRecord, known | result | idle | facts), settings)
+    return completed(converted(CellRecord, known | result | idle | facts), settings)
 
 
-def with_interval(record: CellRecord, settings: Settings) -> CellRecord:
-    """Return the record with what is known of its error; measured and failed ones as they are."""
+def completed(record: CellRecord, settings: Settings) -> CellRecord:
+    """Return the record with what follows from it today: ratios, and a simulated one's error."""
+    record = with_ratios(record)
     per_token_j, rate = record.energy_per_token_j, record.throughput_tokens_per_s
     if not record.simulated or per_token_j is None or rate is None:
         return record

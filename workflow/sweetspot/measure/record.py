@@ -23,7 +23,10 @@ SPOOL = ".samples.csv"
 class CellRecord:
     """What is known of one cell. Numbers are None where the cell failed."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Annotated[
+        Literal[2, 3],
+        "3; records of 2, which do not say when the window began, are used, too.",
+    ] = 3
     key: Annotated[
         str, "Hash of everything that decides the cell's value; names its record's file."
     ]
@@ -73,12 +76,30 @@ class CellRecord:
         None
     )
     window_s: Annotated[FiniteFloat | None, "The measured window with all passes, in s."] = None
+    window_start_s: Annotated[
+        FiniteFloat | None, "When it began, on the clock of the power trace, in s."
+    ] = None
+    window_end_s: Annotated[FiniteFloat | None, "When it ended, on the same clock."] = None
+    trace_utc_s: Annotated[
+        FiniteFloat | None,
+        "When a measured trace's first sample was, in s since 1970 (UTC); noted once, as the meter"
+        " started, and in the trace, too.",
+    ] = None
     duration_s: Annotated[
         FiniteFloat | None,
         "One run, in s: first request sent to the end of the run; `window_s` divided by `passes`.",
     ] = None
     energy_per_token_j: Annotated[FiniteFloat | None, "J per output token, e = E / (N·O)."] = None
     tokens_per_j: Annotated[FiniteFloat | None, "Output tokens per J, its reciprocal."] = None
+    energy_per_total_token_j: Annotated[
+        FiniteFloat | None, "J per token, of input and output together, E / (N·(I + O))."
+    ] = None
+    energy_per_request_j: Annotated[FiniteFloat | None, "J per request, E / N."] = None
+    energy_above_idle_j: Annotated[
+        FiniteFloat | None,
+        "`energy_j` less what the GPU draws idle in `duration_s`, by the mean of `idle_before_w`"
+        " and `idle_after_w`, in J; empty where idle power was not measured.",
+    ] = None
     mean_power_w: Annotated[FiniteFloat | None, "`energy_j` / `duration_s`, in W."] = None
     throughput_tokens_per_s: Annotated[
         FiniteFloat | None, "Output tokens per s, all requests together."
@@ -155,9 +176,8 @@ class CellRecord:
 
 # In the table every row says where it came from; the machine and time of each stay in its record,
 # so that the same experiment gives the same table.
-COLUMNS = tuple(
-    each.name for each in fields(CellRecord) if each.name not in ("schema_version", "provenance")
-)
+OF_ONE_RUN = ("schema_version", "window_start_s", "window_end_s", "trace_utc_s", "provenance")
+COLUMNS = tuple(each.name for each in fields(CellRecord) if each.name not in OF_ONE_RUN)
 
 
 def record_path(records: Path, cell: Cell, key: str) -> Path:

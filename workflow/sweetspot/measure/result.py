@@ -1,7 +1,8 @@
 """What a run and its readings say of a cell: the same for every engine."""
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from sweetspot.catalog import Gpu
@@ -9,8 +10,13 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import MeterError
+from sweetspot.measure.record import CellRecord
 from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import Samples
 from sweetspot.metering.window import Window
+
+RATIOS = ("energy_per_total_token_j", "energy_per_request_j", "energy_above_idle_j")
+"""What follows from other numbers of a record (`with_ratios`)."""
 
 
 def result_of(
@@ -39,9 +45,41 @@ def result_of(
         "status": "invalid" if wrong else "ok",
         "reason": "; ".join(wrong),
         "remarks": "; ".join((*run.remarks, *window.remarks)),
+        "window_start_s": window.start_s,
+        "window_end_s": window.end_s,
+        "trace_utc_s": trace_utc_s(readings.samples),
         **energies(run, window),
         **asdict(window.conditions),
     }
+
+
+def trace_utc_s(samples: Samples | None) -> float | None:
+    """Return when the first sample of a trace was, in s since 1970; None where it is not noted."""
+    if samples is None or math.isnan(samples.utc_s[0]):
+        return None
+    return float(samples.utc_s[0])
+
+
+def with_ratios(record: CellRecord) -> CellRecord:
+    """Return the record with what follows from its numbers, whichever version wrote it.
+
+    Energies per token and request are those of the work that was asked: none of an invalid cell.
+    """
+    energy_j = record.energy_j
+    if energy_j is None:
+        return record
+    if record.status == "ok":
+        tokens = record.requests * (record.input_tokens + record.output_tokens)
+        record = replace(
+            record,
+            energy_per_total_token_j=energy_j / tokens,
+            energy_per_request_j=energy_j / record.requests,
+        )
+    before_w, after_w, duration_s = record.idle_before_w, record.idle_after_w, record.duration_s
+    if before_w is None or after_w is None or duration_s is None:
+        return record
+    idle_j = (before_w + after_w) / 2 * duration_s
+    return replace(record, energy_above_idle_j=energy_j - idle_j)
 
 
 def energies(run: Run, window: Window) -> dict[str, Any]:

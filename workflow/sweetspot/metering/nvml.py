@@ -216,6 +216,7 @@ class Board:
             event_reasons=_scaled(self._event_reasons()),
             power_violation_s=power_ns * 1e-9,
             thermal_violation_s=thermal_ns * 1e-9,
+            utc_s=math.nan,
         )
 
     def _energetic(self, what: str, call: Any) -> float:

@@ -6,7 +6,7 @@ import os
 from collections import deque
 from pathlib import Path
 from threading import Event, Thread
-from time import monotonic, thread_time
+from time import monotonic, thread_time, time
 
 from sweetspot.errors import MeterError
 from sweetspot.metering.meter import Readings
@@ -148,6 +148,8 @@ class _Sampling:
 
     def _look(self) -> None:
         look = self._board.look()
+        if not self.looks:
+            look = look.noted(time() - (monotonic() - look.t_s))
         self.looks.append(look)
         if self._spool:
             self._spool.put(look)

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Generic, Self, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +30,8 @@ class Channels(Generic[Value]):
         event_reasons: why clocks are not higher; NVML's bits (nvmlClocksEventReason...).
         power_violation_s, thermal_violation_s: time in which power or heat held the clocks down,
             counted from an origin of its own.
+        utc_s: of the first look, when `t_s` was, in s since 1970; NaN of the others: a clock that
+            is set in between must not tear the samples apart.
     """
 
     t_s: Value
@@ -47,6 +49,7 @@ class Channels(Generic[Value]):
     event_reasons: Value
     power_violation_s: Value
     thermal_violation_s: Value
+    utc_s: Value
 
 
 CHANNELS = tuple(field.name for field in fields(Channels))
@@ -56,6 +59,11 @@ class Look(Channels[float]):
     """One look."""
 
     __slots__ = ()
+
+    def noted(self, utc_s: float) -> Self:
+        """Return it with the time of day that it was made at."""
+        changed: dict[str, Any] = {"utc_s": utc_s}
+        return replace(self, **changed)
 
 
 def power_w(look: Look) -> float:

@@ -2,7 +2,7 @@
 
 from sweetspot.markdown import table
 from sweetspot.measure.cells_table import HEADER, SWEEPS
-from sweetspot.measure.record import CellRecord
+from sweetspot.measure.record import OF_ONE_RUN, CellRecord
 from sweetspot.reference.words import notice, type_in_words
 from sweetspot.schema.describing import json_schema
 
@@ -28,9 +28,7 @@ def cells_page() -> str:
             "Each cell's own record, `results/<run>/records/<cell>.<key>.json`, holds the same"
             " fields (without `sweeps`) and",
             "",
-            f"- `schema_version`: {described['schema_version']['const']}; a record of another"
-            " version is set aside and its cell done again",
-            f"- `provenance`: {described['provenance']['description']}",
+            *(f"- `{name}`: {described[name]['description']}" for name in OF_ONE_RUN),
             "",
             "Beside it lies `<cell>.<key>.trace.csv.gz`, the power trace that the energy was"
             " integrated from.",

@@ -2,24 +2,27 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from math import isclose
 from pathlib import Path
 
 import numpy as np
 
 from sweetspot.cells.cell import Cell
+from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import InputError, shown
 from sweetspot.measure.cells_table import write_table
-from sweetspot.measure.measure import with_interval
+from sweetspot.measure.measure import completed
 from sweetspot.measure.record import CellRecord, record_path, trace_path
-from sweetspot.measure.result import energies
+from sweetspot.measure.result import RATIOS, energies, other_board, trace_utc_s, with_ratios
 from sweetspot.metering.meter import Readings
+from sweetspot.metering.samples import Samples
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
 from sweetspot.metering.window import Window
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
-from sweetspot.reading import read_as, read_text
+from sweetspot.reading import parse_as, read_as, read_text
 from sweetspot.schema.writing import json_text
 from sweetspot.verify.check import Check, differing_values, read_rows
 
@@ -68,7 +71,7 @@ def read_records(planned: Plan, records: Path) -> tuple[dict[str, CellRecord], C
 
 def check_traces(planned: Plan, found: Mapping[str, CellRecord], records: Path) -> list[Check]:
     """Check energies, rates and powers of all records against their traces."""
-    simulated = measured = 0
+    recomputed = older = 0
     exact: list[str] = []
     bounded: list[str] = []
     for block, cell, record in _with_records(planned, found):
@@ -77,44 +80,76 @@ def check_traces(planned: Plan, found: Mapping[str, CellRecord], records: Path) 
         try:
             trace, samples = read_trace(trace_path(records, cell, block.key(cell)))
         except InputError as error:
-            (exact if record.simulated else bounded).append(f"{cell.id}: {error}")
+            (exact if _is_exact(record) else bounded).append(f"{cell.id}: {error}")
             continue
-        if record.simulated:
-            simulated += 1
-            exact += [f"{cell.id}: {each}" for each in simulated_differences(record, trace)]
+        if _is_exact(record):
+            recomputed += 1
+            differences = recomputed_differences(record, trace, samples, block.settings.metering)
+            exact += [f"{cell.id}: {each}" for each in differences]
         else:
-            measured += 1
+            older += 1
             average = Readings(trace, samples=samples).power_is_average
             bounded += [
                 f"{cell.id}: {each}"
                 for each in measured_differences(record, None if average else trace)
             ]
     checks = []
-    if simulated or exact:
+    if recomputed or exact:
         what = "energies from power traces, to the bit"
-        checks.append(Check(what, simulated, "records", tuple(exact)))
-    if measured or bounded:
-        note = "of a measured window the beginning is not known, so its energy is held in bounds"
+        checks.append(Check(what, recomputed, "records", tuple(exact)))
+    if older or bounded:
+        note = "earlier versions did not note where a window began: its energy is held in bounds"
         what = "energies among those of the traces' windows"
-        checks.append(Check(what, measured, "records", tuple(bounded), note))
+        checks.append(Check(what, older, "records", tuple(bounded), note))
     return checks
 
 
-def simulated_differences(record: CellRecord, trace: PowerTrace) -> Iterator[str]:
-    """Yield where a simulated record says other than its trace, whose window is all of it."""
+def _is_exact(record: CellRecord) -> bool:
+    """Return whether the window of a record is known: it is noted, or all of a simulated trace."""
+    return record.simulated or record.schema_version >= 3
+
+
+def recomputed_differences(
+    record: CellRecord, trace: PowerTrace, samples: Samples | None, metering: Metering | None
+) -> Iterator[str]:
+    """Yield where a record says other than the window of its trace gives, computed once more."""
+    whole = record.schema_version < 3  # of a simulated one
+    start_s = 0.0 if whole else record.window_start_s
+    end_s = float(trace.t_s[-1]) if whole else record.window_end_s
+    passes = record.passes
+    if start_s is None or end_s is None or not passes:
+        yield "has an energy and no window or passes"
+        return
+    readings = Readings(
+        trace,
+        counter_j=None if samples is None else samples.complete("counter_j"),
+        samples=samples,
+        interval_s=metering.interval_s if metering else None,
+    )
     try:
         run = Run(
-            start_s=0.0,
-            end_s=float(trace.t_s[-1]),
-            requests=record.requests,
-            input_tokens=record.requests * record.input_tokens,
-            output_tokens=record.requests * record.output_tokens,
+            start_s=start_s,
+            end_s=end_s,
+            requests=passes * record.requests,
+            input_tokens=passes * record.requests * record.input_tokens,
+            output_tokens=passes * record.requests * record.output_tokens,
+            passes=passes,
             max_concurrency=record.max_concurrency,
         )
-        wanted = energies(run, Window(Readings(trace), run.start_s, run.end_s))
+        window = Window(readings, start_s, end_s, metering.protocol if metering else "standard")
+        wanted = energies(run, window)
     except (ValueError, ZeroDivisionError) as error:
         yield f"its trace gives no energy: {error}"
         return
+    if record.status == "invalid":  # it may be for work other than asked
+        for name in ("energy_per_token_j", "tokens_per_j", "throughput_tokens_per_s"):
+            del wanted[name]
+    if not record.simulated:
+        wanted |= asdict(window.conditions) | {"trace_utc_s": trace_utc_s(samples)}
+        del wanted["sampler_cpu_share"]  # which no trace holds
+    if not whole:
+        ratios = with_ratios(record)
+        wanted |= {name: getattr(ratios, name) for name in RATIOS}
     for name, value in wanted.items():
         there = getattr(record, name)
         if there != value:
@@ -196,16 +231,26 @@ def check_blocks(planned: Plan, found: Mapping[str, CellRecord], folder: Path) -
         wrong += [
             f"{name}: the line of {cell.id} is not its record"
             for cell, line in zip(block.cells, lines, strict=True)
-            if cell.id in found and line != json_text(with_interval(found[cell.id], block.settings))
+            if cell.id in found and not _is_line_of(line, completed(found[cell.id], block.settings))
         ]
     return Check("blocks/ from records", len(planned.blocks), "files", tuple(wrong))
+
+
+def _is_line_of(line: str, record: CellRecord) -> bool:
+    """Return whether a line is a record's; earlier versions wrote fewer fields."""
+    if line == json_text(record):
+        return True
+    try:
+        return record.schema_version < 3 and with_ratios(parse_as(CellRecord, line, "")) == record
+    except InputError:
+        return False
 
 
 def check_cells(planned: Plan, found: Mapping[str, CellRecord], cells_csv: Path) -> Check:
     """Check that cells.csv has a row a cell, with its record's numbers to the last digit."""
     settings = {cell.id: block.settings for block in planned.blocks for cell in block.cells}
     rows = (
-        (with_interval(found[cell], settings[cell]), sweeps)
+        (completed(found[cell], settings[cell]), sweeps)
         for cell, sweeps in planned.sweeps.items()
         if cell in found
     )
@@ -257,3 +302,6 @@ def _not_of(record: CellRecord, block: Block, cell: Cell) -> Iterator[str]:
         there = getattr(record, name)
         if there != value:
             yield f"{name} {shown(there)}, not {shown(value)}"
+    metered = record.status == "ok" and settings.metering
+    if metered and (reason := other_board(record.provenance, settings.gpu)):
+        yield f"status 'ok', though {reason}"
