@@ -126,7 +126,7 @@ def _verdict(candidate: "Candidate") -> str:
     if candidate.same_as is not None:
         return f"as {candidate.same_as}"
     if candidate.dominated_by is not None:
-        return f"{candidate.dominated_by} is better"
+        return f"behind {candidate.dominated_by}"
     return "best" if candidate.number == 1 else "front"
 
 
