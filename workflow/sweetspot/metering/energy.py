@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from sweetspot.metering.counter import PERIODS, Counted, counted
+from sweetspot.metering.counter import PERIODS, STILL_S, Counted, counted
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import FloatArray, Samples
 from sweetspot.metering.trace import PowerTrace, window_energy_j
@@ -29,6 +29,7 @@ class WindowEnergy:
         counter_j: by the board's counter, sound or not.
         sum_500ms_j: the paper's: readings of power usage, one every 0.5 s, times 0.5 s.
         gap: (counter - integration) / integration; None without a sound counter.
+        edges: what of such a gap the window's edges alone may make; None where there is none.
         remarks: what a reader should know of them.
     """
 
@@ -38,6 +39,7 @@ class WindowEnergy:
     counter_j: float | None
     sum_500ms_j: float | None
     gap: float | None
+    edges: float | None
     remarks: tuple[str, ...] = ()
 
 
@@ -91,6 +93,7 @@ def window_energy(
         counter_j=counter_j,
         sum_500ms_j=sum_j,
         gap=gap,
+        edges=None if gap is None else _edges_j(readings, counter, start_s, end_s) / integration_j,
         remarks=tuple(remarks),
     )
 
@@ -105,6 +108,22 @@ def _gap(counter_j: float | None, integration_j: float) -> float | None:
     if counter_j is None or integration_j <= 0:
         return None
     return (counter_j - integration_j) / integration_j
+
+
+def _edges_j(readings: Readings, counter: Counted | None, start_s: float, end_s: float) -> float:
+    """Return by how much counter and integral may differ for when they were read alone, in J.
+
+    A reading of the counter is up to one of its periods old, and between two looks power may have
+    been anything up to its highest in the window.
+    """
+    t_s, power_w = readings.trace.t_s, readings.trace.power_w
+    first = int(np.searchsorted(t_s, start_s, side="right")) - 1
+    last = int(np.searchsorted(t_s, end_s, side="left"))
+    around = slice(first, last + 1)
+    period_s = STILL_S if counter is None or counter.period_s is None else counter.period_s
+    mean_s = 1.0 if readings.power_is_average else 0.0
+    unsure_s = period_s + float(np.diff(t_s[around]).max()) + mean_s
+    return unsure_s * float(power_w[around].max())
 
 
 def _too_short(counter: Counted, window_s: float) -> str:

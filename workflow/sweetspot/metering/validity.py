@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sweetspot.metering.conditions import Conditions, grown, share_with
+from sweetspot.metering.energy import SENSOR_ACCURACY, WindowEnergy
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 
@@ -18,8 +19,7 @@ MAX_GAP_INTERVALS = 5
 MIN_SAMPLES = 3
 MIN_HOT_SHARE = 0.01  # of the window: a counter that ticks by chance is not a slowdown
 MIN_SHARE = 0.5  # of the samples that the interval asks for
-MAX_ENERGY_GAP = 0.10  # twice the sensor's accuracy
-ENERGY_GAP_WINDOW_S = 10.0  # in a shorter window the counter's edges alone may cost that much
+MAX_ENERGY_GAP = 2 * SENSOR_ACCURACY  # or, where edges may cost more, once that and these
 
 
 def broken_gates(
@@ -29,12 +29,12 @@ def broken_gates(
     max_temperature_drift_c: float,
     *,
     seen: Conditions,
-    energy_gap: float | None,
+    energy: WindowEnergy,
 ) -> tuple[str, ...]:
     """Return why the energy of [start_s, end_s] must not be used, one line a reason; () if it may.
 
     Readings of a meter that has power only, such as the simulator's, break none.
-    `seen` and `energy_gap` are what `conditions` and `window_energy` found in the same window.
+    `seen` and `energy` are what `conditions` and `window_energy` found in the same window.
     """
     if readings.samples is None or readings.interval_s is None:
         return ()
@@ -43,7 +43,7 @@ def broken_gates(
         *_slowdowns(readings.samples, start_s, end_s),
         *_sampling(seen, readings.interval_s, end_s - start_s),
         *_drift(seen, max_temperature_drift_c),
-        *_disagreement(energy_gap, end_s - start_s),
+        *_disagreement(energy),
     )
 
 
@@ -94,6 +94,13 @@ def _drift(seen: Conditions, max_temperature_drift_c: float) -> Iterator[str]:
         )
 
 
-def _disagreement(gap: float | None, window_s: float) -> Iterator[str]:
-    if gap is not None and abs(gap) > MAX_ENERGY_GAP and window_s >= ENERGY_GAP_WINDOW_S:
-        yield f"energy counter and integrated power differ by {gap:+.0%}: neither can be trusted"
+def _disagreement(energy: WindowEnergy) -> Iterator[str]:
+    """Yield a gap beyond what sensor and edges explain, in windows of any length."""
+    if energy.gap is None or energy.edges is None:
+        return
+    allowed = max(MAX_ENERGY_GAP, SENSOR_ACCURACY + energy.edges)
+    if abs(energy.gap) > allowed:
+        yield (
+            f"energy counter and integrated power differ by {energy.gap:+.0%}"
+            f" ({allowed:.0%} allowed): neither can be trusted"
+        )

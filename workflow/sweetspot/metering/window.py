@@ -53,5 +53,5 @@ class Window:
             self.end_s,
             max_temperature_drift_c,
             seen=self.conditions,
-            energy_gap=self.energy.gap,
+            energy=self.energy,
         )
