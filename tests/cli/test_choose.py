@@ -5,7 +5,7 @@ import json
 import pytest
 
 import sweetspot
-from sweetspot.cli import choose, main
+from sweetspot.cli import loads, main
 
 LOAD = ["--rate", "4", "--input", "800", "--output", "100", "--requests", "200"]
 ONE = ["choose", "--models", "llama-3.1-8b", *LOAD]
@@ -113,7 +113,7 @@ def test_figure_is_drawn_and_told_in_words(capsys, tmp_path):
 
 def test_progress_says_which_candidate_it_is(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setattr(choose, "PROGRESS_EVERY_S", 0.0)
+    monkeypatch.setattr(loads, "PROGRESS_EVERY_S", 0.0)
     assert main([*ONE, "--gpus", "h100-sxm", "l40s"]) == 0
     err = capsys.readouterr().err
     assert "candidate 2 of 2: llama-3.1-8b on l40s, 200 requests have ended" in err

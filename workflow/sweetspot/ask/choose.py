@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from sweetspot.ask.candidates import Candidate, Setup, Targets, serve
+from sweetspot.ask.counts import positive
 from sweetspot.ask.lengths import Drawn
 from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
 from sweetspot.ask.rates import Rates
@@ -177,7 +178,7 @@ def choose(
             tensor_parallel=setup.tensor_parallel,
         )
     if requests is not None:
-        (requests,) = _counts("requests", [requests])
+        requests = positive("requests", requests)
     offered: Offered
     if trace is not None:
         if any(each is not None for each in (input_tokens, output_tokens, rate_per_s)):
@@ -321,11 +322,7 @@ def _once(values: Iterable[T]) -> list[T]:
 
 def _counts(name: str, values: Any, other: str = "") -> list[int]:
     """Return one or several counts as Python's own integers, each once."""
-    counts = _several(name, values)
-    for count in counts:
-        if isinstance(count, bool) or not isinstance(count, Integral) or int(count) < 1:
-            raise InputError(f"{name} must be a positive integer{other}, not {count!r}")
-    return _once(map(int, counts))
+    return _once(positive(name, each, other) for each in _several(name, values))
 
 
 def _require_constants(

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from numbers import Integral
 from typing import Any, Literal, get_args
 
+from sweetspot.ask.counts import positive
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, Traits
 from sweetspot.errors import InputError, shown, unknown_name
@@ -242,17 +242,13 @@ def _within(requests: Iterable[Request], max_seq_len: int) -> Iterator[Request]:
 
 def _own_numbers(number: int, request: Request) -> Request:
     """Return a request in Python's numbers: integers of numpy would overflow in sums."""
-    for name in ("input_tokens", "output_tokens"):
-        value = getattr(request, name)
-        if isinstance(value, bool) or not isinstance(value, Integral):
-            raise InputError(f"request {number}: {name} must be a positive integer, not {value!r}")
+    inputs, outputs = (
+        positive(f"request {number}: {name}", getattr(request, name))
+        for name in ("input_tokens", "output_tokens")
+    )
     try:
         arrival_s = converted(float, request.arrival_s)
     except MistakesError as error:
         why = f"arrival_s must be a number, not {shown(request.arrival_s)}"
         raise InputError(f"request {number}: {why}") from error
-    return request._replace(
-        arrival_s=arrival_s,
-        input_tokens=int(request.input_tokens),
-        output_tokens=int(request.output_tokens),
-    )
+    return request._replace(arrival_s=arrival_s, input_tokens=inputs, output_tokens=outputs)

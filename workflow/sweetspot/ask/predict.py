@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cached_property
-from numbers import Integral
 from typing import Any, Literal
 
+from sweetspot.ask.counts import positive
 from sweetspot.ask.sweet_spot import SweetSpot, find_sweet_spot
 from sweetspot.ask.workload import Workload
 from sweetspot.catalog import load_model
@@ -171,9 +171,9 @@ def predict(
             have, or a word that is none of those above.
         EngineError: the KV cache cannot hold one request.
     """
-    input_tokens = _positive("input_tokens", input_tokens)
-    output_tokens = _positive("output_tokens", output_tokens)
-    requests = _positive("requests", requests)
+    input_tokens = positive("input_tokens", input_tokens)
+    output_tokens = positive("output_tokens", output_tokens)
+    requests = positive("requests", requests)
     if requests > MAX_REQUESTS:
         raise InputError(
             f"requests {requests} is more than {MAX_REQUESTS}; energy per token no longer changes"
@@ -183,12 +183,12 @@ def predict(
     architecture = load_model(model)
     limits = asked_limits(
         architecture,
-        max_batch_size=_positive("max_batch_size", max_batch_size),
+        max_batch_size=positive("max_batch_size", max_batch_size),
         max_num_tokens=max_num_tokens,
         max_seq_len=max_seq_len,
         kv_cache_memory_fraction=kv_cache_memory_fraction,
         tokens_per_block=tokens_per_block,
-        tensor_parallel=_positive("tensor_parallel", tensor_parallel),
+        tensor_parallel=positive("tensor_parallel", tensor_parallel),
     )
     deployment = deploy(
         architecture,
@@ -242,13 +242,6 @@ def predict(
         **asdict(deployment.traits),
         workload=run,
     )
-
-
-def _positive(name: str, value: object) -> int:
-    """Return a count as Python's own integer; those of numpy and pandas are welcome."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
-        raise InputError(f"{name} must be a positive integer, not {value!r}")
-    return int(value)
 
 
 def _require_length(deployment: Deployment, input_tokens: int, output_tokens: int) -> None:

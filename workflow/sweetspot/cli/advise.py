@@ -3,13 +3,12 @@
 import argparse
 import json
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.cli.commands import Commands, show_progress
+from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given, print_origin
 from sweetspot.cli.fitting import columns_of
-from sweetspot.cli.loads import PROGRESS_EVERY_S, add_columns, add_rates, rates_of
+from sweetspot.cli.loads import Progress, add_columns, add_rates, rates_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:
@@ -108,13 +107,7 @@ def _advise(arguments: argparse.Namespace) -> None:
     from sweetspot.ask.advice.advise import advise
     from sweetspot.config import ChosenTraits, GpuSettings, Limits, Precision, parse_section
 
-    begun_s = monotonic()
-
-    def progress(what: str) -> None:
-        if monotonic() - begun_s >= 2 * PROGRESS_EVERY_S:
-            show_progress(what)
-
-    try:
+    with Progress() as progress:
         answer = advise(
             arguments.model,
             arguments.gpu,
@@ -140,8 +133,6 @@ def _advise(arguments: argparse.Namespace) -> None:
             progress=progress,
             **rates_of(arguments),
         )
-    finally:
-        show_progress("")
     if arguments.json:
         print(json.dumps(answer.values()))
         return
@@ -181,7 +172,7 @@ def _print(answer: "Advice") -> None:
 
 
 def _print_total(total: dict[str, Any], whose: str) -> None:
-    from sweetspot.simulator.constants.intervals import often
+    from sweetspot.simulator.constants.intervals import ends, often
 
     factor = total["energy_per_request_high_j"] / total["energy_per_request_j"]
     how_often = f", {often(total['interval_level'], total['interval_models'])}"
@@ -191,12 +182,14 @@ def _print_total(total: dict[str, Any], whose: str) -> None:
         value = total[name]
         beside = ""
         if name.startswith("energy") or name in _MONEY:
-            beside = f" ({_ends(value / factor, value * factor)}{how_often})"
+            beside = f" ({ends(value / factor, value * factor)}{how_often})"
             how_often = ""
         print(f"  {name:<26}{value:>12.4g}  {unit}{beside}{whose * (name == 'requests_per_day')}")
 
 
 def _print_along(each: "Advised") -> None:
+    from sweetspot.simulator.constants.intervals import ends
+
     along = each.along
     how = "boards kept full" if along.simulated else "by your fit"
     print(f"along the output length, at {along.input_tokens} input tokens, {how}")
@@ -205,10 +198,10 @@ def _print_along(each: "Advised") -> None:
         f"{'J/request':>11}{'above least':>13}"
     )
     for row in along.rows:
-        ends = _ends(row["energy_per_token_low_j"], row["energy_per_token_high_j"])
+        beside = ends(row["energy_per_token_low_j"], row["energy_per_token_high_j"])
         mark = "  sweet spot" * (row["output_tokens"] == along.sweet_spot_tokens)
         print(
-            f"  {row['output_tokens']:>13}{row['energy_per_token_j']:>16.4g} {f'({ends})':<21}"
+            f"  {row['output_tokens']:>13}{row['energy_per_token_j']:>16.4g} {f'({beside})':<21}"
             f"{row['energy_per_total_token_j']:>14.3g}{row['energy_per_request_j']:>11.4g}"
             f"{row['above_least_percent']:>11.1f} %{mark}"
         )
@@ -257,16 +250,18 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
 
 
 def _print_beside(totals: list[dict[str, Any]]) -> None:
+    from sweetspot.simulator.constants.intervals import ends
+
     money = [name for name in _MONEY if name in totals[0]]
     heads = "".join(f"{f'{_SHORT[name]}/day':>10}" for name in money)
     print(
         f"  {'':<17}{'J/request':>10}{'':<18}{'kWh/day':>9}{heads}{'boards':>8}{'s/token p95':>13}"
     )
     for row in totals:
-        ends = _ends(row["energy_per_request_low_j"], row["energy_per_request_high_j"])
+        beside = ends(row["energy_per_request_low_j"], row["energy_per_request_high_j"])
         token = "" if row["tpot_p95_s"] is None else f"{row['tpot_p95_s']:.3g}"
         print(
-            f"  {row['model']:<17}{row['energy_per_request_j']:>10.4g} {f'({ends})':<17}"
+            f"  {row['model']:<17}{row['energy_per_request_j']:>10.4g} {f'({beside})':<17}"
             f"{row['energy_kwh']:>9.4g}{''.join(f'{row[name]:>10.4g}' for name in money)}"
             f"{row['boards']:>8}{token:>13}  {row['verdict']}; {row['evidence']}"
         )
@@ -276,7 +271,3 @@ def _saved(row: dict[str, Any], name: str) -> float:
     """Return a saving; 0 for what is only rounding."""
     value: float = row[f"saved_{name}"]
     return value if abs(row["saved_percent"]) > 1e-9 else 0.0
-
-
-def _ends(low: float, high: float) -> str:
-    return " to ".join(f"{float(f'{end:.3g}'):g}" for end in (low, high))

@@ -102,9 +102,11 @@ def _is_known(answer: "Choice", name: str) -> bool:
 
 
 def _cell(candidate: "Candidate", name: str, spec: str) -> str:
+    from sweetspot.simulator.constants.intervals import ends
+
     if name == _INTERVAL:
         low_j, high_j = candidate.energy_per_request_low_j, candidate.energy_per_request_high_j
-        return "" if low_j is None else f"({low_j:.3g} to {high_j:.3g})"
+        return "" if low_j is None or high_j is None else f"({ends(low_j, high_j)})"
     value = getattr(candidate, name)
     return "-" if value is None else f"{value:{spec}}"
 

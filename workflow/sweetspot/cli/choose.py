@@ -2,16 +2,15 @@
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.candidates import print_choice
-from sweetspot.cli.commands import Commands, show_progress
+from sweetspot.cli.commands import Commands
 from sweetspot.cli.fitting import columns_of
-from sweetspot.cli.loads import PROGRESS_EVERY_S, add_columns, add_rates, rates_of
+from sweetspot.cli.loads import Progress, add_columns, add_rates, rates_of
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _choose(arguments: argparse.Namespace) -> None:
 
     if arguments.figure is not None:
         make_folder(arguments.figure.parent)
-    with _Progress() as progress:
+    with Progress() as progress:
         answer = choose(
             arguments.models,
             arguments.gpus or "h100-sxm",
@@ -213,27 +212,3 @@ def _draw(answer: "Choice", stem: Path) -> None:
     within = f"p95 of {answer.targets.words} at most" if answer.targets.given else ""
     load = [answer.offered, within]
     save(front_figure(answer.table, answer.front_latency, target_s, style, load), stem, style.dpi)
-
-
-class _Progress:
-    """How far a long search is, on a terminal; it leaves nothing behind."""
-
-    def __init__(self) -> None:
-        """Begin to count the time."""
-        self._next_s = monotonic() + PROGRESS_EVERY_S
-        self._shown = False
-
-    def __enter__(self) -> Callable[[str], None]:
-        """Return what to call with words."""
-        return self._show
-
-    def __exit__(self, *error: object) -> None:
-        """Wipe the line."""
-        if self._shown:
-            show_progress("")
-
-    def _show(self, words: str) -> None:
-        if monotonic() >= self._next_s:
-            self._next_s = monotonic() + PROGRESS_EVERY_S
-            self._shown = True
-            show_progress(words)

@@ -13,6 +13,7 @@ from sweetspot.cli.loads import (
     add_columns,
     add_rates,
     add_scheduling,
+    ended,
     load_values,
     print_notes,
     print_what,
@@ -120,7 +121,7 @@ def _cost(arguments: argparse.Namespace) -> None:
             chunked_prefill=not arguments.no_chunked_prefill,
             prefix_cache=arguments.prefix_cache,
             calibration=arguments.calibration,
-            progress=progress,
+            progress=lambda requests, share: progress(ended(requests, share)),
         )
     if arguments.figure is not None:
         _draw(answer, arguments.figure)
@@ -147,6 +148,8 @@ def _draw(answer: "Cost", stem: Path) -> None:
 
 
 def _print(answer: "Cost") -> None:
+    from sweetspot.simulator.constants.intervals import ends
+
     print_what(answer.load)
     columns = [each for each in _COLUMNS if each[0] in answer.total]
     print(f"  {'hour':<18}" + "".join(f"{title:>11}" for _, title, _ in columns))
@@ -161,8 +164,7 @@ def _print(answer: "Cost") -> None:
     for name, unit, spec in _TOTALS:
         if name in answer.total:
             value = answer.total[name]
-            ends = (float(f"{end:.3g}") for end in (value / factor, value * factor))
-            beside = f" ({' to '.join(f'{end:g}' for end in ends)})"
+            beside = f" ({ends(value / factor, value * factor)})"
             if name == "energy_j":
                 beside = answer.load.beside("energy_per_token_j", value)
             elif name in ("duration_s", "idle_energy_j", "prefix_hit_rate"):

@@ -203,8 +203,8 @@ class Progress:
         self._next_s = monotonic() + 2 * PROGRESS_EVERY_S
         self._shown = False
 
-    def __enter__(self) -> Callable[[int, float | None], None]:
-        """Return what to call with how many requests have ended, and how much of a log is read."""
+    def __enter__(self) -> Callable[[str], None]:
+        """Return what to call with words, as often as one likes."""
         return self._show
 
     def __exit__(self, *error: object) -> None:
@@ -212,9 +212,14 @@ class Progress:
         if self._shown:
             show_progress("")
 
-    def _show(self, requests: int, share: float | None) -> None:
+    def _show(self, words: str) -> None:
         if monotonic() >= self._next_s:
             self._next_s = monotonic() + PROGRESS_EVERY_S
             self._shown = True
-            read = "" if share is None else f", {100 * share:.0f} % of the log is read"
-            show_progress(f"{requests} requests have ended{read}")
+            show_progress(words)
+
+
+def ended(requests: int, share: float | None) -> str:
+    """Return in words how many requests have ended, and how much of a log is read."""
+    read = "" if share is None else f", {100 * share:.0f} % of the log is read"
+    return f"{requests} requests have ended{read}"

@@ -16,6 +16,7 @@ from sweetspot.cli.loads import (
     Progress,
     add_columns,
     add_scheduling,
+    ended,
     load_values,
     print_notes,
     print_what,
@@ -139,7 +140,7 @@ def _simulate(arguments: argparse.Namespace) -> None:
             chunked_prefill=not arguments.no_chunked_prefill,
             prefix_cache=arguments.prefix_cache,
             power_grid=arguments.power_trace is not None,
-            progress=lambda ended: progress(ended, log.share if log else None),
+            progress=lambda requests: progress(ended(requests, log.share if log else None)),
         )
     if answer.served.power is not None:
         write_trace(arguments.power_trace, Readings(trace=answer.served.power))

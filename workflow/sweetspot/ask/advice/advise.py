@@ -4,13 +4,13 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property, partial
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, cast
 
 from sweetspot.ask.advice.along import WAVES, Along, along, along_fit
 from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
 from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.ask.advice.taken import Taken, take
+from sweetspot.ask.counts import positive
 from sweetspot.ask.lengths import Drawn, RequestLengths, read_lengths
 from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
 from sweetspot.ask.rates import Rates, Row
@@ -230,9 +230,9 @@ def advise(
     """
     rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
     tried = Tried(
-        truncate_input=_positive("truncate_input", truncate_input),
-        limit_output=_positive("limit_output", limit_output),
-        limit_batch=_positive("limit_batch", limit_batch),
+        truncate_input=_count("truncate_input", truncate_input),
+        limit_output=_count("limit_output", limit_output),
+        limit_batch=_count("limit_batch", limit_batch),
         cap_power_w=cap_power_w,
         other_gpus=other_gpus,
     )
@@ -262,8 +262,8 @@ def advise(
         raise InputError(
             "a trace has times of its own; leave out the rate, or give the trace as lengths"
         )
-    input_tokens = _positive("input_tokens", input_tokens)
-    output_tokens = _positive("output_tokens", output_tokens)
+    input_tokens = _count("input_tokens", input_tokens)
+    output_tokens = _count("output_tokens", output_tokens)
     max_seq_len = min(each.limits.max_seq_len for each in deployments)
     source: Offered | None = None
     if trace is not None:
@@ -308,13 +308,8 @@ def _coming(lengths: RequestLengths, rate_per_s: float | None) -> Offered:
     return Arrivals(rate_per_s=rate_per_s, lengths=lengths)
 
 
-def _positive(name: str, value: object) -> int | None:
-    """Return a count; None where there is none."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < 1:
-        raise InputError(f"{name} must be a positive integer, not {value!r}")
-    return int(value)
+def _count(name: str, value: object) -> int | None:
+    return None if value is None else positive(name, value)
 
 
 def _require_one(**sources: object) -> None:

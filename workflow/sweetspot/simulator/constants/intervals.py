@@ -26,6 +26,11 @@ CHANGES: tuple[Change, ...] = ("input_tokens", "output_tokens", "requests")
 """What one deployment can be asked differently: lengths, and how many requests there are."""
 
 
+def ends(low: float, high: float) -> str:
+    """Return both ends of an interval as a text has them: to three digits, without exponents."""
+    return " to ".join(f"{float(f'{end:.3g}'):g}" for end in (low, high))
+
+
 def often(level: float, models: int) -> str:
     """Return how often an interval holds and on how much it rests, as in `90 %, 13 models`."""
     return f"{100 * level:.0f} %, {models} model{'s' * (models > 1)}"
@@ -176,8 +181,7 @@ class Bounds:
         else:
             return ""
         factor = sqrt(high / low)
-        ends = " to ".join(f"{float(f'{end:.3g}'):g}" for end in (value / factor, value * factor))
-        return f" ({ends}, {often(level, models)})"
+        return f" ({ends(value / factor, value * factor)}, {often(level, models)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
