@@ -48,6 +48,7 @@ typedef struct {
     double counter_j, counter_gain;                     /* the counter: its start and scale */
     double wrap_mj, frozen_from, restart_at;            /* ... and its faults */
     double lost_from, slow_s, slow_from, slow_to;       /* slow: field values take slow_s */
+    double pid_mib;                                     /* memory of each of its processes */
     double temperature_c, heating_c_per_s;
     double event_from, event_to;
     unsigned reasons, events; /* reasons: always; events: from event_from to event_to */
@@ -116,6 +117,7 @@ static int set_value(Board *board, const char *key, char *value) {
         {"slow_s", &board->slow_s},
         {"slow_from", &board->slow_from},
         {"slow_to", &board->slow_to},
+        {"pid_mib", &board->pid_mib},
         {"temperature_c", &board->temperature_c},
         {"heating_c_per_s", &board->heating_c_per_s},
         {"event_from", &board->event_from},
@@ -139,6 +141,7 @@ static int set_value(Board *board, const char *key, char *value) {
 static void read_board(Board *board, char *line) {
     *board = (Board){.period = 1, .update_s = 0.1, .temperature_c = 50, .sm_mhz = 1755};
     board->counter_gain = 1;
+    board->pid_mib = 512;
     board->frozen_from = board->restart_at = board->lost_from = INFINITY;
     for (char *word; (word = strsep(&line, " \n"));) {
         char *value = strchr(word, '=');
@@ -394,6 +397,8 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Device board, unsigned *count, Proce
     unsigned room = *count;
     *count = board->pid_count;
     if (board->pid_count > room) return INSUFFICIENT_SIZE;
-    for (unsigned i = 0; i < board->pid_count; i++) processes[i] = (Process){.pid = board->pids[i]};
+    unsigned long long memory = (unsigned long long)(board->pid_mib * 1048576);
+    for (unsigned i = 0; i < board->pid_count; i++)
+        processes[i] = (Process){.pid = board->pids[i], .memory = memory};
     return SUCCESS;
 }

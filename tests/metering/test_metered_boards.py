@@ -128,6 +128,7 @@ def test_boards_that_fail_are_found_out(metered_boards):
         "off": {"low": 0},
         "mig": {"mig": 1},
         "shared": {"pids": f"{os.getpid()},{os.getppid()}"},
+        "number of another": {"pids": os.getppid(), "pid_mib": 0},
         "ours": {"pids": os.getpid()},
         "hot": {"events": 0x40, "event_from": 1.5, "event_to": 2},
         "capped": {"events": 0x4, "event_from": 1.5, "event_to": 2},
@@ -150,7 +151,7 @@ def test_boards_that_fail_are_found_out(metered_boards):
     assert gates("mig")[0].startswith("MIG is on")
     (shared,) = gates("shared")
     assert shared.startswith(f"other processes on the GPU: {os.getppid()}")
-    assert gates("ours") == ()
+    assert gates("ours") == gates("number of another") == ()
     slowdown, heat = gates("hot")
     assert slowdown.startswith("thermal slowdown by the hardware in ")
     assert heat.startswith("clocks were held down by heat for 0.5")

@@ -174,9 +174,13 @@ class Board:
         return None if modes is None else modes[0] == pynvml.NVML_DEVICE_MIG_ENABLE
 
     def compute_pids(self) -> list[int]:
-        """Return the processes that compute on the board, as far as we may know them."""
+        """Return the processes that hold memory of the board, as far as we may know them.
+
+        One with none computes nothing: in a container its number may be another's by chance. One
+        whose memory the driver does not say counts.
+        """
         processes = self._optional(pynvml.nvmlDeviceGetComputeRunningProcesses)
-        return [each.pid for each in processes or ()]
+        return [each.pid for each in processes or () if each.usedGpuMemory != 0]
 
     def look(self) -> Look:
         """Read all channels: power and energy first and close together, as their time is noted.
