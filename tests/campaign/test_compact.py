@@ -70,6 +70,18 @@ def test_traces_have_their_windows_from_0_s_on(compact):
         assert max(times) == pytest.approx(records[cell].window_s + 0.5, abs=1e-3)
 
 
+def test_windows_of_an_earlier_version_begin_where_the_logbook_says(case, compact):
+    content, begins = (compact / "traces.csv.gz").read_bytes(), case.campaign.logbook.window_start_s
+    assert begins == {}
+    for path in case.campaign.records.rglob("*.json"):
+        record = json.loads(path.read_text()) | {"schema_version": 2}
+        begin_s, _ = record.pop("window_start_s"), record.pop("window_end_s")
+        if begin_s is not None:
+            begins[record["cell"]] = begin_s
+        path.write_text(json.dumps(record))
+    assert (write_compact(case.campaign) / "traces.csv.gz").read_bytes() == content
+
+
 def test_manifest_says_what_was_measured_on_what_by_which_code(case, compact):
     manifest = read_manifest(compact)
     assert not manifest.simulated

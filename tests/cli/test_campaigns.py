@@ -145,7 +145,7 @@ def test_file_that_names_no_gpu_takes_the_nodes_and_a_dry_run_says_what_fits(
     fake_nvml, tmp_path, capsys
 ):
     words = [str(ROOT / "campaign.yaml"), "--out", str(tmp_path / "out"), "--dry-run"]
-    fake_nvml({"name": "NVIDIA_H200"})
+    fake_nvml({"name": "Of_no_catalog"}, {"name": "NVIDIA_H200"})
     assert main(["campaign", *words, "--minutes", "25"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "vllm on h200-sxm, 25 minutes; times are simulated"

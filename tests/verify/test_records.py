@@ -12,11 +12,12 @@ from sweetspot.measure.record import CellRecord, record_path, trace_path
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, read_trace
-from sweetspot.plan.plan import plan
+from sweetspot.plan.plan import Plan, plan
 from sweetspot.reading import read_as
 from sweetspot.verify.records import (
     check_traces,
     measured_differences,
+    read_records,
     recomputed_differences,
     window_bounds_j,
 )
@@ -161,6 +162,16 @@ def test_measured_record_and_its_trace_give_the_same_numbers_to_the_bit(
         assert any(each.startswith(f"{name} is") for each in differences(**{name: bit}))
     assert any(line.startswith("energy_j is") for line in differences(window_start_s=5001.21))
     assert differences(window_start_s=None) == ["has an energy and no window or passes"]
+
+
+def test_ok_record_that_names_another_board_is_found(measured_with_a_trace, tmp_path):
+    block, cell = measured_with_a_trace
+    planned = Plan(blocks=(block,), sweeps={})
+    assert read_records(planned, tmp_path)[1].differences == ()
+    path = record_path(tmp_path, cell, block.key(cell))
+    path.write_text(path.read_text().replace("NVIDIA H100 80GB HBM3", "Tesla T4"))
+    (line,) = read_records(planned, tmp_path)[1].differences
+    assert "its record has status 'ok', though metered was 'Tesla T4' (GPU-0), not h100-" in line
 
 
 def test_failed_cell_needs_no_trace(measured, small_experiment, tmp_path):
