@@ -87,7 +87,30 @@ def energy_per_request_j(offered: Offered, served: Served) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arrivals:
+class _Generated:
+    """What requests that are in no log have in common."""
+
+    lengths: RequestLengths
+    seed: int = 0
+    requests: int | None = None
+    cut: Cut = UNCUT
+
+    @property
+    def are_alike(self) -> bool:
+        """Whether all requests have the same lengths."""
+        return self.lengths.are_alike
+
+    def with_cut(self, cut: Cut) -> Self:
+        """Return the same requests cut."""
+        return replace(self, cut=cut)
+
+    def too_long(self, deployment: Deployment) -> str:
+        """Return whether they are, in words."""
+        return self.lengths.too_long(deployment.limits.max_seq_len)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrivals(_Generated):
     """Requests that come as a Poisson process, shared out at random among replicas.
 
     Attributes:
@@ -99,10 +122,6 @@ class Arrivals:
     """
 
     rate_per_s: float
-    lengths: RequestLengths
-    seed: int = 0
-    requests: int | None = None
-    cut: Cut = UNCUT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -117,19 +136,6 @@ class Arrivals:
     def waits(self) -> bool:
         """They do."""
         return True
-
-    @property
-    def are_alike(self) -> bool:
-        """Whether all requests have the same lengths."""
-        return self.lengths.are_alike
-
-    def with_cut(self, cut: Cut) -> Self:
-        """Return the same requests cut."""
-        return replace(self, cut=cut)
-
-    def too_long(self, deployment: Deployment) -> str:
-        """Return whether they are, in words."""
-        return self.lengths.too_long(deployment.limits.max_seq_len)
 
     def serve(
         self, deployment: Deployment, replicas: int, progress: Progress | None = None
@@ -169,7 +175,7 @@ class Arrivals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Backlog:
+class Backlog(_Generated):
     """Requests that all wait from the start, so that no board ever does.
 
     Its steady state counts, or all of whole batches, as `along` asks for them.
@@ -183,11 +189,7 @@ class Backlog:
         cut: what requests are cut to.
     """
 
-    lengths: RequestLengths
-    seed: int = 0
-    requests: int | None = None
     whole_batches: int | None = None
-    cut: Cut = UNCUT
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -202,19 +204,6 @@ class Backlog:
     def waits(self) -> bool:
         """They are all there."""
         return False
-
-    @property
-    def are_alike(self) -> bool:
-        """Whether all requests have the same lengths."""
-        return self.lengths.are_alike
-
-    def with_cut(self, cut: Cut) -> Self:
-        """Return the same requests cut."""
-        return replace(self, cut=cut)
-
-    def too_long(self, deployment: Deployment) -> str:
-        """Return whether they are, in words."""
-        return self.lengths.too_long(deployment.limits.max_seq_len)
 
     def serve(
         self, deployment: Deployment, replicas: int, progress: Progress | None = None

@@ -190,7 +190,7 @@ def _notes(answer: "Choice") -> Iterable[str]:
             + " requests that one replica got; latencies have been compared with no measurement"
         )
         if min(counts) < _FEW:
-            yield "of so few requests p95 is hardly more than the slowest"
+            yield "of so few requests fewer than ten are beyond p95, which says little of others"
     else:
         yield (
             "all requests wait from the start, no board does; TPOT has been compared with no"
