@@ -36,10 +36,17 @@ def test_four_cells_and_others_correct_towards_the_measured_energy(cells, answer
     found = corrected(answer, pd.concat([chosen, others]))
     assert (found.own_cells, found.other_cells) == (4, len(others))
     assert found.other_models == ("llama-3.2-1b", "gemma-2-2b")
-    assert found.simulated_j == answer.energy_per_token_j
-    assert abs(found.energy_per_token_j / measured_j - 1) < abs(found.simulated_j / measured_j - 1)
-    assert found.low < measured_j < found.high
-    assert found.high / found.low < answer.energy_per_token_high_j / answer.energy_per_token_low_j
+    assert found.simulated_per_token_j == answer.energy_per_token_j
+    errors = (
+        found.energy_per_token_j / measured_j - 1,
+        found.simulated_per_token_j / measured_j - 1,
+    )
+    assert abs(errors[0]) < abs(errors[1])
+    assert found.energy_per_token_low_j < measured_j < found.energy_per_token_high_j
+    widths = [
+        each.energy_per_token_high_j / each.energy_per_token_low_j for each in (found, answer)
+    ]
+    assert widths[0] < widths[1]
 
 
 def test_eq5_takes_over_where_it_misses_less_and_only_within_its_lengths(cells, answer):
@@ -88,6 +95,6 @@ def test_command_prints_the_corrected_energy_beside_the_simulated_one(capsys):
     assert "by 0 cells of this model and 42 of 3 others" in out
     assert main([*line, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["corrected"]["simulated_j"] == found["energy_per_token_j"]
+    assert found["corrected"]["simulated_per_token_j"] == found["energy_per_token_j"]
     assert main([*line[:3], "--gpu", "h100", *line[5:]]) == 2
     assert "of another GPU than h100-sxm" in capsys.readouterr().err

@@ -33,8 +33,9 @@ class CorrectedPrediction:
 
     Attributes:
         energy_per_token_j: corrected, in J per output token.
-        low, high: between which a measurement is expected, 90 % of the time.
-        simulated_j: what was simulated, without correction.
+        energy_per_token_low_j, energy_per_token_high_j: between which a measurement is expected,
+            90 % of the time.
+        simulated_per_token_j: what was simulated, without correction.
         basis: `simulator, corrected`, or `Eq. 5` where a fit to the model's own cells at this load
             misses them by less when each is left out.
         own_cells: of the model.
@@ -46,9 +47,9 @@ class CorrectedPrediction:
     """
 
     energy_per_token_j: float
-    low: float
-    high: float
-    simulated_j: float
+    energy_per_token_low_j: float
+    energy_per_token_high_j: float
+    simulated_per_token_j: float
     basis: str
     own_cells: int
     other_cells: int
@@ -64,7 +65,9 @@ class CorrectedPrediction:
         if self.basis == _FORM:
             found = f"{_FORM} fitted to {cells}"
         else:
-            found = f"simulated × {self.energy_per_token_j / self.simulated_j:.3f} by {cells}"
+            found = (
+                f"simulated × {self.energy_per_token_j / self.simulated_per_token_j:.3f} by {cells}"
+            )
             if self.other_cells:
                 models = len(self.other_models)
                 found += f" and {self.other_cells} of {models} other{'s' * (models > 1)}"
@@ -112,11 +115,12 @@ def corrected(
     (found,) = correction.at([at])
     own = np.array([point.model == answer.model for point in points])
     many = int(own.sum()) > 1
+    value_j, factor = answer.energy_per_token_j * found.factor, exp(_DEVIATIONS * found.deviation)
     known = CorrectedPrediction(
-        energy_per_token_j=answer.energy_per_token_j * found.factor,
-        low=answer.energy_per_token_j * found.factor * exp(-_DEVIATIONS * found.deviation),
-        high=answer.energy_per_token_j * found.factor * exp(_DEVIATIONS * found.deviation),
-        simulated_j=answer.energy_per_token_j,
+        energy_per_token_j=value_j,
+        energy_per_token_low_j=value_j / factor,
+        energy_per_token_high_j=value_j * factor,
+        simulated_per_token_j=answer.energy_per_token_j,
         basis=_SIMULATOR,
         own_cells=int(own.sum()),
         other_cells=int((~own).sum()),
@@ -226,14 +230,14 @@ def _by_form(
     ].to_numpy(float)
     if not missed < known.left_out_percent:
         return None
-    value = float(fit.energy_per_token_j([answer.input_tokens], [answer.output_tokens])[0])
+    value_j = float(fit.energy_per_token_j([answer.input_tokens], [answer.output_tokens])[0])
     deviation = log1p(missed / 100) / MEAN_OF_ABSOLUTE
     factor = exp(deviation * float(stats.t.ppf((1 + LEVEL) / 2, df)))
     return replace(
         known,
-        energy_per_token_j=value,
-        low=value / factor,
-        high=value * factor,
+        energy_per_token_j=value_j,
+        energy_per_token_low_j=value_j / factor,
+        energy_per_token_high_j=value_j * factor,
         basis=_FORM,
         own_cells=len(same),
         left_out_percent=float(missed),

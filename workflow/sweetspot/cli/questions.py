@@ -141,10 +141,12 @@ def _predict(arguments: argparse.Namespace) -> None:
     if arguments.sweet_spot:
         _print_sweet_spot(answer)
     if by_cells is not None:
-        low, high = (f"{end:.3g}" for end in (by_cells.low, by_cells.high))
+        from sweetspot.simulator.constants.intervals import ends
+
+        low_j, high_j = by_cells.energy_per_token_low_j, by_cells.energy_per_token_high_j
         print(
             f"  corrected by your cells   {by_cells.energy_per_token_j:>12.4g}  J per output token"
-            f" ({low} to {high}, {100 * LEVEL:.0f} %)"
+            f" ({ends(low_j, high_j)}, {100 * LEVEL:.0f} %)"
         )
     print_origin(deployment)
     if by_cells is not None:
