@@ -122,6 +122,15 @@ def test_a_board_that_waits_is_paid_for():
     assert rare.power_w > deployment.constants.board.active_power_w
 
 
+def test_a_load_takes_what_choose_says_of_it():
+    found = take(deploy(MODEL, BOARD), alike(2048, 256, 2))
+    load = {"input_tokens": 2048, "output_tokens": 256, "rate_per_s": 2}
+    (theirs,) = sweetspot.choose(MODEL, BOARD, **load).candidates
+    assert found.energy_per_request_j == theirs.energy_per_request_j
+    assert found.power_w == theirs.mean_power_w
+    assert found.load.served.per_output_token.p95_s == theirs.tpot_p95_s
+
+
 def test_a_lever_that_makes_no_sense_says_why_and_boards_can_share_a_model():
     found = sweetspot.advise(
         MODEL,
