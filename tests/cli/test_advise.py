@@ -1,6 +1,9 @@
 """The command `advise`: what it prints, as JSON, and how it refuses."""
 
 import json
+import sys
+
+import pytest
 
 from sweetspot.cli import main
 
@@ -26,3 +29,27 @@ def test_a_range_that_is_none_is_one_line_and_exit_code_2(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "--output-range must be like 64:4096, not '5-9'" in error
+
+
+@pytest.mark.parametrize(
+    ("gpu", "lengths", "said"),
+    [
+        ("h100-sxm", ["--input", "131072"], "is more than the 131072 tokens"),
+        ("h100-sxm", ["--input", "100", "--max-seq-len", "100"], "more than max_seq_len 100"),
+        ("l4", ["--input", "100000"], "100000 + 1 tokens does not fit in the KV cache"),
+        ("l4", ["--input", "9", "--output", "99999"], "9 + 99999 tokens does not fit in the KV"),
+    ],
+)
+def test_a_request_that_nothing_holds_is_one_line_and_exit_code_2(capsys, gpu, lengths, said):
+    assert main(["advise", "--model", "llama-3.1-8b", "--gpu", gpu, *lengths]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert said in error
+
+
+def test_without_cells_no_table_library_is_needed(monkeypatch, capsys):
+    for module in ("pandas", "sweetspot.ask.advice.own_fit"):
+        monkeypatch.setitem(sys.modules, module, None)
+    asked = [*ASKED, "--input", "600", "--output", "20", "--limit-output", "10"]
+    assert main(asked) == 0
+    assert "limit outputs to 10" in capsys.readouterr().out

@@ -154,6 +154,14 @@ def test_reader_that_has_seen_enough_ends_a_command_quietly():
     os.close(writing)
 
 
+def test_locale_that_lacks_a_letter_gets_it_escaped(monkeypatch, tmp_path):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    asked = "choose --models llama-3.2-1b --input 100 --output 10 --input-stdev 20 --requests 9"
+    with (tmp_path / "out").open("w") as out:
+        assert ended(out, *asked.split()) == (0, "")
+    assert r"100 \xb1 20" in (tmp_path / "out").read_text()
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("word", ["models", "--help"])
 @pytest.mark.parametrize("buffered", [True, False])

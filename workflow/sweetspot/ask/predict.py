@@ -204,7 +204,7 @@ def predict(
         ),
         calibration=calibration,
     )
-    _require_length(deployment, input_tokens, output_tokens)
+    require_length(deployment, input_tokens, output_tokens)
     run = Workload(deployment, requests, input_tokens)
     answer = run.simulate(output_tokens)
     energy_j, board = answer.energy_j, deployment.gpu
@@ -244,7 +244,7 @@ def predict(
     )
 
 
-def _require_length(deployment: Deployment, input_tokens: int, output_tokens: int) -> None:
+def require_length(deployment: Deployment, input_tokens: int, output_tokens: int) -> None:
     """Refuse a sequence that the engine's limit or the model's context does not hold."""
     sequence, longest = input_tokens + output_tokens, deployment.longest_sequence
     asked_for = f"input_tokens {input_tokens} + output_tokens {output_tokens} = {sequence}"

@@ -71,7 +71,7 @@ class Gpu:
             if not 0 < power_limit_w < self.power_limit_w:
                 raise InputError(
                     f"power_limit_w must be at most the {self.power_limit_w:g} W of {self.id}'s"
-                    f" data sheet, not {power_limit_w:g}; lower it"
+                    f" data sheet, and above 0, not {power_limit_w:g}"
                 )
             changed |= {"power_limit_w": power_limit_w, "full_power_limit_w": self.power_limit_w}
         if clock_mhz is not None and clock_mhz != self.max_clock_mhz:

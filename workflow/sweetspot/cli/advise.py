@@ -31,7 +31,7 @@ examples:
   sweetspot advise --model llama-3.1-8b --gpu h100-sxm --input 512
   sweetspot advise --model llama-3.1-8b --gpu h100-sxm --input 4096 --output 512 \\
     --truncate-input 1024 --limit-output 256 --cap-power 400
-  sweetspot advise --model llama-3.1-8b --model qwen2-7b --gpu h100-sxm --input 800 --output 300 \\
+  sweetspot advise --model llama-3.1-8b qwen2-7b --gpu h100-sxm --input 800 --output 300 \\
     --rate 5 --price-per-kwh 0.25 --gco2-per-kwh 380 --pue 1.2
   sweetspot advise --model llama-3.1-8b --gpu h200 --trace day.csv --other-gpu 2xl40s"""
 

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import errno
+import io
 import logging
 import os
 import sys
@@ -48,6 +49,8 @@ def parsers(only: str | None = None) -> tuple[Parser, dict[str, Parser]]:
 def run(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; see `sweetspot.cli.main`."""
     keep_others_from_writing()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # of a locale that may lack ±
+        sys.stdout.reconfigure(errors="backslashreplace")
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     logging.getLogger("sweetspot").setLevel(logging.INFO)
     arguments = argparse.Namespace()

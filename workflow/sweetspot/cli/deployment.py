@@ -26,13 +26,17 @@ _NUMBERS: dict[Any, tuple[type, str]] = {int: (int, "N"), float: (float, "X")}
 def add_what(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
     """Add the options that say which model, or which of several, is served by what."""
     add = parser.add_argument
-    add(
-        "--model",
-        required=True,
-        action="append" if several else "store",
-        metavar="NAME|PATH",
-        help="its id, or a path of its folder" + "; may be repeated" * several,
-    )
+    if several:
+        add(
+            *("--model", "--models"),
+            required=True,
+            nargs="+",
+            action="extend",
+            metavar="NAME|PATH",
+            help="ids, or paths of folders",
+        )
+    else:
+        add("--model", required=True, metavar="NAME|PATH", help="its id, or a path of its folder")
     add(
         "--gpu",
         required=True,

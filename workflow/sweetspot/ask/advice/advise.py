@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from sweetspot.ask.advice.along import WAVES, Along, along, along_fit
 from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
-from sweetspot.ask.advice.own_fit import own_fit
 from sweetspot.ask.advice.taken import Taken, take
 from sweetspot.ask.counts import positive
 from sweetspot.ask.lengths import Drawn, RequestLengths, read_lengths
 from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
+from sweetspot.ask.predict import require_length
 from sweetspot.ask.rates import Rates, Row
+from sweetspot.ask.workload import Workload
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.config import ChosenTraits, GpuSettings, Precision
 from sweetspot.errors import InputError
@@ -278,10 +279,14 @@ def advise(
         say(f"{name}: energy along the output length")
         own = None
         if cells is not None:
+            from sweetspot.ask.advice.own_fit import own_fit
+
             own = own_fit(cells, deployment, columns, alone=len(deployments) == 1)
         find = partial(along, deployment) if own is None else partial(along_fit, own)
         if source is None:
             assert input_tokens is not None  # noqa: S101 - as required
+            require_length(deployment, input_tokens, output_tokens or 1)
+            Workload(deployment, 1, input_tokens).simulate(output_tokens or 1)  # the cache holds it
             found = find(input_tokens, output_range, output_tokens)
             outputs = output_tokens or found.sweet_spot_tokens
             alike = Drawn(inputs=Lengths(mean=input_tokens), outputs=Lengths(mean=outputs))

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sweetspot.ask.advice.own_fit import OwnFit
 from sweetspot.ask.rates import Row
 from sweetspot.ask.sweet_spot import find_sweet_spot
 from sweetspot.ask.workload import Workload
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import Interval
 from sweetspot.simulator.deployment.deployment import Deployment
+
+if TYPE_CHECKING:
+    from sweetspot.ask.advice.own_fit import OwnFit
 
 ROWS = 12
 WAVES = 4
@@ -95,7 +98,7 @@ def along(
 
 
 def along_fit(
-    own: OwnFit,
+    own: "OwnFit",
     input_tokens: int,
     output_range: tuple[int, int] | None,
     asked: int | None,

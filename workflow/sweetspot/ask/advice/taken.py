@@ -2,13 +2,16 @@
 
 from dataclasses import dataclass, replace
 from math import ceil
+from typing import TYPE_CHECKING
 
-from sweetspot.ask.advice.own_fit import OwnFit
 from sweetspot.ask.load import Simulated
 from sweetspot.ask.offered import DAY_S, Offered, energy_per_request_j
 from sweetspot.errors import EngineError
 from sweetspot.simulator.constants.intervals import Interval
 from sweetspot.simulator.deployment.deployment import Deployment
+
+if TYPE_CHECKING:
+    from sweetspot.ask.advice.own_fit import OwnFit
 
 MOST_SERVERS = 4096
 
@@ -32,7 +35,7 @@ class Taken:
     load: Simulated
     servers: int
     one_serves_per_s: float | None
-    own: OwnFit | None = None
+    own: "OwnFit | None" = None
 
     @property
     def boards(self) -> int:
@@ -92,7 +95,7 @@ class Taken:
         return self.own.interval(self.lengths) if self.own else self.deployment.intervals.energy
 
 
-def take(deployment: Deployment, offered: Offered, own: OwnFit | None = None) -> Taken:
+def take(deployment: Deployment, offered: Offered, own: "OwnFit | None" = None) -> Taken:
     """Return what requests take of as many servers as they need, the fewest that keep up.
 
     Args:
