@@ -100,7 +100,7 @@ rule page:
         f"{RUN}/logs/page.log",
     params:
         protocol=1,
-        models=MODELS,
+        models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
         tables=TABLES,
         figures=FIGURES,

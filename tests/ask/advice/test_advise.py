@@ -139,13 +139,12 @@ def test_a_lever_that_makes_no_sense_says_why_and_boards_can_share_a_model():
         output_tokens=256,
         truncate_input=4096,
         limit_batch=1000,
-        other_gpus=["l4", "x", "2xl40s"],
+        other_gpus=["l4", "2xl40s"],
     )
     assert found.levers.set_index("lever").loc["on 2xl40s", "boards"] == 2
     why = found.levers.set_index("lever")["why_not"]
     assert why["truncate inputs to 4096"] == "no input is longer"
     assert "at most either way" in why["max_batch_size 1000"]
-    assert "unknown GPU" in why["on x"]
 
 
 def test_fp8_where_the_board_has_none_is_one_line_with_its_reason():
@@ -288,3 +287,12 @@ def test_a_range_of_outputs_is_looked_at_from_end_to_end():
     rows = along(deploy(MODEL, BOARD), 512, (10, 3000), None).rows
     assert (rows[0]["output_tokens"], rows[-1]["output_tokens"]) == (10, 3000)
     assert len(rows) == 13  # with the sweet spot
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("h900", "unknown GPU 'h900'"), ("0xl40s", "from 1 to 8 boards"), ("9xl40s", "not 9")],
+)
+def test_board_that_cannot_be_is_refused_before_anything_is_simulated(name, why):
+    with pytest.raises(InputError, match=why):
+        sweetspot.advise("llama-3.1-8b", "h100-sxm", input_tokens=512, other_gpus=[name])

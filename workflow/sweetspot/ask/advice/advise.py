@@ -7,7 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, cast
 
 from sweetspot.ask.advice.along import WAVES, Along, along, along_fit
-from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, evidence, speed
+from sweetspot.ask.advice.levers import ALIKE, Lever, Levers, Tried, boards_of, evidence, speed
 from sweetspot.ask.advice.taken import Taken, take
 from sweetspot.ask.counts import positive
 from sweetspot.ask.lengths import Drawn, RequestLengths, read_lengths
@@ -237,6 +237,8 @@ def advise(
         cap_power_w=cap_power_w,
         other_gpus=other_gpus,
     )
+    for board in other_gpus or ():
+        boards_of(board)  # a mistyped name costs no simulation
     several = isinstance(model, Sequence) and not isinstance(model, str)
     models = cast("Sequence[Model]", model if several else [model])
     deployments: list[Deployment] = []

@@ -11,7 +11,8 @@ from typing import Any
 from sweetspot.ask.advice.taken import Taken, take
 from sweetspot.ask.lengths import UNCUT, Cut
 from sweetspot.ask.rates import Rates, Row
-from sweetspot.config import Precision
+from sweetspot.catalog import gpu
+from sweetspot.config import MAX_GPUS, Precision
 from sweetspot.errors import EngineError, InputError
 from sweetspot.simulator.constants.intervals import LEVELS, Change, Interval, of_ratio
 from sweetspot.simulator.deployment.deployment import Deployment, deploy
@@ -47,6 +48,20 @@ class Tried:
         """Whether any is named."""
         numbers = (self.truncate_input, self.limit_output, self.limit_batch, self.cap_power_w)
         return bool(self.other_gpus) or any(each is not None for each in numbers)
+
+
+def boards_of(name: str) -> tuple[int | None, str]:
+    """Return how many boards share the model, None for as many as now, and which.
+
+    Raises:
+        InputError: nobody knows such a board, or so many cannot share a model.
+    """
+    several = re.fullmatch(r"(\d+)x(.+)", name)
+    count, board = (int(several[1]), several[2]) if several else (None, name)
+    gpu(board)
+    if count is not None and not 1 <= count <= MAX_GPUS:
+        raise InputError(f"{name}: from 1 to {MAX_GPUS} boards share a model, not {count}")
+    return count, board
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,9 +307,8 @@ class Levers:
 
     def _on(self, name: str) -> Deployment:
         now = self.base.deployment
-        several = re.fullmatch(r"(\d+)x(.+)", name)
-        limits = replace(now.limits, tensor_parallel=int(several[1])) if several else now.limits
-        board = several[2] if several else name
+        count, board = boards_of(name)
+        limits = now.limits if count is None else replace(now.limits, tensor_parallel=count)
 
         def on(calibration: Any) -> Deployment:
             return deploy(
