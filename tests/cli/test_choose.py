@@ -44,6 +44,15 @@ def test_json_is_the_python_answer(capsys):
     assert (found["told_of"], found["simulated"]) == ("day", True)
 
 
+def test_backlog_that_is_soon_gone_is_said(capsys):
+    words = ["choose", "--models", "llama-3.1-8b", "--gpus", "h100-sxm", "--max-batch-size", "100"]
+    words += ["--input", "512", "--output", "64"]
+    assert main([*words, "--requests", "300"]) == 0
+    assert "note: 1 served less than 4 times what is in flight" in capsys.readouterr().out
+    assert main(words) == 0
+    assert "served less than" not in capsys.readouterr().out
+
+
 def test_what_becomes_of_each_is_said(capsys):
     words = ["--gpus", "h100-sxm", "v100", "--max-batch-size", "1", "64", "128"]
     assert main([*ONE, *words, "--weights", "model", "fp8", "--tpot-p95", "0.0065"]) == 0

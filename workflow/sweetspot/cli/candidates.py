@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 40  # are printed
 _FEW = 200  # requests, of which ten are beyond p95
+_WAVES = 4  # of a backlog: with fewer, requests still begin and end together
 _SETUP = {
     "model": "model",
     "gpu": "gpu",
@@ -196,6 +197,11 @@ def _notes(answer: "Choice") -> Iterable[str]:
             "all requests wait from the start, no board does; TPOT has been compared with no"
             " measurement"
         )
+        if which := those(_is_short):
+            yield (
+                f"{which} served less than {_WAVES} times what is in flight at once, so that the"
+                " steady state is that of a part: more --requests show what a long backlog takes"
+            )
         if _money(answer):
             yield "kWh and what they cost are of 1000 requests"
     if which := those(lambda each: not each.batch_limit_binds):
@@ -213,6 +219,12 @@ def _notes(answer: "Choice") -> Iterable[str]:
         yield f"some I + O is beyond the context that the model was published for: {which}"
     if any(each.overloaded for each in answer.candidates) and answer.best is not None:
         yield "where more come than are served, more boards do: --replicas auto"
+
+
+def _is_short(candidate: "Candidate") -> bool:
+    """Return whether a backlog is gone before its waves have mixed."""
+    served = candidate.load and candidate.load.served
+    return bool(served and served.requests < _WAVES * served.max_batch)
 
 
 def _listed(numbers: Iterable[int]) -> str:
