@@ -6,7 +6,6 @@ are its power. Constants that the steps leave open stay near what data sheets an
 state.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -155,23 +154,3 @@ def power_w(taken: Taken, board: BoardConstants) -> float:
         + board.kv_byte_energy_j * sharing * on_die(board, share) * taken.kv_bytes
     )
     return float(waiting_power_w(board, share) + dynamic_j * taken.per_s)
-
-
-def table_rows(probed: Probed, steps: Sequence[str]) -> list[list[str]]:
-    """Return a row of text for each step that is ok: power, clock, rates."""
-    rows = []
-    for each in probed.steps:
-        if each.status != "ok":
-            continue
-        tflops = each.flops * each.per_s / 1e12
-        gb = (each.bytes + each.kv_bytes) * each.per_s / 1e9
-        rows.append(
-            [
-                *(each.id, f"{each.power_w:.0f}"),
-                f"{each.mean_sm_mhz:.0f}" if each.mean_sm_mhz else "–",
-                f"{tflops:.3g}" if tflops else "–",
-                f"{gb:.4g}" if gb else "–",
-                "yes" if each.id in steps else "no",
-            ]
-        )
-    return rows
