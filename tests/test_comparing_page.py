@@ -1,15 +1,11 @@
 """docs/comparing.md: its files are written, its command run, its notebook played."""
 
-import doctest
 import re
-import shlex
-from pathlib import Path
 
 import pytest
+import shown
 
-from sweetspot.cli import main
-
-PAGE = (Path(__file__).parents[1] / "docs" / "comparing.md").read_text(encoding="utf-8")
+PAGE = shown.read("docs/comparing.md")
 
 
 @pytest.fixture
@@ -25,16 +21,11 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("folder")
 def test_command_prints_what_is_shown(capsys):
-    ((command, shown),) = re.findall(
-        r"^```console\n\$ (.*?)\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL
-    )
-    assert main(shlex.split(command)[1:]) == 0
-    assert capsys.readouterr().out == shown
+    ((command, output),) = shown.commands(PAGE).items()
+    assert shown.said(command, capsys) == output
 
 
 @pytest.mark.usefixtures("folder")
 def test_notebook_prints_what_is_shown():
-    (block,) = re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    example = doctest.DocTestParser().get_doctest(block, {}, "page", None, 0)
-    said = []
-    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+    (block,) = shown.blocks("python", PAGE)
+    shown.play(block)

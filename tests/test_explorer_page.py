@@ -1,28 +1,18 @@
 """docs/explorer.md: its commands and its notebook give what they are said to, of fewer lengths."""
 
-import doctest
-import re
-import shlex
-from pathlib import Path
-
 import pytest
+import shown
 
-from sweetspot.cli import main
 from sweetspot.explorer import explore
 from sweetspot.explorer.grid import Axes
 
-ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "explorer.md").read_text(encoding="utf-8")
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = shown.read("docs/explorer.md")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder with the page's measurements, and no display."""
-    (cells,) = blocks("csv")
+    (cells,) = shown.blocks("csv", PAGE)
     (tmp_path / "my.csv").write_text(cells, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
@@ -34,19 +24,15 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_commands_write_the_pages_that_are_shown(folder, capsys):
-    for block in blocks("console"):
-        command, shown = block.removeprefix("$ ").split("\n", 1)
-        assert main(shlex.split(command)[1:]) == 0
-        assert capsys.readouterr().out == shown
-        assert (folder / shown.strip()).stat().st_size
+    for command, output in shown.commands(PAGE).items():
+        assert shown.said(command, capsys) == output
+        assert (folder / output.strip()).stat().st_size
 
 
 @pytest.mark.usefixtures("folder")
 def test_notebook_prints_what_is_shown():
-    (block,) = blocks("python")
-    example = doctest.DocTestParser().get_doctest(block, {}, "page", None, 0)
-    said = []
-    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+    (block,) = shown.blocks("python", PAGE)
+    shown.play(block)
 
 
 def test_page_says_what_is_simulated():

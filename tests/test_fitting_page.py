@@ -1,44 +1,33 @@
 """docs/fitting.md: its file is written, its command run, its notebook played."""
 
-import doctest
 import re
-import shlex
-from pathlib import Path
 
 import pytest
+import shown
 
 from sweetspot.cells.columns import recognise
-from sweetspot.cli import main
 
-PAGE = (Path(__file__).parents[1] / "docs" / "fitting.md").read_text(encoding="utf-8")
-
-
-def blocks(language):
-    """Return the texts of all fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+PAGE = shown.read("docs/fitting.md")
 
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder with the files that the page shows."""
     for name, language in (("my.csv", "csv"), ("bench.jsonl", "json")):
-        (text,) = blocks(language)
+        (text,) = shown.blocks(language, PAGE)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
-def test_command_prints_what_is_shown(folder, capsys):
-    (block,) = blocks("console")
-    command, _, shown = block.removeprefix("$ ").partition("\n")
-    assert main(shlex.split(command)[1:]) == 0
-    assert capsys.readouterr().out == shown
+@pytest.mark.usefixtures("folder")
+def test_command_prints_what_is_shown(capsys):
+    ((command, output),) = shown.commands(PAGE).items()
+    assert shown.said(command, capsys) == output
 
 
-def test_notebook_prints_what_is_shown(folder):
-    example = doctest.DocTestParser().get_doctest("\n".join(blocks("python")), {}, "page", None, 0)
-    said = []
-    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+@pytest.mark.usefixtures("folder")
+def test_notebook_prints_what_is_shown():
+    shown.play("\n".join(shown.blocks("python", PAGE)))
 
 
 def test_names_of_the_table_are_recognised():

@@ -1,8 +1,8 @@
 """docs/paper.md: what its example prints, and the forms and slips that it names."""
 
-import doctest
 import re
-from pathlib import Path
+
+import shown
 
 from sweetspot.analysis.counting import Shape, coefficients
 from sweetspot.config import Experiment
@@ -11,7 +11,7 @@ from sweetspot.measure.cells_table import write_cells
 from sweetspot.measure.measure import measure_block
 from sweetspot.plan.plan import plan
 
-PAGE = (Path(__file__).parents[1] / "docs" / "paper.md").read_text(encoding="utf-8")
+PAGE = shown.read("docs/paper.md")
 
 
 def test_example_prints_what_is_shown(tmp_path, monkeypatch):
@@ -22,19 +22,15 @@ def test_example_prints_what_is_shown(tmp_path, monkeypatch):
     cells = tmp_path / "results" / "paper-simulated" / "cells.csv"
     write_cells(experiment, [tmp_path / "block.jsonl"], cells)
     monkeypatch.chdir(tmp_path)
-    text = "\n".join(re.findall(r"^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
-    example = doctest.DocTestParser().get_doctest(text, {}, "paper.md", None, None)
-    assert example.examples
-    said = []
-    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
+    shown.play("\n".join(shown.blocks("python", PAGE)))
 
 
 def test_table_of_counts_is_what_is_counted():
     shape = Shape(layers=3, hidden=10, heads=2)
     values = {"L": shape.layers, "d": shape.hidden, "h": shape.heads}
     rows = re.findall(r"^\| (alpha\d) \|[^|]*\|([^|]*)\|([^|]*)\|([^|]*)\|$", PAGE, re.MULTILINE)
-    shown = {name: tuple(_value(cell.strip(), values) for cell in cells) for name, *cells in rows}
-    assert shown == {name: tuple(work) for name, work in coefficients(shape).items()}
+    printed = {name: tuple(_value(cell.strip(), values) for cell in cells) for name, *cells in rows}
+    assert printed == {name: tuple(work) for name, work in coefficients(shape).items()}
 
 
 def _value(formula, values):

@@ -1,18 +1,17 @@
 """What README and docs/python.md show is run, and prints what they say it prints."""
 
-import doctest
 import re
 import shlex
 from pathlib import Path
 from statistics import fmean
 
 import pytest
+import shown
 import yaml
 
 from sweetspot import __version__, published
 from sweetspot.catalog import catalog_entry, gpu
 from sweetspot.catalog.packaged import read_packaged
-from sweetspot.cli import main
 from sweetspot.config import Experiment, Sweep
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.measure.cells_table import write_cells
@@ -24,27 +23,13 @@ from sweetspot.plan.plan import plan
 from sweetspot.simulator.calibration.to_published import surface_target
 from sweetspot.simulator.constants.calibration_file import load_calibration, shipped_boards
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-
-
-def blocks(language, text=README):
-    """Return the texts of all fenced blocks of one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
-def console(text=README):
-    """Return {command: what it prints} of all console blocks."""
-    shown = {}
-    for block in blocks("console", text):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = part.partition("\n")
-            shown[command] = output
-    return shown
+ROOT = shown.ROOT
+README = shown.read("README.md")
+COMMANDS = shown.commands(README)
 
 
 def commands(program):
-    return [command for command in console() if shlex.split(command)[0] == program]
+    return [command for command in COMMANDS if shlex.split(command)[0] == program]
 
 
 WITH_PROFILE = [c for c in commands("snakemake") if "--workflow-profile" in c]
@@ -56,7 +41,7 @@ RUNS = [c for c in commands("snakemake") if c not in (*WITH_PROFILE, *ON_A_GPU)]
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """A working folder with the files that the README has its reader write."""
-    (model,), (experiment,) = blocks("json"), blocks("yaml")
+    (model,), (experiment,) = shown.blocks("json", README), shown.blocks("yaml", README)
     (tmp_path / "my-model").mkdir()
     (tmp_path / "my-model" / "config.json").write_text(model, encoding="utf-8")
     (tmp_path / "my.yaml").write_text(experiment, encoding="utf-8")
@@ -66,10 +51,10 @@ def folder(tmp_path, monkeypatch):
 
 def test_every_command_is_of_a_kind_that_is_tested():
     tested = [*commands("make"), *commands("sweetspot"), *WITH_PROFILE, *ON_A_GPU, *RUNS]
-    assert set(console()) == set(tested)
-    assert len(blocks("console")) + len(blocks("python")) + len(blocks("json")) + len(
-        blocks("yaml")
-    ) == len(re.findall(r"^```\w", README, re.MULTILINE))
+    assert set(COMMANDS) == set(tested)
+    languages = ("console", "python", "json", "yaml")
+    found = sum(len(shown.blocks(language, README)) for language in languages)
+    assert found == len(re.findall(r"^```\w", README, re.MULTILINE))
 
 
 @pytest.mark.parametrize("command", commands("make"))
@@ -89,20 +74,12 @@ def test_profile_exists(command):
 
 @pytest.mark.parametrize("command", commands("sweetspot"))
 def test_sweetspot_command_prints_what_is_shown(command, folder, capsys):
-    assert main(shlex.split(command)[1:]) == 0
-    assert capsys.readouterr().out == console()[command]
+    assert shown.said(command, capsys) == COMMANDS[command]
 
 
-def assert_prints_what_is_shown(text, page):
-    example = doctest.DocTestParser().get_doctest(text, {}, page, None, None)
-    assert example.examples
-    said = []
-    assert doctest.DocTestRunner(verbose=False).run(example, out=said.append).failed == 0, said
-
-
-@pytest.mark.parametrize("block", blocks("python"))
+@pytest.mark.parametrize("block", shown.blocks("python", README))
 def test_python_example_prints_what_is_shown(block, folder):
-    assert_prints_what_is_shown(block, "README.md")
+    shown.play(block)
 
 
 def test_python_page_prints_what_is_shown(tmp_path, monkeypatch):
@@ -113,14 +90,14 @@ def test_python_page_prints_what_is_shown(tmp_path, monkeypatch):
     cells = tmp_path / "results" / "paper-simulated" / "cells.csv"
     write_cells(experiment, [tmp_path / "block.jsonl"], cells)
     monkeypatch.chdir(tmp_path)
-    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-    assert_prints_what_is_shown("\n".join(blocks("python", page)), "python.md")
+    shown.play("\n".join(shown.blocks("python", shown.read("docs/python.md"))))
 
 
-MODELS_PAGE = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+MODELS_PAGE = shown.read("docs/models.md")
+MODELS_COMMANDS = shown.commands(MODELS_PAGE)
 
 
-@pytest.mark.parametrize("command", console(MODELS_PAGE))
+@pytest.mark.parametrize("command", MODELS_COMMANDS)
 def test_command_of_the_models_page_answers(command, tmp_path, monkeypatch, capsys):
     """With the files that the page shows; where it shows an answer, with that."""
     for name, text in re.findall(
@@ -131,10 +108,9 @@ def test_command_of_the_models_page_answers(command, tmp_path, monkeypatch, caps
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    assert main(shlex.split(command)[1:]) == 0
-    said, shown = capsys.readouterr().out, console(MODELS_PAGE)[command]
-    assert said
-    assert all(line in said.splitlines() for line in shown.splitlines())
+    lines = shown.said(command, capsys).splitlines()
+    assert lines
+    assert all(line in lines for line in MODELS_COMMANDS[command].splitlines())
 
 
 @pytest.mark.slow
@@ -193,7 +169,7 @@ def test_errors_on_what_was_fitted_to_are_the_simulators():
     assert f"| {mean:.2f} % on average, {worst:.2f} % for the worst model |" in README
     assert f"| {throughput:.2f} % on average |" in README
 
-    page = " ".join((ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split())
+    page = " ".join(shown.read("docs/simulator.md").split())
     name = catalog_entry(max(of_models, key=of_models.__getitem__)).name.replace("(", "")
     assert f"{mean:.2f} % and {throughput:.2f} % on average; by model up to {worst:.2f} %" in page
     assert f"{worst:.2f} % ({name}." in page
@@ -206,7 +182,7 @@ def test_hours_of_the_papers_experiment_are_what_the_measuring_page_says(
     shares = estimate(Experiment()).models
     hours = {share.model: share.gpu_hours.expected for share in shares}
     longest = max(max(run_s(b, b.cells).values()) for b in plan(Experiment()).blocks) / 3600
-    page = " ".join((ROOT / "docs" / "measuring.md").read_text(encoding="utf-8").split())
+    page = " ".join(shown.read("docs/measuring.md").split())
     assert f"by the simulator: {sum(hours.values()):.0f} h for the paper's 798 cells" in page
     shortest, most = min(hours, key=hours.__getitem__), max(hours, key=hours.__getitem__)
     assert (shortest, most) == ("qwen2-1.5b", "falcon-rw-7b")
@@ -221,7 +197,7 @@ def test_disk_space_of_the_papers_models_is_what_the_measuring_page_says():
         engine_bytes += architecture.weight_bytes
         wide = entry["config"]["torch_dtype"] == "float32"
         published_bytes += architecture.weight_bytes * (2 if wide else 1)
-    page = (ROOT / "docs" / "measuring.md").read_text(encoding="utf-8")
+    page = shown.read("docs/measuring.md")
     assert f"files: {published_bytes / 1e9:.0f} GB for the paper's 13" in page
     assert f"and {engine_bytes / 1e9:.0f} GB for the engines" in page
 
@@ -232,7 +208,7 @@ def test_end_of_a_run_weighs_what_the_simulators_page_says():
     engine = constants.engine
     energy_j = surface_target(board).runs.taken(board, constants).energy_j
     share = max(engine.run_overhead_s * engine.run_overhead_w / energy_j)
-    page = " ".join((ROOT / "docs" / "simulator.md").read_text(encoding="utf-8").split())
+    page = " ".join(shown.read("docs/simulator.md").split())
     assert f"ends with {engine.run_overhead_s:g} s in which no request runs" in page
     assert f"up to {share:.0%} of a grid cell's energy".replace("%", " %") in page
 
@@ -255,20 +231,20 @@ def test_release_files_name_this_version():
 
 
 def test_figures_of_left_out_models_are_those_of_the_accuracy_page():
-    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    page = shown.read("docs/accuracy.md")
     rows = page.partition("`leave-one-model-out`")[2].splitlines()[:2]
     mean, worst = (re.search(r"(\d+\.\d\d) %", row)[1] for row in rows)
     assert f"| {mean} % on average, {worst} % for the worst model |" in README
 
 
 def test_figures_of_measured_cells_are_those_of_the_accuracy_page():
-    page = (ROOT / "docs" / "accuracy.md").read_text(encoding="utf-8")
+    page = shown.read("docs/accuracy.md")
     of_test = page.partition("`measured-h200-vllm`")[2].partition("`measured-")[0]
     for model, name in (
         *(("llama-3.1-8b", "Llama 3.1 8B"), ("llama-3.2-1b", "Llama 3.2 1B")),
         ("gemma-2-2b", "Gemma 2 2B"),
     ):
         errors = re.findall(rf", {re.escape(model)} (\d+\.\d\d) %", of_test)
-        (shown,) = re.findall(rf"^\| {re.escape(name)}, 14 cells.*$", README, re.MULTILINE)
-        printed = re.findall(r"(\d+\.\d) %", shown)
+        (row,) = re.findall(rf"^\| {re.escape(name)}, 14 cells.*$", README, re.MULTILINE)
+        printed = re.findall(r"(\d+\.\d) %", row)
         assert [float(e) for e in errors] == pytest.approx([float(t) for t in printed], abs=0.06)

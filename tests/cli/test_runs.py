@@ -1,38 +1,32 @@
 """`sweetspot plan`: what docs/measuring.md shows, as JSON, too, and files that are none."""
 
 import json
-import re
-import shlex
 from pathlib import Path
 
 import pytest
+import shown
 
 from sweetspot.cli import main
 
-DOCS = Path(__file__).parents[2] / "docs"
-MEASURING = (DOCS / "measuring.md").read_text(encoding="utf-8")
+MEASURING = shown.read("docs/measuring.md")
 
 
 @pytest.fixture
 def tried(tmp_path, monkeypatch):
     """A working folder with the page's experiment."""
-    (text,) = re.findall(r"^```yaml\n(run: try\n.*?)^```$", MEASURING, re.MULTILINE | re.DOTALL)
+    (text,) = (t for t in shown.blocks("yaml", MEASURING) if t.startswith("run: try\n"))
     (tmp_path / "try.yaml").write_text(text, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.usefixtures("tried")
 def test_plan_prints_what_the_page_shows_and_json_the_same(capsys):
-    ((command, shown),) = re.findall(
-        r"^```console\n\$ (sweetspot plan .*?)\n(.*?)^```$", MEASURING, re.MULTILINE | re.DOTALL
-    )
-    assert main(shlex.split(command)[1:]) == 0
-    assert capsys.readouterr().out == shown
-    assert main([*shlex.split(command)[1:], "--json", "--gpus", "3"]) == 0
-    found = json.loads(capsys.readouterr().out)
+    ((command, output),) = shown.commands(MEASURING).items()
+    assert shown.said(command, capsys) == output
+    found = json.loads(shown.said(f"{command} --json --gpus 3", capsys))
     assert (found["cells"], found["gpus"], found["simulated"]) == (2, 3, False)
-    assert f"{found['gpu_hours']:.2g} (" in shown
-    assert f"disk: {found['dataset_bytes'] / 1e6:.3g} MB" in shown
+    assert f"{found['gpu_hours']:.2g} (" in output
+    assert f"disk: {found['dataset_bytes'] / 1e6:.3g} MB" in output
     assert found["models"][0]["kwh"] == found["kwh"]
 
 

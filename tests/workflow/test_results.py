@@ -3,13 +3,12 @@
 import hashlib
 import json
 import re
-import shlex
 import shutil
 from pathlib import Path
 
 import pytest
+import shown
 
-from sweetspot.cli import main
 from sweetspot.verify.verify import verify
 
 COLUMNS = {
@@ -77,17 +76,15 @@ def test_manifest_lists_what_people_read_with_its_hash(finished):
 
 
 def test_run_is_verified_and_put_into_a_crate_as_the_page_shows(
-    again, repository, monkeypatch, capsys, tmp_path
+    again, monkeypatch, capsys, tmp_path
 ):
-    page = (repository / "docs/verifying.md").read_text()
-    examples = re.findall(r"(?ms)^```console\n\$ (.*?)\n(.*?)^```$", page)
-    assert [shlex.split(command)[1] for command, _ in examples] == ["verify", "crate"]
+    examples = shown.commands(shown.read("docs/verifying.md"))
+    assert [command.split()[1] for command in examples] == ["verify", "crate"]
     monkeypatch.chdir(again.folder)
-    for command, shown in examples:
-        assert main(shlex.split(command)[1:]) == 0
-        out = capsys.readouterr().out
+    for command, output in examples.items():
+        out = shown.said(command, capsys)
         # a new table or figure is one file more
-        assert re.sub(r"\d+ files", "n files", out) == re.sub(r"\d+ files", "n files", shown)
+        assert re.sub(r"\d+ files", "n files", out) == re.sub(r"\d+ files", "n files", output)
     shutil.unpack_archive(again.folder / "results/small.crate.zip", tmp_path / "crate")
     monkeypatch.chdir(tmp_path / "crate")  # where its models are, one of them its own
     assert verify(Path()).differences == ()

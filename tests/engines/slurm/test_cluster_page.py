@@ -9,25 +9,21 @@ import sys
 from pathlib import Path
 
 import pytest
+import shown
 
-ROOT = Path(__file__).parents[3]
-PAGE = (ROOT / "docs" / "cluster.md").read_text(encoding="utf-8")
+PAGE = shown.read("docs/cluster.md")
 VLLM_SITE = Path(__file__).parents[1] / "synthetic" / "vllm_site"
 THEIRS = "/shared/vllm/bin/python"
-
-
-def blocks(language):
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
 def clone(tmp_path, torch_python):
     """A folder like a clone of this repository, with the page's experiment."""
     folder = tmp_path / "clone"
-    shutil.copytree(ROOT / "profiles", folder / "profiles")
+    shutil.copytree(shown.ROOT / "profiles", folder / "profiles")
     for name in ("Snakefile", "workflow"):
-        (folder / name).symlink_to(ROOT / name)
-    (experiment,) = blocks("yaml")
+        (folder / name).symlink_to(shown.ROOT / name)
+    (experiment,) = shown.blocks("yaml", PAGE)
     assert experiment.count(THEIRS) == 1
     (folder / "first.yaml").write_text(experiment.replace(THEIRS, torch_python))
     return folder
@@ -39,20 +35,18 @@ def test_first_campaign_goes_as_the_page_says(slurm, clone, node_boards, monkeyp
     programs = [slurm.folder / "bin", Path(sys.executable).parent, os.environ["PATH"]]
     monkeypatch.setenv("PATH", os.pathsep.join(map(str, programs)))
     said = {}
-    for block in blocks("console"):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, shown = part.partition("\n")
-            done = subprocess.run(
-                ["bash", "-c", command],
-                cwd=clone,
-                capture_output=True,
-                text=True,
-                timeout=240,
-                check=False,
-            )
-            assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-            assert not shown or done.stdout == shown
-            said[command.split()[0], "-n" in command] = done.stdout + done.stderr
+    for command, output in shown.commands(PAGE).items():
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=clone,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+        assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
+        assert not output or done.stdout == output
+        said[command.split()[0], "-n" in command] = done.stdout + done.stderr
     asked = re.findall(r"block=\S+\n *resources: .*runtime=(\d+)", said["snakemake", True])
     assert len(asked) == 2
     assert said["snakemake", True].count("gpu_model=h100") == 2
