@@ -9,13 +9,14 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper campaign campaign-report test coverage lint docs lock calibration kernels accuracy sensor statistics settings picture bench audit clean
+.PHONY: help env paper campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings picture bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
 	@echo "make campaign     measure for MINUTES on this machine's GPU; needs no .venv"
 	@echo "make campaign-report  tables, figures and a report of CAMPAIGN's data"
-	@echo "make test         lint, types, and the whole test suite"
+	@echo "make test         lint, types, and all tests but the slow ones (four minutes)"
+	@echo "make test-slow    the slow ones: PyTorch, SLURM, Chromium, interrupted runs"
 	@echo "make coverage     the test suite again, slower: what of the package it reaches"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
@@ -93,10 +94,13 @@ campaign-report: env
 # One worker more than cores, as some tests wait for a board or a timeout; more than eight would mostly
 # import. Who has finished takes tests from who has not.
 WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))') --dist worksteal
-test: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready lint
+test: lint
+	$(BIN)/pytest -q -m "not slow" $(WORKERS)
+
+test-slow: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
-	$(BIN)/pytest -q $(WORKERS)
+	$(BIN)/pytest -q -m slow $(WORKERS)
 
 coverage: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh

@@ -69,10 +69,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have slow tests: what several workers end with is short."""
-    slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+# What `make test-slow` alone sets up.
+APART = {"browser", "forgetful_slurm", "kubernetes_plugins", "slurm", "torch_python"}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse a test that is slow for no reason, or that `make test` could not run."""
+    reasons = [mark.kwargs.get("reason") for mark in item.iter_markers("slow")]
+    if not all(reasons):
+        pytest.fail("why is it slow? @pytest.mark.slow(reason=...)", pytrace=False)
+    needed = APART.intersection(getattr(item, "fixturenames", ()))
+    if needed and not reasons:
+        pytest.fail(f"it needs {', '.join(sorted(needed))}: mark it as slow", pytrace=False)
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ DEPLOYED = "--model opt-1.3b --gpu h100-sxm"
 LOAD = "--requests 20 --rate 9 --input-tokens 64 --output-tokens 8"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a wheel is built and installed")
 @pytest.mark.parametrize(
     ("command", "said"),
     [
@@ -104,7 +104,7 @@ def test_core_answers(core, command, said):
     assert said in done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a wheel is built and installed")
 def test_command_of_an_extra_names_it_in_one_line(core, tmp_path):
     done = core("fit", tmp_path / "cells.csv")
     assert (done.returncode, done.stdout) == (2, "")
@@ -115,7 +115,7 @@ def test_command_of_an_extra_names_it_in_one_line(core, tmp_path):
     )
 
 
-@pytest.mark.slow  # packages come from an index
+@pytest.mark.slow(reason="packages come from an index")
 def test_recipe_of_images_works_where_there_is_python_alone(tmp_path):
     """Of the lock only what the core needs: `make env` installs all of it, by the same script."""
     packed = subprocess.run(["git", "archive", "HEAD"], cwd=ROOT, check=True, capture_output=True)

@@ -66,6 +66,13 @@ def test_make_command_is_a_target(command):
         assert re.search(rf"^{name} \?=", makefile, re.MULTILINE)
 
 
+def test_ci_runs_what_makes_the_paper_and_all_tests():
+    lines = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
+    found = [line for line in lines if line.startswith("make ")]
+    (of_paper,) = (b for b in shown.blocks("console", README) if "make paper" in b)
+    assert found == [*shown.commands(f"```console\n{of_paper}```\n"), "make test-slow"]
+
+
 @pytest.mark.parametrize("command", WITH_PROFILE)
 def test_profile_exists(command):
     profile = ROOT / command.partition("--workflow-profile ")[2].split()[0]
@@ -113,7 +120,7 @@ def test_command_of_the_models_page_answers(command, tmp_path, monkeypatch, caps
     assert all(line in lines for line in MODELS_COMMANDS[command].splitlines())
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="Snakemake, one of them a whole run")
 @pytest.mark.parametrize("command", RUNS)
 def test_snakemake_command_runs(command, folder, forked_snakemake):
     done = forked_snakemake([*shlex.split(command)[1:], "-s", ROOT / "Snakefile"])

@@ -161,7 +161,7 @@ def test_range_of_several_waves_hardly_depends_on_the_number_of_requests(several
     assert len({each.least_output_tokens for each in (first, *others)}) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="hundreds of fits")
 def test_intervals_of_sweet_spots_cover(plant):
     def spot(noise, seed):
         loads = (4, 32, 64)

@@ -17,7 +17,7 @@ INPUTS, OUTPUTS = np.array([(i, o) for i in published.GRID for o in published.GR
 TRUTHS = published.table5()[TERMS].to_numpy()[np.arange(DRAWS) % 13]
 EXACT = np.array([EQ5.energy_per_token_j(truth, INPUTS, OUTPUTS) for truth in TRUTHS])
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="hundreds of fits")
 
 
 def cells_of(energies):

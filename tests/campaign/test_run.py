@@ -59,7 +59,7 @@ def campaign(tmp_path, fake_nvml, torch_python):
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="PyTorch, in a campaign that is interrupted")
 def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     campaign, tmp_path, caplog, capsys, monkeypatch
 ):
@@ -118,7 +118,7 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     assert f"inside measured windows</td><td>{went['windows'] / 60:.1f}</td>" in page
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="PyTorch")
 def test_square_wave_says_when_it_works(torch_python):
     waves = ["--wave", "0.2", "0.3", "2", "--wave", "0.1", "0.1", "1"]
     before_s = time.monotonic()

@@ -262,7 +262,7 @@ def test_minimum_is_no_latency_in_minutes(file):
     assert only(file(text))["energy_per_token_j"] == 100 * 2 / 64
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a million rows")
 def test_a_million_rows_take_seconds(tmp_path):
     rng = np.random.default_rng(1)
     rows = 1_000_000

@@ -54,7 +54,7 @@ def test_fit_prints_json_of_one_model_with_equal_weights(stranger, capsys):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="draws all figures of a fit")
 def test_fit_leaves_a_folder(stranger, capsys):
     assert main(["fit", "my.csv", "--out", "out"]) == 0
     assert capsys.readouterr().err.splitlines()[-1] == "written to out"

@@ -85,7 +85,7 @@ def node(tmp_path, tensorrt_llm, fake_nvml):
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a measuring run of Snakemake")
 def test_two_blocks_are_measured_one_after_the_other(node, writable_by_others):
     run = node / "results" / "synthetic"
     # --resources as on a node with two GPUs, where there is one: the second job waits for it
@@ -113,7 +113,7 @@ def test_two_blocks_are_measured_one_after_the_other(node, writable_by_others):
     assert [(each.count, each.differences) for each in checks] == [(2, ())] * 3
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a measuring run of Snakemake")
 def test_profile_of_a_node_runs_as_many_jobs_as_there_are_gpus(node, fake_nvml, monkeypatch):
     fake_nvml({}, {}, {})
     (node / "worker").mkdir()
@@ -129,7 +129,6 @@ def test_profile_of_a_node_runs_as_many_jobs_as_there_are_gpus(node, fake_nvml, 
     assert len(used) == 2  # two blocks at the same time
 
 
-@pytest.mark.slow
 def test_missing_checkpoint_is_said_before_any_job(node, forked_snakemake):
     (node / "checkpoints").rename(node / "elsewhere")
     done = forked_snakemake(command(node, EXPERIMENT)[3:])
@@ -138,7 +137,7 @@ def test_missing_checkpoint_is_said_before_any_job(node, forked_snakemake):
     assert not (node / "results" / "synthetic" / "datasets").exists()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="two measuring runs of Snakemake")
 def test_kill_costs_the_cell_that_ran_and_leaves_no_lock_and_no_process(
     node, monkeypatch, wait_until, is_alive, capsys
 ):
@@ -215,14 +214,14 @@ def outlives(tmp_path, forked_snakemake_here, interruptions):
     return check
 
 
-@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
+@pytest.mark.slow(reason="ten runs of Snakemake that are interrupted, and one that is not")
 @pytest.mark.usefixtures("node")
 def test_interrupted_measuring_loses_and_repeats_no_finished_cell(outlives):
     grid = EXPERIMENT["sweeps"]["grid"] | {"output_tokens": [8, 12], "max_batch_size": [16, 24, 32]}
     assert outlives(EXPERIMENT | {"sweeps": {"grid": grid}}) == ["ok"] * 6
 
 
-@pytest.mark.slow  # three such runs, each of which loads PyTorch
+@pytest.mark.slow(reason="three such runs, each of which loads PyTorch")
 def test_interrupted_pytorch_loses_and_repeats_no_finished_cell(
     outlives, tmp_path, fake_nvml, torch_python, monkeypatch
 ):

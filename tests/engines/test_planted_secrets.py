@@ -51,7 +51,7 @@ def command_lines():
         looking.join()
 
 
-@pytest.mark.slow  # three times Snakemake
+@pytest.mark.slow(reason="three starts of Snakemake")
 def test_secrets_stay_where_they_are(
     planted_in, tensorrt_llm, fake_nvml, tmp_path, monkeypatch, capsys
 ):

@@ -10,7 +10,7 @@ import pytest
 from sweetspot.engines.transformers import transformers_engine
 from sweetspot.errors import InputError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="PyTorch")
 
 MODEL = {
     "architectures": ["LlamaForCausalLM"],

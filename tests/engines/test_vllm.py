@@ -19,7 +19,7 @@ EXPERIMENT = {
     "measure": {"idle_s": 0, "min_window_s": 0.15, "interval_s": 0.02},
 }
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="PyTorch")
 
 
 @pytest.fixture

@@ -102,7 +102,6 @@ def test_second_job_waits_until_the_first_is_done(fake_nvml, caplog, wait_until)
     assert caplog.text.count("waiting for a GPU: other jobs measure on GPU-0") == 1
 
 
-@pytest.mark.slow
 def test_four_jobs_hold_four_gpus_alone_and_a_fifth_takes_that_of_one_that_was_killed(
     fake_nvml, holders
 ):

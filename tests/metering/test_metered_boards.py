@@ -175,7 +175,6 @@ with leased_board() as board:
 """
 
 
-@pytest.mark.slow
 def test_kill_loses_at_most_the_last_second(fake_nvml, tmp_path, wait_until):
     fake_nvml(SQUARE)
     spool = tmp_path / "spool.csv"

@@ -1,5 +1,9 @@
 """The tests' own browser sees what it is there for."""
 
+import pytest
+
+pytestmark = pytest.mark.slow(reason="Chromium")
+
 
 def test_faults_of_a_page_are_found(tmp_path, open_page, serious_faults):
     (tmp_path / "poor.html").write_text(

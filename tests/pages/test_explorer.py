@@ -8,6 +8,8 @@ import pytest
 
 from sweetspot.explorer.page import page_html, write_page
 
+pytestmark = pytest.mark.slow(reason="Chromium")
+
 INPUTS, OUTPUTS = [128, 512, 2048], [64, 256, 1024]
 
 

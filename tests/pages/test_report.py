@@ -14,6 +14,8 @@ from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
 from sweetspot.tables import comparison_table, table1
 
+pytestmark = pytest.mark.slow(reason="Chromium")
+
 COUNT = 14_700
 HOSTILE = '<img src=x onerror="alert(1)">, "quoted"\nand a line'
 

@@ -26,6 +26,7 @@ def probe(folder, *words):
     return main(["probe", "--out", str(folder), "--device", "cpu", "--seconds", "0.3", *words])
 
 
+@pytest.mark.slow(reason="PyTorch")
 def test_each_kernel_leaves_power_and_samples_and_a_second_call_only_what_is_missing(
     fake_nvml, tmp_path, torch_python, one_of_each_kind, capsys
 ):

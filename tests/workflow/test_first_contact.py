@@ -23,7 +23,7 @@ def put_python(folder):
     return python
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a whole run of Snakemake")
 def test_quiet_run_in_folders_with_spaces_shows_progress_only(project, tmp_path):
     folder = tmp_path / "my project"
     shutil.move(project.folder, folder)
@@ -43,7 +43,7 @@ def test_quiet_run_in_folders_with_spaces_shows_progress_only(project, tmp_path)
     assert len(spaced.cells()) == 4
 
 
-@pytest.mark.slow  # two starts of Snakemake and Python
+@pytest.mark.slow(reason="two starts of Snakemake and Python")
 def test_terminal_shows_one_line_that_updates(project):
     project.write(models=["models/mine"])
     command = project.command("results/small/cells.csv", "--quiet", "all")

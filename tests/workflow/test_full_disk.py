@@ -29,7 +29,7 @@ def small_disk():
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-@pytest.mark.slow  # three runs of Snakemake
+@pytest.mark.slow(reason="three runs of Snakemake")
 def test_full_disk_and_read_only_results_cost_a_line_and_the_same_command(project, small_disk):
     project.write(models=["models/mine"])
     disk = small_disk(project.folder / "results", "48k")
@@ -55,7 +55,7 @@ def test_full_disk_and_read_only_results_cost_a_line_and_the_same_command(projec
     assert project.records().items() >= done.items()
 
 
-@pytest.mark.slow  # a run of Snakemake
+@pytest.mark.slow(reason="a run of Snakemake")
 def test_disk_without_room_for_snakemakes_own_files_is_one_line(project, small_disk):
     disk = small_disk(project.folder, "64k")
     project.add_model("mine")

@@ -9,7 +9,7 @@ SNAKEMAKE = "{table} {{x}} {wildcards.block} {input:q} %s"
 ONE_CELL = {"input_tokens": [64], "output_tokens": [64], "requests": [10]}
 
 
-@pytest.mark.slow  # a whole run, of four models
+@pytest.mark.slow(reason="a whole run, of four models")
 def test_run_of_models_with_hostile_names_does_what_any_run_does(project, monkeypatch):
     project.add_model(SHELL)
     project.add_model(SNAKEMAKE)

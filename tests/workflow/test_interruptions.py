@@ -25,7 +25,7 @@ def contents(folder, *patterns):
     }
 
 
-@pytest.mark.slow  # ten runs of Snakemake that are interrupted, and one that is not
+@pytest.mark.slow(reason="ten runs of Snakemake that are interrupted, and one that is not")
 def test_interrupted_run_ends_as_one_that_was_not(project, finished, interruptions):
     project.write(measure={"block": "input"})  # six jobs, so that there are some to interrupt
     done = {}
@@ -49,7 +49,7 @@ def test_interrupted_run_ends_as_one_that_was_not(project, finished, interruptio
     assert records.items() >= done.items()
 
 
-@pytest.mark.slow  # four runs of Snakemake
+@pytest.mark.slow(reason="four runs of Snakemake")
 def test_second_command_and_an_edit_leave_a_run_as_it_began(project, other_snakemake, wait_until):
     project.write(models=["models/mine"])
     head = project.start("results/small/cells.csv")

@@ -39,7 +39,7 @@ def test_new_model_costs_its_own_block(again):
     assert outcome.new_cells == {"opt-1.3b/b1024": 9}
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="four runs of Snakemake")
 def test_new_input_length_costs_its_own_cells(again):
     again.write_sweep(input_tokens=[*LENGTHS, 2048])
     outcome = again.plan()
@@ -117,7 +117,7 @@ def test_comments_and_touched_files_redo_nothing(own_tree):
     assert "Nothing to be done" in outcome.text
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="three runs of Snakemake")
 def test_remeasure_reuses_nothing_each_time_that_it_is_asked_for(again):
     old = again.records()
     block = "results/small/blocks/mine/b1024.jsonl"

@@ -67,7 +67,7 @@ def test_plan_is_short_and_ends_with_the_total_of_sweetspot_plan(project, monkey
     assert f"{gpus} GPU{'s' * (gpus > 1)} done after" in found.in_words
 
 
-@pytest.mark.slow  # 10,290 cells: three seconds of CPU time
+@pytest.mark.slow(reason="10,290 cells")
 def test_plan_of_ten_thousand_cells_takes_seconds_and_little_memory(project):
     models = [f"models/m{place:02d}" for place in range(70)]
     for place, model in enumerate(models):

@@ -36,15 +36,22 @@ def test_profile_plans(name, project):
     assert outcome.jobs["measure"] == 2
 
 
-def test_pods_measure_and_nothing_else(project):
-    plugins = ROOT / ".venv-kubernetes"
-    if not (plugins / "ready").exists():
+@pytest.fixture(scope="session")
+def kubernetes_plugins():
+    """Return the folder of Snakemake's plugins for Kubernetes."""
+    folder = ROOT / ".venv-kubernetes"
+    if not (folder / "ready").exists():
         why = "no plugins of Snakemake for Kubernetes: `make .venv-kubernetes/ready`"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
+    return folder
+
+
+@pytest.mark.slow(reason="plugins from an environment of their own")
+def test_pods_measure_and_nothing_else(project, kubernetes_plugins):
     project.write(engine="vllm", vllm={"weights": "random"}, models=["llama-3.2-1b"])
     done = subprocess.run(  # not forked: Snakemake looks for its plugins once
         project.command("--dry-run", "-p", "--workflow-profile", PROFILES / "kubernetes"),
-        env=os.environ | {"PYTHONPATH": f"{plugins}:{os.environ.get('PYTHONPATH', '')}"},
+        env=os.environ | {"PYTHONPATH": f"{kubernetes_plugins}:{os.environ.get('PYTHONPATH', '')}"},
         capture_output=True,
         text=True,
         check=False,

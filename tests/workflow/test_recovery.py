@@ -23,7 +23,7 @@ MANY = {"input_tokens": LENGTHS, "output_tokens": LENGTHS, "requests": [100]}
 MANY_CELLS = len(LENGTHS) ** 2
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="runs of Snakemake")
 def test_truncated_files_cost_one_cell_and_say_so(again):
     table = (again.folder / CELLS).read_bytes()
     block = again.results / "blocks/mine/b1024.jsonl"
@@ -61,7 +61,7 @@ def test_deleted_result_is_made_again(again, gone):
     assert "measure" not in planned
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="runs of Snakemake")
 def test_lock_of_another_machine_is_left_to_the_user(project):
     project.write(models=["models/mine"])
     lock = project.folder / ".snakemake" / "locks" / "0.output.lock"
@@ -108,7 +108,7 @@ def kill_when_done(project, wanted):
         process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="runs of Snakemake")
 def test_killed_run_goes_on_where_it_was(project, tmp_path, monkeypatch):
     project.write(models=["models/mine"], sweeps={"grid": MANY})
 

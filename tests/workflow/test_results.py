@@ -32,7 +32,7 @@ def test_cells_table_has_a_row_for_each_cell(finished):
         assert float(row["mean_power_w"]) == pytest.approx(mean_power_w)
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a run of Snakemake")
 def test_independent_run_gives_the_same_rows_whatever_its_blocks(finished, project):
     project.write(models=["models/mine"], measure={"block": "input"})
     outcome = project.snakemake("results/small/cells.csv")

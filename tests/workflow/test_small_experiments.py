@@ -15,7 +15,7 @@ TIGHT = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a whole run of Snakemake")
 def test_few_cells_are_fitted_with_the_forms_that_they_carry(project):
     lengths = [64, 256]
     grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [100]}
@@ -62,7 +62,7 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     }
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a whole run of Snakemake")
 def test_cells_beyond_the_kv_cache_fail_with_a_reason_and_the_run_goes_on(project):
     project.add_model("tight", **TIGHT)
     project.write(

@@ -29,7 +29,7 @@ def clone(tmp_path, torch_python):
     return folder
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="a SLURM of its own")
 def test_first_campaign_goes_as_the_page_says(slurm, clone, node_boards, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{VLLM_SITE}:{os.environ.get('PYTHONPATH', '')}")
     programs = [slurm.folder / "bin", Path(sys.executable).parent, os.environ["PATH"]]

@@ -25,7 +25,7 @@ PROFILE = ROOT / "profiles" / "slurm" / "profile.yaml"
 UNSET = 'slurm_partition: ""'
 TABLE = "results/small/cells.csv"
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="a SLURM of its own")
 
 SIMULATED = {
     "run": "small",

@@ -251,7 +251,6 @@ def test_other_gpu_stops_the_job(node):
     assert "the GPU is 'NVIDIA H100 80GB HBM3', not l40s" in node.refusal(gpu="l40s")
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("version", ["0.21.0", "1.2.1"])
 def test_llm_api_runs_all_cells_with_one_load(node, tensorrt_llm, version):
     tensorrt_llm.set_version(version)

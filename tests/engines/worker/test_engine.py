@@ -88,7 +88,7 @@ def test_cells_on_a_mixed_node_are_of_the_board_that_is_asked_for(measured, fake
         assert record.provenance["gpu_uuid"] == "GPU-2"
 
 
-@pytest.mark.slow
+@pytest.mark.slow(reason="waits for a worker that hangs")
 @pytest.mark.parametrize(
     ("fault", "reason", "loads"),
     [
@@ -191,7 +191,6 @@ def test_missing_python_and_missing_gpu_are_said_before_anything_starts(measured
         measured()
 
 
-@pytest.mark.slow
 def test_board_and_worker_are_free_again_whatever_happened(measured, is_alive):
     records, _ = measured()
     assert not is_alive(records[0].provenance["worker"])

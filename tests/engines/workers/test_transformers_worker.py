@@ -10,7 +10,7 @@ from sweetspot.engines.weights.random_model import random_model_config, random_m
 from sweetspot.engines.worker.client import Worker, worker_command
 from sweetspot.errors import EngineError
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.slow(reason="PyTorch")
 
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}  # more would wait for each other on a busy machine
 SIZES = {
