@@ -75,7 +75,7 @@ def metered(monkeypatch, wait_until):
     def is_sampler(thread):
         return thread.name == "power sampler"
 
-    def run(board, clock, end_s, interval_s=0.1, spool=None):
+    def run(board, clock, end_s, interval_s=0.1, spool=None, host=None):
         is_over = Event()
 
         class ClockEvent:
@@ -102,7 +102,7 @@ def metered(monkeypatch, wait_until):
         monkeypatch.setattr(sampler, "Event", ClockEvent)
         for module in (sampler, nvml):
             monkeypatch.setattr(module, "monotonic", lambda: clock.now_s)
-        meter = sampler.NvmlMeter(board, interval_s)
+        meter = sampler.NvmlMeter(board, interval_s, host)
         meter.start(spool)
         wait_until(lambda: is_over.is_set() or not any(map(is_sampler, threading.enumerate())))
         clock.now_s = max(clock.now_s, end_s)

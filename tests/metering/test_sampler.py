@@ -80,8 +80,8 @@ def test_samples_are_an_interval_apart_from_start_to_stop(meter_run):
 def test_all_channels_are_kept(meter_run):
     known = {
         name: float(place)
-        for place, name in enumerate(CHANNELS[1:-1], 1)
-        if name != "power_instant_w"
+        for place, name in enumerate(CHANNELS[1:], 1)
+        if name not in ("power_instant_w", "utc_s")
     }
     readings = meter_run(VirtualBoard(250.0, **known))
     for name, value in known.items():
@@ -89,6 +89,20 @@ def test_all_channels_are_kept(meter_run):
     assert readings.samples.t_s.tolist() == readings.trace.t_s.tolist()
     assert readings.counter_j.tolist() == readings.samples.counter_j.tolist()
     assert (readings.mig, readings.max_sm_mhz) == (False, 1980)
+
+
+def test_host_is_read_at_every_look(metered):
+    board = VirtualBoard(250.0)
+
+    class Host:
+        scope, remark = "1 CPU package", ""
+
+        def read_j(self):
+            return 200 * (board.now_s - 100)
+
+    readings = metered(board, board, 110.0, host=Host())
+    assert readings.samples.host_counter_j == pytest.approx(200 * (readings.trace.t_s - 100))
+    assert readings.host_scope == "1 CPU package"
 
 
 def test_ramp_is_integrated_exactly(meter_run):

@@ -171,7 +171,7 @@ def test_file_holds_all_channels_and_nothing_for_those_that_lack(tmp_path, readi
     write_trace(tmp_path / "p.csv.gz", readings)
     header, first, *_ = gzip.decompress((tmp_path / "p.csv.gz").read_bytes()).decode().splitlines()
     assert header.startswith("t_s,power_w,look_s,power_instant_w,power_average_w,power_usage_w,")
-    assert first == "0.0,300.0,,300.0,,,0.0,,1500.0,,,,,,,,"
+    assert first == "0.0,300.0,,300.0,,,0.0,,1500.0,,,,,,,,,"
     trace, samples = read_trace(tmp_path / "p.csv.gz")
     assert trace.power_w.tolist() == readings.trace.power_w.tolist()
     for channel in CHANNELS:
@@ -203,6 +203,19 @@ def test_trace_that_is_large_only_unpacked_is_refused_before_it_is(
     finally:
         tracemalloc.stop()
     assert peak < 3_000_000
+
+
+@pytest.mark.parametrize("newer", ["utc_s", "host_counter_j"])
+def test_trace_of_an_earlier_version_lacks_what_came_later(tmp_path, readings_of, newer):
+    readings = readings_of(300.0, sm_mhz=1500, utc_s=1.0, host_counter_j=2.0)
+    write_trace(tmp_path / "p.csv.gz", readings)
+    rows = gzip.decompress((tmp_path / "p.csv.gz").read_bytes()).decode().splitlines()
+    place = rows[0].split(",").index(newer)
+    earlier = "".join(",".join(row.split(",")[:place]) + "\n" for row in rows)
+    (tmp_path / "earlier.csv").write_text(earlier)
+    _, samples = read_trace(tmp_path / "earlier.csv")
+    assert np.isnan(getattr(samples, newer)).all()
+    assert samples.sm_mhz.tolist() == readings.samples.sm_mhz.tolist()
 
 
 def test_torn_last_line_is_left_out(tmp_path):

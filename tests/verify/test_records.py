@@ -77,12 +77,14 @@ class Engine:
             "power_instant_w": power_w,
             "power_usage_w": power_w,
             "counter_j": 601 * (t_s - 5000),
+            "host_counter_j": 300.0 * (t_s - 4000),
             "sm_mhz": np.full(t_s.size, 1979.9),
             "utc_s": np.where(t_s == t_s[0], 1795904242.3671403, np.nan),
         }
         samples = Samples(**channels)
         counter_j = samples.complete("counter_j")
-        return Readings(PowerTrace(t_s, power_w), counter_j, samples, interval_s=0.1)
+        trace = PowerTrace(t_s, power_w)
+        return Readings(trace, counter_j, samples, interval_s=0.1, host_scope="2 CPU packages")
 
     def run(self, cell):
         return Run(
@@ -155,7 +157,7 @@ def test_measured_record_and_its_trace_give_the_same_numbers_to_the_bit(
     assert differences() == []
     for name in (
         *("energy_j", "energy_counter_j", "energy_integration_j", "energy_sum_500ms_j"),
-        *("window_s", "duration_s", "tokens_per_j", "mean_sm_mhz", "trace_utc_s"),
+        *("window_s", "duration_s", "tokens_per_j", "mean_sm_mhz", "host_energy_j", "trace_utc_s"),
         *("energy_per_total_token_j", "energy_per_request_j", "energy_above_idle_j"),
     ):
         bit = math.nextafter(getattr(record, name), math.inf)

@@ -100,6 +100,15 @@ class CellRecord:
         "`energy_j` less what the GPU draws idle in `duration_s`, by the mean of `idle_before_w`"
         " and `idle_after_w`, in J; empty where idle power was not measured.",
     ] = None
+    host_energy_j: Annotated[
+        FiniteFloat | None,
+        "Energy of the node's CPUs in one run, in J, beside the GPU's and in no other number; all"
+        " that they did, whoever asked for it. Empty where no counter could be read, and in"
+        " simulated cells.",
+    ] = None
+    host_energy_scope: Annotated[
+        str, "What that covers, in words ([which counters](measuring.md#the-hosts-energy))."
+    ] = ""
     mean_power_w: Annotated[FiniteFloat | None, "`energy_j` / `duration_s`, in W."] = None
     throughput_tokens_per_s: Annotated[
         FiniteFloat | None, "Output tokens per s, all requests together."

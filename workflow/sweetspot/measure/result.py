@@ -49,6 +49,7 @@ def result_of(
         "window_end_s": window.end_s,
         "trace_utc_s": trace_utc_s(readings.samples),
         **energies(run, window),
+        "host_energy_scope": "" if window.host_energy_j is None else readings.host_scope,
         **asdict(window.conditions),
     }
 
@@ -101,6 +102,7 @@ def energies(run: Run, window: Window) -> dict[str, Any]:
         "energy_integration_j": of_one_pass(found.integration_j),
         "energy_sum_500ms_j": of_one_pass(found.sum_500ms_j),
         "energy_gap": found.gap,
+        "host_energy_j": of_one_pass(window.host_energy_j),
         "passes": run.passes,
         "window_s": window_s,
         "duration_s": of_one_pass(window_s),

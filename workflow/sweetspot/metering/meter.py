@@ -23,6 +23,8 @@ class Readings:
         mig: whether the board was partitioned; None where it cannot be.
         max_sm_mhz: the highest SM clock of the board; None where it is unknown.
         sampler_cpu_share: CPU time of the meter itself over its running time.
+        host_scope: what the channel `host_counter_j` counts, in words; "" where it is empty.
+        host_remark: why it is empty although the node has such counters.
     """
 
     trace: PowerTrace
@@ -33,6 +35,8 @@ class Readings:
     mig: bool | None = None
     max_sm_mhz: float | None = None
     sampler_cpu_share: float | None = None
+    host_scope: str = ""
+    host_remark: str = ""
 
     @property
     def power_is_average(self) -> bool:

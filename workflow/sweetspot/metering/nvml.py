@@ -221,6 +221,7 @@ class Board:
             power_violation_s=power_ns * 1e-9,
             thermal_violation_s=thermal_ns * 1e-9,
             utc_s=math.nan,
+            host_counter_j=math.nan,
         )
 
     def _energetic(self, what: str, call: Any) -> float:

@@ -9,6 +9,7 @@ from threading import Event, Thread
 from time import monotonic, thread_time, time
 
 from sweetspot.errors import MeterError
+from sweetspot.metering.host import Host
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.processes import Watch
@@ -38,11 +39,14 @@ class NvmlMeter:
             readings = meter.stop()
     """
 
-    def __init__(self, board: Board, interval_s: float = DEFAULT_INTERVAL_S) -> None:
-        """Meter `board`, looking at it every `interval_s` seconds."""
+    def __init__(
+        self, board: Board, interval_s: float = DEFAULT_INTERVAL_S, host: Host | None = None
+    ) -> None:
+        """Meter `board`, and the `host` that it is in, looking at them every `interval_s` s."""
         if not interval_s > 0:
             raise ValueError(f"the sampling interval must be positive, not {interval_s} s")
         self._board = board
+        self._host = host
         self._interval_s = interval_s
         self._sampling: _Sampling | None = None
 
@@ -54,7 +58,7 @@ class NvmlMeter:
         """
         if self._sampling is not None:
             raise RuntimeError("this meter is already running")
-        self._sampling = _Sampling(self._board, self._interval_s, spool)
+        self._sampling = _Sampling(self._board, self._host, self._interval_s, spool)
 
     def stop(self) -> Readings:
         """Take the last sample and return all.
@@ -86,6 +90,8 @@ class NvmlMeter:
             mig=self._board.mig(),
             max_sm_mhz=self._board.max_sm_mhz(),
             sampler_cpu_share=sampling.cpu_s / float(samples.t_s[-1] - samples.t_s[0]),
+            host_scope=self._host.scope if self._host else "",
+            host_remark=self._host.remark if self._host else "",
         )
 
 
@@ -98,8 +104,10 @@ class _Sampling:
         cpu_s: CPU time of its threads, known when it has ended.
     """
 
-    def __init__(self, board: Board, interval_s: float, spool: Path | None) -> None:
-        self._board, self._interval_s = board, interval_s
+    def __init__(
+        self, board: Board, host: Host | None, interval_s: float, spool: Path | None
+    ) -> None:
+        self._board, self._host, self._interval_s = board, host, interval_s
         self.looks: list[Look] = []
         self.watch = Watch(board.earlier_pids)
         self.cpu_s = 0.0
@@ -148,8 +156,10 @@ class _Sampling:
 
     def _look(self) -> None:
         look = self._board.look()
+        if self._host and self._host.scope:
+            look = look.noted(host_counter_j=self._host.read_j())
         if not self.looks:
-            look = look.noted(time() - (monotonic() - look.t_s))
+            look = look.noted(utc_s=time() - (monotonic() - look.t_s))
         self.looks.append(look)
         if self._spool:
             self._spool.put(look)

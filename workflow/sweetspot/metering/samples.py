@@ -32,6 +32,7 @@ class Channels(Generic[Value]):
             counted from an origin of its own.
         utc_s: of the first look, when `t_s` was, in s since 1970; NaN of the others: a clock that
             is set in between must not tear the samples apart.
+        host_counter_j: what the node's own energy counters have counted (`host`).
     """
 
     t_s: Value
@@ -50,6 +51,7 @@ class Channels(Generic[Value]):
     power_violation_s: Value
     thermal_violation_s: Value
     utc_s: Value
+    host_counter_j: Value
 
 
 CHANNELS = tuple(field.name for field in fields(Channels))
@@ -60,9 +62,9 @@ class Look(Channels[float]):
 
     __slots__ = ()
 
-    def noted(self, utc_s: float) -> Self:
-        """Return it with the time of day that it was made at."""
-        changed: dict[str, Any] = {"utc_s": utc_s}
+    def noted(self, **channels: float) -> Self:
+        """Return it with what is known of that moment beside the board."""
+        changed: dict[str, Any] = dict(channels)
         return replace(self, **changed)
 
 

@@ -18,7 +18,7 @@ from sweetspot.metering.samples import CHANNELS, FloatArray, Samples
 
 POWER_ONLY = "t_s,power_w"
 ALL_CHANNELS = ",".join((POWER_ONLY, *CHANNELS[1:]))
-WITHOUT_UTC = ALL_CHANNELS.removesuffix(",utc_s")
+EARLIER = tuple(ALL_CHANNELS.partition(newer)[0] for newer in (",utc_s", ",host_counter_j"))
 """As earlier versions wrote it."""
 
 MAX_SAMPLES = 2**21
@@ -150,8 +150,8 @@ def read_trace(path: Path) -> tuple[PowerTrace, Samples | None]:
         raise InputError(f"{path} is not a power trace: {error}") from error
     if header == POWER_ONLY:
         return trace, None
-    if header == WITHOUT_UTC:
-        others.append(np.full(t_s.size, np.nan))
+    lacking = len(CHANNELS) - 1 - len(others)
+    others += [np.full(t_s.size, np.nan)] * lacking
     return trace, Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True)))
 
 
@@ -162,7 +162,7 @@ def _table(file: BufferedIOBase) -> tuple[str, FloatArray]:
         ValueError: it is none, or longer than any is.
     """
     header = file.readline(MAX_LINE_BYTES).decode().rstrip("\r\n")
-    if header not in (POWER_ONLY, WITHOUT_UTC, ALL_CHANNELS):
+    if header not in (POWER_ONLY, *EARLIER, ALL_CHANNELS):
         raise ValueError(f"its first line is not {POWER_ONLY!r}, with or without more channels")
     columns = header.count(",") + 1
     values = array("d")

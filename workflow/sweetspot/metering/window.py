@@ -5,6 +5,7 @@ from functools import cached_property
 
 from sweetspot.metering.conditions import Conditions, conditions, remarks
 from sweetspot.metering.energy import ProtocolName, WindowEnergy, window_energy
+from sweetspot.metering.host import host_energy_j
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import require_span
 from sweetspot.metering.validity import broken_gates
@@ -36,6 +37,11 @@ class Window:
         return window_energy(self.readings, self.start_s, self.end_s, self.protocol)
 
     @cached_property
+    def host_energy_j(self) -> float | None:
+        """What the node's CPUs took, and their memory; None where no counter says."""
+        return host_energy_j(self.readings.samples, self.start_s, self.end_s)
+
+    @cached_property
     def conditions(self) -> Conditions:
         """In what state the board was."""
         return conditions(self.readings, self.start_s, self.end_s)
@@ -43,7 +49,9 @@ class Window:
     @property
     def remarks(self) -> tuple[str, ...]:
         """What a reader of its numbers should know."""
-        return (*self.energy.remarks, *remarks(self.readings, self.start_s, self.end_s))
+        seen = remarks(self.readings, self.start_s, self.end_s)
+        of_host = (self.readings.host_remark,) if self.readings.host_remark else ()
+        return (*self.energy.remarks, *seen, *of_host)
 
     def broken_gates(self, max_temperature_drift_c: float) -> tuple[str, ...]:
         """Return why its numbers must not be used, one line a reason; () if they may."""

@@ -11,6 +11,7 @@ from sweetspot.engines.trtllm.build import Build
 from sweetspot.engines.trtllm.programs import Programs
 from sweetspot.errors import EngineError
 from sweetspot.files import make_folder
+from sweetspot.metering.host import Host
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.plan.dataset import dataset_name
@@ -41,7 +42,9 @@ class TensorRtLlmSession:
 
     def __post_init__(self) -> None:
         """Get the meter ready."""
-        self.meter = NvmlMeter(self.board, self.metering.interval_s)
+        host = Host()
+        self.held.callback(host.close)
+        self.meter = NvmlMeter(self.board, self.metering.interval_s, host)
 
     def run(self, cell: Cell) -> Run:
         """Run a cell's data set, again and again until the window is long enough.

@@ -13,6 +13,7 @@ from sweetspot.engines.base import Node, Run
 from sweetspot.engines.process.container import in_container
 from sweetspot.engines.worker.client import WORKERS, Worker, worker_command
 from sweetspot.errors import EngineError, InputError
+from sweetspot.metering.host import Host
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.plan.dataset import dataset_name
@@ -66,7 +67,9 @@ class WorkerSession:
         Raises:
             InputError: the worker's Python lacks something, or its log cannot be written.
         """
-        self.meter = NvmlMeter(board, metering.interval_s)
+        host = Host()
+        held.callback(host.close)
+        self.meter = NvmlMeter(board, metering.interval_s, host)
         self._board, self._node, self._program, self._held = board, node, program, held
         self._min_window_s = metering.min_window_s
         self._loaded: tuple[Worker, Mapping[str, str]] | None = None
