@@ -142,8 +142,9 @@ def test_what_the_calibration_saw_is_not_called_independent(table):
     ],
 )
 def test_evidence_depends_on_where_the_cells_come_from(noisy, changes, seen, evidence):
-    cells = noisy.assign(**changes)
+    cells = noisy[noisy["model"].isin(["opt-1.3b", "gemma-2-9b"])].assign(**changes)
     found = compare(cells, fit_forms(cells), seen=seen)["evidence"]
+    assert len(found) > 100
     assert found.str.startswith(evidence).all()
 
 

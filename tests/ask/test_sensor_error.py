@@ -15,6 +15,9 @@ from sweetspot.simulator.run import simulate_benchmark
 DOCS = Path(__file__).parents[2] / "docs"
 
 
+pytestmark = pytest.mark.slow(reason="a sensor at every phase over 637 cells")
+
+
 @pytest.fixture(scope="module")
 def readings():
     board = gpu("h100-sxm")

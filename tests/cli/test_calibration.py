@@ -113,6 +113,7 @@ def test_records_of_a_campaign_are_fitted_and_the_file_brings_its_engine(capsys,
     assert (found["board"], found["engine"]) == (expected["board"], expected["engine"])
 
 
+@pytest.mark.slow(reason="fits from several starts")
 def test_published_cells_give_the_files_that_ship(tmp_path):
     """As `make calibration` makes them; rounding of another machine may move the last digits."""
     records = ROOT / "data" / "h200-vllm" / "records.jsonl"
@@ -228,6 +229,7 @@ def test_simulated_cells_are_refused_unless_asked_for(capsys, cells, tmp_path):
     assert "h100-sxm-simulated-cells (data sheet), fitted to SIMULATED" in capsys.readouterr().out
 
 
+@pytest.mark.slow(reason="fits from several starts")
 def test_example_of_the_simulators_page_prints_what_is_shown(capsys, tmp_path, monkeypatch):
     """Its cells are of three models, nine pairs of lengths and two batch limits."""
     monkeypatch.chdir(tmp_path)

@@ -76,6 +76,7 @@ def names(reference):
     return {each["@id"] for each in several}
 
 
+@pytest.mark.slow(reason="the shapes of three profiles are matched against two whole graphs")
 @pytest.mark.filterwarnings("ignore")  # of the validator's own use of rdflib
 def test_crates_break_no_must_of_their_profiles(run_crate, campaign_crate, broken_musts):
     assert broken_musts(run_crate, RUN_PROFILE) == []

@@ -95,6 +95,7 @@ def test_load_raises_batch_latency_and_efficiency():
     assert waits_s == sorted(waits_s)
 
 
+@pytest.mark.slow(reason="every allocation of 17,000 requests is traced")
 @pytest.mark.parametrize("rate_per_s", [20.0, 500.0])
 def test_memory_does_not_grow_with_the_trace(rate_per_s):
     """Also where requests come faster than they can be served, and the queue has no end."""

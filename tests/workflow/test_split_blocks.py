@@ -1,10 +1,13 @@
 """Blocks that are split: the same records and table, and a job that finds its part."""
 
+import pytest
+
 MINUTES = ("--default-resources", "longest_job_min=16")
 TABLE = "results/small/cells.csv"
 PART = "llama-3.2-1b/b1024/n10_i16"
 
 
+@pytest.mark.slow(reason="three runs of Snakemake, of sixty cells")
 def test_split_run_gives_the_table_of_a_whole_one_and_its_jobs_find_their_part(project):
     lengths = {"input_tokens": [16, 32], "output_tokens": list(range(1, 32))}  # 62 cells: 17 min
     project.write(models=["llama-3.2-1b"], sweeps={"grid": lengths | {"requests": [10]}})

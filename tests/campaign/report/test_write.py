@@ -21,6 +21,7 @@ from sweetspot.campaign.time_box import TimeBox
 from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError
+from sweetspot.figures import canvas
 from sweetspot.measure.cells_table import HEADER
 from sweetspot.reading import size_and_sha256
 
@@ -61,6 +62,14 @@ class OnlyCentresOfOpt(SimulatorEngine):
 
         session.run = run
         return session
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_pdf():
+    """Spare figures their PDFs, half of their time, which tests/test_figures.py has."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(canvas._NO_DATE, "pdf")
+        yield
 
 
 @pytest.fixture(scope="module")

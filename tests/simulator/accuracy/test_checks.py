@@ -28,6 +28,8 @@ MANY_FITS = (
     *("leave-one-model-out", "from-three-models", "from-each-model", "from-every-three"),
     *("measured-h200-vllm-other-cells", "measured-h200-vllm-other-models"),
 )
+OF_ALL_MODELS = ("joint-calibration", "all-models-shared")
+JOINT = pytest.mark.slow(reason="a fit to all thirteen models")
 FEW = ("llama-3.1-8b", "opt-2.7b", "gemma-2-2b", "llama-3.2-1b")
 
 
@@ -53,7 +55,12 @@ def few(evaluation):
     return found
 
 
-@pytest.mark.parametrize("name", [n for n in (*PUBLISHED, *MEASURED) if n not in MANY_FITS])
+def marked(name):
+    """Mark the rows of a fit to all models."""
+    return pytest.param(name, marks=[JOINT] if name in OF_ALL_MODELS else [])
+
+
+@pytest.mark.parametrize("name", [marked(n) for n in (*PUBLISHED, *MEASURED) if n not in MANY_FITS])
 def test_row_is_what_the_page_says(evaluation, name):
     row = PUBLISHED[name](evaluation) if name in PUBLISHED else MEASURED[name]()
     assert row.predicted or row.level != "own measurements"
@@ -70,6 +77,7 @@ def test_row_is_what_the_page_says(evaluation, name):
         assert now.strip() or part != heading
 
 
+@pytest.mark.slow(reason="a fit to twelve models")
 @pytest.mark.parametrize("model", ["gemma-2-9b"])
 def test_model_left_out_has_the_error_that_the_page_says(evaluation, model):
     others = [name for name in evaluation.names if name != model]
@@ -82,7 +90,7 @@ def test_model_left_out_has_the_error_that_the_page_says(evaluation, model):
 
 
 def test_models_left_out_are_each_predicted_by_all_others(few, monkeypatch):
-    monkeypatch.setattr(fit, "MAX_STEPS", 3)
+    monkeypatch.setattr(fit, "MAX_STEPS", 1)
     row = checks.leave_one_model_out(few)
     assert set(row.by_model) == set(FEW)
     assert len(row.searches) == len(FEW)
@@ -96,6 +104,7 @@ def test_models_left_out_are_each_predicted_by_all_others(few, monkeypatch):
     assert worst.name == f"worst model ({max(row.by_model, key=row.by_model.__getitem__)})"
 
 
+@pytest.mark.slow(reason="a dozen fits")
 def test_fits_to_one_model_and_to_three_are_held_against_the_others(few, monkeypatch):
     monkeypatch.setattr(fit, "MAX_STEPS", 3)
     one, every_three = checks.from_each_model(few), checks.from_every_three(few)
@@ -207,8 +216,9 @@ def test_drift_is_words_or_numbers_that_other_processors_would_not_give(now, dri
     assert bool(drift(now, "mean 2.65 %, 432 W, 3e5")) is drifted
 
 
-def test_left_out_cells_have_no_part_in_a_fit(evaluation):
+def test_left_out_cells_have_no_part_in_a_fit(evaluation, monkeypatch):
     """Wrong energies of cells that are left out change nothing."""
+    monkeypatch.setattr(fit, "MAX_STEPS", 3)
     board, models = evaluation.board, checks.THREE_MODELS
     before = fit_constants(board, evaluation.targets(models)).constants
     spoilt = Evaluation()
@@ -217,6 +227,7 @@ def test_left_out_cells_have_no_part_in_a_fit(evaluation):
     assert fit_constants(board, spoilt.targets(models)).constants == before
 
 
+@JOINT
 def test_calibration_that_ships_gives_what_the_joint_fit_gives(evaluation, constants):
     """Its files are rounded; what counts is what they give."""
     board, targets = evaluation.board, evaluation.targets(evaluation.names)
@@ -228,6 +239,7 @@ def test_calibration_that_ships_gives_what_the_joint_fit_gives(evaluation, const
         assert ships == pytest.approx(target.ratios(board, joint.constants), rel=0.01)
 
 
+@JOINT
 def test_what_one_model_cannot_tell_has_more_play(evaluation):
     one = fit_constants(evaluation.board, evaluation.targets(["llama-3.1-8b"])).identifiability()
     joint = evaluation.joint.identifiability()

@@ -56,8 +56,10 @@ def write(folder, *, energy=1.0, time=1.0, **changes):
 
 
 @pytest.fixture(autouse=True)
-def _one_start(monkeypatch):
+def _few_steps(monkeypatch):
+    """Fits from one start, which are near their end soon."""
     monkeypatch.setattr(fit, "OTHER_STARTS", 0)
+    monkeypatch.setattr(fit, "MAX_STEPS", 5)
 
 
 def figures(row):

@@ -19,8 +19,8 @@ BOARD = "h100-sxm"
 
 
 @pytest.fixture(autouse=True)
-def _two_starts(monkeypatch):
-    monkeypatch.setattr(fit, "OTHER_STARTS", 1)
+def _one_start(monkeypatch):
+    monkeypatch.setattr(fit, "OTHER_STARTS", 0)
 
 
 def cells_of(path, models, spoilt=()):
