@@ -13,6 +13,7 @@ import sys
 import time
 
 import pytest
+import tiny
 import yaml
 
 from sweetspot.campaign.compact import read_manifest
@@ -21,27 +22,13 @@ from sweetspot.cli import main
 from sweetspot.errors import MeterError
 from sweetspot.measure.record import read_block
 
-TINY = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "hidden_size": 64,
-    "intermediate_size": 128,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "vocab_size": 256,
-    "max_position_embeddings": 512,
-    "torch_dtype": "float16",
-    "tie_word_embeddings": True,
-}
-
 
 @pytest.fixture
 def campaign(tmp_path, fake_nvml, torch_python):
     """Write a campaign that a CPU can run, on a machine with a fake H100; return its command."""
     fake_nvml({"low": 300})
     (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "config.json").write_text(json.dumps(TINY))
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(tiny.LLAMA))
     config = {
         "run": "cpu",
         "engine": "transformers",

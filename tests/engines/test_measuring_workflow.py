@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
@@ -33,20 +34,6 @@ EXPERIMENT = {
     "limits": {"max_seq_len": 64, "max_batch_size": 32, "max_num_tokens": 128},
     "dataset": {"vocab_size": 1000, "eos_id": 2},
     "measure": {"interval_s": 0.02, "min_window_s": 0, "idle_s": 0},
-}
-
-TINY = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "vocab_size": 1024,
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 128,
-    "max_position_embeddings": 64,
-    "tie_word_embeddings": True,
-    "dtype": "bfloat16",
 }
 
 
@@ -228,7 +215,7 @@ def test_interrupted_pytorch_loses_and_repeats_no_finished_cell(
     fake_nvml({})
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "config.json").write_text(json.dumps(TINY))
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(tiny.LLAMA | {"vocab_size": 1024}))
     on_cpu = {
         "engine": "transformers",
         "models": [str(tmp_path / "tiny")],

@@ -6,25 +6,13 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 
 from sweetspot.engines.transformers import transformers_engine
 from sweetspot.errors import InputError
 
 pytestmark = pytest.mark.slow(reason="PyTorch")
 
-MODEL = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "vocab_size": 320,
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 128,
-    "max_position_embeddings": 64,
-    "tie_word_embeddings": True,
-    "dtype": "bfloat16",
-}
 EXPERIMENT = {
     "engine": "transformers",
     "sweeps": {"grid": {"input_tokens": [8, 60], "output_tokens": [3, 9], "requests": [5]}},
@@ -40,7 +28,7 @@ def model(tmp_path_factory):
     """Return the folder of a tiny model's config.json."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
     folder.mkdir()
-    (folder / "config.json").write_text(json.dumps(MODEL))
+    (folder / "config.json").write_text(json.dumps(tiny.LLAMA))
     return folder
 
 
@@ -65,7 +53,7 @@ def checkpoint(tmp_path_factory):
         data += values
     text = json.dumps(header).encode()
     (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + data)
-    (folder / "config.json").write_text(json.dumps(MODEL))
+    (folder / "config.json").write_text(json.dumps(tiny.LLAMA))
     ends = {"eos_token_id": list(range(320)), "pad_token_id": 0}
     (folder / "generation_config.json").write_text(json.dumps(ends))
     return folder
@@ -111,7 +99,7 @@ def test_cells_of_one_load_are_measured_but_never_pass_for_a_gpus(measured, chec
 
 
 def test_checkpoint_of_another_model_is_refused(measured, tmp_path):
-    (tmp_path / "config.json").write_text(json.dumps(MODEL | {"num_hidden_layers": 3}))
+    (tmp_path / "config.json").write_text(json.dumps(tiny.LLAMA | {"num_hidden_layers": 3}))
     (tmp_path / "model.safetensors").touch()
     with pytest.raises(InputError, match="is not tiny: layers is 3, not 2"):
         measured(tmp_path)

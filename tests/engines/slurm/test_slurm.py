@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import yaml
 
 from sweetspot.catalog.packaged import read_packaged
@@ -50,19 +51,6 @@ MEASURED = {
 }
 
 
-TINY = {
-    "architectures": ["LlamaForCausalLM"],
-    "model_type": "llama",
-    "vocab_size": 320,
-    "hidden_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "intermediate_size": 128,
-    "max_position_embeddings": 64,
-    "tie_word_embeddings": True,
-    "dtype": "bfloat16",
-}
 ON_CPU = {
     "run": "small",
     "engine": "transformers",
@@ -249,7 +237,7 @@ def test_pytorch_measures_on_a_cluster_that_forgets_jobs_where_sacct_is_asked(
 ):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     (tmp_path / "tiny").mkdir()
-    (tmp_path / "tiny" / "config.json").write_text(json.dumps(TINY))
+    (tmp_path / "tiny" / "config.json").write_text(json.dumps(tiny.LLAMA))
     experiment = ON_CPU | {"models": [str(tmp_path / "tiny")], "node": {"python": torch_python}}
     head = Head(tmp_path / "head", experiment, **{"slurm-status-command": "sacct"})
     code, said = head.end_of(head.start())
