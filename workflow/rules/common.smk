@@ -21,7 +21,7 @@ try:
     from sweetspot import __version__ as sweetspot_version, captions
     from sweetspot.config import parse_experiment
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
-    from sweetspot.engines.preflight import require
+    from sweetspot.engines.preflight import require, require_models
     from sweetspot.files import keep_others_from_writing, make_folder, write_bytes_atomic
     from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.measure.estimate import estimate_of
@@ -152,6 +152,7 @@ def check_before_jobs():
     """Stop before any job if this machine cannot measure; cluster jobs check their own node."""
     try:
         make_folder(Path(RUN))
+        require_models(EXPERIMENT, BLOCKS.values())
         if workflow.local_exec:
             if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
                 stop("no job can run on less than 1 core; say with --cores how many there are")

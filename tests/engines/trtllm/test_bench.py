@@ -6,12 +6,12 @@ import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
-from typing import get_args, get_type_hints
 
 import pytest
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Container, Limits
+from sweetspot.config import Container, Limits, TensorRtLlm
+from sweetspot.config.sections import parse_section
 from sweetspot.engines.process import run as process
 from sweetspot.engines.trtllm import window as window_module
 from sweetspot.engines.trtllm.bench import Benchmark, run_benchmark
@@ -58,6 +58,7 @@ def benchmark(tmp_path, tensorrt_llm):
     checkpoint = tmp_path / "checkpoint"
     checkpoint.mkdir()
     (checkpoint / "model.safetensors").touch()
+    (checkpoint / "config.json").write_text(json.dumps({"model_type": "llama"}))
     build = Build(
         name="meta-llama/Llama-3.2-1B",
         checkpoint=checkpoint,
@@ -78,7 +79,7 @@ def benchmark(tmp_path, tensorrt_llm):
     }
     (build.engine_dir / "config.json").write_text(json.dumps(config))
     return Benchmark(
-        build=build,
+        model=build,
         cell=CELL,
         dataset=dataset,
         report=tmp_path / "report.json",
@@ -89,16 +90,27 @@ def benchmark(tmp_path, tensorrt_llm):
 
 def in_version(benchmark, version, tensorrt_llm):
     tensorrt_llm.set_version(version)
-    return replace(benchmark, build=replace(benchmark.build, trtllm=trtllm_version(version)))
+    return replace(benchmark, model=replace(benchmark.model, trtllm=trtllm_version(version)))
 
 
-def test_versions_that_can_be_driven_are_those_of_the_configuration():
-    from sweetspot.config import TensorRtLlm
+VERSIONS = ("0.21.0", "1.2.0", "1.2.1", "1.3.0rc26", "1.3.0", "1.4.0rc1")
 
-    for version in get_args(get_type_hints(TensorRtLlm)["version"]):
-        assert trtllm_version(version).version == version
-    with pytest.raises(InputError, match=r"unknown version of TensorRT-LLM '1\.3\.0'; did"):
-        trtllm_version("1.3.0")
+
+@pytest.mark.parametrize("version", [*VERSIONS, "1.1.0", "1.5.0", "1.3", "1.3.0 rc1"])
+def test_versions_that_can_be_driven_are_those_of_the_configuration(version):
+    def says(make, **more):
+        try:
+            return make(version, **more) is not None
+        except InputError:
+            return False
+
+    driven = says(trtllm_version)
+    assert driven == (version in VERSIONS)
+    for backend in ("tensorrt", "pytorch"):
+        configured = says(
+            lambda v, b=backend: parse_section(TensorRtLlm, {"version": v, "backend": b})
+        )
+        assert configured == (driven and backend in trtllm_version(version).backends)
 
 
 @pytest.mark.parametrize(
@@ -227,16 +239,16 @@ def test_faulty_run_is_an_engine_error(benchmark, programs, monkeypatch, fault, 
 def test_engine_that_is_ignored_is_found_out(benchmark, programs, tensorrt_llm):
     # as 1.x does where nobody says --backend tensorrt
     benchmark = in_version(benchmark, "1.2.1", tensorrt_llm)
-    forgetful = replace(benchmark.build.trtllm, throughput_flags=())
-    benchmark = replace(benchmark, build=replace(benchmark.build, trtllm=forgetful))
+    forgetful = replace(benchmark.model.trtllm, engine_flags=())
+    benchmark = replace(benchmark, model=replace(benchmark.model, trtllm=forgetful))
     with pytest.raises(EngineError, match="ran something else: Pytorch instead of TRT as backend"):
         run_benchmark(benchmark, programs)
 
 
 def test_flags_of_one_line_are_refused_by_the_other(benchmark, programs, tensorrt_llm):
-    newer = replace(benchmark.build, trtllm=trtllm_version("1.2.1"))
+    newer = replace(benchmark.model, trtllm=trtllm_version("1.2.1"))
     with pytest.raises(EngineError, match=r"trtllm-bench failed with exit code 2: .*--backend"):
-        run_benchmark(replace(benchmark, build=newer), programs)
+        run_benchmark(replace(benchmark, model=newer), programs)
 
 
 def test_run_by_another_version_is_not_a_result(benchmark, programs, tensorrt_llm):

@@ -15,7 +15,9 @@ from sweetspot.catalog import catalog_entry
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
 from sweetspot.config import parse_experiment
+from sweetspot.engines.preflight import require_models
 from sweetspot.engines.trtllm import window
+from sweetspot.errors import InputError
 from sweetspot.measure.record import read_block
 from sweetspot.plan.plan import plan
 
@@ -27,6 +29,7 @@ EXPERIMENT = {
 }
 ONE_CELL = {"grid": {"input_tokens": [16], "output_tokens": [8], "requests": [4]}}
 RUN_S = 0.15
+NO_CHECKPOINT = object()
 
 
 @dataclass
@@ -46,7 +49,9 @@ class SyntheticNode:
         """Run the job of the experiment's only block; return its exit code."""
         (block,) = plan(parse_experiment(EXPERIMENT | changes)).blocks
         node = {
-            "checkpoint": str(checkpoint or self.checkpoint(block.settings.model.id)),
+            "checkpoint": None
+            if checkpoint is NO_CHECKPOINT
+            else str(checkpoint or self.checkpoint(block.settings.model.id)),
             "model_reference": block.model_reference,
             "workspace": str(self.folder / "engines"),
             "datasets": str(self.folder / "datasets"),
@@ -268,6 +273,47 @@ def test_llm_api_runs_all_cells_with_one_load(node, tensorrt_llm, version):
     assert node.builds == 1
 
 
+@pytest.mark.parametrize("version", ["1.2.1", "1.3.0rc26", "1.4.0rc1"])
+@pytest.mark.parametrize("mode", ["bench", "llm-api"])
+def test_pytorch_backend_runs_a_checkpoint_as_it_lies(node, tensorrt_llm, version, mode):
+    tensorrt_llm.set_version(version)
+    (record,) = node.measured(
+        sweeps=ONE_CELL, **trtllm(version=version, backend="pytorch", mode=mode)
+    )
+    assert (record.status, record.reason, record.passes) == ("ok", "", 1)
+    assert record.energy_integration_j == pytest.approx(300 * record.duration_s, rel=1e-3)
+    facts = record.provenance
+    assert (facts["backend"], facts["checkpoint"]) == ("pytorch", str(node.checkpoint()))
+    assert "engine_built_by" not in facts
+    assert node.builds == 0
+    said = "the engine's own report says" in record.remarks
+    assert said == (mode == "bench" and version != "1.2.1")
+
+
+def test_pytorch_backend_with_random_weights_needs_no_checkpoint(node, tensorrt_llm):
+    tensorrt_llm.set_version("1.2.1")
+    random = {"backend": "pytorch", "mode": "llm-api", "weights": "random", "version": "1.2.1"}
+    (record,) = node.measured(checkpoint=NO_CHECKPOINT, sweeps=ONE_CELL, **trtllm(**random))
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.provenance["weights"] == "random: TensorRT-LLM's load_format dummy"
+    assert "weights random: TensorRT-LLM's load_format dummy" in record.remarks
+
+
+def test_models_that_the_pytorch_backend_lacks_are_named():
+    experiment = {"models": ["llama-3.2-1b", "gemma-2-2b", "opt-2.7b"], "engine": "tensorrt-llm"}
+    for version, way_out in (("1.2.1", ", or set tensorrt_llm.backend to tensorrt"), ("1.3.0", "")):
+        options = {"tensorrt_llm": {"version": version, "backend": "pytorch"}}
+        parsed = parse_experiment(EXPERIMENT | experiment | options)
+        with pytest.raises(InputError) as caught:
+            require_models(parsed, plan(parsed).blocks)
+        assert str(caught.value) == (
+            f"the PyTorch backend of TensorRT-LLM {version} does not have gemma-2-2b"
+            " (Gemma2ForCausalLM), opt-2.7b (OPTForCausalLM); take them out of `models`" + way_out
+        )
+    parsed = parse_experiment(EXPERIMENT | experiment)
+    require_models(parsed, plan(parsed).blocks)
+
+
 def test_llm_api_out_of_memory_is_a_row_and_a_fresh_worker_runs_the_next(node, monkeypatch):
     monkeypatch.setenv("FAULT", "out of memory@i16_o8")
     failed, good = node.measured(**trtllm(mode="llm-api"))
@@ -303,7 +349,10 @@ def settings_of(engine, **changes):
 def test_only_what_decides_a_value_is_in_a_blocks_settings():
     node = {"checkpoints": "elsewhere", "workspace": "elsewhere", "timeout_s": 5}
     assert settings_of("tensorrt-llm", node=node) == settings_of("tensorrt-llm")
-    for change in ({"warmup": 0}, {"mode": "llm-api"}, {"version": "1.2.1"}):
+    for change in (
+        *({"warmup": 0}, {"mode": "llm-api"}, {"version": "1.2.1"}),
+        {"version": "1.2.1", "backend": "pytorch"},
+    ):
         changed = settings_of("tensorrt-llm", tensorrt_llm=change)
         assert changed != settings_of("tensorrt-llm")
         assert settings_of("simulator", tensorrt_llm=change) == settings_of("simulator")

@@ -1,9 +1,13 @@
 """The report of trtllm-bench, in the shapes of its versions."""
 
+from pathlib import Path
+
 import pytest
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Limits
+from sweetspot.engines.trtllm.build import Build
+from sweetspot.engines.trtllm.pytorch import PyTorchModel
 from sweetspot.engines.trtllm.report import Report
 from sweetspot.engines.trtllm.versions import trtllm_version
 from sweetspot.errors import EngineError
@@ -28,7 +32,15 @@ def report(**sections):
 
 
 def require(report, version="0.21.0"):
-    report.require(trtllm_version(version), LIMITS, CELL)
+    build = Build(
+        name="m",
+        checkpoint=Path("m"),
+        dtype="bfloat16",
+        trtllm=trtllm_version(version),
+        limits=LIMITS,
+        place=Path("engines"),
+    )
+    report.require(build, CELL)
 
 
 def test_report_of_what_was_asked_passes():
@@ -72,3 +84,21 @@ def test_other_work_than_asked_is_an_engine_error(section, name, value, words):
 
 def test_what_versions_leave_out_is_not_held_against_them():
     require(report(engine={"version": "", "max_sequence_length": None}))
+
+
+def test_report_of_pytorch_is_of_pytorch_with_its_energy():
+    model = PyTorchModel(
+        name="m",
+        checkpoint=Path("m"),
+        trtllm=trtllm_version("1.3.0rc26"),
+        limits=LIMITS,
+        weights={},
+    )
+    engine = {"backend": "Pytorch", "version": "1.3.0rc26", "max_sequence_length": None}
+    good = report(engine=engine, world_info={"kv_cache_percentage": 0.85})
+    good.require(model, CELL)
+    assert good.energy is None
+    with pytest.raises(EngineError, match="TRT instead of Pytorch as backend"):
+        report(world_info={"kv_cache_percentage": 0.85}, engine={"version": ""}).require(
+            model, CELL
+        )

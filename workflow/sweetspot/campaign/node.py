@@ -6,7 +6,7 @@ from pathlib import Path
 from sweetspot.config import Experiment
 from sweetspot.engines import engine
 from sweetspot.engines.base import Engine, Node
-from sweetspot.engines.preflight import require
+from sweetspot.engines.preflight import require, require_models
 from sweetspot.engines.weights.checkpoint import checkpoint_folder
 from sweetspot.plan.block import Block
 
@@ -16,7 +16,9 @@ def require_node(experiment: Experiment, blocks: tuple[Block, ...]) -> None:
 
     Raises:
         EngineError: something is missing; the message names it.
+        InputError: the engine does not have a model.
     """
+    require_models(experiment, blocks)
     node = experiment.node
     checkpoints = [_checkpoint(experiment, block) for block in blocks]
     require(

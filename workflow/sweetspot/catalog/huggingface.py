@@ -77,6 +77,16 @@ def architecture_from_config(config: Mapping[str, Any], model_id: str) -> Archit
     )
 
 
+def causal_lm_of(config: Mapping[str, Any]) -> str:
+    """Return the class that runs the language model of a parsed config.json.
+
+    Raises:
+        InputError: it is not one that can be read.
+    """
+    nested = _language_model(config)
+    return _family(config if nested is None else nested).causal_lm
+
+
 def _stated_type(config: Mapping[str, Any]) -> str:
     """Return the model type, or else the class name, that the file states."""
     model_type = config.get("model_type")

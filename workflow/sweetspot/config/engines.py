@@ -1,9 +1,11 @@
 """The sections of the engines, and of the node that measures."""
 
+import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sweetspot.config.sections import ChosenTraits, Natural, Section, Seed
 from sweetspot.credentials import secret_in
@@ -62,16 +64,51 @@ class Simulator(ChosenTraits):
 class TensorRtLlm(Section):
     """The engine `tensorrt-llm`: the paper's, through `trtllm-bench`."""
 
+    LATER: ClassVar[Mapping[str, str]] = {"backend": "tensorrt", "weights": "checkpoint"}
+    """Keys that came when cells had been measured, with what holds of those."""
+
     version: Annotated[
-        Literal["0.21.0", "1.2.0", "1.2.1"],
-        "Version of TensorRT-LLM; another one found on the node is refused.",
+        str,
+        "Version of TensorRT-LLM: 0.21.0, 1.2.0, 1.2.1, or one of the 1.3 and 1.4 lines, which "
+        "have the PyTorch backend only. Another one found on the node is refused.",
     ] = "0.21.0"
+    backend: Annotated[
+        Literal["tensorrt", "pytorch"],
+        "`tensorrt`: an engine is built, as in the paper. `pytorch`: a checkpoint is run as it "
+        "lies; from 1.2 on.",
+    ] = "tensorrt"
+    weights: Annotated[
+        Weights,
+        "`random`: the architecture without a checkpoint (`load_format: dummy`), with `backend: "
+        "pytorch` and `mode: llm-api` only.",
+    ] = "checkpoint"
     mode: Annotated[
         Literal["bench", "llm-api"],
         "`bench`: each cell is a `trtllm-bench throughput` of its own, as in the "
         "paper. `llm-api`: one engine load runs all cells of a block.",
     ] = "bench"
     warmup: Annotated[Natural, "Requests that run before the measured window of each cell."] = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        engines = self.version in ("0.21.0", "1.2.0", "1.2.1")
+        if not engines and not re.fullmatch(r"1\.[34]\.\d+(rc\d+)?", self.version):
+            raise wrong(
+                "version must be 0.21.0, 1.2.0, 1.2.1, or of the 1.3 or 1.4 line (as 1.3.0rc26),"
+                f" not {self.version!r}"
+            )
+        if self.backend == "tensorrt" and not engines:
+            raise wrong(
+                f"backend must be 'pytorch' with version {self.version}: TensorRT-LLM builds no"
+                " engines since 1.3"
+            )
+        if self.backend == "pytorch" and self.version == "0.21.0":
+            raise wrong("backend 'pytorch' needs a version from 1.2.0 on, not 0.21.0")
+        if self.weights == "random" and (self.backend, self.mode) != ("pytorch", "llm-api"):
+            raise wrong(
+                "weights 'random' need backend: pytorch and mode: llm-api; trtllm-bench and builds"
+                " read a checkpoint"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,6 +26,8 @@ class Run:
         passes: how often the cell's requests ran in the window.
         max_concurrency: most requests that can be in flight; None where the engine does not say.
         untrusted: why the numbers cannot be trusted although the run went well; "" if they can.
+        reported_energy_j: what the engine's own report says of one pass; None where it says
+            nothing. It stands beside what was metered, and counts for nothing.
         remarks: what a reader of the numbers should know, a line each.
         facts: what stands in the record's provenance of this run's hardware and software.
     """
@@ -38,6 +40,7 @@ class Run:
     passes: int = 1
     max_concurrency: int | None = None
     untrusted: str = ""
+    reported_energy_j: float | None = None
     remarks: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
 

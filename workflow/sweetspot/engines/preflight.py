@@ -3,13 +3,14 @@
 import os
 import shlex
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu
-from sweetspot.config import Container
+from sweetspot.config import Container, Experiment, TensorRtLlm
 from sweetspot.engines.weights.checkpoint import what_is_missing
 from sweetspot.errors import EngineError, MeterError, unknown_name
+from sweetspot.plan.block import Block
 
 # How people come by each engine that measures; the simulator needs neither program nor GPU.
 _INSTALL = {
@@ -57,6 +58,19 @@ def require(
             " or simulate: `make paper`, or"
             " `snakemake --cores 2 --config engine=simulator run=paper-simulated`"
         )
+
+
+def require_models(experiment: Experiment, blocks: Iterable[Block]) -> None:
+    """Check that an engine has the models of blocks, as far as it is known without running it.
+
+    Raises:
+        InputError: it lacks some; the message names them.
+    """
+    section = experiment.engine_section
+    if isinstance(section, TensorRtLlm) and section.backend == "pytorch":
+        from sweetspot.engines.trtllm.pytorch import require_pytorch_models
+
+        require_pytorch_models(section.version, blocks)
 
 
 def _missing_gpu(wanted: Gpu) -> str:

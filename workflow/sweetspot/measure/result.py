@@ -1,7 +1,7 @@
 """What a run and its readings say of a cell: the same for every engine."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -44,7 +44,7 @@ def result_of(
     return {
         "status": "invalid" if wrong else "ok",
         "reason": "; ".join(wrong),
-        "remarks": "; ".join((*run.remarks, *window.remarks)),
+        "remarks": "; ".join((*run.remarks, *_reported(run, window), *window.remarks)),
         "window_start_s": window.start_s,
         "window_end_s": window.end_s,
         "trace_utc_s": trace_utc_s(readings.samples),
@@ -52,6 +52,13 @@ def result_of(
         "host_energy_scope": "" if window.host_energy_j is None else readings.host_scope,
         **asdict(window.conditions),
     }
+
+
+def _reported(run: Run, window: Window) -> Iterator[str]:
+    """Yield what the engine itself says of the energy of one run, beside what was metered."""
+    if run.reported_energy_j is not None:
+        gap = run.reported_energy_j / (window.energy.energy_j / run.passes) - 1
+        yield f"the engine's own report says {run.reported_energy_j:.6g} J a run, {gap:+.1%}"
 
 
 def trace_utc_s(samples: Samples | None) -> float | None:

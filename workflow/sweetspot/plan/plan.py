@@ -4,11 +4,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
+from typing import Any
 
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Sweep
+from sweetspot.config.sections import Section
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
 from sweetspot.plan.split import block_id
@@ -90,7 +92,7 @@ def plan(experiment: Experiment) -> Plan:
             dataset=experiment.dataset,
             calibration=calibration,
             engine_version=section.version if section else "",
-            options={k: v for k, v in plain(section).items() if k != "version"} if section else {},
+            options=_options(section),
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
             traits=honoured(traits, architecture),
@@ -137,3 +139,17 @@ def _lengths(experiment: Experiment, sweep: Sweep, requests: int) -> Iterable[tu
     from sweetspot.plan.lengths import few  # loads numpy, which planning does without
 
     return few(sweep.input_tokens, sweep.output_tokens, requests)
+
+
+def _options(section: Section | None) -> dict[str, Any]:
+    """Return what of an engine's section decides a cell's value, beside the version.
+
+    Keys that came later are left out where they are as all was before, so that cells that were
+    measured then are still found.
+    """
+    later = getattr(section, "LATER", {})
+    return {
+        name: value
+        for name, value in (plain(section) if section else {}).items()
+        if name != "version" and not (name in later and later[name] == value)
+    }

@@ -1,4 +1,4 @@
-"""One cell by `trtllm-bench throughput`: a built engine is loaded and runs a data set.
+"""One cell by `trtllm-bench throughput`: a model is loaded and runs a data set.
 
 Source: TensorRT-LLM, tensorrt_llm/bench/benchmark/throughput.py.
 """
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sweetspot.cells.cell import Cell
-from sweetspot.engines.trtllm.build import Build
 from sweetspot.engines.trtllm.programs import BENCH, Programs
 from sweetspot.engines.trtllm.report import Report, read_report
+from sweetspot.engines.trtllm.runnable import Runnable
 from sweetspot.engines.trtllm.window import (
     END_LINE,
     START_LINE,
@@ -35,7 +35,7 @@ class Benchmark:
         min_window_s: the pass is repeated until it has lasted as long; 0 for one pass.
     """
 
-    build: Build
+    model: Runnable
     cell: Cell
     dataset: Path
     report: Path
@@ -56,21 +56,20 @@ class Benchmark:
     def arguments(self) -> list[str]:
         """What trtllm-bench is given."""
         return [
-            *self.build.bench,
-            *("throughput", *self.build.trtllm.throughput_flags),
-            *("--engine_dir", str(self.build.engine_dir)),
+            *self.model.bench,
+            *("throughput", *self.model.throughput),
             *("--dataset", str(self.dataset)),
             *("--num_requests", str(self.cell.requests)),
             *("--warmup", str(self.warmup)),
             *("--eos_id", "-1"),  # no id ends a request early: exactly output_tokens are made
-            *("--kv_cache_free_gpu_mem_fraction", str(self.build.limits.kv_cache_memory_fraction)),
+            *("--kv_cache_free_gpu_mem_fraction", str(self.model.limits.kv_cache_memory_fraction)),
             *("--report_json", str(self.report)),
         ]
 
     def command(self, python_command: list[str]) -> list[str]:
         """Return the command line."""
         own = ["--stamps", str(self.stamps), "--min-window-s", str(self.min_window_s)]
-        if self.build.trtllm.request_json:
+        if self.model.trtllm.request_json:
             own += ["--request-json", str(self.request_times)]
         return [*python_command, str(_WINDOW_PROGRAM), *own, "--", *self.arguments]
 
@@ -91,7 +90,7 @@ def run_benchmark(benchmark: Benchmark, programs: Programs) -> tuple[BenchWindow
         markers=(START_LINE, END_LINE),
     )
     report = read_report(benchmark.report)
-    report.require(benchmark.build.trtllm, benchmark.build.limits, benchmark.cell)
+    report.require(benchmark.model, benchmark.cell)
     window = stamped_window(benchmark.stamps, benchmark.cell)
     window = window or requested_window(benchmark.request_times)
     window = window or logged_window(stamps_s, report, benchmark.warmup)

@@ -16,6 +16,7 @@ from typing import Any
 from sweetspot.catalog.quantization import Quantization
 from sweetspot.config import Limits
 from sweetspot.engines.trtllm.programs import BENCH, Programs
+from sweetspot.engines.trtllm.runnable import named
 from sweetspot.engines.trtllm.versions import TrtLlmVersion
 from sweetspot.engines.weights.checkpoint import folders_of
 from sweetspot.errors import EngineError, InputError
@@ -27,7 +28,7 @@ _LIMITS = ("max_seq_len", "max_batch_size", "max_num_tokens")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """One engine to build.
+    """One engine to build, and then a Runnable.
 
     Attributes:
         name: Hugging Face name of the model, which also names its folder in the workspace.
@@ -46,6 +47,7 @@ class Build:
     place: Path
     quantization: Quantization | None = None
     opt_examples: Path | None = None
+    backend_reported: str = "TRT"
 
     @property
     def workspace(self) -> Path:
@@ -63,7 +65,12 @@ class Build:
     @property
     def bench(self) -> tuple[str, ...]:
         """The arguments of trtllm-bench that stand before any of its commands."""
-        return ("--model", self.name, "--model_path", str(self.checkpoint))
+        return named(self.name, self.checkpoint)
+
+    @property
+    def throughput(self) -> tuple[str, ...]:
+        """The arguments of `trtllm-bench throughput` that choose it."""
+        return (*self.trtllm.engine_flags, "--engine_dir", str(self.engine_dir))
 
     @property
     def converted(self) -> Path:

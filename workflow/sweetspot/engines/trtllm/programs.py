@@ -50,5 +50,5 @@ class Programs:
             log_path=log_path,
             timeout_s=self.timeout_s,
             markers=markers,
-            env={**os.environ, "CUDA_VISIBLE_DEVICES": self.gpu_uuid},
+            env={**os.environ, "CUDA_VISIBLE_DEVICES": self.gpu_uuid, "DO_NOT_TRACK": "1"},
         )

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Limits
-from sweetspot.engines.trtllm.versions import TrtLlmVersion
+from sweetspot.engines.trtllm.runnable import Runnable
 from sweetspot.errors import EngineError, InputError
 from sweetspot.reading import read_as
 from sweetspot.schema.keys import Range
@@ -56,6 +55,11 @@ class _Performance:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Energy:
+    total_energy_j: Annotated[float, Range(gt=0, finite=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """What is used of a report; all else in it is ignored, as versions differ there."""
 
@@ -63,21 +67,23 @@ class Report:
     world_info: _WorldInfo
     request_info: _RequestInfo
     performance: _Performance
+    energy: _Energy | None = None  # of some versions of the 1.3 line and later, by NVML's counter
 
     @property
     def total_latency_s(self) -> float:
         """From the first request sent to the last response."""
         return self.performance.total_latency_ms / 1e3
 
-    def require(self, trtllm: TrtLlmVersion, limits: Limits, cell: Cell) -> None:
-        """Check that what was asked for was run, on the TensorRT engine, within its limits.
+    def require(self, model: Runnable, cell: Cell) -> None:
+        """Check that what was asked for was run, by the backend of `model`, within its limits.
 
         Raises:
             EngineError: it was not; version 0.21.0 drops failed requests without a word.
         """
         world, asked = self.world_info, self.request_info
+        trtllm, limits = model.trtllm, model.limits
         asked_and_met: dict[str, tuple[object, object]] = {
-            "backend": ("TRT", self.engine.backend),
+            "backend": (model.backend_reported, self.engine.backend),
             "version": (trtllm.version, self.engine.version or trtllm.version),
             "requests": (cell.requests, asked.num_requests),
             "mean input tokens": (cell.input_tokens, asked.avg_input_length),

@@ -1,4 +1,4 @@
-"""A built engine on one board; each cell is one run of `trtllm-bench` beside an NVML meter."""
+"""A model on one board; each cell is one run of `trtllm-bench` beside an NVML meter."""
 
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -7,8 +7,8 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
 from sweetspot.engines.base import Node, Run
 from sweetspot.engines.trtllm.bench import Benchmark, run_benchmark
-from sweetspot.engines.trtllm.build import Build
 from sweetspot.engines.trtllm.programs import Programs
+from sweetspot.engines.trtllm.runnable import Runnable
 from sweetspot.errors import EngineError
 from sweetspot.files import make_folder
 from sweetspot.metering.host import Host
@@ -33,7 +33,7 @@ class TensorRtLlmSession:
     metering: Metering
     node: Node
     programs: Programs
-    build: Build
+    model: Runnable
     warmup: int
     unbuilt: EngineError | None
     remarks: tuple[str, ...]
@@ -59,7 +59,7 @@ class TensorRtLlmSession:
         report_path = self.node.reports / f"{cell.id}.json"
         make_folder(report_path.parent)
         benchmark = Benchmark(
-            build=self.build,
+            model=self.model,
             cell=cell,
             dataset=dataset,
             report=report_path,
@@ -76,10 +76,11 @@ class TensorRtLlmSession:
             output_tokens=passes * cell.total_output_tokens,
             passes=passes,
             untrusted=window.untrusted,
+            reported_energy_j=report.energy.total_energy_j if report.energy else None,
             remarks=(*self.remarks, *window.remarks),
             facts={
                 **self.board.facts(),
-                **self.build.facts,
+                **self.model.facts,
                 **report.engine.facts,
                 "scheduling_policy": report.world_info.scheduling_policy,
                 "window": window.source,

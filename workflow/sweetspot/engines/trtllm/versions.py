@@ -1,13 +1,18 @@
 """What differs between the versions of TensorRT-LLM that can be driven, as data.
 
 Source: tensorrt_llm/{commands/bench,commands/build,bench,llmapi} of each version and its
-documentation. Of 0.21.0 the sources before and after it (0.20.0, 1.0.0rc4) are what was read; where
-the two differ, both forms are taken.
+documentation (commands/trtllm-bench, models/supported-models, legacy/tensorrt-backend-removal). Of
+0.21.0 the sources before and after it (0.20.0, 1.0.0rc4) are what was read; where the two differ,
+both forms are taken. Of the 1.3 and 1.4 lines only release candidates had been published.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Literal
 
 from sweetspot.errors import unknown_name
+
+Backend = Literal["tensorrt", "pytorch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,44 +20,58 @@ class TrtLlmVersion:
     """How one version is called, and how it reports.
 
     Attributes:
-        throughput_flags: what makes `trtllm-bench throughput` run a built engine.
+        backends: what can be driven: built engines, or checkpoints by its PyTorch backend.
+        engine_flags: what makes `trtllm-bench throughput` run a built engine.
         request_json: whether it can write when each request began and ended.
         kv_cache_scales: what its report may multiply the KV cache's share of memory by.
-        llm_module: where the LLM class that runs built engines lies.
+        engine_llm_module: where the LLM class that runs built engines lies.
+        pytorch_models: classes, as `architectures` of a config.json names them, that its PyTorch
+            backend has of its own; others would go to another backend, or nowhere.
     """
 
     version: str
-    throughput_flags: tuple[str, ...]
-    request_json: bool
-    kv_cache_scales: tuple[float, ...]
-    llm_module: str
+    backends: tuple[Backend, ...]
+    engine_flags: tuple[str, ...] = ()
+    request_json: bool = True
+    kv_cache_scales: tuple[float, ...] = (1.0,)
+    engine_llm_module: str = "tensorrt_llm._tensorrt_engine"
+    pytorch_models: frozenset[str] = frozenset()
 
 
-def _line_1_2(version: str) -> TrtLlmVersion:
-    return TrtLlmVersion(
-        version=version,
-        # without it 1.x runs PyTorch and ignores --engine_dir (TensorRT-LLM issue 11080)
-        throughput_flags=("--backend", "tensorrt"),
-        request_json=True,
-        kv_cache_scales=(1.0,),
-        llm_module="tensorrt_llm._tensorrt_engine",
-    )
-
-
-_VERSIONS = {
-    each.version: each
-    for each in (
-        TrtLlmVersion(
-            version="0.21.0",
-            throughput_flags=(),  # runs an engine unless asked otherwise, and has no word for it
-            request_json=False,
-            kv_cache_scales=(100.0, 1.0),
-            llm_module="tensorrt_llm",
-        ),
-        _line_1_2("1.2.0"),
-        _line_1_2("1.2.1"),
-    )
+_PYTORCH_1_2 = frozenset(
+    {
+        *("LlamaForCausalLM", "MistralForCausalLM", "MixtralForCausalLM", "Gemma3ForCausalLM"),
+        *("Qwen2ForCausalLM", "Qwen3ForCausalLM", "Qwen3MoeForCausalLM", "Qwen3NextForCausalLM"),
+        *("DeepseekV3ForCausalLM", "DeciLMForCausalLM", "NemotronForCausalLM"),
+        *("NemotronHForCausalLM", "Exaone4ForCausalLM", "Glm4MoeForCausalLM", "GptOssForCausalLM"),
+        "Phi3ForCausalLM",
+    }
+)
+_PYTORCH_1_3 = _PYTORCH_1_2 | {
+    *("AfmoeForCausalLM", "Cohere2ForCausalLM", "KimiK2ForCausalLM", "Qwen3_5MoeForCausalLM"),
 }
+
+_WITH_ENGINES = {
+    "0.21.0": TrtLlmVersion(
+        version="0.21.0",
+        backends=("tensorrt",),  # its PyTorch backend was a beta
+        request_json=False,
+        kv_cache_scales=(100.0, 1.0),
+        engine_llm_module="tensorrt_llm",
+    )
+} | {
+    version: TrtLlmVersion(
+        version=version,
+        backends=("tensorrt", "pytorch"),
+        # without it 1.x runs PyTorch and ignores --engine_dir (TensorRT-LLM issue 11080)
+        engine_flags=("--backend", "tensorrt"),
+        pytorch_models=_PYTORCH_1_2,
+    )
+    for version in ("1.2.0", "1.2.1")
+}
+
+# The lines that have lost the TensorRT backend (1.3.0rc22), or are about to.
+_PYTORCH_LINES = re.compile(r"1\.[34]\.\d+(rc\d+)?")
 
 
 def trtllm_version(version: str) -> TrtLlmVersion:
@@ -61,6 +80,9 @@ def trtllm_version(version: str) -> TrtLlmVersion:
     Raises:
         InputError: it is not one that can be driven.
     """
-    if version not in _VERSIONS:
-        raise unknown_name("version of TensorRT-LLM", version, _VERSIONS)
-    return _VERSIONS[version]
+    if version in _WITH_ENGINES:
+        return _WITH_ENGINES[version]
+    if _PYTORCH_LINES.fullmatch(version):
+        return TrtLlmVersion(version=version, backends=("pytorch",), pytorch_models=_PYTORCH_1_3)
+    known = (*_WITH_ENGINES, "1.3.0rc26", "1.4.0rc1")
+    raise unknown_name("version of TensorRT-LLM", version, known)

@@ -30,7 +30,7 @@ def random_model_folder(
     Raises:
         InputError: the model's file is no longer what it was, or none can be written.
     """
-    config = random_model_config(_published(reference, model), model, max_seq_len)
+    config = random_model_config(published_config(reference, model), model, max_seq_len)
     folder = workspace.absolute() / "random" / model.id / f"l{max_seq_len}"
     write_text_atomic(folder / "config.json", json.dumps(config, indent=2))
     return folder
@@ -63,8 +63,12 @@ def random_model_config(
     }
 
 
-def _published(reference: str, model: Architecture) -> Mapping[str, Any]:
-    """Return the config.json that a model was planned from."""
+def published_config(reference: str, model: Architecture) -> Mapping[str, Any]:
+    """Return the config.json that a model was planned from.
+
+    Raises:
+        InputError: the model's file is no longer what it was.
+    """
     if reference in model_ids():
         config: Mapping[str, Any] = read_packaged("models.yaml")[reference]["config"]
         return config

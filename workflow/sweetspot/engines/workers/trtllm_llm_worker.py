@@ -1,11 +1,13 @@
-"""TensorRT-LLM, as a worker: a built engine through the LLM API, as trtllm-bench sets it up.
+"""TensorRT-LLM, as a worker: a model through the LLM API, as trtllm-bench sets it up.
 
-Order "load": engine_dir; llm_module, where this version's LLM class for engines lies;
-max_batch_size; max_num_tokens; kv_cache_memory_fraction; vocabulary.
+Order "load": model, the folder of an engine or a checkpoint; llm_module, where the LLM class for it
+lies; pytorch, of a checkpoint: its max_seq_len and load_format; max_batch_size; max_num_tokens;
+kv_cache_memory_fraction; vocabulary.
 Order "run": dataset, requests, input_tokens, output_tokens, warmup, min_window_s.
 
-Source: tensorrt_llm/bench/dataclasses/configuration.py and bench/benchmark/throughput.py, 0.20.0 to
-1.2.x: what trtllm-bench passes to the same class where nothing else is asked for.
+Source: tensorrt_llm/bench/dataclasses/configuration.py, bench/benchmark/throughput.py and (PyTorch)
+bench/benchmark/utils/general.py, 0.20.0 to 1.2.x and later: what trtllm-bench passes to the same
+class where nothing else is asked for.
 """
 
 import importlib
@@ -21,15 +23,25 @@ WARM_UP_TOKENS = 16  # of each request that warms up
 
 
 def load(order: Mapping[str, Any]) -> "Model":
-    """Return the engine of an order, loaded.
+    """Return the model of an order, loaded.
 
     Raises:
         ImportError: this Python lacks TensorRT-LLM, or has another one.
     """
     llm_class = importlib.import_module(order["llm_module"]).LLM
     api = importlib.import_module("tensorrt_llm.llmapi")
+    pytorch = order.get("pytorch")
+    of_pytorch: dict[str, Any] = {}
+    if pytorch:
+        of_pytorch = {
+            **pytorch,
+            "backend": "pytorch",
+            "cuda_graph_config": api.CudaGraphConfig(
+                enable_padding=True, max_batch_size=order["max_batch_size"]
+            ),
+        }
     llm = llm_class(
-        model=order["engine_dir"],
+        model=order["model"],
         skip_tokenizer_init=True,
         max_batch_size=order["max_batch_size"],
         max_num_tokens=order["max_num_tokens"],
@@ -46,12 +58,13 @@ def load(order: Mapping[str, Any]) -> "Model":
                 dynamic_batch_moving_average_window=128,
             ),
         ),
+        **of_pytorch,
     )
     return Model(llm, api.SamplingParams, order["vocabulary"])
 
 
 class Model:
-    """A loaded engine; `facts` are what a record says of it."""
+    """A loaded model; `facts` are what a record says of it."""
 
     def __init__(self, llm: Any, sampling_params: Any, vocabulary: int) -> None:
         """Take an LLM, the class of what it is asked, and how many ids its model has."""

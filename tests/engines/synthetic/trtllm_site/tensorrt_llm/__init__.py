@@ -9,6 +9,7 @@ import os
 
 __version__ = os.environ.get("TRTLLM_VERSION", "0.21.0")
 OLD = __version__.startswith("0.")
+WITHOUT_ENGINES = __version__.startswith(("1.3", "1.4"))
 
 print(f"[TensorRT-LLM] TensorRT-LLM version: {__version__}")  # also where stdout is not for it
 
@@ -18,13 +19,7 @@ if os.environ.get("FAULT") == "no import":
 if OLD:
     from tensorrt_llm._tensorrt_engine import LLM, SamplingParams
 else:
+    from tensorrt_llm._pytorch import LLM
     from tensorrt_llm._tensorrt_engine import SamplingParams
 
-    class LLM:
-        """The PyTorch backend, which runs no engine."""
-
-        def __init__(self, **_):
-            raise ValueError("this LLM class reads checkpoints, not engines")
-
-
-__all__ = ["LLM", "OLD", "SamplingParams", "__version__"]
+__all__ = ["LLM", "OLD", "WITHOUT_ENGINES", "SamplingParams", "__version__"]

@@ -29,6 +29,10 @@ class DynamicBatchConfig(_Config):
     )
 
 
+class CudaGraphConfig(_Config):
+    allowed = ("enable_padding", "max_batch_size")
+
+
 class CapacitySchedulerPolicy:
     GUARANTEED_NO_EVICT = "GUARANTEED_NO_EVICT"
 
@@ -40,6 +44,7 @@ class ContextChunkingPolicy:
 __all__ = [
     "CapacitySchedulerPolicy",
     "ContextChunkingPolicy",
+    "CudaGraphConfig",
     "DynamicBatchConfig",
     "KvCacheConfig",
     "SamplingParams",

@@ -4,7 +4,7 @@ import argparse
 import json
 import pathlib
 
-from tensorrt_llm import OLD, __version__
+from tensorrt_llm import OLD, WITHOUT_ENGINES, __version__
 from tensorrt_llm.bench.benchmark.throughput import throughput
 from tensorrt_llm.synthetic import fail, fault, log
 
@@ -18,9 +18,12 @@ OF_0_20 = (
     *("iteration_log", "output_json"),
 )
 SINCE = ("config", "sampler_options", "request_json", "scheduler_policy", "image_data_format")
-BACKENDS = ("pytorch", "autodeploy") if OLD else ("pytorch", "_autodeploy", "tensorrt")
+BACKENDS = ("pytorch", "autodeploy") if OLD else ("pytorch", "_autodeploy")
+if not (OLD or WITHOUT_ENGINES):
+    BACKENDS += ("tensorrt",)
+LIMITS = ("max_batch_size", "max_num_tokens", "max_seq_len")
 PATHS = ("engine_dir", "dataset", "report_json", "request_json")
-NUMBERS = ("eos_id", "num_requests", "warmup")
+NUMBERS = ("eos_id", "num_requests", "warmup", *LIMITS)
 
 
 def main():
@@ -29,9 +32,10 @@ def main():
     group.add_argument("--model_path", type=pathlib.Path)
     group.add_argument("--workspace", type=pathlib.Path, default=pathlib.Path("/tmp"))  # noqa: S108
     commands = group.add_subparsers(dest="command", required=True)
-    build_options = commands.add_parser("build", allow_abbrev=False)
-    for flag in ("tp_size", "pp_size", "max_seq_len", "max_batch_size", "max_num_tokens"):
-        build_options.add_argument("--" + flag, type=int, required=True)
+    if not WITHOUT_ENGINES:
+        build_options = commands.add_parser("build", allow_abbrev=False)
+        for flag in ("tp_size", "pp_size", *LIMITS):
+            build_options.add_argument("--" + flag, type=int, required=True)
     options = commands.add_parser("throughput", allow_abbrev=False)
     for flag in OF_0_20 + (() if OLD else SINCE):
         if flag == "backend":
@@ -39,6 +43,8 @@ def main():
         else:
             kind = pathlib.Path if flag in PATHS else int if flag in NUMBERS else str
             options.add_argument("--" + flag, type=kind)
+    if not OLD:
+        options.add_argument("--enable_chunked_context", action="store_true")
     args = group.parse_args()
     assert any(args.model_path.glob("*.safetensors")), "not a safetensors repo"
     if args.command == "build":

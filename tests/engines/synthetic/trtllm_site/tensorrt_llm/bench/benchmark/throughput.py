@@ -3,10 +3,12 @@
 import asyncio
 import json
 
+import tensorrt_llm
 from tensorrt_llm import OLD
 from tensorrt_llm._tensorrt_engine import LLM, SamplingParams
 from tensorrt_llm.bench.benchmark.utils.asynchronous import async_benchmark
 from tensorrt_llm.bench.dataclasses.reporting import ReportUtility
+from tensorrt_llm.llmapi import CudaGraphConfig
 from tensorrt_llm.synthetic import fail, fault, log
 
 run_requests = async_benchmark
@@ -22,7 +24,18 @@ def throughput(args):
     fail(name)
     lines = [json.loads(line) for line in args.dataset.read_text().splitlines()]
     lines = lines[: args.num_requests]
-    llm = LLM(model=args.engine_dir, skip_tokenizer_init=True)
+    if OLD or args.backend == "tensorrt":
+        assert args.max_seq_len is None, "max_seq_len is not a runtime parameter for C++ backend"
+        llm = LLM(model=args.engine_dir, skip_tokenizer_init=True)
+    else:
+        llm = tensorrt_llm.LLM(
+            model=args.model_path,
+            backend="pytorch",
+            max_seq_len=args.max_seq_len,
+            cuda_graph_config=CudaGraphConfig(enable_padding=True),
+            load_format="auto",
+            skip_tokenizer_init=True,
+        )
     sampling = SamplingParams(end_id=-1, pad_id=-1)
     log("Setting up throughput benchmark.")
     if args.warmup:

@@ -4,7 +4,7 @@ import json
 import os
 from dataclasses import dataclass, field
 
-from tensorrt_llm import OLD, __version__
+from tensorrt_llm import OLD, WITHOUT_ENGINES, __version__
 
 
 @dataclass
@@ -38,9 +38,11 @@ class ReportUtility:
 
     def get_statistics_dict(self):
         args, records = self.args, self.records
-        config = json.loads((args.engine_dir / "config.json").read_text())
-        stored = config["pretrained_config"].get("quantization", {})
-        built, trt = config["build_config"], OLD or args.backend == "tensorrt"
+        trt = OLD or args.backend == "tensorrt"
+        folder = args.engine_dir if trt else args.model_path
+        config = json.loads((folder / "config.json").read_text())
+        made = config["pretrained_config"] if trt else {"dtype": config.get("torch_dtype")}
+        stored, built = made.get("quantization", {}), config.get("build_config", {})
         start_ns = min(record.start_timestamp for record in records)
         end_ns = max(record.end_timestamp for record in records)
         fraction = float(args.kv_cache_free_gpu_mem_fraction)
@@ -51,7 +53,7 @@ class ReportUtility:
                 "engine_dir": str(args.engine_dir) if trt else "None",
                 "version": __version__,
                 "backend": "TRT" if trt else "Pytorch",
-                "dtype": config["pretrained_config"]["dtype"],
+                "dtype": made["dtype"],
                 "kv_cache_dtype": stored.get("kv_cache_quant_algo"),
                 "quantization": stored.get("quant_algo"),
             },
@@ -60,8 +62,8 @@ class ReportUtility:
                 "pp_size": 1,
                 "ep_size": None,
                 "world_size": 1,
-                "max_batch_size": built["max_batch_size"] if trt else 2048,
-                "max_num_tokens": built["max_num_tokens"] if trt else 8192,
+                "max_batch_size": built["max_batch_size"] if trt else args.max_batch_size or 2048,
+                "max_num_tokens": built["max_num_tokens"] if trt else args.max_num_tokens or 8192,
                 "scheduling_policy": "GUARANTEED_NO_EVICT",
                 "kv_cache_percentage": fraction * 100.0 if OLD else fraction,
                 "issue_rate": 1.5e5,
@@ -83,6 +85,9 @@ class ReportUtility:
                 "max_input_length": built["max_input_len"],
                 "max_sequence_length": built["max_seq_len"],
             }
+        if WITHOUT_ENGINES:  # of the loop of requests, by NVML's counter
+            seconds = (end_ns - start_ns) * 1e-9
+            report["energy"] = {"total_energy_j": 310 * seconds, "average_gpu_power": 310.0}
         if not OLD:
             report["machine"] = self._query_gpu_info()
         return report
