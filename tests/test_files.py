@@ -80,7 +80,7 @@ def test_fifo_is_written_to(tmp_path):
     reader.start()
     make_folder_of(fifo)
     write_text_atomic(fifo, "whole\n")
-    reader.join(10)
+    reader.join(60)
     assert read == ["whole\n"]
     assert fifo.is_fifo()
 

@@ -18,10 +18,8 @@ def test_shares_of_a_box_are_equal_parts_of_what_is_left():
 
 
 def test_body_that_takes_too_long_is_cut_off():
-    start_s = time.monotonic()
     with pytest.raises(OutOfTimeError), ended_after(0.1):
-        time.sleep(60)
-    assert time.monotonic() - start_s < 50
+        time.sleep(60)  # which would end without an error
 
 
 @pytest.mark.parametrize("seconds", [0.0, -5.0])

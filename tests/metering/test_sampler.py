@@ -292,11 +292,10 @@ def test_disk_that_hangs_holds_up_neither_samples_nor_the_end(tmp_path, monkeypa
     monkeypatch.setattr(sampler, "SPOOL_TIMEOUT_S", 0.05)
     monkeypatch.setattr(sampler, "SPOOL_FLUSH_S", 0.01)
     spooled = Spool(tmp_path / "slow")
-    before_s = time.monotonic()
     for each in range(5000):
         spooled.put(look(float(each)))
     spooled.close()
-    assert time.monotonic() - before_s < 8  # and not the ten seconds that it may take elsewhere
+    assert spooled._thread.is_alive()  # it waits for the disk, and nobody for it
     # let its thread end
     os.set_blocking(keeper, False)
     deadline = time.monotonic() + 60

@@ -30,9 +30,10 @@ def measured(measure_with, tmp_path, monkeypatch):
     shutil.copy(SOME_WORKER, folder)
     monkeypatch.setattr("sweetspot.engines.worker.client.WORKERS", folder)
     loads = tmp_path / "loads"
-    loads.touch()
 
     def measure(faults=None, *, order=None, program=None, changes=None, **of_node):
+        loads.write_text("")
+
         def make_program(settings, node):
             what = {
                 "module": "some_worker",
@@ -88,20 +89,23 @@ def test_cells_on_a_mixed_node_are_of_the_board_that_is_asked_for(measured, fake
         assert record.provenance["gpu_uuid"] == "GPU-2"
 
 
-@pytest.mark.slow(reason="waits for a worker that hangs")
 @pytest.mark.parametrize(
-    ("fault", "reason", "loads"),
+    ("fault", "timeouts_s", "reason", "loads"),
     [
-        ("exit", "the worker ended without an answer, with exit code 3", 2),
-        ("error", "RuntimeError: no kernel for this GPU", 2),
-        ("hang", "the worker was ended after 3 s without an answer", 2),
-        ("memory", "out of memory: 9 GiB", 1),
+        ("exit", [60], "the worker ended without an answer, with exit code 3", 2),
+        ("error", [60], "RuntimeError: no kernel for this GPU", 2),
+        # on a busy machine others may not be done in 3 s either
+        ("hang", [3, 30], "the worker was ended after {} s without an answer", 2),
+        ("memory", [60], "out of memory: 9 GiB", 1),
     ],
 )
-def test_failed_cell_is_a_row_and_the_next_one_runs(measured, fault, reason, loads):
-    records, actual_loads = measured({SECOND: fault}, timeout_s=3)
+def test_failed_cell_is_a_row_and_the_next_one_runs(measured, fault, timeouts_s, reason, loads):
+    for timeout_s in timeouts_s:
+        records, actual_loads = measured({SECOND: fault}, timeout_s=timeout_s)
+        if [record.status for record in records] == ["ok", "failed", "ok"]:
+            break
     assert [record.status for record in records] == ["ok", "failed", "ok"]
-    assert records[1].reason.startswith(reason)
+    assert records[1].reason.startswith(reason.format(timeout_s))
     assert records[1].energy_j is None
     assert actual_loads == loads
     anew = "loaded anew for this cell" in records[2].remarks

@@ -52,7 +52,7 @@ def talk(tmp_path):
             input="".join(json.dumps(order) + "\n" for order in orders),
             capture_output=True,
             text=True,
-            timeout=20,
+            timeout=120,
             check=False,
         )
         assert done.returncode == code

@@ -7,7 +7,7 @@ import pathlib
 import time
 from types import SimpleNamespace
 
-from tensorrt_llm.synthetic import RUN_S, fail, fault
+from tensorrt_llm.synthetic import RUN_S, fail, fault, note
 
 
 class SamplingParams:
@@ -37,7 +37,9 @@ class LLM:
         )
 
     async def generate_async(self, prompt, sampling):
+        note("request")
         await asyncio.sleep(RUN_S)
+        note("answer")
         return self.answer(prompt, sampling)
 
     def generate(self, prompts, sampling, *, use_tqdm):

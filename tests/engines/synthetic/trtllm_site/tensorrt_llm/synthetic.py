@@ -21,6 +21,13 @@ def log(text):
     print("[11/23/2026-12:00:00] [TRT-LLM] [I] " + text)  # not flushed: the caller must see to it
 
 
+def note(what):
+    """Write to the file in $NOTES, where there is one, when this happened."""
+    if place := os.environ.get("NOTES"):
+        with pathlib.Path(place).open("a") as file:
+            print(what, time.monotonic(), file=file)
+
+
 def fail(name):
     """Go wrong in the ways that end a program, whichever it is."""
     if name == "exit":
