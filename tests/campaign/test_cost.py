@@ -1,8 +1,20 @@
 """Expected times: the simulator's, scaled by what was seen, nearest cells first."""
 
+from dataclasses import replace
+
 import pytest
 
-from sweetspot.campaign.cost import OVERHEAD_S, Costs, Seen, costs, largest_that_fits
+from sweetspot.campaign.cost import (
+    LOAD_S,
+    OVERHEAD_S,
+    PLAIN_LOAD_S,
+    Costs,
+    Seen,
+    costs,
+    largest_that_fits,
+    load_s,
+    shares_s,
+)
 from sweetspot.campaign.design import design
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Measure, parse_experiment
@@ -33,17 +45,15 @@ def cell(block, requests, inputs, outputs):
     return found
 
 
-def test_nothing_seen_is_the_simulators_time_with_window_and_idle_times(block, known):
+def test_nothing_seen_is_the_simulators_time_with_its_window(block, known):
     metering = block.settings.metering
     long, short = cell(block, 1000, 4096, 4096), cell(block, 50, 64, 64)
     expected_s = known.expected_s([long, short], [])
     simulated_s = run_s(block, [long, short])
-    assert expected_s[long] == pytest.approx(
-        simulated_s[long] + 2 * metering.idle_s + known.extra_s[long]
-    )
+    assert expected_s[long] == pytest.approx(simulated_s[long] + known.extra_s[long])
     # repeated to fill its window
     assert simulated_s[short] < metering.min_window_s / 2
-    window_s = expected_s[short] - 2 * metering.idle_s - known.extra_s[short]
+    window_s = expected_s[short] - known.extra_s[short]
     assert metering.min_window_s <= window_s < metering.min_window_s + simulated_s[short]
 
 
@@ -69,7 +79,7 @@ def test_near_cells_tell_more_than_far_ones(block, known):
     ]
     beside = cell(block, 1000, 512, 4096)
     ratio = {
-        c: (known.expected_s([c], seen)[c] - 4) / (known.duration_s[c] + known.extra_s[c])
+        c: known.expected_s([c], seen)[c] / (known.duration_s[c] + known.extra_s[c])
         for c in (long, beside)
     }
     assert ratio[long] == pytest.approx(2, rel=0.1)
@@ -94,7 +104,7 @@ def test_very_same_cell_counts_eleven_times_as_much_as_one_an_octave_away():
     )
     seen = [Seen(cell=same, duration_s=200.0, extra_s=None)]
     seen += [Seen(cell=beside, duration_s=800.0, extra_s=None)]
-    found_s = known.expected_s([same], seen)[same] - 2 * known.metering.idle_s
+    found_s = known.expected_s([same], seen)[same]
     assert found_s == pytest.approx(100 * 2 ** (11 / 12) * 8 ** (1 / 12))
 
 
@@ -112,3 +122,25 @@ def test_largest_n_whose_grid_fits_with_its_margin_is_taken():
     assert largest_that_fits([50, 100, 500], grid_s, 100) == 50  # 100 s and no margin
     assert largest_that_fits([50, 100, 500], grid_s, 10_000) == 500
     assert largest_that_fits([50, 100, 500], grid_s, 1) == 50  # none fits
+
+
+@pytest.mark.parametrize(
+    ("wanted_s", "shares"),
+    [
+        ([50, 50, 50], [20, 20, 20]),
+        ([50, 6, 50], [27, 6, 27]),  # what a small one does not need is the others'
+        ([10, 10], [10, 10]),
+        ([100], [60]),
+    ],
+)
+def test_shares_are_what_each_can_use_or_equal_parts(wanted_s, shares):
+    assert shares_s(wanted_s, 60) == pytest.approx(shares)
+
+
+def test_load_is_expected_to_take_as_long_as_before_or_as_others_took(block):
+    assert load_s(block, {}) == LOAD_S
+    assert load_s(block, {"other": 20.0}) == 30
+    assert load_s(block, {"other": 20.0, block.id: 12.0}) == 12
+    options = {**block.settings.options, "compilation": "none"}
+    plain = replace(block, settings=replace(block.settings, options=options))
+    assert load_s(plain, {}) == PLAIN_LOAD_S

@@ -5,16 +5,7 @@ import time
 
 import pytest
 
-from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, ended_after, sigterm_interrupts
-
-
-def test_shares_of_a_box_are_equal_parts_of_what_is_left():
-    now_s = [100.0]
-    box = TimeBox(160.0, lambda: now_s[0])
-    assert box.share(3).left_s == pytest.approx(20)
-    now_s[0] = 150.0
-    assert box.share(2).left_s == pytest.approx(5)
-    assert box.share(1).end_s == box.end_s
+from sweetspot.campaign.time_box import OutOfTimeError, ended_after, sigterm_interrupts
 
 
 def test_body_that_takes_too_long_is_cut_off():

@@ -151,7 +151,7 @@ def test_file_that_names_no_gpu_takes_the_nodes_and_a_dry_run_says_what_fits(
     assert lines[0] == "vllm on h200-sxm, 25 minutes; times are simulated"
     minutes = [float(line.split(" min")[0].split()[-1]) for line in lines[1:-1]]
     assert sum(minutes) == pytest.approx(25, abs=0.5)
-    assert "18 of 18 cells" in lines[-3]
+    assert any("grid, N = 500" in line and "18 of 18 cells" in line for line in lines)
     assert not (tmp_path / "out").exists()
     fake_nvml({"name": "Some_other_board"})
     assert main(["campaign", *words, "--minutes", "25"]) == 2

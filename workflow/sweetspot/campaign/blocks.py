@@ -8,13 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sweetspot.campaign.campaign import Campaign
-from sweetspot.campaign.cost import largest_that_fits
-from sweetspot.campaign.slot import Progress, Slot, open_slot
+from sweetspot.campaign.cost import GRID_MARGIN, costs, largest_that_fits, load_s, shares_s
+from sweetspot.campaign.slot import CELL_MARGIN, CLOSING_S, Progress, Slot, open_slot
 from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Remeasure
 from sweetspot.errors import EngineError, MeterError
-from sweetspot.measure.measure import reusable_record
 from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)
@@ -25,9 +24,10 @@ def measure_blocks(
 ) -> str:
     """Measure as many cells as fit into the box, and return why there are no more.
 
-    The blocks come in their order, each with an equal share of the time that is left; what one
-    does not need goes to the next. Cells that found no room in the share of their block come
-    when all blocks had theirs. A block whose engine cannot be loaded is given up.
+    The blocks come in their order, each with the time that it can use or else an equal share of
+    what is left. The last one, whose engine is there, goes on with what fills the time; cells that
+    found no room in the share of their block, and what fills it, come when all blocks had theirs.
+    A block whose engine cannot be loaded is given up.
 
     Raises:
         OutOfTimeError: a cell went on for long after the end, and was cut off.
@@ -35,6 +35,7 @@ def measure_blocks(
     """
     lost: dict[str, str] = {}
     last = None  # had all of the time that was left: only the others may find more of it
+    rounds = 0
     while True:
         runs = [BlockRun(campaign, block, box, progress, remeasure) for block in campaign.blocks]
         waiting = [run for run in runs if run.block.id not in lost and run.missing()]
@@ -42,11 +43,15 @@ def measure_blocks(
         tried = len(progress.tried)
         for place, run in enumerate(turns):
             last = run.block
+            fills = rounds > 0 or run is turns[-1]
+            share_s = shares_s([each.wanted_s() for each in turns[place:]], box.left_s)[0]
+            share = box if run is turns[-1] else TimeBox(box.now() + share_s, box.now)
             try:
-                run.fill(box.share(len(turns) - place))
+                run.fill(share, fills=fills)
             except (EngineError, MeterError) as error:
                 lost[last.id] = f"{last.id} cannot be measured: {error}"
                 log.warning("%s", lost[last.id])
+        rounds += 1
         if len(progress.tried) == tried:
             full = ["no other cell fits into the time that is left"] if waiting else []
             return "; ".join([*lost.values(), *full]) or "all cells are measured"
@@ -63,21 +68,35 @@ class BlockRun:
     remeasure: Remeasure
 
     def missing(self) -> list[Cell]:
-        """Return which cells are to be measured: stated ones, then the grid's.
+        """Return which cells are to be measured: stated ones, the grid's, what fills the time.
 
         Before its N is chosen, it is the grid of the smallest.
         """
-        return self._missing([*self._stated(), *self._grid()])
+        return self._missing([*self._stated(), *self._grid(), *self._more()])
 
-    def fill(self, share: TimeBox) -> None:
+    def wanted_s(self) -> float:
+        """Return how much time it can use: load, stated cells, and the grid of the largest N."""
+        design, known = self.campaign.design, costs(self.block, self.campaign.metering)
+        grid = self._grid()
+        if grid and self.block.id not in self.campaign.logbook.requests:
+            grid = design.grid(self.block, design.ladder(self.block)[-1])
+        cells = self._missing([*self._stated(), *grid])
+        expected_s = known.expected_s(cells, self.campaign.seen(self.block))
+        loads_s = load_s(self.block, self.campaign.logbook.load_s)
+        return loads_s + CLOSING_S + GRID_MARGIN * CELL_MARGIN * sum(expected_s.values())
+
+    def fill(self, share: TimeBox, *, fills: bool) -> None:
         """Measure stated cells, choose N if need be, measure the grid: what fits into `share`.
+
+        Where it `fills`, it goes on with the rest of the lengths, and with all of them again.
 
         Raises:
             EngineError, MeterError: the engine cannot be loaded, or fails whatever it is given.
             OutOfTimeError: a cell was cut off.
         """
         requests = self.campaign.logbook.requests
-        with open_slot(self.campaign, self.block, share, self.box, self.progress) as slot:
+        ahead = self._missing([*self._stated(), *self._likely_grid(share)])
+        with open_slot(self.campaign, self.block, share, self.box, self.progress, ahead) as slot:
             self._fill(slot, self._stated())
             if self.block.id not in requests:
                 chosen = self._climb(slot)
@@ -86,8 +105,10 @@ class BlockRun:
                 if chosen is not None:
                     requests[self.block.id] = chosen
                     self.campaign.save()
-                    log.info("%s: N = %d", self.block.id, chosen)
+                    self.campaign.say(f"{self.block.id}: N = {chosen}")
             self._fill(slot, self._grid())
+            if fills:
+                self._fill(slot, self._more())
 
     def _fill(self, slot: Slot, cells: Sequence[Cell]) -> None:
         while cell := slot.first_that_fits(self._missing(cells)):
@@ -103,6 +124,26 @@ class BlockRun:
         steps = design.ladder(self.block)
         chosen = self.campaign.logbook.requests.get(self.block.id)
         return design.grid(self.block, chosen or steps[0]) if steps else []
+
+    def _likely_grid(self, share: TimeBox) -> list[Cell]:
+        """Return the grid at the N that will be chosen if all takes as long as simulated."""
+        design, steps = self.campaign.design, self.campaign.design.ladder(self.block)
+        if not steps or self.block.id in self.campaign.logbook.requests:
+            return self._grid()
+        known = costs(self.block, self.campaign.metering)
+        expected_s = known.expecting(self.campaign.seen(self.block))
+        stated_s = sum(map(expected_s, self._missing(self._stated())))
+        room_s = share.left_s - load_s(self.block, self.campaign.logbook.load_s) - stated_s
+
+        def grid_s(n: int) -> float:
+            return sum(map(expected_s, design.grid(self.block, n)))
+
+        return design.grid(self.block, largest_that_fits(steps, grid_s, room_s))
+
+    def _more(self) -> list[Cell]:
+        """Return what fills the time when the grid is done."""
+        requests = self.campaign.logbook.requests.get(self.block.id)
+        return self.campaign.design.more(self.block, requests) if requests else []
 
     def _climb(self, slot: Slot) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.
@@ -139,5 +180,5 @@ class BlockRun:
             cell
             for cell in cells
             if cell not in self.progress.tried
-            and reusable_record(campaign.records, self.block, cell, self.remeasure) is None
+            and campaign.record(self.block, cell, self.remeasure) is None
         ]

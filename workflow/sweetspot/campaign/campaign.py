@@ -1,7 +1,9 @@
 """A campaign's folder, its blocks and its engines: what its steps share."""
 
+import logging
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -9,11 +11,13 @@ from sweetspot.campaign.cost import Seen
 from sweetspot.campaign.design import Design, design
 from sweetspot.campaign.logbook import Logbook
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Experiment, Metering
+from sweetspot.config import Experiment, Metering, Remeasure
 from sweetspot.engines.base import Engine
-from sweetspot.measure.measure import reusable_record
+from sweetspot.measure.measure import MeasureCell, measuring, reusable_record
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,7 @@ class Campaign:
     Attributes:
         engine_of: makes the engine of a block, which is to end what takes longer than so many s.
         prepare: makes what a cell needs before it runs.
+        known: by cell, the record that it has: nobody else writes into the folder meanwhile.
     """
 
     folder: Path
@@ -30,6 +35,7 @@ class Campaign:
     logbook: Logbook
     engine_of: Callable[[Block, float], Engine]
     prepare: Callable[[Cell], None]
+    known: dict[Cell, CellRecord | None] = field(default_factory=dict)
 
     @property
     def records(self) -> Path:
@@ -53,8 +59,29 @@ class Campaign:
 
     def measured(self, block: Block) -> Iterator[CellRecord]:
         """Return the records that a block has, whatever their status or N."""
-        records = (reusable_record(self.records, block, cell) for cell in block.cells)
+        records = (self.record(block, cell) for cell in block.cells)
         return (record for record in records if record)
+
+    def record(
+        self, block: Block, cell: Cell, remeasure: Remeasure = "nothing"
+    ) -> CellRecord | None:
+        """Return a cell's record, unless it is to be measured again; None if it has none."""
+        if cell not in self.known:
+            self.known[cell] = reusable_record(self.records, block, cell)
+        found = self.known[cell]
+        again = found is not None and remeasure == "failed" and found.status != "ok"
+        return None if remeasure == "all" or again else found
+
+    @contextmanager
+    def measuring(self, block: Block, engine: Engine) -> Iterator[MeasureCell]:
+        """Yield a function that measures a cell and makes its record durable."""
+        with measuring(block, engine, self.records) as measure_cell:
+
+            def measure(cell: Cell, *, idle: bool = True) -> CellRecord:
+                self.known[cell] = record = measure_cell(cell, idle=idle)
+                return record
+
+            yield measure
 
     def seen(self, block: Block) -> list[Seen]:
         """Return how long the block's measured cells took."""
@@ -68,6 +95,10 @@ class Campaign:
             for record in self.measured(block)
             if record.duration_s
         ]
+
+    def say(self, what: str) -> None:
+        """Tell who watches what came of something."""
+        log.info("%s", what)
 
     def save(self) -> None:
         """Write the logbook."""

@@ -42,9 +42,7 @@ class Manifest:
         cells: how many cells have which status.
         gpus: the boards that were measured on, with driver and power limit.
         traces: columns of the traces' file, and the width of its buckets.
-        time_s: where the time of all calls went, in s: `elapsed`, and of that `windows`, `idle`
-            before and after them, `loads` of engines, and `beside`: warm-up and what else a cell
-            takes. Folders of earlier versions have none.
+        time_s: where the time of all calls went, as `Call` has it of each.
     """
 
     schema_version: Literal[1] = 1
@@ -96,7 +94,7 @@ def write_compact(campaign: Campaign) -> Path:
         provenance=provenance(),
         packages=package_versions(PACKAGES),
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
-        time_s=_time_s(campaign, records),
+        time_s=_time_s(campaign.logbook.calls),
         files={name: listed_as(out / name) for name in names},
     )
     write_text_atomic(out / MANIFEST, json_text(manifest, indent=1) + "\n")
@@ -183,17 +181,13 @@ def _table(traces: list[CellTrace], bucket_s: float) -> str:
     return text.getvalue()
 
 
-def _time_s(campaign: Campaign, records: list[CellRecord]) -> dict[str, float]:
-    """Return where the time of all calls went; the rest is starts, ends and the sensor."""
-    logbook = campaign.logbook
-    ran = [record.window_s for record in records if record.window_s is not None]
-    return {
-        "elapsed": sum(call.elapsed_s for call in logbook.calls),
-        "windows": sum(ran),
-        "idle": 2 * campaign.metering.idle_s * len(ran),
-        "loads": sum(logbook.load_s.values()),
-        "beside": sum(logbook.extra_s.values()),
-    }
+def _time_s(calls: Iterable[Call]) -> dict[str, float]:
+    """Return where the time of all calls went."""
+    total = Call(started_utc="", minutes=0)
+    for call in calls:
+        for on, seconds in call.time_s.items():
+            total.spent(on, seconds)
+    return total.time_s
 
 
 def _gpus(records: list[CellRecord]) -> list[dict[str, str]]:

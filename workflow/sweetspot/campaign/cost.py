@@ -11,6 +11,9 @@ from sweetspot.plan.busy import run_s
 
 WARM_UP_TOKENS = 16  # as in engines/workers/
 OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell was timed
+LOAD_S = 60.0  # of an engine, before one was loaded
+PLAIN_LOAD_S = 30.0  # of one that compiles nothing; vLLM on an H200: 27 to 32
+LOAD_MARGIN = 1.5  # by how much one model's load may take longer than another's
 NEAR = 0.1  # squared octaves; how much nearer than one beside it the very same cell counts
 GRID_MARGIN = 1.1  # by how much a whole grid may take longer than expected
 
@@ -29,7 +32,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """How long the cells of a block take, engine load aside.
+    """How long the cells of a block take, engine load and idle times aside.
 
     The simulator knows how the time of a run depends on the cell, of TensorRT-LLM as its
     constants describe it; another engine takes another multiple of it, which itself changes over
@@ -47,21 +50,28 @@ class Costs:
 
     def expected_s(self, cells: Iterable[Cell], seen: Sequence[Seen]) -> dict[Cell, float]:
         """Return how long cells will take, given how long others took."""
+        expected_s = self.expecting(seen)
+        return {cell: expected_s(cell) for cell in cells}
+
+    def expecting(self, seen: Sequence[Seen]) -> Callable[[Cell], float]:
+        """Return what says how long a cell will take, given how long others took."""
         slower = _scale([(e.cell, e.duration_s, self.duration_s[e.cell]) for e in seen])
         timed = [(e.cell, e.extra_s, self.extra_s[e.cell]) for e in seen if e.extra_s is not None]
         longer = _scale(timed)
-        return {
-            cell: _window_s(self.duration_s[cell] * slower(cell), self.metering.min_window_s)
-            + 2 * self.metering.idle_s
-            + self.extra_s[cell] * longer(cell)
-            for cell in cells
-        }
+
+        def expected_s(cell: Cell) -> float:
+            run_s = self.duration_s[cell] * slower(cell)
+            window_s = _window_s(run_s, self.metering.min_window_s)
+            return window_s + self.extra_s[cell] * longer(cell)
+
+        return expected_s
 
 
 def costs(block: Block, metering: Metering) -> Costs:
     """Return what the simulator says of a block's cells."""
     warmup = block.settings.options.get("warmup")
-    extra_s = dict.fromkeys(block.cells, OVERHEAD_S)
+    first = {cell: replace(cell, repeat=0) for cell in block.cells}
+    extra_s = dict.fromkeys(first, OVERHEAD_S)
     if isinstance(warmup, int) and warmup > 0:
         # trtllm-bench warms up with whole requests; workers stop them early
         whole = block.settings.options.get("mode") == "bench"
@@ -73,11 +83,37 @@ def costs(block: Block, metering: Metering) -> Costs:
                 if whole
                 else min(cell.output_tokens, WARM_UP_TOKENS),
             )
-            for cell in block.cells
+            for cell in first.values()
         }
         warm_s = run_s(block, set(warm.values()))
-        extra_s = {cell: OVERHEAD_S + warm_s[warm[cell]] for cell in block.cells}
-    return Costs(metering, run_s(block, block.cells), extra_s)
+        extra_s = {cell: OVERHEAD_S + warm_s[warm[once]] for cell, once in first.items()}
+    once_s = run_s(block, set(first.values()))
+    return Costs(metering, {cell: once_s[once] for cell, once in first.items()}, extra_s)
+
+
+def load_s(block: Block, known_s: Mapping[str, float]) -> float:
+    """Return how long a block's engine takes to load, as far as other loads tell.
+
+    Args:
+        block: whose engine.
+        known_s: by block, how long theirs took.
+    """
+    if block.id in known_s:
+        return known_s[block.id]
+    if known_s:
+        return LOAD_MARGIN * max(known_s.values())
+    options = block.settings.options
+    compiles = options.get("compilation", "none") != "none" or options.get("cache") == "static"
+    return LOAD_S if compiles or block.settings.engine == "tensorrt-llm" else PLAIN_LOAD_S
+
+
+def shares_s(wanted_s: Sequence[float], left_s: float) -> list[float]:
+    """Return the time that each gets: what it wants, or else an equal part of what is left."""
+    shares = [0.0] * len(wanted_s)
+    for waiting, place in enumerate(sorted(range(len(wanted_s)), key=wanted_s.__getitem__)):
+        shares[place] = min(wanted_s[place], left_s / (len(wanted_s) - waiting))
+        left_s -= shares[place]
+    return shares
 
 
 def largest_that_fits(ladder: Iterable[int], grid_s: Callable[[int], float], left_s: float) -> int:

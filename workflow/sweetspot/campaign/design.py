@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import inf, log2
+from typing import Any
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment
 from sweetspot.plan.block import Block
 from sweetspot.plan.lengths import Lengths, informative_first
-from sweetspot.plan.plan import plan
+from sweetspot.plan.plan import Plan, plan
 
 Point = tuple[float, ...]
 
@@ -25,15 +26,30 @@ class Design:
         blocks: in order of importance, each with all its cells.
         sweeps: by cell id, the sweeps that name it.
         grid_sweep: name of the first one.
+        first: ids of the grid's cells that are measured before any other of it.
     """
 
     blocks: tuple[Block, ...]
     sweeps: Mapping[str, tuple[str, ...]]
     grid_sweep: str
+    first: frozenset[str]
 
     def grid(self, block: Block, requests: int) -> list[Cell]:
-        """Return a block's cells of the grid at one N, most informative for their time first."""
-        return most_informative_first(c for c in self._grid(block) if c.requests == requests)
+        """Return a block's cells of the grid at one N, most informative for their time first.
+
+        Each once, and of few lengths only those: `more` has the others.
+        """
+        chosen = [c for c in self._grid(block) if c.requests == requests and c.id in self.first]
+        return most_informative_first(chosen)
+
+    def more(self, block: Block, requests: int) -> list[Cell]:
+        """Return what fills the time when a block's grid is done, in its order.
+
+        First the lengths that were not among the few, then all again, as often as is asked for.
+        """
+        others = [c for c in self._grid(block) if c.requests == requests and c.id not in self.first]
+        once = most_informative_first(c for c in others if c.repeat == 0)
+        return once + most_informative_first(c for c in others if c.repeat)
 
     def ladder(self, block: Block) -> list[int]:
         """Return the N to choose from, smallest first; none where a block has no grid."""
@@ -61,8 +77,22 @@ def design(experiment: Experiment) -> Design:
     Raises:
         InputError: the experiment cannot be planned.
     """
-    planned = plan(replace(experiment, measure=replace(experiment.measure, block="model")))
-    return Design(planned.blocks, planned.sweeps, next(iter(experiment.sweeps)))
+    grid = next(iter(experiment.sweeps))
+
+    def planned(**changes: Any) -> Plan:
+        measure = replace(experiment.measure, block="model", **changes)
+        return plan(replace(experiment, measure=measure))
+
+    chosen = planned()
+    whole = chosen if experiment.measure.design == "grid" else planned(design="grid")
+    kept = {cell.id for cell in chosen.cells}
+    blocks = []
+    for block in whole.blocks:
+        cells = [c for c in block.cells if c.id in kept or grid in whole.sweeps[c.id]]
+        blocks.append(replace(block, cells=tuple(cells)))
+    first = (cell for cell in chosen.cells if not cell.repeat and grid in whole.sweeps[cell.id])
+    sweeps = {name: chosen.sweeps.get(name, (grid,)) for name in whole.sweeps}
+    return Design(tuple(blocks), sweeps, grid, frozenset(cell.id for cell in first))
 
 
 def most_informative_first(cells: Iterable[Cell]) -> list[Cell]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,19 +17,25 @@ FREE = ("run", "models", "node", "figures")
 
 @dataclass(kw_only=True)
 class Call:
-    """One call of the command: when, for how long, and how it ended; as it stands until it does."""
+    """One call of the command: when, for how long, and how it ended; as it stands until it does.
+
+    Attributes:
+        time_s: where its time went so far, in s: `elapsed` at the last word of it, so a kill loses
+            no more than a cell, and of that `windows`, `idle` around them, `loads` and `closing` of
+            engines, `beside` (warm-up and what else a cell takes), `failed` cells, `sensor` and
+            `probe`. Calls of earlier versions have none.
+    """
 
     started_utc: str
     ended_utc: str = ""
     minutes: float
     measured: int = 0
     ended: str = "broke off"
+    time_s: dict[str, float] = field(default_factory=dict)
 
-    @property
-    def elapsed_s(self) -> float:
-        """How long it took, or has taken until now, in s."""
-        end = datetime.fromisoformat(self.ended_utc) if self.ended_utc else datetime.now(UTC)
-        return max(0.0, (end - datetime.fromisoformat(self.started_utc)).total_seconds())
+    def spent(self, on: str, seconds: float) -> None:
+        """Note what some of the time went on."""
+        self.time_s[on] = self.time_s.get(on, 0.0) + max(0.0, seconds)
 
 
 @dataclass(kw_only=True)
@@ -54,6 +59,17 @@ class Logbook:
     extra_s: dict[str, float] = field(default_factory=dict)
     window_start_s: dict[str, float] = field(default_factory=dict)
     calls: list[Call] = field(default_factory=list)
+
+    def spent(self, on: str, seconds: float) -> None:
+        """Note what some of the present call's time went on."""
+        if self.calls:
+            self.calls[-1].spent(on, seconds)
+
+    def alive(self, left_s: float) -> None:
+        """Note how long the present call has gone on, by what is left of it."""
+        if self.calls:
+            call = self.calls[-1]
+            call.time_s["elapsed"] = max(0.0, 60 * call.minutes - left_s)
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all; raises InputError."""
@@ -80,9 +96,12 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Return which key is not what it was; empty if nothing matters."""
+    """Return which key is not what it was; empty if nothing matters.
+
+    A key that an earlier version did not know had no value to change.
+    """
     for key in now:
-        if key not in FREE and before.get(key) != now[key]:
+        if key in before and key not in FREE and before[key] != now[key]:
             return f"`{key}`"
     dropped = [model for model in before.get("models", []) if model not in now["models"]]
     return f"list of `models` ({dropped[0]} is gone)" if dropped else ""

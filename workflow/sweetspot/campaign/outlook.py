@@ -1,35 +1,190 @@
-"""What a campaign would measure in its time, said beforehand, by the simulator alone."""
+"""What a campaign would measure in its time: played beforehand on a clock that nobody waits for.
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+All that chooses is the campaign's own; only loads, cells and the clock are played, each taking as
+long as the simulator says.
+"""
 
-from sweetspot.campaign.cost import GRID_MARGIN, costs, largest_that_fits
-from sweetspot.campaign.design import Design, design
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+from sweetspot.campaign.blocks import measure_blocks
+from sweetspot.campaign.campaign import Campaign
+from sweetspot.campaign.cost import Costs, costs, load_s
+from sweetspot.campaign.logbook import Call, Logbook
 from sweetspot.campaign.sensor.square_wave import SENSOR_S
-from sweetspot.campaign.slot import CLOSING_S, LOAD_S
+from sweetspot.campaign.slot import Progress
+from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Experiment, Metering
-from sweetspot.plan.block import Block
+from sweetspot.config import Experiment, Metering, Remeasure
+from sweetspot.engines.base import Engine, Session
+from sweetspot.measure.measure import MeasureCell, described
+from sweetspot.measure.record import CellRecord
+from sweetspot.plan.block import Block, Settings
+from sweetspot.schema.reading import converted
+from sweetspot.schema.writing import plain
 
 MINUTE_S = 60.0
+CLOSE_S = 5.0  # of an engine, about
+
+
+@dataclass(slots=True)
+class Clock:
+    """A clock that stands still until somebody spends time."""
+
+    now_s: float = 0.0
+
+    def __call__(self) -> float:
+        """Return the time, in s."""
+        return self.now_s
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Cells that a call would measure one after the other.
+    """Cells that a call would measure one after the other, or what is between them.
 
     Attributes:
         what: which, in words.
-        cells: how many, of so many that are asked for.
         took_s: all of their time.
-        inside_s: of that in measured windows.
+        cells: how many.
+        of: of how many that are asked for; 0 where none is.
     """
 
     what: str
-    cells: int
-    of: int
     took_s: float
+    cells: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """A first call as it would go.
+
+    Attributes:
+        parts: in their order.
+        left_s: what would be left of the time.
+        inside_s: of it in measured windows.
+    """
+
+    parts: tuple[Part, ...]
+    left_s: float
     inside_s: float
+
+
+@dataclass(slots=True)
+class _Played:
+    """An engine whose loads take their time, and nothing else."""
+
+    block: Block
+    clock: Clock
+    simulated: bool = True
+
+    @property
+    def name(self) -> str:
+        return self.block.settings.engine
+
+    @property
+    def version(self) -> str:
+        return self.block.settings.engine_version
+
+    def load(self, _: Settings) -> Session:
+        self.clock.now_s += load_s(self.block, {})
+        return cast("Session", None)  # which nobody runs
+
+
+@dataclass(frozen=True)
+class PlayedCampaign(Campaign):
+    """A campaign whose cells take their time on a clock, and leave nothing on disk.
+
+    Attributes:
+        took: what was measured, in order: block, cell, and how long all of it took, in s.
+    """
+
+    clock: Clock = field(default_factory=Clock)
+    took: list[tuple[Block, Cell | None, float]] = field(default_factory=list)
+
+    def record(
+        self, block: Block, cell: Cell, remeasure: Remeasure = "nothing"
+    ) -> CellRecord | None:
+        """Return what was played of a cell."""
+        return self.known.get(cell)
+
+    @contextmanager
+    def measuring(self, block: Block, engine: Engine) -> Iterator[MeasureCell]:
+        """Yield a function that lets the time of a cell pass."""
+        known, metering = costs(block, self.metering), self.metering
+        is_loaded = False
+
+        def measure(cell: Cell, *, idle: bool = True) -> CellRecord:
+            nonlocal is_loaded
+            if not is_loaded:
+                begun_s = self.clock()
+                engine.load(block.settings)
+                self.took.append((block, None, self.clock() - begun_s))
+                is_loaded = True
+            begun_s = self.clock()
+            record = self._played(block, engine, cell, known, metering, idle=idle)
+            self.took.append((block, cell, self.clock() - begun_s))
+            return record
+
+        yield measure
+        if is_loaded:
+            self.clock.now_s += CLOSE_S
+            self.took.append((block, None, CLOSE_S))
+
+    def say(self, what: str) -> None:
+        """Say nothing: the outlook itself is what there is to say."""
+
+    def save(self) -> None:
+        """Write nothing."""
+
+    def _played(
+        self,
+        block: Block,
+        engine: Engine,
+        cell: Cell,
+        known: Costs,
+        metering: Metering,
+        *,
+        idle: bool,
+    ) -> CellRecord:
+        extra_s, duration_s = known.extra_s[cell], known.duration_s[cell]
+        window_s = known.expected_s([cell], [])[cell] - extra_s
+        self.clock.now_s += window_s + extra_s + 2 * metering.idle_s * idle
+        known_values = described(block, engine, cell)
+        seen = {"status": "ok", "window_s": window_s, "duration_s": duration_s}
+        if idle:
+            seen["idle_before_w"] = 0.0
+        self.known[cell] = record = converted(CellRecord, known_values | seen)
+        return record
+
+
+def play(experiment: Experiment, *, minutes: float, before_s: float = 0.0) -> Outlook:
+    """Return how a first call would go, times being the simulator's.
+
+    Args:
+        experiment: what is measured.
+        minutes: the time that it has.
+        before_s: what passes before the first cell, in s.
+
+    Raises:
+        InputError: the experiment cannot be planned.
+    """
+    clock = Clock()
+    call = Call(started_utc="", minutes=minutes)
+    campaign = PlayedCampaign(
+        folder=Path("nowhere"),
+        experiment=experiment,
+        logbook=Logbook(experiment=plain(experiment), calls=[call]),
+        engine_of=lambda block, _: _Played(block, clock),
+        prepare=lambda _: None,
+        clock=clock,
+    )
+    box = TimeBox(MINUTE_S * minutes - before_s, clock)
+    measure_blocks(campaign, box, Progress())
+    return Outlook(tuple(_parts(campaign)), box.left_s, call.time_s.get("windows", 0.0))
 
 
 def outlook(experiment: Experiment, *, minutes: float, sensor: bool = True) -> Iterator[str]:
@@ -40,57 +195,45 @@ def outlook(experiment: Experiment, *, minutes: float, sensor: bool = True) -> I
     Raises:
         InputError: the experiment cannot be planned.
     """
-    planned = design(experiment)
-    left_s = MINUTE_S * minutes
-    inside_s = 0.0
     yield f"{experiment.engine} on {experiment.gpu}, {minutes:g} minutes; times are simulated"
     if sensor:
-        left_s -= SENSOR_S
-        yield _line("power sensor", SENSOR_S)
-    for place, block in enumerate(planned.blocks):
-        share_s = left_s / (len(planned.blocks) - place)
-        yield _line(f"{block.id}: load, close", LOAD_S + CLOSING_S)
-        left_s -= LOAD_S + CLOSING_S
-        for part in _parts(planned, block, experiment.measure.metering, share_s):
-            yield _line(f"{block.id}: {part.what}", part.took_s, f"{part.cells} of {part.of} cells")
-            left_s -= part.took_s
-            inside_s += part.inside_s
-    yield _line("left over", left_s)
-    yield f"{100 * inside_s / (MINUTE_S * minutes):.0f} % of the time inside measured windows"
+        yield _line(Part("power sensor", SENSOR_S))
+    found = play(experiment, minutes=minutes, before_s=SENSOR_S * sensor)
+    yield from map(_line, found.parts)
+    yield _line(Part("left over", found.left_s))
+    share = found.inside_s / (MINUTE_S * minutes)
+    yield f"{100 * share:.0f} % of the time inside measured windows"
 
 
-def _parts(planned: Design, block: Block, metering: Metering, share_s: float) -> Iterator[Part]:
-    """Yield what a block measures in its share: its stated cells, then its grid."""
-    known = costs(block, metering)
-    expected_s = known.expected_s(block.cells, [])
-    room_s = share_s - LOAD_S - CLOSING_S
-
-    def part(what: str, cells: Sequence[Cell]) -> Part:
-        chosen = _that_fit(cells, expected_s, room_s)
-        took_s = sum(expected_s[cell] for cell in chosen)
-        beside_s = sum(known.extra_s[cell] + 2 * metering.idle_s for cell in chosen)
-        return Part(what, len(chosen), len(cells), took_s, took_s - beside_s)
-
-    if stated := planned.stated(block):
-        found = part("stated", stated)
-        room_s -= found.took_s
-        yield found
-    if ladder := planned.ladder(block):
-        grids = {requests: planned.grid(block, requests) for requests in ladder}
-        whole_s = {n: sum(expected_s[cell] for cell in grid) for n, grid in grids.items()}
-        requests = largest_that_fits(ladder, whole_s.__getitem__, room_s / GRID_MARGIN)
-        yield part(f"grid, N = {requests}", grids[requests])
-
-
-def _that_fit(cells: Sequence[Cell], expected_s: Mapping[Cell, float], room_s: float) -> list[Cell]:
-    """Return the cells that a call takes: always the next that fits into what is left."""
-    found = []
-    for cell in cells:
-        if expected_s[cell] <= room_s:
-            found.append(cell)
-            room_s -= expected_s[cell]
-    return found
+def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
+    """Yield what was measured of each block, then what found no time."""
+    design, requests = campaign.design, campaign.logbook.requests
+    for block in campaign.blocks:
+        chosen = requests.get(block.id)
+        stated = design.stated(block)
+        grid = design.grid(block, chosen) if chosen else []
+        groups = {
+            "stated": stated,
+            f"grid, N = {chosen}": grid,
+            "more of the grid": design.more(block, chosen) if chosen else [],
+        }
+        groups = {what: cells for what, cells in groups.items() if cells}
+        of_cells = {cell: what for what, cells in groups.items() for cell in cells}
+        parts = {"load, close": [0.0, 0], **{what: [0.0, 0] for what in groups}}
+        for each, cell, took_s in campaign.took:
+            if each is block:
+                what = "load, close" if cell is None else of_cells.get(cell, "which N fits")
+                part = parts.setdefault(what, [0.0, 0])
+                part[0] += took_s
+                part[1] += cell is not None
+        for what, (took_s, cells) in parts.items():
+            of = len(groups.get(what, ()))
+            if cells or what != "more of the grid":
+                yield Part(f"{block.id}: {what}", took_s, int(cells), of)
+        if not chosen and design.ladder(block):
+            yield Part(f"{block.id}: its grid does not fit", 0.0)
 
 
-def _line(what: str, seconds: float, which: str = "") -> str:
-    return f"  {what:<36}{seconds / MINUTE_S:>6.1f} min  {which}".rstrip()
+def _line(part: Part) -> str:
+    which = f"{part.cells} of {part.of} cells" if part.of else ""
+    return f"  {part.what:<40}{part.took_s / MINUTE_S:>6.1f} min  {which}".rstrip()

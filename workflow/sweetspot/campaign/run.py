@@ -74,7 +74,9 @@ def _measure(
     try:
         with sigterm_interrupts():
             if sensor and not (campaign.folder / "sensor.json").exists():
+                begun_s = box.now()
                 _look_at_sensor(campaign)
+                call.spent("sensor", box.now() - begun_s)
             call.ended = measure_blocks(campaign, box, progress, remeasure)
     except OutOfTimeError:
         call.ended = f"a cell went on for {GRACE_S:g} s after the end of the time and was cut off"
@@ -86,6 +88,7 @@ def _measure(
         raise
     finally:
         call.ended_utc, call.measured = _utc(), len(progress.tried)
+        campaign.logbook.alive(box.left_s)
         campaign.save()
         compact = write_compact(campaign)
         log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)

@@ -24,10 +24,6 @@ class TimeBox:
         """How much time is left, in s; negative after the end."""
         return self.end_s - self.now()
 
-    def share(self, parts: int) -> "TimeBox":
-        """Return the box of the first of `parts` equal parts of what is left."""
-        return TimeBox(self.now() + self.left_s / parts, self.now)
-
 
 @contextmanager
 def ended_after(seconds: float) -> Iterator[None]:

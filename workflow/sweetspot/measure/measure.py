@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Metering, Remeasure
+from sweetspot.config import Remeasure
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
@@ -75,20 +76,25 @@ def measure_block(
         )
 
 
+class MeasureCell(Protocol):
+    """Measures a cell and makes its record durable."""
+
+    def __call__(self, cell: Cell, *, idle: bool = True) -> CellRecord:
+        """Return the record; idle power is taken around the run unless `idle` says otherwise."""
+
+
 @contextmanager
-def measuring(
-    block: Block, engine: Engine, records: Path
-) -> Iterator[Callable[[Cell], CellRecord]]:
+def measuring(block: Block, engine: Engine, records: Path) -> Iterator[MeasureCell]:
     """Yield a function that measures a cell and makes its record durable.
 
     The engine is loaded when the first cell asks for it, and closed at the end.
     """
     session: Session | None = None
 
-    def measure(cell: Cell) -> CellRecord:
+    def measure(cell: Cell, *, idle: bool = True) -> CellRecord:
         nonlocal session
         session = session or engine.load(block.settings)
-        record = _measure_cell(block, engine, session, cell, records)
+        record = _measure_cell(block, engine, session, cell, records, idle=idle)
         write_record(record_path(records, cell, block.key(cell)), record)
         return record
 
@@ -119,16 +125,12 @@ def reusable_record(
     return None if again else record
 
 
-def _measure_cell(
-    block: Block, engine: Engine, session: Session, cell: Cell, records: Path
-) -> CellRecord:
-    """Return the record of one run; what the engine or the meter cannot do is a failed cell."""
-    key = block.key(cell)
+def described(block: Block, engine: Engine, cell: Cell) -> dict[str, Any]:
+    """Return what a cell's record says whatever comes of it."""
     settings = block.settings
     calibration = settings.calibration
-    origin = provenance()
-    known = {
-        "key": key,
+    return {
+        "key": block.key(cell),
         "cell": cell.id,
         "model": cell.model,
         "engine": engine.name,
@@ -147,18 +149,27 @@ def _measure_cell(
         "calibration": _calibration(settings),
         "calibration_level": calibration.level if calibration else "",
         "calibration_seen": ";".join(calibration.seen) if calibration else "",
-        "provenance": origin,
+        "provenance": provenance(),
     }
+
+
+def _measure_cell(
+    block: Block, engine: Engine, session: Session, cell: Cell, records: Path, *, idle: bool
+) -> CellRecord:
+    """Return the record of one run; what the engine or the meter cannot do is a failed cell."""
+    known, settings = described(block, engine, cell), block.settings
+    key, origin = known["key"], known["provenance"]
     spool = spool_path(record_path(records, cell, key))
     try:
-        run, readings, idle = _metered(session, cell, settings.metering, spool)
+        idle_s = settings.metering.idle_s if settings.metering and idle else 0.0
+        run, readings, idle_w = _metered(session, cell, idle_s, spool)
         result = result_of(run, cell, readings, settings.metering, settings.gpu)
     except (EngineError, MeterError) as e:
         return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)})
     write_trace(trace_path(records, cell, key), readings)
     spool.unlink(missing_ok=True)  # the whole trace is durable now
     facts = {"provenance": origin | dict(run.facts)}
-    return completed(converted(CellRecord, known | result | idle | facts), settings)
+    return completed(converted(CellRecord, known | result | idle_w | facts), settings)
 
 
 def completed(record: CellRecord, settings: Settings) -> CellRecord:
@@ -179,13 +190,12 @@ def _calibration(settings: Settings) -> str:
 
 
 def _metered(
-    session: Session, cell: Cell, metering: Metering | None, spool: Path
+    session: Session, cell: Cell, idle_s: float, spool: Path
 ) -> tuple[Run, Readings, dict[str, float | None]]:
-    """Run a cell under the meter, with idle power before and after.
+    """Run a cell under the meter, with idle power for so long before and after.
 
     The meter is stopped whatever happens: the next cell needs it.
     """
-    idle_s = metering.idle_s if metering else 0.0
     session.meter.start(spool)
     try:
         before_s = time.monotonic()

@@ -67,6 +67,10 @@ _TIME = {
     "idle": "idle, before and after windows",
     "beside": "warm-up and what else a cell takes",
     "loads": "loading engines",
+    "closing": "closing them",
+    "failed": "cells that failed",
+    "sensor": "looking at the power sensor",
+    "probe": "probing the board",
 }
 
 
@@ -76,7 +80,7 @@ def time_rows(time_s: Mapping[str, float]) -> Rows:
     if not elapsed_s:
         return []
     parts_s = {words: time_s.get(name, 0.0) for name, words in _TIME.items()}
-    parts_s["the rest: sensor, data sets, starts and ends"] = elapsed_s - sum(parts_s.values())
+    parts_s["the rest: packing, starts and ends"] = elapsed_s - sum(parts_s.values())
     return [
         (words, f"{each_s / 60:.1f}", f"{100 * each_s / elapsed_s:.0f} %")
         for words, each_s in parts_s.items()
