@@ -20,9 +20,10 @@ case ${2-} in
   tensorrt-llm-1.2.1)  base=nvcr.io/nvidia/tensorrt-llm/release:1.2.1 ;; # has its PyTorch backend, too
   vllm)                base=docker.io/vllm/vllm-openai:v0.24.0 ;;
   transformers)        base=$python packages="torch==2.13.0 transformers==5.17.0" ;;
+  deepspeed)           base=$python packages="torch==2.13.0 transformers==5.17.0 deepspeed==0.19.8" ;;
   *)
     echo "usage: sh envs/build.sh docker|apptainer NAME, with NAME one of" \
-      "pipeline, tensorrt-llm-0.21.0, tensorrt-llm-1.2.1, vllm, transformers" >&2
+      "pipeline, tensorrt-llm-0.21.0, tensorrt-llm-1.2.1, vllm, transformers, deepspeed" >&2
     exit 2
     ;;
 esac

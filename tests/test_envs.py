@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from sweetspot.config import Transformers, Vllm
+from sweetspot.config import DeepSpeed, Transformers, Vllm
 from sweetspot.config.engines import TensorRtLlm
 from sweetspot.engines.trtllm.versions import trtllm_version
 
 ROOT = Path(__file__).parent.parent
 DOCKERFILE = (ROOT / "envs/Dockerfile").read_text(encoding="utf-8")
 DEFINITION = (ROOT / "envs/sweetspot.def").read_text(encoding="utf-8")
-NAMES = ("pipeline", "tensorrt-llm-0.21.0", "tensorrt-llm-1.2.1", "vllm", "transformers")
+NAMES = (
+    *("pipeline", "tensorrt-llm-0.21.0", "tensorrt-llm-1.2.1", "vllm", "transformers"),
+    "deepspeed",
+)
 INSTALL = "sh /opt/sweetspot/envs/install.sh"
 
 
@@ -59,8 +62,9 @@ def test_image_has_the_version_that_its_engine_is_known_by(builder, name, build)
     else:
         minor = int(re.fullmatch(r"docker.io/library/python:3\.(\d+)\.\d+-slim-bookworm", base)[1])
         assert minor >= 11
-    if name == "transformers":
+    if name in ("transformers", "deepspeed"):
         assert packages[1] == f"transformers=={Transformers().version}"
+        assert packages[2:] == [f"deepspeed=={DeepSpeed().version}"] * (name == "deepspeed")
         tested = (ROOT / "tests/requirements-torch.txt").read_text()
         assert set(packages) <= {line.partition("+")[0] for line in tested.splitlines()}
     assert " ".join(packages) in (ROOT / "docs/measuring.md").read_text(encoding="utf-8")

@@ -45,7 +45,8 @@ def run_campaign(
     box = TimeBox(monotonic() + 60 * minutes, monotonic)
     if experiment.engine == "simulator":
         raise InputError(
-            "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers)"
+            "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers,"
+            " deepspeed)"
         )
     blocks = design(experiment).blocks
     require_node(experiment, blocks)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from sweetspot.config.analysis import Analysis, FitWeights
     from sweetspot.config.engines import (
         Container,
+        DeepSpeed,
         NodeSettings,
         Noise,
         Simulator,
@@ -61,6 +62,7 @@ __all__ = [
     "ChosenTraits",
     "Container",
     "Dataset",
+    "DeepSpeed",
     "DesignName",
     "Engine",
     "Experiment",

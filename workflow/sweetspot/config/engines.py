@@ -154,6 +154,33 @@ class Transformers(Section):
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeepSpeed(Section):
+    """The engine `deepspeed`: as `transformers`, with the model in DeepSpeed's inference engine."""
+
+    version: Annotated[str, "Version of DeepSpeed; another one found on the node is refused."] = (
+        "0.19.8"
+    )
+    weights: Annotated[
+        Weights, "`random`: the architecture without a checkpoint, weights drawn from N(0, 0.02)."
+    ] = "checkpoint"
+    warmup: Annotated[
+        Natural, "Requests that run before the measured window of each cell, for a few tokens."
+    ] = 2
+    kernels: Annotated[
+        Literal["auto", "none"],
+        "`auto`: DeepSpeed's own kernels in place of layers that it has them for (OPT, Llama, GPT, "
+        "BLOOM), on a GPU. `none`: the layers as they are. Which it was is in each record.",
+    ] = "auto"
+    attention: Annotated[
+        Literal["sdpa", "eager"], "Attention implementation of layers that stay as they are."
+    ] = "sdpa"
+    device: Annotated[
+        Literal["cuda", "cpu"],
+        "`cpu` only tries the pipeline: its cells are invalid, as what is metered is the GPU.",
+    ] = "cuda"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Container(Section):
     """What a measuring engine is run in."""
 

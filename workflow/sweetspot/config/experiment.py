@@ -13,7 +13,14 @@ from sweetspot.catalog import catalog_id, gpu
 from sweetspot.catalog.gpus import is_gpu_file
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config.analysis import Analysis
-from sweetspot.config.engines import NodeSettings, Simulator, TensorRtLlm, Transformers, Vllm
+from sweetspot.config.engines import (
+    DeepSpeed,
+    NodeSettings,
+    Simulator,
+    TensorRtLlm,
+    Transformers,
+    Vllm,
+)
 from sweetspot.config.figure_style import FigureStyle
 from sweetspot.config.sections import (
     Counts,
@@ -41,7 +48,7 @@ RunName = Annotated[
         " at most"
     ),
 ]
-Engine = Literal["tensorrt-llm", "vllm", "transformers", "simulator"]
+Engine = Literal["tensorrt-llm", "vllm", "transformers", "deepspeed", "simulator"]
 
 
 def _gpu_id(name: str) -> str:
@@ -126,7 +133,7 @@ class Experiment(Section):
     ] = "paper"
     engine: Annotated[
         Engine,
-        "What runs the requests. `tensorrt-llm`, `vllm` and `transformers` measure on "
+        "What runs the requests. `tensorrt-llm`, `vllm`, `transformers` and `deepspeed` measure on "
         "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
     ] = "tensorrt-llm"
     gpu: Annotated[
@@ -161,6 +168,7 @@ class Experiment(Section):
     transformers: Annotated[Transformers, "The engine `transformers`."] = field(
         default_factory=Transformers
     )
+    deepspeed: Annotated[DeepSpeed, "The engine `deepspeed`."] = field(default_factory=DeepSpeed)
     node: Annotated[
         NodeSettings, "The machine that measures; a change of it measures nothing again."
     ] = field(default_factory=NodeSettings)
@@ -168,12 +176,13 @@ class Experiment(Section):
     figures: Annotated[FigureStyle, "Look of the figures."] = field(default_factory=FigureStyle)
 
     @property
-    def engine_section(self) -> TensorRtLlm | Vllm | Transformers | None:
+    def engine_section(self) -> TensorRtLlm | Vllm | Transformers | DeepSpeed | None:
         """The section of the engine that measures; None for the simulator."""
-        sections: dict[Engine, TensorRtLlm | Vllm | Transformers] = {
+        sections: dict[Engine, TensorRtLlm | Vllm | Transformers | DeepSpeed] = {
             "tensorrt-llm": self.tensorrt_llm,
             "vllm": self.vllm,
             "transformers": self.transformers,
+            "deepspeed": self.deepspeed,
         }
         return sections.get(self.engine)
 

@@ -21,8 +21,8 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         from sweetspot.engines.simulated import SimulatorEngine
 
         return SimulatorEngine()
-    if settings.engine not in ("tensorrt-llm", "vllm", "transformers"):
-        known = ("tensorrt-llm", "vllm", "transformers", "simulator")
+    known = ("tensorrt-llm", "vllm", "transformers", "deepspeed", "simulator")
+    if settings.engine not in known:
         raise unknown_name("engine", settings.engine, known)
     if node is None:
         raise InputError(f"engine {settings.engine} measures: give --node")
@@ -34,6 +34,8 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         from sweetspot.engines.vllm import vllm_engine
 
         return vllm_engine(settings, node)
-    from sweetspot.engines.transformers import transformers_engine
+    from sweetspot.engines import transformers
 
-    return transformers_engine(settings, node)
+    if settings.engine == "deepspeed":
+        return transformers.deepspeed_engine(settings, node)
+    return transformers.transformers_engine(settings, node)

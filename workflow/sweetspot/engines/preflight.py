@@ -17,6 +17,7 @@ _INSTALL = {
     "tensorrt-llm": "TensorRT-LLM (in NVIDIA's container: section `node.container`)",
     "vllm": "vLLM (in a Python of its own: `node.python`)",
     "transformers": "PyTorch and Transformers (in a Python of their own: `node.python`)",
+    "deepspeed": "PyTorch, Transformers and DeepSpeed (in a Python of their own: `node.python`)",
     "simulator": "",
 }
 

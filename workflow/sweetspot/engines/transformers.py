@@ -1,8 +1,8 @@
-"""The engine transformers: static batches by `generate`, in a worker."""
+"""The engines transformers and deepspeed: static batches by `generate`, in a worker."""
 
-from sweetspot.config import Transformers
+from sweetspot.config import DeepSpeed, Transformers
 from sweetspot.engines.base import Node
-from sweetspot.engines.weights.weights import model_weights
+from sweetspot.engines.weights.weights import ModelWeights, model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
 from sweetspot.plan.block import Settings
@@ -16,21 +16,70 @@ _ENVIRONMENT = {
 
 
 def transformers_engine(settings: Settings, node: Node) -> WorkerEngine:
-    """Return the engine for a block's settings."""
+    """Return Transformers, for a block's settings."""
     return WorkerEngine(
-        name="transformers", version=settings.engine_version, node=node, program=_program
+        name="transformers", version=settings.engine_version, node=node, program=_transformers
     )
 
 
-def _program(settings: Settings, node: Node) -> Program:
+def deepspeed_engine(settings: Settings, node: Node) -> WorkerEngine:
+    """Return Transformers with the model in DeepSpeed's inference engine, for a block's settings.
+
+    Its FastGen batches in flight, but has neither Gemma nor Granite, and is not developed further.
+    """
+    return WorkerEngine(
+        name="deepspeed", version=settings.engine_version, node=node, program=_deepspeed
+    )
+
+
+def _transformers(settings: Settings, node: Node) -> Program:
     options = converted(Transformers, settings.options)
-    weights = model_weights(options.weights, settings, node)
-    model, limits = settings.model, settings.limits
-    return Program(
+    return _program(
+        settings,
+        options,
+        model_weights(options.weights, settings, node),
         module="transformers_worker",
         requires={"transformers": settings.engine_version, "torch": ""},
         install=f"install transformers=={settings.engine_version} and torch there, or set"
         " transformers.version",
+        special={"cache": options.cache},
+    )
+
+
+def _deepspeed(settings: Settings, node: Node) -> Program:
+    options = converted(DeepSpeed, settings.options)
+    return _program(
+        settings,
+        options,
+        model_weights(options.weights, settings, node),
+        module="deepspeed_worker",
+        requires={"deepspeed": settings.engine_version, "transformers": "", "torch": ""},
+        install=f"install deepspeed=={settings.engine_version}, transformers and torch there, or"
+        " set deepspeed.version",
+        special={
+            "cache": "dynamic",
+            "kernels": options.kernels,
+            "max_seq_len": settings.limits.max_seq_len,
+        },
+    )
+
+
+def _program(
+    settings: Settings,
+    options: Transformers | DeepSpeed,
+    weights: ModelWeights,
+    *,
+    module: str,
+    requires: dict[str, str],
+    install: str,
+    special: dict[str, str | int],
+) -> Program:
+    """Return a worker of static batches; `special` is what its order has beyond the other's."""
+    model, limits = settings.model, settings.limits
+    return Program(
+        module=module,
+        requires=requires,
+        install=install,
         log=f"{model.id}/b{limits.max_batch_size}",
         load={
             "model": str(weights.folder),
@@ -39,7 +88,7 @@ def _program(settings: Settings, node: Node) -> Program:
             "dtype": model.dtype,
             "device": options.device,
             "attention": options.attention,
-            "cache": options.cache,
+            **special,
             "max_batch_size": limits.max_batch_size,
             "max_num_tokens": limits.max_num_tokens,
             "kv_cache_memory_fraction": limits.kv_cache_memory_fraction,

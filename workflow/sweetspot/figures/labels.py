@@ -20,6 +20,7 @@ ENGINE_NAMES = {
     "vllm": "vLLM",
     "vllm-uncompiled": "vLLM, uncompiled",
     "transformers": "Transformers",
+    "deepspeed": "DeepSpeed",
 }
 
 

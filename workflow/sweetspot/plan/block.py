@@ -35,6 +35,10 @@ PAPER_TRAITS = Traits()
 _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
 
+# Engines that are not simulated, and whose habits theirs are nearest to.
+_NEAREST = {"deepspeed": "transformers"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Settings:
     """What all cells of a block have in common and what decides their values with them.
@@ -69,19 +73,20 @@ class Settings:
     def deployment(self) -> Deployment:
         """What is deployed, as the simulator sees it.
 
-        Of an engine that measures it has the traits and constants of that engine: they say how
-        long a measurement will take.
+        Of an engine that measures it has the traits and constants of that engine, or of the one
+        nearest to it: they say how long a measurement will take.
 
         Raises:
             InputError: it cannot be.
         """
+        nearest = _NEAREST.get(self.engine, self.engine)
         return Deployment(
             model=self.model,
             gpu=self.gpu,
-            calibration=self.calibration or load_calibration(self.gpu, engine=self.engine),
+            calibration=self.calibration or load_calibration(self.gpu, engine=nearest),
             limits=self.limits,
             precision=self.precision,
-            traits=self.traits if self.calibration else engine_traits(self.engine),
+            traits=self.traits if self.calibration else engine_traits(nearest),
         )
 
     @cached_property

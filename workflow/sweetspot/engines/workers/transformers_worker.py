@@ -31,13 +31,18 @@ def load(order: Mapping[str, Any]) -> "Model":
         ImportError: a GPU is asked for, and this PyTorch finds none.
         ValueError: the checkpoint lacks weights.
     """
+    return Model(plain_model(order), order)
+
+
+def plain_model(order: Mapping[str, Any]) -> Any:
+    """Return the model of an order as Transformers has it; raises as `load` does."""
     if order["device"] == "cuda" and not torch.cuda.is_available():
         raise ImportError(f"PyTorch {torch.__version__} finds no GPU")
     make = random_model if order["weights"] == "random" else model_of_checkpoint
     model = make(order, getattr(torch, order["dtype"])).eval()
     # None of the checkpoint's: what `generate` is not told it takes from here, also an EOS id.
     model.generation_config = GenerationConfig()
-    return Model(model, order)
+    return model
 
 
 def random_model(order: Mapping[str, Any], dtype: torch.dtype) -> Any:
@@ -79,9 +84,12 @@ def model_of_checkpoint(order: Mapping[str, Any], dtype: torch.dtype) -> Any:
 class Model:
     """A loaded model; `facts` are what a record says of it."""
 
-    def __init__(self, model: Any, order: Mapping[str, Any]) -> None:
-        """Take a model as the order asked for it."""
+    def __init__(
+        self, model: Any, order: Mapping[str, Any], answer: Callable[..., Any] | None = None
+    ) -> None:
+        """Take a model as the order asked for it; `answer` is called for its `generate`."""
         self._model, self._order = model, order
+        self._answer = answer or model.generate
         self._on_gpu = order["device"] == "cuda"
         self.facts = {
             "device": "cpu",
@@ -169,13 +177,14 @@ class Model:
         config = GenerationConfig(
             max_new_tokens=output_tokens,
             do_sample=False,
+            num_beams=1,
             use_cache=True,
             cache_implementation="static" if self._order["cache"] == "static" else None,
             prefill_chunk_size=chunk if chunk < input_tokens else None,
         )
         prompts = prompts.to(self._model.device)
         with torch.inference_mode():
-            sequences = self._model.generate(
+            sequences = self._answer(
                 prompts,
                 attention_mask=torch.ones_like(prompts),  # none of the ids is padding
                 generation_config=config,
