@@ -45,8 +45,9 @@ localrules:
     cells,
     analyse,
     compare_paper,
-    table,
-    figure,
+    tables,
+    figures,
+    fit_figures,
     page,
     explorer,
     manifest,
@@ -55,8 +56,6 @@ localrules:
 wildcard_constraints:
     # One pattern for all: as many names would be looked through for each of as many files.
     block=r"[^/]+/b\d+(/n\d+_i\d+(_o\d+_r\d+)?)?",
-    table="|".join(TABLES),
-    figure="|".join(FIGURES),
 
 
 include: "workflow/rules/measure.smk"

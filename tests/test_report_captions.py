@@ -23,14 +23,14 @@ TABLES = (
     "batch_loads",
 )
 CAPTIONS = [
-    ("workflow", {}),
-    ("cells", {}),
-    *(("figure", {"figure": name}) for name in (*FIGURES, *FIT_FIGURES)),
-    *(("table", {"table": name}) for name in (*TABLES, "comparison")),
+    ("workflow", []),
+    ("cells", []),
+    ("figures", [*FIGURES, *FIT_FIGURES]),
+    ("tables", [*TABLES, "comparison"]),
 ]
 
 
-def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) -> str:
+def rendered(stem: str, names: list[str], engine: str) -> str:
     """Return the HTML of a caption; docutils' warnings are errors, as are unknown config keys."""
     environment = Environment(
         trim_blocks=True,
@@ -39,11 +39,7 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) 
         autoescape=False,  # noqa: S701  # Snakemake's own settings: captions are not HTML
     )
     config = plain(parse_experiment({"engine": engine})) | {"captions": captions.FIGURES}
-    snakemake = SimpleNamespace(
-        config=config,
-        wildcards=SimpleNamespace(**wildcards),
-        output=SimpleNamespace(alt=str(alt_text)),
-    )
+    snakemake = SimpleNamespace(config=config, params=SimpleNamespace(names=names))
     template = environment.from_string((REPORT / f"{stem}.rst").read_text("utf-8"))
     html: str = publish_parts(
         template.render(snakemake=snakemake),
@@ -53,32 +49,21 @@ def rendered(stem: str, wildcards: dict[str, str], engine: str, alt_text: Path) 
     return html
 
 
-@pytest.fixture
-def alt_text(tmp_path: Path) -> Path:
-    """Return the file of a figure's alternative text."""
-    path = tmp_path / "figure.alt.txt"
-    path.write_text("Energy at max_batch_size 64, a model_ and * a star.\n", encoding="utf-8")
-    return path
-
-
 @pytest.mark.parametrize("engine", ["simulator", "tensorrt-llm"])
-@pytest.mark.parametrize(("stem", "wildcards"), CAPTIONS)
-def test_caption_says_simulated_or_measured(
-    stem: str, wildcards: dict[str, str], engine: str, alt_text: Path
+@pytest.mark.parametrize(("stem", "names"), CAPTIONS)
+def test_caption_says_simulated_or_measured(stem: str, names: list[str], engine: str) -> None:
+    html = rendered(stem, names, engine).lower()
+    said = {word for word in ("simulated", "measured") if f"{word}</strong>" in html}
+    said |= {word for word in ("simulated", "measured") if f"everything here is {word}" in html}
+    assert said == {"simulated" if engine == "simulator" else "measured"}
+
+
+@pytest.mark.parametrize(("stem", "names"), CAPTIONS[2:])
+def test_caption_has_words_of_its_own_on_what_was_made_and_no_other(
+    stem: str, names: list[str]
 ) -> None:
-    html = rendered(stem, wildcards, engine, alt_text).lower()
-    assert ("energy at max_batch_size 64" in html) is (stem == "figure")
-    if wildcards.get("table") in ("table1_forms", "table2_models"):
-        assert "nothing here is measured or simulated" in html
-    else:
-        said = {word for word in ("simulated", "measured") if f"{word}</strong>" in html}
-        said |= {word for word in ("simulated", "measured") if f"everything here is {word}" in html}
-        assert said == {"simulated" if engine == "simulator" else "measured"}
-
-
-def test_captions_open_with_words_of_their_own(alt_text: Path) -> None:
-    openings = [
-        rendered(*caption, "simulator", alt_text).split("</strong>")[0] for caption in CAPTIONS
-    ]
-    assert all("<strong>" in opening for opening in openings)
-    assert len(set(openings)) == len(CAPTIONS)
+    apart = [rendered(stem, [name], "simulator").split("</strong>")[0] for name in names]
+    assert all("<strong>" in opening for opening in apart)
+    assert len(set(apart)) == len(names)
+    together = rendered(stem, names, "simulator")
+    assert together.count("</strong>") == len(names) + 1

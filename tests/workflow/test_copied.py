@@ -47,7 +47,7 @@ def test_results_of_another_experiment_without_notes_are_made_again(without_note
     without_notes.write(figures={"dpi": 80})
     jobs = without_notes.plan().jobs
     assert "measure" not in jobs
-    assert {"cells", "analyse", "figure", "table", "manifest"} <= jobs.keys()
+    assert {"cells", "analyse", "figures", "tables", "manifest"} <= jobs.keys()
 
     without_notes.write_sweep(output_tokens=[64, 256, 2048])
     outcome = without_notes.plan("-p")

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 LAST = {"page": 1, "manifest": 1, "all": 1}
-ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "explorer": 1} | LAST
+DRAWN = {"figures": 1, "fit_figures": 1}
+ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "tables": 1, "explorer": 1} | DRAWN | LAST
 LENGTHS = [64, 256, 1024]
 
 
@@ -35,7 +36,7 @@ def test_same_command_again_finds_nothing_to_do(again):
 def test_new_model_costs_its_own_block(again):
     again.write(models=["llama-3.2-1b", "models/mine", "opt-1.3b"])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
+    assert outcome.jobs == ANALYSIS | {"measure": 1}
     assert outcome.new_cells == {"opt-1.3b/b1024": 9}
 
 
@@ -43,7 +44,7 @@ def test_new_model_costs_its_own_block(again):
 def test_new_input_length_costs_its_own_cells(again):
     again.write_sweep(input_tokens=[*LENGTHS, 2048])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 6}
+    assert outcome.jobs == ANALYSIS | {"measure": 2}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
 
     rows, records = again.cells(), again.records()
@@ -71,19 +72,19 @@ def test_few_cells_of_a_grid_are_all_that_is_measured_and_the_grid_adopts_them(a
 def test_new_request_count_costs_its_own_cells(again):
     again.write_sweep(requests=[100, 10])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 6, "figure": 7}
+    assert outcome.jobs == ANALYSIS | {"measure": 2}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
 
 
 def test_figure_style_redraws_figures_only(again):
     again.write(figures={"dpi": 72, "font_size_pt": 8})
-    assert again.plan().jobs == LAST | {"figure": 6}
+    assert again.plan().jobs == LAST | DRAWN
 
 
 def test_changed_model_redoes_that_model(again):
     again.add_model("mine", num_hidden_layers=9)
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
+    assert outcome.jobs == ANALYSIS | {"measure": 1}
     assert outcome.new_cells == {"mine/b1024": 9}
 
 
@@ -95,7 +96,7 @@ def test_changed_catalog_entry_redoes_that_model(own_tree):
     assert text.index("num_hidden_layers: 16") < text.index("opt-1.3b:")
     catalog.write_text(changed)
     outcome = project.plan(environment=environment)
-    assert outcome.jobs == ANALYSIS | {"measure": 1, "table": 5, "figure": 6}
+    assert outcome.jobs == ANALYSIS | {"measure": 1}
     assert outcome.new_cells == {"llama-3.2-1b/b1024": 9}
 
 
@@ -129,5 +130,5 @@ def test_remeasure_reuses_nothing_each_time_that_it_is_asked_for(again):
     assert new.keys() == old.keys()
     assert {path for path in old if new[path] > old[path]} == {p for p in old if "mine" in p.parts}
     outcome = again.plan(*remeasure)
-    assert outcome.jobs == ANALYSIS | {"measure": 2, "table": 4, "figure": 6}
+    assert outcome.jobs == ANALYSIS | {"measure": 2}
     assert set(outcome.new_cells.values()) == {9}

@@ -55,7 +55,7 @@ def test_truncated_files_cost_one_cell_and_say_so(again):
 @pytest.mark.parametrize("gone", ["tables/table3_mape.md", "fits/quality.csv"])
 def test_deleted_result_is_made_again(again, gone):
     (again.results / gone).unlink()
-    [name] = {"tables": ["table"], "fits": ["analyse"]}[gone.split("/")[0]]
+    [name] = {"tables": ["tables"], "fits": ["analyse"]}[gone.split("/")[0]]
     planned = again.plan().jobs
     assert planned[name] == 1
     assert "measure" not in planned

@@ -21,7 +21,7 @@ def test_few_cells_are_fitted_with_the_forms_that_they_carry(project):
     grid = {"input_tokens": lengths, "output_tokens": lengths, "requests": [100]}
     project.write(models=["models/mine"], sweeps={"grid": grid})
     planned = project.plan().text
-    assert set(re.findall(r"wildcards: table=(\S+)", planned)) == {
+    assert set(re.findall(r"tables/(\w+)\.csv", planned)) == {
         *("table1_forms", "table2_models", "table3_mape")
     }
     outcome = project.snakemake("results/small/tables/table3_mape.csv")
@@ -46,14 +46,14 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
         "measure": 2,
         "cells": 1,
         "analyse": 1,
-        "table": 3,
-        "figure": 2,
+        "tables": 1,
+        "figures": 1,
         "page": 1,
         "explorer": 1,
         "manifest": 1,
         "all": 1,
     }
-    assert set(re.findall(r"wildcards: (?:table|figure)=(\S+)", outcome.text)) == {
+    assert set(re.findall(r"(?:tables|figures)/(\w+)\.(?:csv|png)", outcome.text)) == {
         "table1_forms",
         "table2_models",
         "table3_mape",

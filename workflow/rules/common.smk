@@ -23,7 +23,7 @@ try:
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
     from sweetspot.engines.preflight import require, require_models
     from sweetspot.files import keep_others_from_writing, make_folder, write_bytes_atomic
-    from sweetspot.outputs import TABLES_OF_BATCH, can_fit, can_fit_all, figures_of, tables_of
+    from sweetspot.outputs import FIGURES_OF_FITS, can_fit, can_fit_all, figures_of, tables_of
     from sweetspot.measure.estimate import estimate_of
     from sweetspot.plan.busy import busy
     from sweetspot.plan.job import memory_mb, runtime_min

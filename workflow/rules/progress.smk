@@ -6,7 +6,7 @@ Config:  nothing
 """
 
 DISPLAY = Display(sys.stderr)
-FILES = ("table", "figure")
+FILES = {"tables": len(TABLES), "figures": len(OF_CELLS), "fit_figures": len(OF_FITS)}
 
 
 class Progress(logging.Handler):
@@ -20,7 +20,7 @@ class Progress(logging.Handler):
         super().__init__()
         self.planned = self.done = 0
         self.begun = False
-        self.running = set()  # ids of jobs that make a table or a figure
+        self.running = {}  # how many tables or figures a job makes, by its id
         self.follower = None
 
     def emit(self, record):
@@ -29,14 +29,14 @@ class Progress(logging.Handler):
             say_plan()
         elif event == LogEvent.RUN_INFO:
             self.begun = True
-            self.planned = sum(record.stats.get(rule, 0) for rule in FILES)
+            self.planned = sum(FILES[rule] for rule in FILES if record.stats.get(rule))
         elif not self.begun:  # and never is in a job of a cluster
             if record.levelno >= logging.ERROR and is_quiet():
                 DISPLAY.say(f"sweetspot: error: {one_line(record.getMessage())}")
         elif event == LogEvent.JOB_INFO and record.rule_name in FILES:
-            self.running.add(record.jobid)
+            self.running[record.jobid] = FILES[record.rule_name]
         elif event == LogEvent.JOB_FINISHED and record.job_id in self.running:
-            self.done += 1
+            self.done += self.running[record.job_id]
             self.say(f"{self.done} of {self.planned} tables and figures")
         if not is_quiet():
             DISPLAY.show_again()

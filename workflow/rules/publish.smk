@@ -9,79 +9,83 @@ Makes:   results/<run>/tables/{table}.{csv,md,html,tex}
 Config:  models, figures, analysis, limits; of the explorer all that decides what is simulated
 """
 
-
-def table_input(wildcards):
-    """Return the files that a table is made of: none for those of forms and of models."""
-    if wildcards.table in ("table1_forms", "table2_models"):
-        return []
-    if wildcards.table == "comparison":
-        return rules.compare_paper.output
-    return BATCH_FITS if wildcards.table in TABLES_OF_BATCH else FITS
+OF_FITS = [name for name in FIGURES if name in FIGURES_OF_FITS]
+OF_CELLS = [name for name in FIGURES if name not in FIGURES_OF_FITS]
 
 
 def described_models(wildcards):
     """Return what the table of models says: no input file changes with it."""
-    if wildcards.get("table", "table2_models") != "table2_models":
-        return []
     return sorted({repr(block.settings.model) for block in PLAN.blocks})
 
 
-def fit_options(figure):
-    """Return what decides the fits that a figure shows: nothing for the figures of cells alone."""
-    if figure in ("figure1_requests", "figure4_batch"):
-        return f"--max-num-tokens {EXPERIMENT.limits.max_num_tokens}"
-    return f"--weights {EXPERIMENT.analysis.weights}" if figure.startswith("fit_") else ""
+def shown(path, caption, category, **labels):
+    """Return a file that Snakemake's own report shows."""
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
 
 
-rule table:
-    """Make one of the paper's tables."""
+def pictures(names):
+    """Return the files of figures; one job draws several, as starting takes longer than drawing."""
+    return [
+        *expand(f"{RUN}/figures/{{figure}}.{{suffix}}", figure=names, suffix=("pdf", "alt.txt")),
+        *(shown(f"{RUN}/figures/{each}.png", "figures", "Figures", figure=each) for each in names),
+    ]
+
+
+rule tables:
+    """Make the paper's tables, as many as the cells can give."""
     input:
-        table_input,
+        FITS if can_fit(CELLS) else [],
+        BATCH_FITS if can_fit(CELLS) else [],
+        rules.compare_paper.output if can_fit_all(CELLS) else [],
     output:
-        csv=f"{RUN}/tables/{{table}}.csv",
-        tex=f"{RUN}/tables/{{table}}.tex",
-        md=f"{RUN}/tables/{{table}}.md",
-        html=report(
-            f"{RUN}/tables/{{table}}.html",
-            caption="../report/table.rst",
-            category="Tables",
-            labels={"table": "{table}"},
-        ),
+        expand(f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "tex", "md")),
+        [shown(f"{RUN}/tables/{name}.html", "tables", "Tables", table=name) for name in TABLES],
     log:
-        f"{RUN}/logs/tables/{{table}}.log",
+        f"{RUN}/logs/tables.log",
     params:
         protocol=4,
-        stem=f"{RUN}/tables/{{table}}",
-        models=lambda wildcards: MODELS if wildcards.table == "table2_models" else [],
+        names=TABLES,
+        models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
     shell:
-        "{SWEETSPOT} table {wildcards.table} --models {params.models:q} --fits {RUN}/fits"
-        " --comparison {RUN}/comparison.csv --out {params.stem:q} 2>&1 | tee {log:q}"
+        "{SWEETSPOT} tables {params.names} --models {params.models:q} --fits {RUN}/fits"
+        " --comparison {RUN}/comparison.csv --out {RUN}/tables 2>&1 | tee {log:q}"
 
 
-rule figure:
-    """Draw one of the paper's figures, or one of the fits."""
+rule figures:
+    """Draw the paper's figures."""
     input:
         rules.cells.output,
     output:
-        pdf=f"{RUN}/figures/{{figure}}.pdf",
-        alt=f"{RUN}/figures/{{figure}}.alt.txt",
-        png=report(
-            f"{RUN}/figures/{{figure}}.png",
-            caption="../report/figure.rst",
-            category="Figures",
-            labels={"figure": "{figure}"},
-        ),
+        pictures(OF_CELLS),
     log:
-        f"{RUN}/logs/figures/{{figure}}.log",
+        f"{RUN}/logs/figures.log",
     params:
         protocol=5,
-        stem=f"{RUN}/figures/{{figure}}",
+        names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
-        fits=lambda wildcards: fit_options(wildcards.figure),
+        max_num_tokens=EXPERIMENT.limits.max_num_tokens,
     shell:
-        "{SWEETSPOT} figure {wildcards.figure} {input:q} --style {params.style:q} {params.fits}"
-        " --out {params.stem:q} 2>&1 | tee {log:q}"
+        "{SWEETSPOT} figures {params.names} --cells {input:q} --style {params.style:q}"
+        " --max-num-tokens {params.max_num_tokens} --out {RUN}/figures 2>&1 | tee {log:q}"
+
+
+rule fit_figures:
+    """Draw the figures of the fits."""
+    input:
+        rules.cells.output,
+    output:
+        pictures(OF_FITS),
+    log:
+        f"{RUN}/logs/fit_figures.log",
+    params:
+        protocol=5,
+        names=OF_FITS,
+        style=json_text(EXPERIMENT.figures),
+        weights=EXPERIMENT.analysis.weights,
+    shell:
+        "{SWEETSPOT} figures {params.names} --cells {input:q} --style {params.style:q}"
+        " --weights {params.weights} --out {RUN}/figures 2>&1 | tee {log:q}"
 
 
 rule page:
@@ -142,14 +146,9 @@ rule manifest:
         rules.cells.output,
         FITS + BATCH_FITS if can_fit(CELLS) else [],
         rules.compare_paper.output if can_fit_all(CELLS) else [],
-        expand(
-            f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "md", "html", "tex")
-        ),
-        expand(
-            f"{RUN}/figures/{{figure}}.{{suffix}}",
-            figure=FIGURES,
-            suffix=("png", "pdf", "alt.txt"),
-        ),
+        rules.tables.output,
+        rules.figures.output,
+        rules.fit_figures.output,
         rules.page.output,
         rules.explorer.output,
     output:

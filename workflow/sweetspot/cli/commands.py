@@ -30,9 +30,8 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "campaigns": {"probe": "probe", "campaign": "campaigns", "campaign-report": "campaigns"},
     "steps of the workflow": {
-        **dict.fromkeys(
-            ("dataset", "measure", "cells", "analyse", "compare-paper", "table", "figure"), "steps"
-        ),
+        **dict.fromkeys(("dataset", "measure", "cells", "analyse", "compare-paper"), "steps"),
+        **dict.fromkeys(("table", "tables", "figure", "figures"), "exhibits"),
         "page": "steps",
         "explore-run": "explore",
         "manifest": "steps",

@@ -1,25 +1,13 @@
 """Commands that the workflow's jobs call; each runs by hand as well."""
 
 import argparse
-import sys
-from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.fitting import (
-    add_columns,
-    add_max_num_tokens,
-    add_weights,
-    columns_of,
-    refuse_to_replace,
-    use_one_thread,
-)
+from sweetspot.cli.fitting import add_max_num_tokens, use_one_thread
 from sweetspot.reading import parse_json
-
-if TYPE_CHECKING:
-    from sweetspot.tables import Table
 
 
 def add_commands(commands: Commands) -> None:
@@ -69,37 +57,6 @@ def add_commands(commands: Commands) -> None:
     compare.add_argument("--fits", type=Path, required=True, help="folder of the fits")
     compare.add_argument("--out", type=Path, required=True, help="comparison.csv")
     compare.set_defaults(run=_compare_paper)
-
-    table = commands.add_parser("table", help="make one of the paper's tables")
-    table.intermixed = True
-    table.add_argument("name", help="such as table3_mape")
-    table.add_argument(
-        "cells", nargs="?", metavar="FILE", help="your own measurements, in place of --fits"
-    )
-    add_columns(table)
-    add_weights(table)
-    table.add_argument(
-        "--models",
-        nargs="*",
-        default=[],
-        help="of table2_models: catalog ids or config.json; of the fits: only these; default: all",
-    )
-    table.add_argument("--fits", type=Path, help="folder of the fits")
-    table.add_argument("--comparison", type=Path, help="comparison.csv")
-    table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
-    table.set_defaults(run=_table)
-
-    figure = commands.add_parser("figure", help="draw a figure of the paper, or of a fit")
-    figure.add_argument("name", help="such as figure2_output_length")
-    figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
-    add_columns(figure)
-    add_max_num_tokens(figure)
-    figure.add_argument("--style", default="{}", metavar="JSON", help="as `figures` in config.yaml")
-    figure.add_argument(
-        "--weights", choices=("relative", "equal"), default="relative", help="of figures of a fit"
-    )
-    figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
-    figure.set_defaults(run=_figure)
 
     page = commands.add_parser("page", help="put what a run gave on one page")
     page.add_argument("folder", type=Path, help="of the run")
@@ -172,76 +129,6 @@ def _compare_paper(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.run_files import write_comparison
 
     write_comparison(arguments.cells, arguments.fits, arguments.out)
-
-
-def _table(arguments: argparse.Namespace) -> None:
-    use_one_thread()
-    from sweetspot.tables import make_table, write_table
-
-    if arguments.cells is None:
-        table = make_table(
-            arguments.name,
-            models=arguments.models,
-            fits=arguments.fits,
-            comparison=arguments.comparison,
-        )
-    else:
-        table = _table_of_own(arguments)
-    write_table(table, arguments.out)
-
-
-def _table_of_own(arguments: argparse.Namespace) -> "Table":
-    from sweetspot.analysis.fit import fit
-    from sweetspot.errors import unknown_name
-    from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS
-    from sweetspot.tables.own_table import own_table
-
-    known = (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH)
-    if arguments.name not in known:
-        raise unknown_name("table of measurements", arguments.name, known)
-    refuse_to_replace(arguments.cells, [arguments.out.with_name(f"{arguments.out.name}.csv")])
-    columns = columns_of(arguments.columns)
-    found = fit(arguments.cells, columns=columns, weights=arguments.weights)
-    _say(found.notes)
-    return own_table(arguments.name, found, models=arguments.models)
-
-
-def _figure(arguments: argparse.Namespace) -> None:
-    use_one_thread()
-    from sweetspot.analysis.batch_tables import batch_fit
-    from sweetspot.analysis.fit import fit_observations
-    from sweetspot.cells.observations import read_observations
-    from sweetspot.config import parse_style
-    from sweetspot.errors import unknown_name
-    from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
-    from sweetspot.figures.canvas import save
-    from sweetspot.figures.labels import catalog_labels
-
-    name = arguments.name
-    known = (*FIGURES, *FIT_FIGURES, *BATCH_FIGURES)
-    if name not in known:
-        raise unknown_name("figure", name, known)
-    style = parse_style(parse_json(arguments.style, "--style"), "--style")
-    observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
-    _say(observations.notes)
-    labels = catalog_labels(observations.cells["model"].unique())
-    if name in SHOW_BATCH or name in BATCH_FIGURES:
-        batch = batch_fit(observations.cells, max_num_tokens=arguments.max_num_tokens)
-    if name in BATCH_FIGURES:
-        figure = BATCH_FIGURES[name](batch.across, observations.cells, style, labels)
-    elif name in SHOW_BATCH:
-        figure = SHOW_BATCH[name](observations.cells, style, labels, batch.energies)
-    elif name in FIGURES:
-        figure = FIGURES[name](observations.cells, style, labels)
-    else:
-        groups = fit_observations(observations, weights=arguments.weights).groups()
-        figure = FIT_FIGURES[name](groups, style, labels)
-    save(figure, arguments.out, style.dpi)
-
-
-def _say(notes: Iterable[str]) -> None:
-    for note in notes:
-        print(note, file=sys.stderr)
 
 
 def _page(arguments: argparse.Namespace) -> None:

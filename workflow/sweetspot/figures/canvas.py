@@ -8,6 +8,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -32,7 +34,7 @@ _LEGEND_LOOK: Mapping[str, Any] = {
     "handletextpad": 0.4,
 }
 # Matplotlib's own date, which would make every file another one.
-_NO_DATE: dict[str, dict[str, None]] = {"png": {}, "pdf": {"CreationDate": None}}
+_NO_DATE: dict[str, Any] = {"CreationDate": None}
 
 
 class Drawing(Figure):
@@ -144,13 +146,15 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
     Raises:
         InputError: a file cannot be written.
     """
-    written = []
-    for suffix, metadata in _NO_DATE.items():
-        path = stem.with_name(f"{stem.name}.{suffix}")
-        fonts = mpl.rc_context({"pdf.fonttype": 42})
-        with fonts, boxes_for_unknown_letters(), atomic_writer(path) as file:
-            figure.savefig(file, format=suffix, dpi=dpi, metadata=metadata)
-        written.append(path)
+    figure.set_dpi(dpi)
+    written = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "pdf")]
+    png, pdf = written
+    # savefig() would draw each file twice, to lay out what `finish` has laid out and frozen.
+    with mpl.rc_context({"pdf.fonttype": 42}), boxes_for_unknown_letters():
+        with atomic_writer(png) as file:
+            FigureCanvasAgg(figure).print_png(file, metadata={})
+        with atomic_writer(pdf) as file:
+            FigureCanvasPdf(figure).print_pdf(file, metadata=_NO_DATE)
     alt = stem.with_name(stem.name + ALT_SUFFIX)
     lines = textwrap.fill(figure.alt_text, _ALT_COLUMNS, break_on_hyphens=False)
     write_text_atomic(alt, f"{lines}\n")
