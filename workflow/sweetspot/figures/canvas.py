@@ -152,9 +152,9 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
     # savefig() would draw each file twice, to lay out what `finish` has laid out and frozen.
     with mpl.rc_context({"pdf.fonttype": 42}), boxes_for_unknown_letters():
         with atomic_writer(png) as file:
-            FigureCanvasAgg(figure).print_png(file, metadata={})
+            FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
         with atomic_writer(pdf) as file:
-            FigureCanvasPdf(figure).print_pdf(file, metadata=_NO_DATE)
+            FigureCanvasPdf(figure).print_pdf(file, metadata=_NO_DATE)  # type: ignore[no-untyped-call]
     alt = stem.with_name(stem.name + ALT_SUFFIX)
     lines = textwrap.fill(figure.alt_text, _ALT_COLUMNS, break_on_hyphens=False)
     write_text_atomic(alt, f"{lines}\n")
