@@ -4,6 +4,7 @@ import hashlib
 import os
 import tracemalloc
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_yaml_key_that_stands_twice_is_refused_at_any_depth(file):
     assert "key 'memory' stands 2 times; keep one of them" in refusal(read_yaml, twice, "box")
     merged = file("a: &a {x: 1}\nb: &b {x: 2}\nc: {<<: *a, <<: *b}\nd: {<<: *a, x: 3}")
     assert read_yaml(merged, "box")["d"] == {"x": 3}
+
+
+def test_json_key_that_stands_twice_is_refused_where_people_write_it(file):
+    twice = file('{"board": {"memory": 1, "memory": 2}}')
+    said = refusal(partial(read_json, keys_once=True), twice, "box")
+    assert "is not valid JSON: key 'memory' stands 2 times; keep one of them" in said
+    assert read_json(twice, "box") == {"board": {"memory": 2}}
+    assert read_json(file('{"a": {"x": 1}, "b": {"x": 2}}'), "box", keys_once=True)["b"] == {"x": 2}
 
 
 def test_yaml_that_holds_itself_or_doubles_by_aliases_is_answered_at_once(file):

@@ -46,13 +46,20 @@ def test_bad_experiment_stops_with_one_line(project, changes, said):
     assert folder_contents(project.folder / "results") == before
 
 
-def test_key_that_stands_twice_is_refused_in_a_file_of_the_command_line(project):
+@pytest.mark.parametrize("kind", ["YAML", "JSON"])
+def test_key_that_stands_twice_is_refused_in_a_file_of_the_command_line(project, kind):
     experiment = project.folder / "experiment.yaml"
-    experiment.write_text(f"{experiment.read_text()}models: [opt-1.3b]\n")
-    outcome = project.snakemake()
+    more = []
+    if kind == "YAML":
+        experiment.write_text(f"{experiment.read_text()}models: [opt-1.3b]\n")
+    else:
+        experiment = experiment.rename(project.folder / "experiment.json")
+        experiment.write_text('{"models": ["opt-2.7b"], "models": ["opt-1.3b"]}')
+        more = ["--configfile", str(experiment)]
+    outcome = project.snakemake(*more)
     assert outcome.code == 2
     [line] = outcome.errors
-    assert f"configuration {experiment} is not valid YAML: key 'models' stands 2 times" in line
+    assert f"configuration {experiment} is not valid {kind}: key 'models' stands 2 times" in line
 
 
 def test_bad_question_is_answered_with_one_line(sweetspot):

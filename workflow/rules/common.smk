@@ -49,9 +49,12 @@ if workflow.is_main_process:
     # Snakemake would not say where a mistake is, with --quiet nothing, and takes the last of two
     # keys of one name.
     for path in map(Path, workflow.overwrite_configfiles or [CONFIG]):
-        read = read_json if path.suffix == ".json" else read_yaml
         try:
-            as_mapping(read(path, "configuration"), f"configuration {path}")
+            if path.suffix == ".json":
+                read = read_json(path, "configuration", keys_once=True)
+            else:
+                read = read_yaml(path, "configuration")
+            as_mapping(read, f"configuration {path}")
         except SweetspotError as error:
             stop(error)
 if not workflow.overwrite_configfiles:

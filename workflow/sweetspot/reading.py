@@ -73,29 +73,39 @@ def read_text(path: Path, what: str) -> str:
     return _decoded(read_bytes(path, what), f"{what} {path}", "UTF-8 text")
 
 
-def read_json(path: Path, what: str) -> Any:
+def read_json(path: Path, what: str, *, keys_once: bool = False) -> Any:
     """Return what a JSON file holds.
 
     Raises:
         InputError: it cannot be read, or as `parse_json`.
     """
     content = read_bytes(path, what, max_bytes=MAX_JSON_BYTES)
-    return parse_json(content, f"{what} {path}")
+    return parse_json(content, f"{what} {path}", keys_once=keys_once)
 
 
-def parse_json(text: str | bytes, what: str) -> Any:
+def parse_json(text: str | bytes, what: str, *, keys_once: bool = False) -> Any:
     """Return what a JSON text holds; `what` it is, in words of a message: "--style".
 
+    `keys_once` is for what people write: JSON itself would take the last of two keys of one name.
+
     Raises:
-        InputError: it is not JSON, or nested more than `MAX_DEPTH` deep.
+        InputError: it is not JSON, has a key twice, or is nested more than `MAX_DEPTH` deep.
     """
+    once = _mapping_of_keys_once if keys_once else None
     try:
-        data = json.loads(_decoded(text, what, "valid JSON"))
+        data = json.loads(_decoded(text, what, "valid JSON"), object_pairs_hook=once)
     except ValueError as e:
         raise InputError(f"{what} is not valid JSON: {e}") from e
     except RecursionError as e:
         raise _too_deep(what) from e
     return _not_too_deep(data, what)
+
+
+def _mapping_of_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for key, count in Counter(key for key, _ in pairs).items():
+        if count > 1:
+            raise ValueError(f"key {shown(key)} stands {count} times; keep one of them")
+    return dict(pairs)
 
 
 def read_yaml(path: Path, what: str) -> Any:
