@@ -8,6 +8,7 @@ from sweetspot.campaign.cost import (
     LOAD_S,
     OVERHEAD_S,
     PLAIN_LOAD_S,
+    Asked,
     Costs,
     Seen,
     costs,
@@ -125,16 +126,21 @@ def test_largest_n_whose_grid_fits_with_its_margin_is_taken():
 
 
 @pytest.mark.parametrize(
-    ("wanted_s", "shares"),
+    ("asked", "shares"),
     [
-        ([50, 50, 50], [20, 20, 20]),
-        ([50, 6, 50], [27, 6, 27]),  # what a small one does not need is the others'
-        ([10, 10], [10, 10]),
-        ([100], [60]),
+        ([(50, 50), (50, 50), (50, 50)], [20, 20, 20]),
+        (
+            [(50, 50), (6, 6), (50, 50)],
+            [27, 6, 27],
+        ),  # what a small one does not need is the others'
+        ([(10, 10), (10, 10)], [10, 10]),
+        ([(10, 100), (30, 30)], [30, 30]),  # all come to their least first
+        ([(10, 100), (10, 15), (10, 100)], [22.5, 15, 22.5]),
+        ([(5, 100)], [60]),
     ],
 )
-def test_shares_are_what_each_can_use_or_equal_parts(wanted_s, shares):
-    assert shares_s(wanted_s, 60) == pytest.approx(shares)
+def test_shares_are_what_each_needs_and_equal_parts_of_the_rest(asked, shares):
+    assert shares_s([Asked(*each) for each in asked], 60) == pytest.approx(shares)
 
 
 def test_load_is_expected_to_take_as_long_as_before_or_as_others_took(block):

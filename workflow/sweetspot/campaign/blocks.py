@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sweetspot.campaign.campaign import Campaign
-from sweetspot.campaign.cost import GRID_MARGIN, costs, largest_that_fits, load_s, shares_s
+from sweetspot.campaign.cost import GRID_MARGIN, Asked, costs, largest_that_fits, load_s, shares_s
 from sweetspot.campaign.slot import CELL_MARGIN, CLOSING_S, Progress, Slot, open_slot
 from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
@@ -44,7 +44,7 @@ def measure_blocks(
         for place, run in enumerate(turns):
             last = run.block
             fills = rounds > 0 or run is turns[-1]
-            share_s = shares_s([each.wanted_s() for each in turns[place:]], box.left_s)[0]
+            share_s = shares_s([each.asked() for each in turns[place:]], box.left_s)[0]
             share = box if run is turns[-1] else TimeBox(box.now() + share_s, box.now)
             try:
                 run.fill(share, fills=fills)
@@ -74,16 +74,24 @@ class BlockRun:
         """
         return self._missing([*self._stated(), *self._grid(), *self._more()])
 
-    def wanted_s(self) -> float:
-        """Return how much time it can use: load, stated cells, and the grid of the largest N."""
-        design, known = self.campaign.design, costs(self.block, self.campaign.metering)
-        grid = self._grid()
-        if grid and self.block.id not in self.campaign.logbook.requests:
-            grid = design.grid(self.block, design.ladder(self.block)[-1])
-        cells = self._missing([*self._stated(), *grid])
-        expected_s = known.expected_s(cells, self.campaign.seen(self.block))
-        loads_s = load_s(self.block, self.campaign.logbook.load_s)
-        return loads_s + CLOSING_S + GRID_MARGIN * CELL_MARGIN * sum(expected_s.values())
+    def asked(self) -> Asked:
+        """Return how much time it can use: load, stated cells, and the grid."""
+        campaign, design = self.campaign, self.campaign.design
+        metering, logbook = campaign.metering, campaign.logbook
+        expected_s = costs(self.block, metering).expecting(campaign.seen(self.block))
+        load_close_s = load_s(self.block, logbook.load_s) + CLOSING_S + 2 * metering.idle_s
+        steps = design.ladder(self.block)
+        if chosen := logbook.requests.get(self.block.id):
+            steps = [chosen]
+
+        def grid_s(requests: int) -> float:
+            stated_s = list(map(expected_s, self._missing(self._stated())))
+            grid_s = list(map(expected_s, self._missing(design.grid(self.block, requests))))
+            longest_s = max([*stated_s, *grid_s], default=0.0)
+            return sum(stated_s) + GRID_MARGIN * sum(grid_s) + (CELL_MARGIN - 1) * longest_s
+
+        edges = (steps[0], steps[-1]) if steps else (0, 0)
+        return Asked(*(load_close_s + grid_s(requests) for requests in edges))
 
     def fill(self, share: TimeBox, *, fills: bool) -> None:
         """Measure stated cells, choose N if need be, measure the grid: what fits into `share`.
@@ -141,9 +149,9 @@ class BlockRun:
         return design.grid(self.block, largest_that_fits(steps, grid_s, room_s))
 
     def _more(self) -> list[Cell]:
-        """Return what fills the time when the grid is done."""
+        """Return what fills the time when all else is done."""
         requests = self.campaign.logbook.requests.get(self.block.id)
-        return self.campaign.design.more(self.block, requests) if requests else []
+        return self.campaign.design.more(self.block, requests)
 
     def _climb(self, slot: Slot) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.

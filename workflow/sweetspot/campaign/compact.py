@@ -12,6 +12,7 @@ import numpy as np
 
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
+from sweetspot.campaign.sensor.square_wave import FACTS, SAMPLES
 from sweetspot.errors import InputError
 from sweetspot.files import write_bytes_atomic, write_text_atomic
 from sweetspot.measure.manifest import Listed, listed_as
@@ -23,7 +24,7 @@ from sweetspot.reading import path_inside, read_as
 from sweetspot.schema.writing import json_text
 
 RECORDS, TRACES, MANIFEST = "records.jsonl", "traces.csv.gz", "manifest.json"
-SENSOR = ("sensor.json", "sensor.csv.gz")
+SENSOR = (FACTS, SAMPLES)
 PACKAGES = ("numpy", "pyyaml", "nvidia-ml-py")
 GPU_FACTS = ("gpu_name", "gpu_uuid", "driver", "power_limit_w")
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
@@ -107,8 +108,22 @@ def load_s(block: Block, known_s: Mapping[str, float]) -> float:
     return LOAD_S if compiles or block.settings.engine == "tensorrt-llm" else PLAIN_LOAD_S
 
 
-def shares_s(wanted_s: Sequence[float], left_s: float) -> list[float]:
-    """Return the time that each gets: what it wants, or else an equal part of what is left."""
+class Asked(NamedTuple):
+    """What a block can use of the time, in s: with its grid at the smallest N, and the largest."""
+
+    least_s: float
+    most_s: float
+
+
+def shares_s(asked: Sequence[Asked], left_s: float) -> list[float]:
+    """Return the time that each block gets: first what all need, of the rest equal parts."""
+    least_s = _filled([each.least_s for each in asked], left_s)
+    rest_s = _filled([each.most_s - each.least_s for each in asked], left_s - sum(least_s))
+    return [least + rest for least, rest in zip(least_s, rest_s, strict=True)]
+
+
+def _filled(wanted_s: Sequence[float], left_s: float) -> list[float]:
+    """Return what each gets: what it wants, or else an equal part of what is left."""
     shares = [0.0] * len(wanted_s)
     for waiting, place in enumerate(sorted(range(len(wanted_s)), key=wanted_s.__getitem__)):
         shares[place] = min(wanted_s[place], left_s / (len(wanted_s) - waiting))

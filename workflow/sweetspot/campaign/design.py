@@ -42,22 +42,24 @@ class Design:
         chosen = [c for c in self._grid(block) if c.requests == requests and c.id in self.first]
         return most_informative_first(chosen)
 
-    def more(self, block: Block, requests: int) -> list[Cell]:
-        """Return what fills the time when a block's grid is done, in its order.
+    def more(self, block: Block, requests: int | None) -> list[Cell]:
+        """Return what fills the time when a block's other cells are done, in its order.
 
-        First the lengths that were not among the few, then all again, as often as is asked for.
+        First the lengths of the grid that were not among the few, then all cells again, as often as
+        `measure.repeats` asks for.
         """
         others = [c for c in self._grid(block) if c.requests == requests and c.id not in self.first]
         once = most_informative_first(c for c in others if c.repeat == 0)
-        return once + most_informative_first(c for c in others if c.repeat)
+        again = evenly_spread(c for c in block.cells if c.repeat and self.stated_in(c))
+        return once + most_informative_first(c for c in others if c.repeat) + again
 
     def ladder(self, block: Block) -> list[int]:
         """Return the N to choose from, smallest first; none where a block has no grid."""
         return sorted({cell.requests for cell in self._grid(block)})
 
     def stated(self, block: Block) -> list[Cell]:
-        """Return a block's cells of the other sweeps, spread evenly from the first on."""
-        return evenly_spread(cell for cell in block.cells if self.stated_in(cell))
+        """Return a block's cells of the other sweeps, each once, spread evenly."""
+        return evenly_spread(c for c in block.cells if not c.repeat and self.stated_in(c))
 
     def in_grid(self, cell_id: str) -> bool:
         """Return whether the grid names a cell."""

@@ -22,8 +22,8 @@ class Call:
     Attributes:
         time_s: where its time went so far, in s: `elapsed` at the last word of it, so a kill loses
             no more than a cell, and of that `windows`, `idle` around them, `loads` and `closing` of
-            engines, `beside` (warm-up and what else a cell takes), `failed` cells, `sensor` and
-            `probe`. Calls of earlier versions have none.
+            engines, `beside` (warm-up and what else a cell takes), `failed` cells, `sensor`,
+            `probe_windows` and what else the `probe` took. Calls of earlier versions have none.
     """
 
     started_utc: str

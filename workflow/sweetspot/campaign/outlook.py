@@ -13,8 +13,11 @@ from typing import cast
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.cost import Costs, costs, load_s
+from sweetspot.campaign.file import CampaignFile
 from sweetspot.campaign.logbook import Call, Logbook
+from sweetspot.campaign.probing import probe_outlook
 from sweetspot.campaign.sensor.square_wave import SENSOR_S
+from sweetspot.campaign.shares import asked_by, part_shares_s, probe_share_s
 from sweetspot.campaign.slot import Progress
 from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
@@ -161,13 +164,12 @@ class PlayedCampaign(Campaign):
         return record
 
 
-def play(experiment: Experiment, *, minutes: float, before_s: float = 0.0) -> Outlook:
+def play(experiment: Experiment, *, minutes: float) -> Outlook:
     """Return how a first call would go, times being the simulator's.
 
     Args:
         experiment: what is measured.
         minutes: the time that it has.
-        before_s: what passes before the first cell, in s.
 
     Raises:
         InputError: the experiment cannot be planned.
@@ -182,26 +184,42 @@ def play(experiment: Experiment, *, minutes: float, before_s: float = 0.0) -> Ou
         prepare=lambda _: None,
         clock=clock,
     )
-    box = TimeBox(MINUTE_S * minutes - before_s, clock)
+    box = TimeBox(MINUTE_S * minutes, clock)
     measure_blocks(campaign, box, Progress())
     return Outlook(tuple(_parts(campaign)), box.left_s, call.time_s.get("windows", 0.0))
 
 
-def outlook(experiment: Experiment, *, minutes: float, sensor: bool = True) -> Iterator[str]:
+def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Iterator[str]:
     """Yield a line for each step of a first call, with what it takes.
 
     Times are the simulator's; a real call scales them by what its first cells took.
 
     Raises:
-        InputError: the experiment cannot be planned.
+        InputError: an experiment cannot be planned.
     """
-    yield f"{experiment.engine} on {experiment.gpu}, {minutes:g} minutes; times are simulated"
+    engines = " and ".join(dict.fromkeys(each.engine for each in file.parts.values()))
+    yield f"{engines} on {file.gpu}, {minutes:g} minutes; times are simulated"
+    left_s = MINUTE_S * minutes
+    inside_s = 0.0
+    if probe_s := probe_share_s(file, minutes):
+        probe = probe_outlook(probe_s / MINUTE_S)
+        yield _line(Part(f"probe, windows of {probe.window_s:.3g} s", probe.took_s))
+        left_s -= probe.took_s
+        inside_s += probe.inside_s
     if sensor:
         yield _line(Part("power sensor", SENSOR_S))
-    found = play(experiment, minutes=minutes, before_s=SENSOR_S * sensor)
-    yield from map(_line, found.parts)
-    yield _line(Part("left over", found.left_s))
-    share = found.inside_s / (MINUTE_S * minutes)
+        left_s -= SENSOR_S
+    asked = [asked_by(each, Path("nowhere")) for each in file.parts.values()]
+    for place, (name, experiment) in enumerate(file.parts.items()):
+        share_s = part_shares_s(asked[place:], left_s)[0]
+        found = play(experiment, minutes=share_s / MINUTE_S)
+        if name:
+            yield f"{name}:"
+        yield from map(_line, found.parts)
+        left_s -= share_s - found.left_s
+        inside_s += found.inside_s
+    yield _line(Part("left over", left_s))
+    share = inside_s / (MINUTE_S * minutes)
     yield f"{100 * share:.0f} % of the time inside measured windows"
 
 
@@ -215,10 +233,15 @@ def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
         groups = {
             "stated": stated,
             f"grid, N = {chosen}": grid,
-            "more of the grid": design.more(block, chosen) if chosen else [],
+            "more": design.more(block, chosen),
         }
         groups = {what: cells for what, cells in groups.items() if cells}
-        of_cells = {cell: what for what, cells in groups.items() for cell in cells}
+        if len(groups) > 1 and stated:  # a cell of both is measured as the one that comes first
+            groups = {
+                what: cells if cells is stated else [c for c in cells if c not in stated]
+                for what, cells in groups.items()
+            }
+        of_cells = {cell: what for what, cells in reversed(groups.items()) for cell in cells}
         parts = {"load, close": [0.0, 0], **{what: [0.0, 0] for what in groups}}
         for each, cell, took_s in campaign.took:
             if each is block:
@@ -228,7 +251,7 @@ def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
                 part[1] += cell is not None
         for what, (took_s, cells) in parts.items():
             of = len(groups.get(what, ()))
-            if cells or what != "more of the grid":
+            if cells or what != "more":
                 yield Part(f"{block.id}: {what}", took_s, int(cells), of)
         if not chosen and design.ladder(block):
             yield Part(f"{block.id}: its grid does not fit", 0.0)

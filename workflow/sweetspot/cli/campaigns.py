@@ -2,7 +2,6 @@
 
 import argparse
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
@@ -57,30 +56,29 @@ def minutes(text: str) -> float:
 
 
 def _campaign(arguments: argparse.Namespace) -> None:
+    from sweetspot.campaign.file import parse_campaign
     from sweetspot.campaign.outlook import outlook
-    from sweetspot.campaign.run import run_campaign
+    from sweetspot.campaign.whole import run_file
     from sweetspot.cli.progress import line_that_updates
-    from sweetspot.config import parse_experiment
     from sweetspot.reading import as_mapping, read_yaml
 
     config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
-    if arguments.engine:
-        config = {**config, "engine": arguments.engine}
-    experiment = parse_experiment(config, str(arguments.file))
-    if "gpu" not in config and experiment.engine != "simulator":
-        experiment = replace(experiment, gpu=gpu_here())
+    file = parse_campaign(config, str(arguments.file), arguments.engine)
+    simulated = any(each.engine == "simulator" for each in file.parts.values())
+    if "gpu" not in config and not simulated:
+        file = file.on(gpu_here())
     if arguments.dry_run:
-        lines = outlook(experiment, minutes=arguments.minutes, sensor=not arguments.skip_sensor)
+        lines = outlook(file, minutes=arguments.minutes, sensor=not arguments.skip_sensor)
         print("\n".join(lines))
         return
-    with line_that_updates(arguments.out):
-        run_campaign(
-            experiment,
-            arguments.out,
-            minutes=arguments.minutes,
-            sensor=not arguments.skip_sensor,
-            remeasure=arguments.retry or "nothing",
-        )
+    run_file(
+        file,
+        arguments.out,
+        minutes=arguments.minutes,
+        sensor=not arguments.skip_sensor,
+        remeasure=arguments.retry or "nothing",
+        watched=line_that_updates,
+    )
 
 
 def gpu_here() -> str:
@@ -113,5 +111,9 @@ def _report(arguments: argparse.Namespace) -> None:
     """Check a campaign's data against its manifest, and make all that its cells can give."""
     from sweetspot.campaign.report.write import write_report
 
-    within = arguments.data / "compact"
-    write_report(within if within.is_dir() else arguments.data, arguments.out)
+    parts = sorted(path.parent for path in arguments.data.glob("*/compact") if path.is_dir())
+    if not parts:
+        within = arguments.data / "compact"
+        write_report(within if within.is_dir() else arguments.data, arguments.out)
+    for part in parts:
+        write_report(part / "compact", arguments.out / part.name)

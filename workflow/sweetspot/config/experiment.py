@@ -149,6 +149,11 @@ class Experiment(Section):
         NonEmpty(),
         "Models: catalog ids, or paths of a Hugging Face `config.json` or its folder.",
     ] = field(default_factory=lambda: list(PAPER_MODELS))
+    holdout: Annotated[
+        list[ModelName],
+        "Of these, models that no fit of constants may see: they are measured, predicted and"
+        " compared, and `sweetspot calibrate` leaves them out.",
+    ] = field(default_factory=list)
     sweeps: Annotated[
         dict[SweepName, Sweep],
         NonEmpty(),
@@ -193,6 +198,9 @@ class Experiment(Section):
             self._require_what_can_be_measured()
 
     def _require_cells_that_can_run(self) -> None:
+        strange = [model for model in self.holdout if model not in self.models]
+        if strange:
+            raise wrong(f"holdout names {strange[0]}, which models does not list; add it there")
         twice = [m for i, m in enumerate(self.models) if m in self.models[:i]]
         if twice:
             raise wrong(f"duplicate cell: models lists {twice[0]} twice; keep it once")

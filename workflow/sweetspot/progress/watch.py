@@ -299,6 +299,9 @@ def watch(folder: Path) -> Watch:
     """
     if (folder / "campaign.json").exists():
         return CampaignWatch(folder)
+    if parts := [path for path in folder.glob("*/campaign.json") if path.is_file()]:
+        latest = max(parts, key=lambda path: path.stat().st_mtime)  # they come one after the other
+        return CampaignWatch(latest.parent)
     if (folder / "records.jsonl").exists():
         raise InputError(
             f"{folder} holds the data that a campaign left, and nothing that goes on: `sweetspot"

@@ -64,13 +64,14 @@ def status_rows(chosen: Mapping[str, int], planned: Design, records: Sequence[Ce
 
 _TIME = {
     "windows": "inside measured windows",
+    "probe_windows": "inside the probe's windows",
     "idle": "idle, before and after windows",
     "beside": "warm-up and what else a cell takes",
     "loads": "loading engines",
     "closing": "closing them",
     "failed": "cells that failed",
     "sensor": "looking at the power sensor",
-    "probe": "probing the board",
+    "probe": "what else the probe took",
 }
 
 

@@ -14,6 +14,7 @@ from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
 from sweetspot.campaign.report.sections import sections_of
 from sweetspot.campaign.report.tables import chosen_requests, grid_records
+from sweetspot.catalog import load_model
 from sweetspot.cells.read import read_cells
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
@@ -46,7 +47,8 @@ def write_report(data: Path, out: Path) -> None:
         ((record, planned.sweeps.get(record.cell, ())) for record in records), out / "cells.csv"
     )
     chosen = chosen_requests(manifest, planned, records)
-    grids = grid_records(chosen, planned, records)
+    unseen = {load_model(model).id for model in experiment.holdout}  # compared, not fitted to
+    grids = [r for r in grid_records(chosen, planned, records) if r.model not in unseen]
     loads = []
     for requests in sorted({record.requests for record in grids}, reverse=True):
         of_load = [record for record in grids if record.requests == requests]
@@ -56,7 +58,7 @@ def write_report(data: Path, out: Path) -> None:
         )
     cells_csv = out / "cells.csv"
     cells = read_cells(cells_csv)
-    batch = write_batch(cells, experiment.limits.max_num_tokens, out)
+    batch = write_batch(cells[~cells["model"].isin(unseen)], experiment.limits.max_num_tokens, out)
     beside = [] if manifest.simulated else write_beside(data, experiment.figures, out)
     sections = sections_of(
         *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside)

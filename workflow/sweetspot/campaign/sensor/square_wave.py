@@ -24,6 +24,7 @@ from sweetspot.metering.trace import write_trace
 from sweetspot.reading import parse_json
 
 PROGRAM = Path(engines.__file__).parent / "workers" / "square_wave.py"
+FACTS, SAMPLES = "sensor.json", "sensor.csv.gz"
 WAVES = ((3.0, 3.0, 3), (0.5, 0.5, 8))  # s of load, s of pause, cycles
 INTERVAL_S = 0.02
 IDLE_S = 3.0  # before the program starts
@@ -67,8 +68,8 @@ def look_at_sensor(folder: Path, wanted: Gpu, node: NodeSettings) -> None:
         "idle_end_s": idle_end_s,
         "cycles": [asdict(cycle) for cycle in cycles],
     }
-    write_trace(folder / "sensor.csv.gz", readings)
-    write_text_atomic(folder / "sensor.json", json.dumps(found, indent=1) + "\n")
+    write_trace(folder / SAMPLES, readings)
+    write_text_atomic(folder / FACTS, json.dumps(found, indent=1) + "\n")
 
 
 def wave_command(node: NodeSettings) -> list[str]:

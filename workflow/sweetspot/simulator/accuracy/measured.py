@@ -55,8 +55,8 @@ class Measured:
         return [target.errors_percent(self.own.board, constants) for target in self.targets]
 
     def fitted_without(self, left_out: BoolArray) -> Fit:
-        """Return the fit to the other cells."""
-        kept = [target.only(~left_out) for target in self.targets]
+        """Return the fit to the other cells, those aside that no fit may see."""
+        kept = [target.only(~left_out & ~self.own.unseen) for target in self.targets]
         return fit_own(self.own, kept, fit_from_several)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from sweetspot.catalog import Gpu, gpu, load_model
@@ -32,6 +34,7 @@ class OwnCells:
         deployments: what served each, within the limits of the manifest beside the file, or the
             paper's. What the engine does is known of one that measures; of simulated cells the
             manifest says it, and their precision.
+        holdout: models, as `cells` names them, that no fit may see.
     """
 
     board: Gpu
@@ -40,6 +43,12 @@ class OwnCells:
     version: str
     simulated: bool
     deployments: list[Deployment]
+    holdout: tuple[str, ...] = ()
+
+    @property
+    def unseen(self) -> npt.NDArray[np.bool_]:
+        """(n,) which cells are of models that no fit may see."""
+        return self.cells["model"].astype(str).isin(self.holdout).to_numpy(dtype=bool)
 
 
 def read_own_cells(
@@ -106,6 +115,7 @@ def read_own_cells(
             experiment.precision,
             traits,
         ),
+        holdout=tuple(experiment.holdout),
     )
 
 

@@ -1,5 +1,6 @@
 """Constants fitted to a user's own measured cells, with the error on cells held out of the fit."""
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from sweetspot.catalog import gpu
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
 from sweetspot.simulator.calibration.layout import BoolArray, lay_out
-from sweetspot.simulator.calibration.own_cells import OwnCells, read_own_cells
+from sweetspot.simulator.calibration.own_cells import MIN_CELLS, OwnCells, read_own_cells
 from sweetspot.simulator.conformal import interval
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, engine_traits
 from sweetspot.simulator.constants.constants import Constants, stated_on
 from sweetspot.simulator.constants.intervals import Class, Intervals, Level
+
+log = logging.getLogger(__name__)
 
 _SETTING = ["model", "max_batch_size", "requests", "input_tokens", "output_tokens"]
 _SEED = 0
@@ -61,18 +64,31 @@ def calibrate_to_cells(
         raise InputError(f"hold_out must be 2 or more, not {hold_out}")
     board = gpu(gpu_id)
     own = read_own_cells(path, board, allow_simulated=allow_simulated)
-    held_out = held_out_cells(own.cells, hold_out)
+    unseen = own.unseen
+    held_out = held_out_cells(own.cells, hold_out) & ~unseen
+    fitted = ~held_out & ~unseen
+    if int((~unseen).sum()) < MIN_CELLS:
+        raise InputError(
+            f"{path} has {int((~unseen).sum())} cells besides those of {', '.join(own.holdout)},"
+            f" which no fit may see (`holdout`); it needs {MIN_CELLS} or more"
+        )
     if not held_out.any():
         raise InputError(
             f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
         )
     targets = own_targets(own)
-    fit = fit_own(own, [target.only(~held_out) for target in targets], fit_from_several)
-    errors: dict[str, dict[str, float]] = {
-        which: {t.name: t.only(kept).mean_error_percent(own.board, fit.constants) for t in targets}
-        for which, kept in (("fitted to", ~held_out), ("held out", held_out))
-    }
-    what = published or f"{path}: {int((~held_out).sum())} of {held_out.size} cells"
+    fit = fit_own(own, [target.only(fitted) for target in targets], fit_from_several)
+
+    def errors_of(kept: BoolArray) -> dict[str, float]:
+        return {t.name: t.only(kept).mean_error_percent(own.board, fit.constants) for t in targets}
+
+    errors = {"fitted to": errors_of(fitted), "held out": errors_of(held_out)}
+    for model in own.holdout:
+        of_model = (own.cells["model"].astype(str) == model).to_numpy()
+        if of_model.any():
+            found = ", ".join(f"{name} {e:.1f} %" for name, e in errors_of(of_model).items())
+            log.info("%s is held out (`holdout`), not fitted to; mean errors: %s", model, found)
+    what = published or f"{path}: {int(fitted.sum())} of {held_out.size} cells"
     level: Level = "published numbers" if published else "own measurements"
     kind = "simulated-cells" if own.simulated else "published" if published else "own"
     return CalibrationFile.of(
@@ -100,15 +116,17 @@ def _held_out_intervals(own: OwnCells, targets: Sequence[Target], level: Level) 
     Of one model alone, each fifth of its cells from a fit to the rest; that is one model's word.
     """
     models = own.cells["model"].astype(str)
+    unseen = own.unseen
     turns = [(models == model).to_numpy() for model in models.unique()]
     words = "each model by a fit to the others"
-    if len(turns) == 1:
-        turns = [held_out_cells(own.cells, 5, turn) for turn in range(5)]
-        turns = [turn for turn in turns if turn.any()]
+    if models[~unseen].nunique() == 1:
+        turns = [held_out_cells(own.cells, 5, turn) & ~unseen for turn in range(5)]
+        turns = [turn for turn in [*turns, unseen] if turn.any()]
         words = "each fifth by a fit to the others"
     ratios = {target.quantity: np.full(len(models), np.nan) for target in targets}
     for left_out in turns:
-        constants = fit_own(own, [target.only(~left_out) for target in targets]).constants
+        kept = ~left_out & ~unseen
+        constants = fit_own(own, [target.only(kept) for target in targets]).constants
         for target in targets:
             found = target.only(left_out).ratios(own.board, constants)
             ratios[target.quantity][left_out] = np.log(found)

@@ -1,0 +1,117 @@
+"""A campaign's file: an experiment, or several that share the time, and what comes before them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sweetspot.config import Experiment, parse_experiment
+from sweetspot.errors import InputError
+from sweetspot.reading import as_mapping
+
+OWN_KEYS = ("probe", "engines", "parts")
+MOST_MINUTES = 60.0
+NAME = str.maketrans("", "", "_-")
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignFile:
+    """What a campaign measures.
+
+    Attributes:
+        parts: experiments by the name of their folder within the campaign's, in their order; one
+            alone is called "", and lies in the campaign's folder itself.
+        probe_minutes: for `sweetspot probe`, before all else; 0 for none.
+    """
+
+    parts: Mapping[str, Experiment]
+    probe_minutes: float = 0.0
+
+    @property
+    def gpu(self) -> str:
+        """The GPU of all parts."""
+        return next(iter(self.parts.values())).gpu
+
+    def on(self, gpu: str) -> "CampaignFile":
+        """Return the same for another GPU."""
+        parts = {name: replace(each, gpu=gpu) for name, each in self.parts.items()}
+        return replace(self, parts=parts)
+
+
+def parse_campaign(
+    config: Mapping[str, Any], source: str, engine: str | None = None
+) -> CampaignFile:
+    """Return the campaign that a file names.
+
+    Args:
+        config: keys of an experiment, and `probe`, and `engines` or `parts`: each of `parts` is
+            the experiment but for the keys that it names; sections are merged, sweeps replaced.
+        source: its name, for messages.
+        engine: in place of the file's.
+
+    Raises:
+        InputError: one line that says which key is wrong, and how.
+    """
+    base = {name: value for name, value in config.items() if name not in OWN_KEYS}
+    parts = _parts(config, source)
+    experiments = {}
+    for name, changes in parts.items():
+        merged = _merged(base, changes) | ({"engine": engine} if engine else {})
+        if "holdout" in base and "holdout" not in changes and "models" in changes:
+            of_part = [each for each in base["holdout"] or [] if each in changes["models"]]
+            merged["holdout"] = of_part
+        where = f"{source}: parts.{name}" if "parts" in config else source
+        experiments[name] = parse_experiment(merged, where)
+    if len({each.gpu for each in experiments.values()}) > 1:
+        raise InputError(f"{source}: parts name several GPUs; a campaign is of one")
+    return CampaignFile(experiments, _minutes(config.get("probe", 0), source))
+
+
+def _parts(config: Mapping[str, Any], source: str) -> dict[str, Mapping[str, Any]]:
+    """Return the changes of each part."""
+    parts, engines = config.get("parts"), config.get("engines")
+    if parts is not None and engines is not None:
+        raise InputError(f"{source}: engines and parts do not go together; name the engine of each")
+    if engines is not None:
+        if (
+            not isinstance(engines, list)
+            or not engines
+            or len(set(map(str, engines))) < len(engines)
+        ):
+            raise InputError(f"{source}: engines must be a list of different ones, not {engines!r}")
+        return {str(engine): {"engine": engine} for engine in engines}
+    if parts is None:
+        return {"": {}}
+    found: dict[str, Mapping[str, Any]] = {
+        str(name): as_mapping(changes, f"{source}: parts.{name}")
+        for name, changes in as_mapping(parts, f"{source}: parts").items()
+    }
+    for name in found:
+        plain = name.translate(NAME)
+        if not (plain.isascii() and plain.isalnum()) or name in ("probe", "compact", "records"):
+            raise InputError(
+                f"{source}: a part cannot be called {name!r}; letters, digits, '_' and '-' may be"
+                " in it, and probe, compact and records have a meaning"
+            )
+    if not found:
+        raise InputError(f"{source}: parts is empty; leave it out for one part")
+    return found
+
+
+def _merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for name, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
+        merged[name] = {**base[name], **value} if both and name != "sweeps" else value
+    return merged
+
+
+def _minutes(value: Any, source: str) -> float:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not (0 <= value <= MOST_MINUTES)
+    ):
+        raise InputError(
+            f"{source}: probe must be from 0 to {MOST_MINUTES:g} minutes, not {value!r}"
+        )
+    return float(value)
