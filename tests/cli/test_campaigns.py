@@ -9,8 +9,9 @@ import yaml
 
 from sweetspot.campaign.compact import PACKAGES
 from sweetspot.campaign.design import design
+from sweetspot.campaign.file import parse_campaign
+from sweetspot.catalog import gpu
 from sweetspot.cli import main
-from sweetspot.config import parse_experiment
 
 ROOT = Path(__file__).parents[2]
 SMALL = {
@@ -134,30 +135,43 @@ def test_campaign_needs_neither_snakemake_nor_pandas_nor_matplotlib(tmp_path):
 @pytest.mark.parametrize("engine", ["vllm", "transformers"])
 def test_file_that_comes_with_the_repository_needs_no_checkpoint(engine):
     config = yaml.safe_load((ROOT / "campaign.yaml").read_text(encoding="utf-8"))
-    experiment = parse_experiment(config | {"engine": engine})
-    assert experiment.engine_section.weights == "random"
-    found = design(experiment)
-    grids = {block.id: len(found.grid(block, 1000)) for block in found.blocks}
-    assert grids == {"llama-3.2-1b/b32": 0, "llama-3.2-1b/b1024": 18, "llama-3.1-8b/b1024": 18}
+    file = parse_campaign(config, "campaign.yaml", engine)
+    assert {each.engine_section.weights for each in file.parts.values()} == {"random"}
+    assert {name: each.holdout for name, each in file.parts.items()} == {
+        "plain": ["opt-2.7b"],
+        "compiled": [],
+    }
+    blocks = [block for each in file.parts.values() for block in design(each).blocks]
+    # each model once: one engine load
+    assert [block.id for block in blocks] == [
+        f"{model}/b256" for model in ("llama-3.2-1b", "llama-3.1-8b", "opt-2.7b", "gemma-2-2b")
+    ]
 
 
-def test_file_that_names_no_gpu_takes_the_nodes_and_a_dry_run_says_what_fits(
-    fake_nvml, tmp_path, capsys
+@pytest.mark.parametrize("name", ["NVIDIA_H200", "NVIDIA_H100_80GB_HBM3"])
+def test_dry_run_of_the_default_names_the_nodes_gpu_and_says_what_fits(
+    fake_nvml, tmp_path, capsys, name
 ):
-    words = [str(ROOT / "campaign.yaml"), "--out", str(tmp_path / "out"), "--dry-run"]
-    fake_nvml({"name": "Of_no_catalog"}, {"name": "NVIDIA_H200"})
-    assert main(["campaign", *words, "--minutes", "25"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "vllm on h200-sxm, 25 minutes; times are simulated"
-    minutes = [float(line.split(" min")[0].split()[-1]) for line in lines[1:-1]]
+    words = ["campaign", str(ROOT / "campaign.yaml"), "--out", str(tmp_path / "out"), "--dry-run"]
+    fake_nvml({"name": "Of_no_catalog"}, {"name": name})
+    assert main([*words, "--minutes", "25"]) == 0
+    first, *lines, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"vllm on {gpu(name.replace('_', ' ')).id}, 25 minutes; times are")
+    minutes = [float(line.split(" min")[0].split()[-1]) for line in lines if " min" in line]
     assert sum(minutes) == pytest.approx(25, abs=0.5)
-    assert any("grid, N = 500" in line and "18 of 18 cells" in line for line in lines)
+    assert any("llama-3.1-8b/b256: grid, N = " in line for line in lines)
+    assert any("opt-2.7b/b256: stated" in line and "4 of 4 cells" in line for line in lines)
+    assert int(last.split()[0]) >= 70
     assert not (tmp_path / "out").exists()
+
+
+def test_board_that_nobody_knows_or_another_than_the_files_is_one_line(fake_nvml, refused):
     fake_nvml({"name": "Some_other_board"})
-    assert main(["campaign", *words, "--minutes", "25"]) == 2
-    err = capsys.readouterr().err
-    assert "this node's GPU is not of the catalog" in err
-    assert err.count("\n") == 1
+    assert "this node's GPU is not of the catalog" in refused(SMALL)
+    fake_nvml({"name": "NVIDIA_H200"})
+    err = refused(SMALL | {"gpu": "h100-sxm", "node": {"python": sys.executable}})
+    assert "h100-sxm" in err
+    assert "NVIDIA H200" in err
 
 
 def test_page_names_the_packages_that_a_node_needs():

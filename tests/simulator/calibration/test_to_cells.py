@@ -1,6 +1,7 @@
 """Fits to measured cells: planted constants are met on held-out cells, bad tables are refused."""
 
 import json
+import logging
 from itertools import product
 
 import numpy as np
@@ -252,6 +253,31 @@ def test_leave_for_simulated_cells_never_mixes_them_with_measured_ones(tmp_path)
     assert found.level == "own measurements"
     own = read_own_cells(path, gpu("h100-sxm"), allow_simulated=True).cells
     assert own["energy_j"].tolist() == pytest.approx(good["energy_j"].tolist())
+
+
+@pytest.mark.usefixtures("one_step")
+def test_model_of_a_holdout_is_compared_and_no_fit_sees_it(tmp_path, caplog):
+    path, cells = tmp_path / "cells.csv", measured("h100-sxm")
+    unseen = cells["model"] == "qwen2-7b"
+    experiment = {"models": ["llama-3.2-1b", "qwen2-7b"], "holdout": ["qwen2-7b"]}
+    (tmp_path / "manifest.json").write_text(json.dumps({"experiment": experiment}))
+    found = []
+    for wrong in (1.0, 3.0):  # energies that any fit to them would follow
+        energy_j = cells["energy_j"].where(~unseen, wrong * cells["energy_j"])
+        cells.assign(energy_j=energy_j).to_csv(path, index=False)
+        with caplog.at_level(logging.INFO):
+            found.append(calibrate_to_cells(path, "h100-sxm"))
+    one, other = found
+    assert (one.board, one.engine) == (other.board, other.engine)
+    assert one.held_out_errors_percent == other.held_out_errors_percent
+    assert one.held_out_intervals != other.held_out_intervals  # of it, by a fit to the others
+    assert f"of {len(cells)} cells" in one.seen[0]
+    said = [text for text in caplog.messages if text.startswith("qwen2-7b is held out")]
+    assert len(set(said)) == 2
+    experiment["holdout"] = experiment["models"]
+    (tmp_path / "manifest.json").write_text(json.dumps({"experiment": experiment}))
+    with pytest.raises(InputError, match=r"has 0 cells besides those of llama-3\.2-1b, qwen2-7b"):
+        calibrate_to_cells(path, "h100-sxm")
 
 
 def test_manifest_beside_the_cells_says_limits_and_where_models_are(tmp_path, write_model):

@@ -31,11 +31,13 @@ def take_up_sensor(folder: Path, wanted: Gpu) -> Path | None:
 
 
 def _others(folder: Path) -> Iterator[Path]:
-    top = folder.absolute().parent
-    for pattern in (FACTS, f"*/{FACTS}", f"../*/{FACTS}", f"../*/*/{FACTS}"):
-        for path in sorted(top.glob(pattern)):
-            if path.parent.resolve() != folder.resolve():
-                yield path.parent
+    """Yield the folders near a campaign's, or a part's, that hold facts of a sensor."""
+    here = folder.resolve()
+    for near in (here.parent, here.parent.parent):
+        for depth in ("*", "*/*"):
+            for path in sorted(near.glob(f"{depth}/{FACTS}")):
+                if path.parent != here:
+                    yield path.parent
 
 
 def _boards(wanted: Gpu) -> list[tuple[str, ...]]:

@@ -1,0 +1,55 @@
+"""A campaign that is killed at any moment: at most a cell is lost, and the next call goes on."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from sweetspot.campaign.compact import read_manifest
+from sweetspot.campaign.logbook import Logbook
+from sweetspot.measure.record import read_block
+from sweetspot.reading import read_as
+
+PROGRAM = Path(__file__).parents[1] / "support" / "sleeping_campaign.py"
+KILLS = 4
+
+
+@pytest.mark.slow(reason="a campaign in processes of its own, killed several times")
+def test_campaign_survives_kills_with_at_most_a_cell_lost_each(tmp_path, fake_nvml, wait_until):
+    fake_nvml({})
+    folder, began = tmp_path / "out", tmp_path / "out" / "began"
+    command = [sys.executable, str(PROGRAM), str(folder), "10", "200", "llama-3.2-1b"]
+    chance = random.Random(14)
+
+    def cells_begun():
+        return began.read_text().count("\n") if began.exists() else 0
+
+    def has_gone_on(before, process):
+        return cells_begun() > before or process.poll() is not None
+
+    for _ in range(KILLS):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            wait_until(partial(has_gone_on, cells_begun(), process))
+            time.sleep(chance.uniform(0, 0.4))  # in a load, a window, a record or the small folder
+            process.send_signal(signal.SIGKILL)
+            _, errors = process.communicate()
+            assert process.returncode == -signal.SIGKILL, errors
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    calls = read_as(Logbook, folder / "campaign.json", "campaign").calls
+    assert [call.ended for call in calls[:-1]] == ["broke off"] * KILLS
+    records = read_block(folder / "compact" / "records.jsonl")
+    ran = began.read_text().split()
+    assert {record.cell for record in records} <= set(ran)
+    assert len(ran) - len(records) <= KILLS  # no cell that was done was measured again
+    assert sum(read_manifest(folder / "compact").cells.values()) == len(records)
+    # a killed call's time is known up to its last cell, and none is counted twice
+    times = [call.time_s for call in calls if call.time_s]
+    windows_s = sum(time_s.get("windows", 0.0) for time_s in times)
+    assert windows_s <= sum(record.window_s for record in records) + 1e-6
+    assert all(sum(each.values()) <= 2 * each["elapsed"] + 1e-6 for each in times)
