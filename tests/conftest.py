@@ -70,7 +70,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # What `make test-slow` alone sets up.
-APART = {"browser", "forgetful_slurm", "kubernetes_plugins", "slurm", "torch_python"}
+APART = {"browser", "forgetful_slurm", "kubernetes_plugins", "slurm", "torch_python", "vllm_python"}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -408,14 +408,26 @@ def wait_until() -> Callable[..., None]:
     return wait
 
 
-@pytest.fixture(scope="session")
-def torch_python() -> str:
-    """Return the Python that has PyTorch and Transformers, for the CPU."""
-    own = Path(__file__).parents[1] / ".venv-torch" / "bin" / "python"
-    python = os.environ.get("SWEETSPOT_TORCH_PYTHON") or (str(own) if own.exists() else "")
+def python_of(engine: str, what: str) -> str:
+    """Return the Python of an engine's own environment, or the one that a variable names."""
+    own = Path(__file__).parents[1] / f".venv-{engine}" / "bin" / "python"
+    variable = f"SWEETSPOT_{engine.upper()}_PYTHON"
+    python = os.environ.get(variable) or (str(own) if own.exists() else "")
     if not python:
         pytest.fail(
-            "no Python with PyTorch: `make .venv-torch/ready` makes one, or name one that has"
-            " tests/requirements-torch.txt in $SWEETSPOT_TORCH_PYTHON"
+            f"no Python with {what}: `make .venv-{engine}/ready` makes one, or name one that has"
+            f" tests/requirements-{engine}.txt in ${variable}"
         )
     return python
+
+
+@pytest.fixture(scope="session")
+def torch_python() -> str:
+    """Return the Python that has PyTorch, Transformers and DeepSpeed, for the CPU."""
+    return python_of("torch", "PyTorch")
+
+
+@pytest.fixture(scope="session")
+def vllm_python() -> str:
+    """Return the Python that has vLLM for CPUs."""
+    return python_of("vllm", "vLLM")

