@@ -25,12 +25,14 @@ def experiment():
     )
 
 
-def measure(block, folder, *options):
+def measure(blocks, folder, *options):
     return main(
         [
-            "measure",
-            *("--block", block.id, "--settings", block.settings.json, "--cells", block.cell_names),
-            *("--records", f"{folder}/records", "--out", f"{folder}/blocks/{block.id}.jsonl"),
+            *("measure", "--records", f"{folder}/records"),
+            *("--block", *(block.id for block in blocks)),
+            *("--settings", *(block.settings.json for block in blocks)),
+            *("--cells", *(block.cell_names for block in blocks)),
+            *("--out", *(f"{folder}/blocks/{block.id}.jsonl" for block in blocks)),
             *options,
         ]
     )
@@ -41,7 +43,7 @@ def run(experiment, tmp_path_factory):
     """Run every step of a small experiment and return its folder."""
     folder = tmp_path_factory.mktemp("steps")
     blocks = plan(experiment).blocks
-    assert [measure(block, folder) for block in blocks] == [0, 0]
+    assert measure(blocks, folder) == 0
     cells, fits, comparison = folder / "cells.csv", folder / "fits", folder / "comparison.csv"
     files = [f"{folder}/blocks/{block.id}.jsonl" for block in blocks]
     text = json_text(experiment)
@@ -49,7 +51,7 @@ def run(experiment, tmp_path_factory):
         ["cells", "--experiment", text, "--out", cells, *files],
         ["analyse", cells, "--out", fits],
         ["compare-paper", cells, "--fits", fits, "--out", comparison],
-        ["figure", "figure2_output_length", cells, "--out", folder / "figures/figure2"],
+        ["figures", "figure2_output_length", "--cells", cells, "--out", folder / "figures"],
         ["manifest", "--experiment", text, "--out", folder / "manifest.json", cells, comparison],
     ):
         assert main([str(part) for part in step]) == 0
@@ -98,8 +100,9 @@ def test_table_is_written_in_every_format(run, name):
 
 
 def test_figure_is_written_in_both_formats(run):
-    assert (run / "figures/figure2.png").read_bytes().startswith(b"\x89PNG")
-    assert (run / "figures/figure2.pdf").read_bytes().startswith(b"%PDF")
+    figure = run / "figures/figure2_output_length"
+    assert figure.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert figure.with_suffix(".pdf").read_bytes().startswith(b"%PDF")
 
 
 def test_manifest_lists_what_it_was_given(run):
@@ -110,8 +113,8 @@ def test_manifest_lists_what_it_was_given(run):
 def test_measuring_again_reuses_and_remeasure_does_not(run, experiment, caplog):
     block = plan(experiment).blocks[0]
     with caplog.at_level("INFO"):
-        assert measure(block, run) == 0
-        assert measure(block, run, "--remeasure", "all") == 0
+        assert measure([block], run) == 0
+        assert measure([block], run, "--remeasure", "all") == 0
     assert [text for text in caplog.messages if "cells" in text] == [
         f"{block.id}: 9 cells, 9 of them reused"
     ]
@@ -150,6 +153,7 @@ def test_bad_block_is_refused_in_one_line(capsys, run, experiment):
     settings = ["--settings", block.settings.json]
     assert "is not a cell" in refused(capsys, *good, *settings, "--cells", "n0/i64_o64/r0")
     assert "cannot be used" in refused(capsys, *good, "--settings", "{}", "--cells", "")
+    assert "needs its own" in refused(capsys, *good, *settings, "--cells", "", "")
     assert not (run / "blocks/bad.jsonl").exists()
 
 
@@ -213,7 +217,7 @@ def test_folder_that_cannot_be_written_is_refused_in_one_line(capsys, run, exper
     blocked = tmp_path / "file" / "deeper"
     block = plan(experiment).blocks[0]
     capsys.readouterr()
-    assert measure(block, blocked) == 2
+    assert measure([block], blocked) == 2
     assert str(blocked) in capsys.readouterr().err
     cells = run / "cells.csv"
     assert "cannot write" in refused(capsys, "analyse", cells, "--out", blocked)

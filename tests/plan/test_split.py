@@ -8,7 +8,7 @@ from sweetspot.config import parse_experiment
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 from sweetspot.plan.plan import plan
-from sweetspot.plan.split import parts_of_any_size, split
+from sweetspot.plan.split import SHARE_BLOCKS, SHARE_CELLS, parts_of_any_size, shares, split
 
 
 def blocks_of(**changes):
@@ -48,3 +48,16 @@ def test_key_and_job_of_a_cell_are_found_however_blocks_are_split(limit_min):
 def test_cell_that_takes_longer_than_a_job_may_stays_one():
     (whole,) = blocks_of()
     assert [len(part.cells) for part in split([whole], 1)] == [1] * 4
+
+
+@pytest.mark.parametrize("size", ["model", "input", "cell"])
+def test_shares_hold_each_block_once_and_no_more_than_a_job_may(size):
+    blocks = plan(parse_experiment({"engine": "simulator", "measure": {"block": size}})).blocks
+    found = shares(blocks)
+    assert [block for share in found for block in share] == list(blocks)
+    for share in found:
+        assert len(share) <= SHARE_BLOCKS
+        assert sum(len(block.cells) for block in share[:-1]) < SHARE_CELLS
+    for share in found[:-1]:
+        full = sum(len(block.cells) for block in share) >= SHARE_CELLS
+        assert full or len(share) == SHARE_BLOCKS

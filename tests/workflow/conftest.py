@@ -80,9 +80,12 @@ class Outcome:
 
     @property
     def new_cells(self):
-        """Cells without a record, by planned block."""
-        found = re.findall(r"wildcards: block=(\S+)\n *resources:.*new_cells=(\d+)", self.text)
-        return {block: int(count) for block, count in found}
+        """Cells without a record, by the blocks of each planned job."""
+        found = re.findall(
+            r"\n    output: (\S.*?)\n(?: .*\n)*?    resources:.*new_cells=(\d+)", self.text
+        )
+        blocks = re.compile(r"blocks/(\S+)\.jsonl")
+        return {" ".join(blocks.findall(output)): int(count) for output, count in found}
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import pytest
 LAST = {"page": 1, "manifest": 1, "all": 1}
 DRAWN = {"figures": 1, "fit_figures": 1}
 ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "tables": 1, "explorer": 1} | DRAWN | LAST
+BLOCKS = "llama-3.2-1b/b1024 mine/b1024"
 LENGTHS = [64, 256, 1024]
 
 
@@ -33,19 +34,19 @@ def test_same_command_again_finds_nothing_to_do(again):
     assert "Nothing to be done" in outcome.text
 
 
-def test_new_model_costs_its_own_block(again):
+def test_new_model_costs_its_own_cells(again):
     again.write(models=["llama-3.2-1b", "models/mine", "opt-1.3b"])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1}
-    assert outcome.new_cells == {"opt-1.3b/b1024": 9}
+    assert outcome.jobs == ANALYSIS | {"simulate_1": 1}
+    assert outcome.new_cells == {f"{BLOCKS} opt-1.3b/b1024": 9}
 
 
 @pytest.mark.slow(reason="four runs of Snakemake")
 def test_new_input_length_costs_its_own_cells(again):
     again.write_sweep(input_tokens=[*LENGTHS, 2048])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2}
-    assert outcome.new_cells == {"llama-3.2-1b/b1024": 3, "mine/b1024": 3}
+    assert outcome.jobs == ANALYSIS | {"simulate_1": 1}
+    assert outcome.new_cells == {BLOCKS: 6}
 
     rows, records = again.cells(), again.records()
     outcome = again.snakemake("results/small/cells.csv")
@@ -72,8 +73,8 @@ def test_few_cells_of_a_grid_are_all_that_is_measured_and_the_grid_adopts_them(a
 def test_new_request_count_costs_its_own_cells(again):
     again.write_sweep(requests=[100, 10])
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 2}
-    assert outcome.new_cells == {"llama-3.2-1b/b1024": 9, "mine/b1024": 9}
+    assert outcome.jobs == ANALYSIS | {"simulate_1": 1}
+    assert outcome.new_cells == {BLOCKS: 18}
 
 
 def test_figure_style_redraws_figures_only(again):
@@ -84,8 +85,8 @@ def test_figure_style_redraws_figures_only(again):
 def test_changed_model_redoes_that_model(again):
     again.add_model("mine", num_hidden_layers=9)
     outcome = again.plan()
-    assert outcome.jobs == ANALYSIS | {"measure": 1}
-    assert outcome.new_cells == {"mine/b1024": 9}
+    assert outcome.jobs == ANALYSIS | {"simulate_1": 1}
+    assert outcome.new_cells == {BLOCKS: 9}
 
 
 def test_changed_catalog_entry_redoes_that_model(own_tree):
@@ -96,8 +97,8 @@ def test_changed_catalog_entry_redoes_that_model(own_tree):
     assert text.index("num_hidden_layers: 16") < text.index("opt-1.3b:")
     catalog.write_text(changed)
     outcome = project.plan(environment=environment)
-    assert outcome.jobs == ANALYSIS | {"measure": 1}
-    assert outcome.new_cells == {"llama-3.2-1b/b1024": 9}
+    assert outcome.jobs == ANALYSIS | {"simulate_1": 1}
+    assert outcome.new_cells == {BLOCKS: 9}
 
 
 def test_comments_and_touched_files_redo_nothing(own_tree):

@@ -43,7 +43,7 @@ def test_batch_sweep_alone_plans_nothing_that_needs_a_grid(project):
     outcome = project.plan()
     assert outcome.code == 0, outcome.text
     assert outcome.jobs == {
-        "measure": 2,
+        "simulate_1": 1,
         "cells": 1,
         "analyse": 1,
         "tables": 1,

@@ -28,7 +28,7 @@ try:
     from sweetspot.plan.busy import busy
     from sweetspot.plan.job import memory_mb, runtime_min
     from sweetspot.plan.plan import plan
-    from sweetspot.plan.split import parts_of_any_size, split
+    from sweetspot.plan.split import parts_of_any_size, shares, split
     from sweetspot.measure.manifest import MANIFEST, read_manifest
     from sweetspot.measure.record import cells_left as left_of, read_block
     from sweetspot.progress.show import Display, Follower

@@ -63,6 +63,37 @@ def node(wildcards):
     return ["--node", json.dumps(found)]
 
 
+# Whether this command simulates here, with no limit to how long a job may take and no block asked
+# for again: then a job has several blocks. A cluster's has one, by which it finds itself on a node.
+SHARED = (
+    EXPERIMENT.engine == "simulator"
+    and workflow.is_main_process
+    and workflow.local_exec
+    and EXPERIMENT.measure.remeasure == "nothing"
+    and not (SITE or asked("longest_job_min"))
+)
+
+for share, blocks in enumerate(shares(BLOCKS.values()) if SHARED else [], start=1):
+
+    rule:
+        name:
+            f"simulate_{share}"
+        output:
+            [f"{RUN}/blocks/{block.id}.jsonl" for block in blocks],
+        log:
+            f"{RUN}/logs/measure/share_{share}.log",
+        resources:
+            new_cells=lambda w, blocks=blocks: sum(len(cells_left(block.id)) for block in blocks),
+        params:
+            names=[block.id for block in blocks],
+            settings=[block.settings.json for block in blocks],
+            cells=[block.cell_names for block in blocks],
+        shell:
+            "{SWEETSPOT} measure --block {params.names:q} --settings {params.settings:q}"
+            " --cells {params.cells:q} --records {RUN}/records --out {output:q}"
+            " 2>&1 | tee {log:q}"
+
+
 rule measure:
     """Measure, or simulate, one block of cells with one engine load."""
     output:

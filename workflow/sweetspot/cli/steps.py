@@ -1,25 +1,28 @@
 """Commands that the workflow's jobs call; each runs by hand as well."""
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.fitting import add_max_num_tokens, use_one_thread
+from sweetspot.errors import InputError
 from sweetspot.reading import parse_json
 
 
 def add_commands(commands: Commands) -> None:
     """Add one command per kind of job."""
     measure = commands.add_parser(
-        "measure", help="measure one block of cells", description=_measure.__doc__
+        "measure", help="measure blocks of cells", description=_measure.__doc__
     )
-    measure.add_argument("--block", required=True, help="name, such as llama-3.2-1b/b1024")
-    measure.add_argument("--settings", required=True, metavar="JSON", help="the block's settings")
-    measure.add_argument("--cells", required=True, help="such as 'n1000/i64_o64/r0 n1000/...'")
+    of_each: Mapping[str, Any] = {"nargs": "+", "required": True}
+    measure.add_argument("--block", **of_each, help="name of each, such as llama-3.2-1b/b1024")
+    measure.add_argument("--settings", **of_each, metavar="JSON", help="of each block")
+    measure.add_argument("--cells", **of_each, help="such as 'n1000/i64_o64/r0 n1000/...', of each")
+    measure.add_argument("--out", **of_each, type=Path, help="file of each block")
     measure.add_argument("--records", type=Path, required=True, help="folder of cell records")
-    measure.add_argument("--out", type=Path, required=True, help="the block's file")
     measure.add_argument(
         "--remeasure",
         choices=("nothing", "failed", "all"),
@@ -86,23 +89,28 @@ def add_commands(commands: Commands) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
-    """Run one block of cells with one engine load; records that are there are reused."""
+    """Run blocks of cells, each with one engine load; records that are there are reused."""
     from sweetspot.engines import engine
     from sweetspot.engines.base import parse_node
     from sweetspot.measure.measure import measure_block
     from sweetspot.plan.block import parse_block
     from sweetspot.plan.dataset import dataset_writer
 
-    block = parse_block(arguments.block, arguments.settings, arguments.cells)
+    of_each = (arguments.block, arguments.settings, arguments.cells, arguments.out)
+    if len(set(map(len, of_each))) > 1:
+        raise InputError("each --block needs its own --settings, --cells and --out, in one order")
     node = parse_node(arguments.node) if arguments.node else None
-    measure_block(
-        block,
-        engine(block.settings, node),
-        arguments.records,
-        arguments.out,
-        remeasure=arguments.remeasure,
-        prepare=dataset_writer(node.datasets, block.settings.dataset) if node else lambda _: None,
-    )
+    for name, settings, cells, out in zip(*of_each, strict=True):
+        block = parse_block(name, settings, cells)
+        dataset = block.settings.dataset
+        measure_block(
+            block,
+            engine(block.settings, node),
+            arguments.records,
+            out,
+            remeasure=arguments.remeasure,
+            prepare=dataset_writer(node.datasets, dataset) if node else lambda _: None,
+        )
 
 
 def _cells(arguments: argparse.Namespace) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from sweetspot.config import Remeasure
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
+from sweetspot.measure.keeping import keeping
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
     CellRecord,
@@ -45,9 +47,9 @@ def measure_block(
 ) -> None:
     """Measure a block's cells and write their records to `out`, one JSON line each.
 
-    Each finished cell is durable at once in `records`; a cell whose record is there under its key
-    is reused unless `remeasure` names it. So a kill costs one cell. `prepare` makes what another
-    cell needs before it runs.
+    Each finished cell is durable at once in `records`, a simulated one soon; a cell whose record is
+    there under its key is reused unless `remeasure` names it. So a kill costs one measured cell.
+    `prepare` makes what another cell needs before it runs.
 
     Raises:
         InputError: the model does not fit, or a folder cannot be written to.
@@ -87,19 +89,22 @@ class MeasureCell(Protocol):
 def measuring(block: Block, engine: Engine, records: Path) -> Iterator[MeasureCell]:
     """Yield a function that measures a cell and makes its record durable.
 
-    The engine is loaded when the first cell asks for it, and closed at the end.
+    That of a simulated cell may be so only at the end. The engine is loaded when the first cell
+    asks for it, and closed at the end.
     """
     session: Session | None = None
 
     def measure(cell: Cell, *, idle: bool = True) -> CellRecord:
         nonlocal session
         session = session or engine.load(block.settings)
-        record = _measure_cell(block, engine, session, cell, records, idle=idle)
-        write_record(record_path(records, cell, block.key(cell)), record)
+        path = record_path(records, cell, block.key(cell))
+        record, readings = _measure_cell(block, engine, session, cell, path, idle=idle)
+        keep(partial(_write, path, record, trace_path(records, cell, record.key), readings))
         return record
 
     try:
-        yield measure
+        with keeping(behind=engine.simulated) as keep:
+            yield measure
     finally:
         if session is not None:
             session.close()
@@ -154,22 +159,30 @@ def described(block: Block, engine: Engine, cell: Cell) -> dict[str, Any]:
 
 
 def _measure_cell(
-    block: Block, engine: Engine, session: Session, cell: Cell, records: Path, *, idle: bool
-) -> CellRecord:
-    """Return the record of one run; what the engine or the meter cannot do is a failed cell."""
+    block: Block, engine: Engine, session: Session, cell: Cell, path: Path, *, idle: bool
+) -> tuple[CellRecord, Readings | None]:
+    """Return the record of one run, and what the meter read.
+
+    What the engine or the meter cannot do is a failed cell, which has no readings.
+    """
     known, settings = described(block, engine, cell), block.settings
-    key, origin = known["key"], known["provenance"]
-    spool = spool_path(record_path(records, cell, key))
     try:
         idle_s = settings.metering.idle_s if settings.metering and idle else 0.0
-        run, readings, idle_w = _metered(session, cell, idle_s, spool)
+        run, readings, idle_w = _metered(session, cell, idle_s, spool_path(path))
         result = result_of(run, cell, readings, settings.metering, settings.gpu)
     except (EngineError, MeterError) as e:
-        return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)})
-    write_trace(trace_path(records, cell, key), readings)
-    spool.unlink(missing_ok=True)  # the whole trace is durable now
-    facts = {"provenance": origin | dict(run.facts)}
-    return completed(converted(CellRecord, known | result | idle_w | facts), settings)
+        return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)}), None
+    facts = {"provenance": known["provenance"] | dict(run.facts)}
+    record = converted(CellRecord, known | result | idle_w | facts)
+    return completed(record, settings), readings
+
+
+def _write(path: Path, record: CellRecord, trace: Path, readings: Readings | None) -> None:
+    """Make a finished cell durable: its trace before the record, which says that all is there."""
+    if readings is not None:
+        write_trace(trace, readings)
+        spool_path(path).unlink(missing_ok=True)  # the whole trace is durable now
+    write_record(path, record)
 
 
 def completed(record: CellRecord, settings: Settings) -> CellRecord:

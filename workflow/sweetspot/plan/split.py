@@ -13,6 +13,10 @@ from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 
+SHARE_CELLS = 200
+"""Cells from which on a share of simulated ones is full: it takes two seconds."""
+SHARE_BLOCKS = 8
+
 
 def block_id(cell: Cell, size: BlockSize) -> str:
     """Return the name of the block that a cell belongs to."""
@@ -29,6 +33,22 @@ def parts(block: Block, size: BlockSize) -> list[Block]:
     for cell in block.cells:
         groups.setdefault(block_id(cell, size), []).append(cell)
     return [replace(block, id=name, cells=tuple(cells)) for name, cells in groups.items()]
+
+
+def shares(blocks: Iterable[Block]) -> list[list[Block]]:
+    """Return blocks in the order that they came in, those beside each other that one job simulates.
+
+    A job takes as long to start as some fifty cells, and a command line holds so many settings.
+    """
+    found: list[list[Block]] = []
+    cells = SHARE_CELLS
+    for block in blocks:
+        if cells >= SHARE_CELLS or len(found[-1]) == SHARE_BLOCKS:
+            found.append([])
+            cells = 0
+        found[-1].append(block)
+        cells += len(block.cells)
+    return found
 
 
 def parts_of_any_size(block: Block) -> Iterator[Block]:
