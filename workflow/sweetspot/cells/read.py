@@ -22,7 +22,7 @@ TEXTS = ("model", "engine", "gpu", "status")
 OPTIONAL_TEXTS = (
     *("cell", "reason", "remarks", "energy_source"),
     *("calibration", "calibration_level", "calibration_seen"),
-    *("interval_rests_on", "throughput_interval_rests_on"),
+    *("interval_rests_on", "throughput_interval_rests_on", "host_energy_scope"),
 )
 
 _EXACT = 2**53
