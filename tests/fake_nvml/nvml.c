@@ -51,6 +51,7 @@ typedef struct {
     double pid_mib;                                     /* memory of each of its processes */
     double temperature_c, heating_c_per_s;
     double event_from, event_to;
+    double field_us; /* what each field value takes of the CPU, and is said to take */
     unsigned reasons, events; /* reasons: always; events: from event_from to event_to */
     unsigned pids[MAX_PIDS], pid_count;
     int mig, hidden, usage_is_instant, sm_mhz;
@@ -122,6 +123,7 @@ static int set_value(Board *board, const char *key, char *value) {
         {"heating_c_per_s", &board->heating_c_per_s},
         {"event_from", &board->event_from},
         {"event_to", &board->event_to},
+        {"field_us", &board->field_us},
     };
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         if (!strcmp(key, numbers[i].key)) return *numbers[i].value = atof(value), 1;
@@ -317,7 +319,16 @@ int nvmlDeviceGetCudaComputeCapability(Device board, int *major, int *minor) {
     ANSWER((*major = board->usage_is_instant ? 8 : 9, *minor = 0));
 }
 
+static void work_for(double us) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    double end_us = now.tv_sec * 1e6 + now.tv_nsec * 1e-3 + us;
+    while (us && now.tv_sec * 1e6 + now.tv_nsec * 1e-3 < end_us)
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+}
+
 int nvmlDeviceGetPowerUsage(Device board, unsigned *mw) {
+    work_for(board->field_us);
     ANSWER(*mw = board->usage_is_instant ? instant_mw(board) : average_mw(board));
 }
 
@@ -326,6 +337,8 @@ int nvmlDeviceGetTotalEnergyConsumption(Device board, unsigned long long *mj) {
 }
 
 static void read_field(const Board *board, Field *field) {
+    work_for(board->field_us);
+    field->latency_us = (long long)board->field_us;
     char id[16];
     snprintf(id, sizeof id, "%u", field->field);
     field->result = lacks(board, id) ? NOT_SUPPORTED : SUCCESS;

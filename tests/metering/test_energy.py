@@ -187,3 +187,19 @@ def test_means_of_a_constant_are_exact(readings_of, power_w, length_s, at_s):
     readings = readings_of(None, power_average_w=power_w)
     found = window_energy(readings, at_s, at_s + length_s)
     assert found.energy_j == pytest.approx(power_w * length_s, rel=1e-6)
+
+
+def test_sum_of_usage_that_is_read_twice_a_second_is_that_of_all_readings(readings_of):
+    def usage_w(t):
+        return 400 + 10 * np.floor(t)
+
+    every = readings_of(300, power_usage_w=usage_w)
+    some = readings_of(
+        300, power_usage_w=lambda t: np.where(np.round(10 * t) % 5 == 0, usage_w(t), np.nan)
+    )
+    found = [window_energy(each, 4.1, 16.2).sum_500ms_j for each in (every, some)]
+    assert found[0] == found[1] > 0
+    rare = readings_of(
+        300, power_usage_w=lambda t: np.where(np.round(10 * t) % 20 == 0, usage_w(t), np.nan)
+    )
+    assert window_energy(rare, 4.1, 16.2).sum_500ms_j is None

@@ -187,3 +187,43 @@ def test_driver_that_vanished_does_not_spoil_the_end(fake_nvml, monkeypatch):
     board = Board("GPU-0")
     monkeypatch.setattr(pynvml, "nvmlShutdown", fail)
     board.close()
+
+
+@pytest.mark.parametrize(
+    ("what", "read"),
+    [("power", set()), ("usage", {"power_usage_w", "power_average_w"}), ("all", None)],
+)
+def test_look_for_less_leaves_out_what_is_dear(fake_nvml, what, read):
+    fake_nvml({})
+    with Board("GPU-0") as board:
+        whole = board.look()
+        less = board.look(what)
+    dear = {
+        *("power_average_w", "power_usage_w", "graphics_mhz", "memory_mhz", "utilisation"),
+        *("memory_temperature_c", "power_violation_s", "thermal_violation_s"),
+    }
+    lacking = {n for n in dear if math.isnan(getattr(less, n))}
+    assert lacking == (set() if read is None else dear - read)
+    for name in ("power_instant_w", "temperature_c", "sm_mhz", "event_reasons"):
+        assert getattr(less, name) == getattr(whole, name)
+    assert less.counter_j >= whole.counter_j
+
+
+def test_board_without_instantaneous_power_is_asked_for_its_mean_each_time(fake_nvml):
+    fake_nvml({"absent": "186"}, {"absent": "185,186"})
+    for uuid in ("GPU-0", "GPU-1"):
+        with Board(uuid) as board:
+            board.look()
+            assert board.look("power").power_average_w == 300
+
+
+def test_latency_of_each_field_is_what_the_driver_says(fake_nvml):
+    fake_nvml({"field_us": 50}, {})
+    with Board("GPU-0") as board:
+        board.look()
+        board.look("power")
+        assert set(board.latencies_us().values()) == {50}
+        assert list(board.latencies_us())[:2] == ["power_instant_w", "power_average_w"]
+    with Board("GPU-1") as board:
+        board.look()
+        assert board.latencies_us() == {}  # it does not say

@@ -35,8 +35,10 @@ class VirtualBoard:
         self.channels = {"power_instant_w": power_w} | channels
         self.lost_at_s, self.takes_s = lost_at_s, takes_s
         self.listed_s = []
+        self.asked = []
 
-    def look(self):
+    def look(self, what="all"):
+        self.asked.append((round(self.now_s - 100, 6), what))
         if self.now_s >= self.lost_at_s:
             raise MeterError("NVML cannot read power: GPU is lost")
         t_s = self.now_s + self.takes_s / 2
@@ -212,12 +214,12 @@ def test_driver_that_hangs_is_an_error_and_does_not_keep_the_program(
     with Board("GPU-0") as board:
         look_at_once = board.look
 
-        def look():
+        def look(what="all"):
             if current_thread().name != "power sampler" or hangs.is_set():
-                return look_at_once()
+                return look_at_once(what)
             hangs.set()
             comes_back.wait(60)
-            late = look_at_once()
+            late = look_at_once(what)
             late_s.append(late.t_s)
             return late
 
@@ -306,3 +308,28 @@ def test_disk_that_hangs_holds_up_neither_samples_nor_the_end(tmp_path, monkeypa
             time.sleep(0.01)
     os.close(keeper)
     assert not spooled._thread.is_alive()
+
+
+def test_what_is_dear_is_read_once_or_twice_a_second_and_at_both_ends(meter_run):
+    board = VirtualBoard(250.0)
+    meter_run(board, duration_s=3.25)
+    by_what = {what: [t for t, each in board.asked if each == what] for what in ("all", "usage")}
+    assert by_what["all"] == pytest.approx([0, 1, 2, 3, 3.25])
+    assert by_what["usage"] == pytest.approx([0.5, 1.5, 2.5])
+    assert len(board.asked) == 34
+
+
+def test_meter_that_is_slower_than_what_is_dear_reads_all_of_it_each_time(meter_run):
+    board = VirtualBoard(250.0)
+    meter_run(board, duration_s=4.5, interval_s=1.0)
+    assert {what for _, what in board.asked} == {"all"}
+
+
+def test_whole_looks_are_whole(fake_nvml):
+    fake_nvml({})
+    with Board("GPU-0") as board:
+        meter = NvmlMeter(board, interval_s=0.002, whole=True)
+        meter.start()
+        time.sleep(0.02)
+        samples = meter.stop().samples
+    assert all(samples.complete(name) is not None for name in ("power_usage_w", "utilisation"))

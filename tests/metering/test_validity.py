@@ -146,3 +146,13 @@ def test_counter_with_a_fault_disagrees_with_nothing(gates):
 def test_all_broken_gates_are_named(gates):
     found = gates(event_reasons=0x40, temperature_c=lambda t: 4 * t, meter={"mig": True})
     assert len(found) == 3
+
+
+def test_time_of_thermal_violation_that_is_read_once_a_second(gates):
+    def read_once_a_second(held_s):
+        return lambda t: np.where(np.isclose(t % 1, 0.5), held_s(t), np.nan)
+
+    hot = read_once_a_second(lambda t: 3 + np.clip(t - 15.7, 0, 0.25))  # by the end of the window
+    assert gates(thermal_violation_s=hot) == ("clocks were held down by heat for 0.25 s",)
+    before = read_once_a_second(lambda t: 3 + np.clip(t - 2.9, 0, 0.25))
+    assert gates(thermal_violation_s=before) == ()

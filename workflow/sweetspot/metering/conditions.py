@@ -120,6 +120,21 @@ def grown(samples: Samples, channel: str, start_s: float, end_s: float) -> float
     return float(edges[1] - edges[0])
 
 
+def grown_at_most(samples: Samples, channel: str, start_s: float, end_s: float) -> float | None:
+    """Return by how much a cumulative channel grew from before a window to after it, at most.
+
+    By the readings nearest to the window that are not in it, as it is not read at each look. None
+    if it is not read at all.
+    """
+    values = getattr(samples, channel)
+    t_s, values = samples.t_s[np.isfinite(values)], values[np.isfinite(values)]
+    if not values.size:
+        return None
+    first = max(0, int(np.searchsorted(t_s, start_s, side="right")) - 1)
+    last = min(values.size - 1, int(np.searchsorted(t_s, end_s, side="left")))
+    return float(values[last] - values[first])
+
+
 def share_with(samples: Samples, bits: int, start_s: float, end_s: float) -> float | None:
     """Return the share of a window's samples with any of these event reasons; None if unknown."""
     reasons = samples.inside("event_reasons", start_s, end_s).astype(np.int64)

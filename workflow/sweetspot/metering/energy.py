@@ -14,6 +14,7 @@ from sweetspot.metering.trace import PowerTrace, window_energy_j
 Source = Literal["counter", "integration", "integration of 1-s average", "plain sum"]
 ProtocolName = Literal["standard", "paper"]
 
+MOST_USAGE_GAP = 3  # steps; where usage is further apart, the paper's sum is none
 PAPER_STEP_S = 0.5  # section 4 of arXiv 2602.05695: power every 500 ms
 SENSOR_ACCURACY = 0.05  # boards are within 5 % of the truth (arXiv 2312.02741)
 
@@ -167,7 +168,11 @@ def _sum_500ms_j(readings: Readings, start_s: float, end_s: float) -> float | No
     power_w = _usage_w(samples)
     if power_w is None:
         return None
-    t_s = samples.t_s
+    known = np.isfinite(power_w)
+    t_s, power_w = samples.t_s[known], power_w[known]
+    is_sparse = not known.all()  # it is not read at each look
+    if t_s.size < 2 or (is_sparse and float(np.diff(t_s).max()) > MOST_USAGE_GAP * PAPER_STEP_S):
+        return None
     steps_s = np.arange(t_s[0], t_s[-1], PAPER_STEP_S)
     right = np.clip(np.searchsorted(t_s, steps_s), 1, t_s.size - 1)
     nearest = np.where(steps_s - t_s[right - 1] <= t_s[right] - steps_s, right - 1, right)
@@ -176,5 +181,8 @@ def _sum_500ms_j(readings: Readings, start_s: float, end_s: float) -> float | No
 
 
 def _usage_w(samples: Samples) -> FloatArray | None:
-    usage_w = samples.complete("power_usage_w")
-    return samples.complete("power_average_w") if usage_w is None else usage_w
+    """Return what nvmlDeviceGetPowerUsage said, NaN where it was not asked."""
+    for channel in ("power_usage_w", "power_average_w"):
+        if (power_w := samples.complete(channel)) is not None:
+            return power_w
+    return samples.power_usage_w

@@ -8,10 +8,10 @@ in ns; which boards answer what with which mean: nvmlDeviceGetPowerUsage).
 
 import math
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pynvml
 
@@ -19,15 +19,18 @@ from sweetspot.errors import MeterError
 from sweetspot.metering.samples import Look
 from sweetspot.metering.visible import allowed
 
-_FIELDS = (
-    pynvml.NVML_FI_DEV_POWER_INSTANT,
-    pynvml.NVML_FI_DEV_POWER_AVERAGE,
-    pynvml.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION,
-    pynvml.NVML_FI_DEV_PERF_POLICY_POWER,
-    pynvml.NVML_FI_DEV_PERF_POLICY_THERMAL,
-    pynvml.NVML_FI_DEV_MEMORY_TEMP,
-)
-_NEEDED = _FIELDS[:3]
+_FIELDS = {
+    pynvml.NVML_FI_DEV_POWER_INSTANT: "power_instant_w",
+    pynvml.NVML_FI_DEV_POWER_AVERAGE: "power_average_w",
+    pynvml.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION: "counter_j",
+    pynvml.NVML_FI_DEV_PERF_POLICY_POWER: "power_violation_s",
+    pynvml.NVML_FI_DEV_PERF_POLICY_THERMAL: "thermal_violation_s",
+    pynvml.NVML_FI_DEV_MEMORY_TEMP: "memory_temperature_c",
+}
+_NEEDED = tuple(_FIELDS)[:3]
+_EVERY_LOOK = (pynvml.NVML_FI_DEV_POWER_INSTANT, pynvml.NVML_FI_DEV_TOTAL_ENERGY_CONSUMPTION)
+
+What = Literal["power", "usage", "all"]
 
 # nvmlDeviceGetPowerUsage is instantaneous up to GA100, and a mean over 1 s on all later boards.
 _GA100 = (8, 0)  # compute capability
@@ -97,6 +100,7 @@ class Board:
 
     Attributes:
         earlier_pids: processes that computed on it when it was opened.
+        field_reads: by field id, how often it was read.
     """
 
     def __init__(self, uuid: str) -> None:
@@ -112,6 +116,9 @@ class Board:
             self._uuid = uuid
             capability = self._optional(pynvml.nvmlDeviceGetCudaComputeCapability)
             self._usage_is_instant = capability is not None and capability <= _GA100
+            self._mean_only = False  # until the first look shows it
+            self._latency_us = dict.fromkeys(_FIELDS, 0.0)
+            self.field_reads = dict.fromkeys(_FIELDS, 0)
             self.earlier_pids = frozenset(self.compute_pids())
         except BaseException:
             _shut_down()
@@ -182,17 +189,27 @@ class Board:
         processes = self._optional(pynvml.nvmlDeviceGetComputeRunningProcesses)
         return [each.pid for each in processes or () if each.usedGpuMemory != 0]
 
-    def look(self) -> Look:
-        """Read all channels: power and energy first and close together, as their time is noted.
+    def look(self, what: What = "all") -> Look:
+        """Read the board: power and energy first and close together, as their time is noted.
+
+        Some readings cost a millisecond, so not all are of each look; what was not read is NaN.
+
+        Args:
+            what: `power`: instantaneous power and counter, and what gates ask of every sample:
+                temperature, event reasons, SM clock; `usage`: nvmlDeviceGetPowerUsage, too; `all`.
+                A board without instantaneous power is always asked for its mean.
 
         Raises:
             MeterError: power or the energy counter failed. What else fails is NaN.
         """
+        mean_only = self._mean_only
         before_s = monotonic()
-        instant_mw, average_mw, counter_mj, power_ns, thermal_ns, memory_c = _read_fields(
-            self._handle, _FIELDS, _NEEDED
-        )
-        usage_mw = self._energetic("power", pynvml.nvmlDeviceGetPowerUsage)
+        asked = tuple(_FIELDS) if what == "all" else _NEEDED if mean_only else _EVERY_LOOK
+        found = dict.fromkeys(_FIELDS, math.nan) | self._read_fields(asked)
+        instant_mw, average_mw, counter_mj, power_ns, thermal_ns, memory_c = found.values()
+        usage_mw = math.nan
+        if what != "power" or mean_only or self._usage_is_instant:
+            usage_mw = self._energetic("power", pynvml.nvmlDeviceGetPowerUsage)
         if math.isnan(counter_mj):
             counter_mj = self._energetic(
                 "the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption
@@ -202,7 +219,13 @@ class Board:
             instant_mw = usage_mw if math.isnan(instant_mw) else instant_mw
         else:
             average_mw = usage_mw if math.isnan(average_mw) else average_mw
-        utilisation = self._optional(pynvml.nvmlDeviceGetUtilizationRates)
+        if what == "all":
+            self._mean_only = math.isnan(instant_mw)
+        utilisation = graphics_mhz = memory_mhz = None
+        if what == "all":
+            utilisation = self._optional(pynvml.nvmlDeviceGetUtilizationRates)
+            graphics_mhz = self._clock_mhz(pynvml.NVML_CLOCK_GRAPHICS)
+            memory_mhz = self._clock_mhz(pynvml.NVML_CLOCK_MEM)
         temperature_c = self._optional(pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU)
         return Look(
             t_s=(before_s + after_s) / 2,
@@ -211,9 +234,9 @@ class Board:
             power_average_w=average_mw * 1e-3,
             power_usage_w=usage_mw * 1e-3,
             counter_j=counter_mj * 1e-3,
-            graphics_mhz=self._clock_mhz(pynvml.NVML_CLOCK_GRAPHICS),
+            graphics_mhz=_scaled(graphics_mhz),
             sm_mhz=self._clock_mhz(pynvml.NVML_CLOCK_SM),
-            memory_mhz=self._clock_mhz(pynvml.NVML_CLOCK_MEM),
+            memory_mhz=_scaled(memory_mhz),
             temperature_c=_scaled(temperature_c),
             memory_temperature_c=memory_c,
             utilisation=_scaled(utilisation and utilisation.gpu, 1e-2),
@@ -223,6 +246,33 @@ class Board:
             utc_s=math.nan,
             host_counter_j=math.nan,
         )
+
+    def latencies_us(self) -> dict[str, float]:
+        """Return how long the driver took for each field, on average so far, in microseconds.
+
+        Only of those for which it says so.
+        """
+        return {
+            _FIELDS[field]: total / self.field_reads[field]
+            for field, total in self._latency_us.items()
+            if total > 0
+        }
+
+    def _read_fields(self, ids: Sequence[int]) -> dict[int, float]:
+        """Return several field values by one call; NaN for those that the board lacks.
+
+        Raises:
+            MeterError: one that is needed failed in any other way.
+        """
+        answers = _read("field values", pynvml.nvmlDeviceGetFieldValues, self._handle, list(ids))
+        if answers is None:
+            return {}
+        values = {}
+        for each, answer in zip(ids, answers, strict=True):
+            self._latency_us[each] += answer.latencyUsec
+            self.field_reads[each] += 1
+            values[each] = _value(each, answer)
+        return values
 
     def _energetic(self, what: str, call: Any) -> float:
         return _scaled(_read(what, call, self._handle))
@@ -287,25 +337,17 @@ def _optional(call: Callable[..., Any], *arguments: Any) -> Any:
         return None
 
 
-def _read_fields(handle: Any, ids: Sequence[int], needed: Collection[int]) -> list[float]:
-    """Return several field values of a board by one call; NaN for those that it lacks.
+def _value(field: int, answer: Any) -> float:
+    """Return the value of a field; NaN where the board lacks it.
 
     Raises:
-        MeterError: one that is needed failed in any other way.
+        MeterError: it is needed, and failed in any other way.
     """
-    answers = _read("field values", pynvml.nvmlDeviceGetFieldValues, handle, list(ids))
-    if answers is None:
-        return [math.nan] * len(ids)
-    values = []
-    for each, answer in zip(ids, answers, strict=True):
-        if answer.nvmlReturn == pynvml.NVML_SUCCESS:
-            values.append(float(getattr(answer.value, _MEMBERS[answer.valueType])))
-        elif each in needed and answer.nvmlReturn not in _ABSENT_FIELD:
-            reason = pynvml.NVMLError(answer.nvmlReturn)
-            raise MeterError(f"NVML cannot read field {each}: {reason}")
-        else:
-            values.append(math.nan)
-    return values
+    if answer.nvmlReturn == pynvml.NVML_SUCCESS:
+        return float(getattr(answer.value, _MEMBERS[answer.valueType]))
+    if field in _NEEDED and answer.nvmlReturn not in _ABSENT_FIELD:
+        raise MeterError(f"NVML cannot read field {field}: {pynvml.NVMLError(answer.nvmlReturn)}")
+    return math.nan
 
 
 def _scaled(value: float | None, factor: float = 1.0) -> float:

@@ -11,12 +11,14 @@ from time import monotonic, thread_time, time
 from sweetspot.errors import MeterError
 from sweetspot.metering.host import Host
 from sweetspot.metering.meter import Readings
-from sweetspot.metering.nvml import Board
+from sweetspot.metering.nvml import Board, What
 from sweetspot.metering.processes import Watch
 from sweetspot.metering.samples import CHANNELS, Look, Samples, power_w
 from sweetspot.metering.trace import ALL_CHANNELS, PowerTrace, row
 
 DEFAULT_INTERVAL_S = 0.1  # how often Hopper renews its instantaneous power, about
+USAGE_S = 0.5  # how often nvmlDeviceGetPowerUsage is asked: as the paper sums it up
+REST_S = 1.0  # how often all is read that neither energy nor gates need of each sample
 PROCESSES_S = 1.0  # how often the board's processes are listed
 JOIN_TIMEOUT_S = 10.0
 SPOOL_FLUSH_S = 0.5
@@ -40,14 +42,24 @@ class NvmlMeter:
     """
 
     def __init__(
-        self, board: Board, interval_s: float = DEFAULT_INTERVAL_S, host: Host | None = None
+        self,
+        board: Board,
+        interval_s: float = DEFAULT_INTERVAL_S,
+        host: Host | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
-        """Meter `board`, and the `host` that it is in, looking at them every `interval_s` s."""
+        """Meter `board`, and the `host` that it is in, looking at them every `interval_s` s.
+
+        Some readings are dear, and are made once or twice a second only, unless each look is to be
+        `whole`.
+        """
         if not interval_s > 0:
             raise ValueError(f"the sampling interval must be positive, not {interval_s} s")
         self._board = board
         self._host = host
         self._interval_s = interval_s
+        self._whole = whole
         self._sampling: _Sampling | None = None
 
     def start(self, spool: Path | None = None) -> None:
@@ -58,7 +70,9 @@ class NvmlMeter:
         """
         if self._sampling is not None:
             raise RuntimeError("this meter is already running")
-        self._sampling = _Sampling(self._board, self._host, self._interval_s, spool)
+        self._sampling = _Sampling(
+            self._board, self._host, self._interval_s, spool, whole=self._whole
+        )
 
     def stop(self) -> Readings:
         """Take the last sample and return all.
@@ -105,7 +119,13 @@ class _Sampling:
     """
 
     def __init__(
-        self, board: Board, host: Host | None, interval_s: float, spool: Path | None
+        self,
+        board: Board,
+        host: Host | None,
+        interval_s: float,
+        spool: Path | None,
+        *,
+        whole: bool,
     ) -> None:
         self._board, self._host, self._interval_s = board, host, interval_s
         self.looks: list[Look] = []
@@ -113,6 +133,8 @@ class _Sampling:
         self.cpu_s = 0.0
         self._failure: Exception | None = None
         self._processes_due_s = -math.inf
+        self._whole = whole
+        self._due_s = {"all": -math.inf, "usage": -math.inf}
         self._stopping = Event()
         self._spool = Spool(spool) if spool else None
         try:
@@ -134,7 +156,7 @@ class _Sampling:
                 )
             if self._failure is not None:
                 raise MeterError(f"power sampling broke off: {self._failure}") from self._failure
-            self._processes_due_s = -math.inf
+            self._processes_due_s = self._due_s["all"] = -math.inf
             self._look()
         finally:
             self._close_spool()
@@ -155,7 +177,7 @@ class _Sampling:
             self.cpu_s += thread_time()
 
     def _look(self) -> None:
-        look = self._board.look()
+        look = self._board.look(self._what())
         if self._host and self._host.scope:
             look = look.noted(host_counter_j=self._host.read_j())
         if not self.looks:
@@ -167,10 +189,32 @@ class _Sampling:
             self._processes_due_s = look.t_s + PROCESSES_S
             self.watch.see(self._board.compute_pids(), look.t_s)
 
+    def _what(self) -> What:
+        """Return what is to be read now, and note when it is due again."""
+        if self._whole:
+            return "all"
+        now_s = monotonic() + self._interval_s / 2  # a look is early by no more than that
+        if now_s >= self._due_s["all"]:
+            self._due_s = {"all": _after(now_s, self._due_s["all"], REST_S)} | {
+                "usage": _after(now_s, self._due_s["usage"], USAGE_S)
+            }
+            return "all"
+        if now_s >= self._due_s["usage"]:
+            self._due_s["usage"] = _after(now_s, self._due_s["usage"], USAGE_S)
+            return "usage"
+        return "power"
+
     def _close_spool(self) -> None:
         if self._spool:
             self._spool.close()
             self.cpu_s += self._spool.cpu_s
+
+
+def _after(now_s: float, due_s: float, step_s: float) -> float:
+    """Return when something is due next that was due at `due_s`, every `step_s`."""
+    if math.isinf(due_s):
+        return now_s + step_s
+    return due_s + step_s * (1 + math.floor((now_s - due_s) / step_s))
 
 
 class Spool:

@@ -15,7 +15,10 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Channels(Generic[Value]):
-    """All that is read of a board; NaN where it has no such reading.
+    """All that is read of a board; NaN where it has no such reading, or was not asked for it.
+
+    A meter asks for usage twice a second, for the average, graphics and memory clock, memory's
+    temperature, utilisation and violations once, for all else at each look.
 
     Attributes:
         t_s: time of the look at power on the monotonic clock, in s: its middle.

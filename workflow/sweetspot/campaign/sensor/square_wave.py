@@ -45,7 +45,7 @@ def look_at_sensor(folder: Path, wanted: Gpu, node: NodeSettings) -> None:
     """
     log_path = folder / "engine" / "square_wave.log"
     with leased_board(wanted) as board:
-        meter = NvmlMeter(board, INTERVAL_S)
+        meter = NvmlMeter(board, INTERVAL_S, whole=True)
         meter.start()
         try:
             time.sleep(IDLE_S)
@@ -54,7 +54,7 @@ def look_at_sensor(folder: Path, wanted: Gpu, node: NodeSettings) -> None:
             time.sleep(SETTLE_S)
         finally:
             readings = meter.stop()
-        facts = board.facts()
+        facts, latencies_us = board.facts(), board.latencies_us()
     device, cycles = _reported(log_path)
     if readings.samples is None or not cycles:
         raise MeterError(f"the square wave reported nothing; its log: {log_path}")
@@ -65,6 +65,7 @@ def look_at_sensor(folder: Path, wanted: Gpu, node: NodeSettings) -> None:
         "program": device,
         "facts": asdict(sensor_facts(readings.samples, cycles, idle_end_s)),
         "sampler_cpu_share": readings.sampler_cpu_share,
+        "field_latencies_us": latencies_us,
         "idle_end_s": idle_end_s,
         "cycles": [asdict(cycle) for cycle in cycles],
     }
