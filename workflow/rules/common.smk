@@ -21,6 +21,7 @@ try:
     from sweetspot import __version__ as sweetspot_version, captions
     from sweetspot.config import parse_experiment
     from sweetspot.engines.weights.checkpoint import checkpoint_folder
+    from sweetspot.engines.packages import packages_of
     from sweetspot.engines.preflight import require, require_models
     from sweetspot.files import keep_others_from_writing, make_folder, write_bytes_atomic
     from sweetspot.outputs import FIGURES_OF_FITS, can_fit, can_fit_all, figures_of, tables_of
@@ -166,6 +167,7 @@ def check_before_jobs():
                 require(
                     *(EXPERIMENT.engine, EXPERIMENT.gpu),
                     *(node.python, node.container, list(weights)),
+                    packages_of(EXPERIMENT.engine_section),
                 )
         elif workflow.executor_plugin.name == "slurm":
             require_slurm(

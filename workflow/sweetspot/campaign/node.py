@@ -6,6 +6,7 @@ from pathlib import Path
 from sweetspot.config import Experiment
 from sweetspot.engines import engine
 from sweetspot.engines.base import Engine, Node
+from sweetspot.engines.packages import packages_of
 from sweetspot.engines.preflight import require, require_models
 from sweetspot.engines.weights.checkpoint import checkpoint_folder
 from sweetspot.plan.block import Block
@@ -27,6 +28,7 @@ def require_node(experiment: Experiment, blocks: tuple[Block, ...]) -> None:
         node.python,
         node.container,
         [folder for folder in checkpoints if folder],
+        packages_of(experiment.engine_section),
     )
 
 

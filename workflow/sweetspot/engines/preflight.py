@@ -3,11 +3,13 @@
 import os
 import shlex
 import shutil
-from collections.abc import Iterable, Sequence
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Container, Experiment, TensorRtLlm
+from sweetspot.engines.packages import TIMEOUT_S, missing_package
 from sweetspot.engines.weights.checkpoint import what_is_missing
 from sweetspot.errors import EngineError, MeterError, unknown_name
 from sweetspot.plan.block import Block
@@ -28,11 +30,13 @@ def require(
     python: str = "python3",
     container: Container | None = None,
     checkpoints: Sequence[Path] = (),
+    packages: Mapping[str, str] | None = None,
 ) -> None:
     """Check that `engine` can measure on such a board here; a simulator needs nothing.
 
     `python` and `container` are those of the experiment's section `node`, `checkpoints` the
-    folders of the models that are to be measured.
+    folders of the models that are to be measured, `packages` what that Python needs
+    (`packages_of`); what an image holds shows only when it runs.
 
     Raises:
         InputError: there is no such engine or GPU.
@@ -47,7 +51,7 @@ def require(
         return
     reasons = (
         _missing_gpu(wanted),
-        _missing_program(engine, python, container or Container()),
+        _missing_program(engine, python, container or Container(), packages or {}),
         _missing_weights(checkpoints),
     )
     missing = [reason for reason in reasons if reason]
@@ -87,18 +91,39 @@ def _missing_gpu(wanted: Gpu) -> str:
     return why_none_is(wanted, boards, os.environ)
 
 
-def _missing_program(engine: str, python: str, container: Container) -> str | None:
-    """Return which program is not there; what an image holds shows only when it runs."""
+def _missing_program(
+    engine: str, python: str, container: Container, packages: Mapping[str, str]
+) -> str | None:
+    """Return which program, image or package is not there."""
     if container.runtime != "none":
         if not shutil.which(container.runtime):
             return f"{container.runtime} is not on PATH (node.container.runtime)"
         if container.runtime == "apptainer" and not Path(container.image).exists():
             return f"there is no image {container.image} (node.container.image)"
+        if container.runtime == "docker" and not _has_image(container.image):
+            return (
+                f"docker has no image {container.image} (node.container.image):"
+                f" `docker pull {container.image}`"
+            )
         return None
-    if engine == "tensorrt-llm":
-        return None if shutil.which("trtllm-bench") else "trtllm-bench is not on PATH"
+    if engine == "tensorrt-llm" and not shutil.which("trtllm-bench"):
+        return "trtllm-bench is not on PATH"
     program = shlex.split(python)[0]
-    return None if shutil.which(program) else f"{program} is not on PATH (node.python)"
+    if engine != "tensorrt-llm" and not shutil.which(program):
+        return f"{program} is not on PATH (node.python)"
+    return missing_package(python, packages)
+
+
+def _has_image(name: str) -> bool:
+    """Return whether docker has an image; where it does not answer, the job will tell."""
+    command = ["docker", "image", "inspect", "--format", "{{.Id}}", "--", name]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return True
+    return done.returncode == 0 or "no such image" not in done.stderr.lower()
 
 
 def _missing_weights(checkpoints: Sequence[Path]) -> str | None:

@@ -2,6 +2,7 @@
 
 from sweetspot.config import DeepSpeed, Transformers
 from sweetspot.engines.base import Node
+from sweetspot.engines.packages import packages_of
 from sweetspot.engines.weights.weights import ModelWeights, model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
@@ -33,13 +34,12 @@ def deepspeed_engine(settings: Settings, node: Node) -> WorkerEngine:
 
 
 def _transformers(settings: Settings, node: Node) -> Program:
-    options = converted(Transformers, settings.options)
+    options = converted(Transformers, {**settings.options, "version": settings.engine_version})
     return _program(
         settings,
         options,
         model_weights(options.weights, settings, node),
         module="transformers_worker",
-        requires={"transformers": settings.engine_version, "torch": ""},
         install=f"install transformers=={settings.engine_version} and torch there, or set"
         " transformers.version",
         special={"cache": options.cache},
@@ -47,13 +47,12 @@ def _transformers(settings: Settings, node: Node) -> Program:
 
 
 def _deepspeed(settings: Settings, node: Node) -> Program:
-    options = converted(DeepSpeed, settings.options)
+    options = converted(DeepSpeed, {**settings.options, "version": settings.engine_version})
     return _program(
         settings,
         options,
         model_weights(options.weights, settings, node),
         module="deepspeed_worker",
-        requires={"deepspeed": settings.engine_version, "transformers": "", "torch": ""},
         install=f"install deepspeed=={settings.engine_version}, transformers and torch there, or"
         " set deepspeed.version",
         special={
@@ -70,7 +69,6 @@ def _program(
     weights: ModelWeights,
     *,
     module: str,
-    requires: dict[str, str],
     install: str,
     special: dict[str, str | int],
 ) -> Program:
@@ -78,7 +76,7 @@ def _program(
     model, limits = settings.model, settings.limits
     return Program(
         module=module,
-        requires=requires,
+        requires=packages_of(options),
         install=install,
         log=f"{model.id}/b{limits.max_batch_size}",
         load={

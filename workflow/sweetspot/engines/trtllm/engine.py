@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sweetspot.config import Metering, TensorRtLlm
 from sweetspot.engines.base import Node, Session
+from sweetspot.engines.packages import packages_of
 from sweetspot.engines.preflight import require
 from sweetspot.engines.trtllm.build import Build, build_engine
 from sweetspot.engines.trtllm.programs import Programs
@@ -115,7 +116,7 @@ class TensorRtLlmEngine:
             except EngineError as error:
                 unbuilt = error
         if options.mode == "llm-api" and unbuilt is None:
-            program = _program(settings, model, options.warmup)
+            program = _program(settings, model, options)
             return WorkerSession(board, metering, node, program, held)
         return TensorRtLlmSession(
             board=board,
@@ -157,12 +158,12 @@ def _pytorch_model(trtllm: TrtLlmVersion, settings: Settings, node: Node) -> PyT
     )
 
 
-def _program(settings: Settings, model: Build | PyTorchModel, warmup: int) -> Program:
+def _program(settings: Settings, model: Build | PyTorchModel, options: TensorRtLlm) -> Program:
     """Return the worker that keeps a model loaded."""
-    limits, trtllm = settings.limits, model.trtllm
+    limits = settings.limits
     return Program(
         module="trtllm_llm_worker",
-        requires={"tensorrt_llm": trtllm.version},
+        requires=packages_of(options),
         install="`node.python` has to be the Python that has TensorRT-LLM (docs/measuring.md)",
         log=f"{settings.model.id}/b{limits.max_batch_size}-llm",
         load={
@@ -172,7 +173,7 @@ def _program(settings: Settings, model: Build | PyTorchModel, warmup: int) -> Pr
             "kv_cache_memory_fraction": limits.kv_cache_memory_fraction,
             "vocabulary": settings.model.vocab,
         },
-        warmup=warmup,
+        warmup=options.warmup,
         folders=model.folders,
         facts={**model.facts, **quantized_facts(settings.model)},
         remarks=(
