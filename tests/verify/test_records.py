@@ -166,6 +166,23 @@ def test_measured_record_and_its_trace_give_the_same_numbers_to_the_bit(
     assert differences(window_start_s=None) == ["has an energy and no window or passes"]
 
 
+def test_ok_record_whose_trace_breaks_a_gate_is_found(measured_with_a_trace, tmp_path):
+    block, cell = measured_with_a_trace
+    record = read_as(CellRecord, record_path(tmp_path, cell, block.key(cell)), "cell record")
+    trace, samples = read_trace(trace_path(tmp_path, cell, record.key))
+
+    def judged(record, **channels):
+        changed = replace(samples, **{k: np.full(trace.t_s.size, v) for k, v in channels.items()})
+        found = recomputed_differences(record, trace, changed, block.settings.metering)
+        return [line for line in found if line.startswith("status")]
+
+    assert judged(record) == []
+    hot = {"event_reasons": 0x40}
+    slowed = "status is 'ok', though thermal slowdown by the hardware in 100% of the samples"
+    assert judged(record, **hot) == [slowed]
+    assert judged(replace(record, status="invalid"), **hot) == []
+
+
 def test_ok_record_that_names_another_board_is_found(measured_with_a_trace, tmp_path):
     block, cell = measured_with_a_trace
     planned = Plan(blocks=(block,), sweeps={})

@@ -144,6 +144,9 @@ def recomputed_differences(
     if record.status == "invalid":  # it may be for work other than asked
         for name in ("energy_per_token_j", "tokens_per_j", "throughput_tokens_per_s"):
             del wanted[name]
+    elif metering:  # who else was on the board is in no trace
+        for broken in window.broken_gates(metering.max_temperature_drift_c):
+            yield f"status is 'ok', though {broken}"
     if not record.simulated:
         wanted |= asdict(window.conditions) | {"trace_utc_s": trace_utc_s(samples)}
         del wanted["sampler_cpu_share"]  # which no trace holds
