@@ -25,8 +25,9 @@ def measure_blocks(
     """Measure as many cells as fit into the box, and return why there are no more.
 
     The blocks come in their order, each with the time that it can use or else an equal share of
-    what is left. The last one, whose engine is there, goes on with what fills the time; cells that
-    found no room in the share of their block, and what fills it, come when all blocks had theirs.
+    what is left. The last one with a grid, whose engine is there, goes on with what fills the time,
+    and so do those after it. Cells that found no room in the share of their block, and what fills
+    it, come when all blocks had theirs.
     A block whose engine cannot be loaded is given up.
 
     Raises:
@@ -43,7 +44,7 @@ def measure_blocks(
         tried = len(progress.tried)
         for place, run in enumerate(turns):
             last = run.block
-            fills = rounds > 0 or run is turns[-1]
+            fills = rounds > 0 or not any(map(_has_grid, turns[place + 1 :]))
             share_s = shares_s([each.asked() for each in turns[place:]], box.left_s)[0]
             share = box if run is turns[-1] else TimeBox(box.now() + share_s, box.now)
             try:
@@ -190,3 +191,7 @@ class BlockRun:
             if cell not in self.progress.tried
             and campaign.record(self.block, cell, self.remeasure) is None
         ]
+
+
+def _has_grid(run: BlockRun) -> bool:
+    return bool(run.campaign.design.ladder(run.block))
