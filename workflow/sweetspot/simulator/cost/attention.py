@@ -59,9 +59,21 @@ def decode_seconds_per_flop(
 
 
 def _by_kind(law: Callable[..., float], *columns: FloatArray) -> FloatArray | float:
-    """Return what a law says of each segment; one number where all have the same kind of heads."""
-    if all((column == column[0]).all() for column in columns):
-        return law(*(column[0] for column in columns))
-    kinds, place = np.unique(np.stack(columns), axis=1, return_inverse=True)
-    found: FloatArray = np.array([law(*kind) for kind in kinds.T])[place.ravel()]
+    """Return what a law says of each segment; one number where all have the same kind of heads.
+
+    Kind by kind, as there are few, and sorting the segments would take longer than all that is
+    made of what this returns.
+    """
+    found = np.empty(columns[0].size)
+    left = np.ones(found.size, dtype=np.bool_)
+    while left.any():
+        first = left.argmax()
+        kind = [column[first] for column in columns]
+        alike = np.logical_and.reduce(
+            [column == one for column, one in zip(columns, kind, strict=True)]
+        )
+        if alike.all():
+            return law(*kind)
+        found[alike] = law(*kind)
+        left &= ~alike
     return found
