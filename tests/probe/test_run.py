@@ -14,10 +14,10 @@ from sweetspot.probe.steps import steps
 
 @pytest.fixture
 def one_of_each_kind(monkeypatch):
-    """Fewer steps: the first of each kind."""
+    """Fewer steps: the first of each kind, and of each that is compiled or in FP8."""
     whole = steps()
-    first = {step.kind: step for step in reversed(whole)}
-    chosen = tuple(step for step in whole if first[step.kind] is step)
+    first = {(step.kind, step.compiled, step.precision): step for step in reversed(whole)}
+    chosen = tuple(step for step in whole if step in first.values())
     monkeypatch.setattr(run, "steps", lambda: chosen)
     return chosen
 

@@ -23,7 +23,15 @@ def test_steps_have_names_of_their_own_and_begin_with_what_tells_most():
         # each element of the cache takes a product and a sum for every query head that shares it
         ("attention-128-by-4", 8 * GIB, 0, 2 * GIB),
         ("attention-256-by-4", 8 * GIB, 0, 2 * GIB),
+        ("attention-128-by-4-fp8", 8 * GIB, 0, GIB),
         ("tick", 0, 0, 0),
+        # Llama 3.1 8B's layer has 218,112,000 weights, 2 x 4096 of them norms'
+        (
+            "layers-1-batch-8-compiled",
+            8 * (2 * 218_103_808 + 4 * 4096 * 512),
+            2 * 218_103_808,
+            8 * 512 * 4 * 8 * 128,
+        ),
     ],
 )
 def test_work_of_a_step_is_counted(name, flops, moved, kv):

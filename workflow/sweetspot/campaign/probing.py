@@ -1,9 +1,10 @@
 """How a campaign has its board probed: all steps, in windows as long as its time allows."""
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from sweetspot.config import Experiment
-from sweetspot.probe.run import BESIDE_S, START_S, Asked
+from sweetspot.probe.run import START_S, Asked, beside_s
 from sweetspot.probe.steps import steps
 
 LEAST_S, MOST_S = 5.0, 15.0  # of a window: what sensors need, and what tells hardly more
@@ -21,8 +22,8 @@ def asked_of(experiment: Experiment, minutes: float) -> Asked:
 
 def window_s(minutes: float) -> float:
     """Return how long the windows are, in s."""
-    room_s = (60 * minutes - START_S) / len(steps()) - BESIDE_S
-    return min(MOST_S, max(LEAST_S, room_s))
+    room_s = 60 * minutes - START_S - sum(map(beside_s, steps()))
+    return min(MOST_S, max(LEAST_S, room_s / len(steps())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class ProbeOutlook:
 def probe_outlook(minutes: float) -> ProbeOutlook:
     """Return what a probe of so many minutes will do with them."""
     each_s = window_s(minutes)
-    room_s = 60 * minutes - START_S
-    done = max(0, min(len(steps()), int(room_s / (each_s + BESIDE_S) + 1e-9)))
-    return ProbeOutlook(each_s, START_S * (done > 0) + done * (each_s + BESIDE_S), done * each_s)
+    ends_s = accumulate((each_s + beside_s(step) for step in steps()), initial=START_S)
+    within = [end_s for end_s in ends_s if end_s <= 60 * minutes + 1e-9]
+    done = max(0, len(within) - 1)
+    return ProbeOutlook(each_s, within[-1] if done else 0.0, done * each_s)

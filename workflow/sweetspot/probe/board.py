@@ -39,6 +39,7 @@ NOISE = 0.02  # of a step's power: what the law does not say of it
 PRIOR = 0.5  # deviation of what is stated, in widths of the bounds
 LEVEL = 0.95
 MIN_STEPS = 8
+_TOLD = ("tick", "copy", "read", "gemm", "attention")  # of others not all bytes are counted
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -86,8 +87,11 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
     if probed.on_cpu:
         raise InputError("this probe ran on a CPU to try the path: its numbers are no board's")
     usable = [each for each in probed.steps if each.status == "ok"]
-    drawn = [each for each in usable if each.kind not in ("cold", "wait") and each.data != "zeros"]
-    drawn = [each for each in drawn if each.kind != "norm"]
+    drawn = [
+        each
+        for each in usable
+        if each.kind in _TOLD and each.data != "zeros" and each.precision == "bf16"
+    ]
     kinds = {each.kind for each in drawn}
     if len(drawn) < MIN_STEPS or not kinds >= {"gemm", "copy"}:
         raise InputError(

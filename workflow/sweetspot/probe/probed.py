@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from sweetspot.catalog import gpu
 from sweetspot.files import write_text_atomic
-from sweetspot.probe.steps import Kind
+from sweetspot.probe.steps import Kind, Precision
 from sweetspot.reading import parse_as, read_bytes_if_there
 from sweetspot.schema.keys import FiniteFloat, Matching, Range
 from sweetspot.schema.writing import json_text
@@ -33,6 +33,8 @@ class Taken:
     tells: str
     sizes: dict[str, int] = field(default_factory=dict)
     data: Literal["normal", "zeros"]
+    precision: Precision = "bf16"
+    compiled: bool = False
     duty: Annotated[float, Range(gt=0, le=1)]
     status: Literal["ok", "invalid", "failed"]
     reason: str = ""

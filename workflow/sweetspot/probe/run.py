@@ -28,6 +28,7 @@ from sweetspot.running import held
 INTERVAL_S = 0.1
 WARM_UP_S = 1.0  # of each kernel, before its window
 BESIDE_S = 3.0  # operands, warm-up and samples beside a window, about
+COMPILE_S = 15.0  # of a compiled kernel, once more
 START_S = 20.0  # of the program, before it was started once
 MOST_DRIFT_C = 40.0
 TIMEOUT_S = 180.0  # for one step: it hangs
@@ -74,7 +75,7 @@ def run_probe(folder: Path, asked: Asked) -> Probed:
         with _Program(folder, board, asked) as program:
             for place, step in enumerate(missing):
                 starts = step.kind != "cold" and not program.is_started
-                takes_s = asked.seconds + BESIDE_S + START_S * starts
+                takes_s = asked.seconds + beside_s(step) + START_S * starts
                 if end_s - monotonic() < takes_s:
                     log.info("%d of %d steps found no time", len(missing) - place, len(steps()))
                     break
@@ -83,6 +84,11 @@ def run_probe(folder: Path, asked: Asked) -> Probed:
                 probed.write(folder)
                 log.info("%s", in_words(taken))
     return probed
+
+
+def beside_s(step: Step) -> float:
+    """Return how long a step takes beside its window, about, in s."""
+    return BESIDE_S + COMPILE_S * step.compiled
 
 
 def in_words(taken: Taken) -> str:
@@ -198,6 +204,8 @@ class _Program:
                 "kind": step.kind,
                 "sizes": dict(step.sizes),
                 "data": step.data,
+                "precision": step.precision,
+                "compiled": step.compiled,
                 "duty": step.duty,
                 "warm_up_s": min(WARM_UP_S, self._asked.seconds),
                 "min_window_s": self._asked.seconds,
