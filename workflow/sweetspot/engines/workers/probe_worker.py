@@ -36,6 +36,7 @@ class Operands:
     fp8: bool
 
     def __call__(self, *shape: int) -> torch.Tensor:
+        """Return one operand."""
         tensor = torch.zeros(shape, device=self.device, dtype=self.dtype)
         return tensor if self.zeros else tensor.normal_(std=0.02, generator=self.generator)
 
@@ -235,9 +236,7 @@ def _fp8_attention(
 ) -> Kernel:
     """Decode attention that reads an FP8 cache; PyTorch's own kernels take none."""
     q = drawn(batch, kv_heads, heads // kv_heads, 1, head_size)
-    k, v = (
-        drawn(batch, kv_heads, 1, tokens, head_size).to(torch.float8_e4m3fn) for _ in range(2)
-    )
+    k, v = (drawn(batch, kv_heads, 1, tokens, head_size).to(torch.float8_e4m3fn) for _ in range(2))
 
     def attention(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         scores = (q.float() * k.float()).sum(-1, keepdim=True) * head_size**-0.5
