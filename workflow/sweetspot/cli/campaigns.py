@@ -44,6 +44,13 @@ def add_commands(commands: Commands) -> None:
     )
     report.add_argument("data", type=Path, help="folder of a campaign, or a copy of its `compact`")
     report.add_argument("--out", type=Path, required=True, help="folder of the report")
+    report.add_argument(
+        "--beside",
+        type=Path,
+        default=Path("data"),
+        metavar="DIR",
+        help="folder of other campaigns, which this one is compared with; default: %(default)s",
+    )
     report.set_defaults(run=_report)
 
 
@@ -109,11 +116,15 @@ def gpu_here() -> str:
 
 def _report(arguments: argparse.Namespace) -> None:
     """Check a campaign's data against its manifest, and make all that its cells can give."""
+    from sweetspot.campaign.report.beside_campaigns import campaigns_in
     from sweetspot.campaign.report.write import write_report
+
+    def write(data: Path, out: Path) -> None:
+        write_report(data, out, campaigns_in(arguments.beside, but=data))
 
     parts = sorted(path.parent for path in arguments.data.glob("*/compact") if path.is_dir())
     if not parts:
         within = arguments.data / "compact"
-        write_report(within if within.is_dir() else arguments.data, arguments.out)
+        write(within if within.is_dir() else arguments.data, arguments.out)
     for part in parts:
-        write_report(part / "compact", arguments.out / part.name)
+        write(part / "compact", arguments.out / part.name)

@@ -58,6 +58,7 @@ def sections_of(
     batch: Mapping[str, Table],
     sensor: Mapping[str, Any] | None,
     beside: Sequence[str | Exhibit],
+    campaigns: Sequence[str | Exhibit],
 ) -> list[Section]:
     """Return the sections of the page that follow its result.
 
@@ -71,6 +72,7 @@ def sections_of(
         batch: the tables of all loads at once; none where the cells do not carry them.
         sensor: what was found of it; None where it was not looked at.
         beside: what the simulator says of the cells; empty for simulated ones.
+        campaigns: the cells beside those of other campaigns.
     """
     return [
         _what(manifest, planned, chosen, records),
@@ -83,6 +85,7 @@ def sections_of(
             [table_exhibit(name, table) for name, table in batch.items()],
         ),
         Section("Beside the simulator", beside),
+        Section("Beside other campaigns", campaigns),
         Section(
             "Energy",
             [

@@ -1,6 +1,7 @@
 """From a campaign's data to cells.csv, tables, figures and a page that says what they are worth."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from sweetspot.analysis.sweet_spots import SWEET_SPOTS
 from sweetspot.campaign.compact import RECORDS, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report.batch import write_batch
+from sweetspot.campaign.report.beside_campaigns import write_beside_campaigns
 from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
 from sweetspot.campaign.report.sections import sections_of
@@ -28,11 +30,16 @@ from sweetspot.report.results_page import OPENING_FIGURE, results_html
 log = logging.getLogger(__name__)
 
 
-def write_report(data: Path, out: Path) -> None:
+def write_report(data: Path, out: Path, others: Sequence[Path] = ()) -> None:
     """Write report.html and cells.csv, and for each chosen N a folder with all that it gives.
 
     Models of different N are not one grid: each N has its own fits, tables and figures. Beside
     them there is the batch form of all loads, where the cells carry it.
+
+    Args:
+        data: of the campaign.
+        out: folder of all that is written.
+        others: data of other campaigns, to stand beside this one.
 
     Raises:
         InputError: the data are not what their manifest says, or hold no cell.
@@ -60,8 +67,10 @@ def write_report(data: Path, out: Path) -> None:
     cells = read_cells(cells_csv)
     batch = write_batch(cells[~cells["model"].isin(unseen)], experiment.limits.max_num_tokens, out)
     beside = [] if manifest.simulated else write_beside(data, experiment.figures, out)
+    campaigns = write_beside_campaigns(data, others, experiment.figures, out)
     sections = sections_of(
-        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside)
+        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside),
+        campaigns,
     )
     pictures = loads[0].pictures if loads else []
     spots = [load.spots for load in loads if load.spots is not None]

@@ -46,7 +46,8 @@ class Operands:
             return function
         torch._dynamo.reset()  # no guards of the kernel before
         generated = "inductor" if self.device == "cuda" else "eager"
-        return torch.compile(function, backend=generated, dynamic=False)
+        compiled: Callable[..., Any] = torch.compile(function, backend=generated, dynamic=False)
+        return compiled
 
 
 def load(order: Mapping[str, Any]) -> "Kernels":
