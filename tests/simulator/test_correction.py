@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweetspot.simulator.correction import NOISE, Correction, Point
+from sweetspot.simulator.correction import Correction, Point
 
 LENGTH = st.integers(1, 10_000)
 POINTS = st.lists(
@@ -24,17 +24,34 @@ def of_constant(points, ratio):
 def test_without_cells_nothing_is_corrected():
     (found,) = Correction([], np.array([])).at([HERE])
     assert found.factor == 1
-    assert found.deviation > 0.08
+    assert found.times(0.9) > 1.15
 
 
 @given(POINTS, st.floats(0.8, 1.25))
-def test_answer_moves_towards_what_cells_say_and_is_surer_by_each(points, ratio):
-    nothing = of_constant([], ratio).at([HERE])[0]
-    few, all_of_them = (of_constant(each, ratio).at([HERE])[0] for each in (points[:1], points))
+def test_answer_moves_towards_what_cells_say(points, ratio):
+    few = of_constant(points[:1], ratio).at([HERE])[0]
     low, high = sorted((1.0, ratio))
     assert low - 1e-12 <= few.factor <= high + 1e-12
-    assert all_of_them.deviation <= few.deviation + 1e-12 < nothing.deviation
-    assert all_of_them.deviation > NOISE
+
+
+@given(POINTS)
+def test_answer_is_surer_by_each_cell_that_is_as_expected(points):
+    nothing, few, all_of_them = (
+        of_constant(each, 1.0).at([HERE])[0].times(0.9) for each in ([], points[:1], points)
+    )
+    assert 1 < all_of_them <= few + 1e-12 < nothing
+
+
+def test_cells_that_scatter_more_than_expected_widen_the_interval_of_their_model_alone():
+    points = [HERE._replace(output_tokens=length) for length in (64, 256, 1024)]
+    scattered = np.array([0.2, -0.2, 0.2])
+    alike, apart = (Correction(points, log_ratios) for log_ratios in (0 * scattered, scattered))
+    (before,), (after,) = alike.at([HERE]), apart.at([HERE])
+    assert after.times(0.9) - 1 > 3 * (before.times(0.9) - 1)
+    other = [HERE._replace(model="other")]
+    assert apart.at(other)[0].times(0.9) == pytest.approx(alike.at(other)[0].times(0.9))
+    # each quantile is where Student's t has it, of seven degrees of freedom
+    assert np.log(after.times(0.9)) == pytest.approx(1.8946 * after.deviation, rel=1e-4)
 
 
 def test_cell_of_the_model_says_more_than_one_of_another_and_a_near_one_more_than_a_far_one():

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from math import exp, log1p
+from math import exp, log1p, pi, sqrt
 from typing import Any
 
 import numpy as np
@@ -21,8 +21,7 @@ from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.run import Sent, simulate_each
 
 LEVEL = 0.9
-_DEVIATIONS = 1.645  # of a normal variable: between them lie so many
-MEAN_OF_ABSOLUTE = 0.8  # of a normal variable, in deviations
+MEAN_OF_ABSOLUTE = sqrt(2 / pi)  # of a normal variable, in deviations
 _EQ5 = "memory_flops"
 MIN_CELLS_OF_FORM = 7  # lengths that Eq. 5 takes, one more than its coefficients
 
@@ -115,7 +114,7 @@ def corrected(
     (found,) = correction.at([at])
     own = np.array([point.model == answer.model for point in points])
     many = int(own.sum()) > 1
-    value_j, factor = answer.energy_per_token_j * found.factor, exp(_DEVIATIONS * found.deviation)
+    value_j, factor = answer.energy_per_token_j * found.factor, found.times(LEVEL)
     known = CorrectedPrediction(
         energy_per_token_j=value_j,
         energy_per_token_low_j=value_j / factor,

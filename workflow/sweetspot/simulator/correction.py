@@ -3,10 +3,12 @@
 The logarithm of measured over simulated energy is taken for a smooth function of lengths and
 requests, of which a part is common to all models on a board with an engine and a part is the
 model's own: a Gaussian process. One cell of a model moves all its answers; more say how the error
-changes from short to long; cells of other models say what the model shares with them.
+changes from short to long; cells of other models say what the model shares with them. How much a
+model's error scatters is no better known than from a few models, so its own cells say that, too:
+its scale has an inverse-gamma prior, and what is left is Student's t.
 
-Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), sections 2.2 and
-5.4.
+Source: Rasmussen and Williams, "Gaussian Processes for Machine Learning" (2006), sections 2.2, 5.4
+and 9.9.
 """
 
 from collections.abc import Sequence
@@ -23,6 +25,8 @@ COMMON_OFFSET, COMMON_CHANGE = 0.03, 0.07
 OWN_OFFSET, OWN_CHANGE = 0.03, 0.04
 REACH_OCTAVES = 4.0
 NOISE = 0.015
+KNOWN_AS_FROM = 4.0
+"""Of how many cells' worth it is known before how much the error of a model scatters."""
 
 
 class Point(NamedTuple):
@@ -40,11 +44,19 @@ class Corrected:
 
     Attributes:
         factor: measured over simulated, expected.
-        deviation: standard deviation of its logarithm, for one measurement.
+        deviation: scale of its logarithm, for one measurement.
+        df: degrees of freedom of Student's t that it scales.
     """
 
     factor: float
     deviation: float
+    df: float
+
+    def times(self, level: float) -> float:
+        """Return by what to multiply and divide for the interval of this level."""
+        from scipy.special import stdtrit
+
+        return float(np.exp(self.deviation * stdtrit(self.df, (1 + level) / 2)))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -61,7 +73,35 @@ class Correction:
 
     def at(self, points: Sequence[Point]) -> list[Corrected]:
         """Return what to correct energies at these points with."""
-        return _posterior(self.points, self.log_ratios, points)
+        scales = {model: self._scale(model) for model in {point.model for point in points}}
+        return [
+            Corrected(
+                float(np.exp(mean)), deviation * scales[point.model][0], scales[point.model][1]
+            )
+            for point, mean, deviation in zip(
+                points, *_posterior(self.points, self.log_ratios, points), strict=True
+            )
+        ]
+
+    def _scale(self, model: str) -> tuple[float, float]:
+        """Return by what to scale a model's deviations, and the degrees of freedom of that.
+
+        Of how far its cells are from what the others' say of them.
+        """
+        own = np.array([point.model == model for point in self.points], dtype=bool)
+        count = int(own.sum())
+        square = 0.0
+        if count:
+            whole, others = _noisy(self.points), ~own
+            missed, spread = self.log_ratios[own], whole[np.ix_(own, own)]
+            if others.any():
+                across = whole[np.ix_(others, own)]
+                told = np.linalg.solve(whole[np.ix_(others, others)], across)
+                missed = missed - told.T @ self.log_ratios[others]
+                spread = spread - told.T @ across
+            square = float(missed @ np.linalg.solve(spread, missed))
+        df = KNOWN_AS_FROM + count
+        return float(np.sqrt((KNOWN_AS_FROM + square) / df)), df
 
     def left_out(self, model: str) -> FloatArray:
         """Return (k,) relative errors of a model's cells, each corrected by all cells but itself.
@@ -76,18 +116,16 @@ class Correction:
 
 def _posterior(
     seen: Sequence[Point], log_ratios: FloatArray, points: Sequence[Point]
-) -> list[Corrected]:
+) -> tuple[FloatArray, FloatArray]:
+    """Return means and standard deviations of the logarithms at points, scale apart."""
     variance = _covariance(points[:1], points[:1])[0, 0] + NOISE**2
     if not seen:
-        return [Corrected(1.0, float(np.sqrt(variance)))] * len(points)
+        return np.zeros(len(points)), np.full(len(points), np.sqrt(variance))
     across = _covariance(points, seen)
     weights = np.linalg.solve(_noisy(seen), across.T).T
     means = weights @ log_ratios
     left = variance - np.einsum("ij,ij->i", weights, across)
-    return [
-        Corrected(float(np.exp(mean)), float(np.sqrt(each)))
-        for mean, each in zip(means, left, strict=True)
-    ]
+    return means, np.sqrt(left)
 
 
 def _noisy(points: Sequence[Point]) -> FloatArray:
