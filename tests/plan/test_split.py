@@ -8,7 +8,14 @@ from sweetspot.config import parse_experiment
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.job import runtime_min
 from sweetspot.plan.plan import plan
-from sweetspot.plan.split import SHARE_BLOCKS, SHARE_CELLS, parts_of_any_size, shares, split
+from sweetspot.plan.split import (
+    SHARE_BLOCKS,
+    SHARE_CELLS,
+    as_found,
+    parts_of_any_size,
+    shares,
+    split,
+)
 
 
 def blocks_of(**changes):
@@ -43,6 +50,16 @@ def test_key_and_job_of_a_cell_are_found_however_blocks_are_split(limit_min):
     for part in split([whole], limit_min):
         assert known[part.id] == part
         assert [part.key(cell) for cell in part.cells] == [whole.key(cell) for cell in part.cells]
+
+
+def test_jobs_of_a_run_are_found_by_what_they_left():
+    (whole,) = blocks_of()
+    assert as_found(whole, lambda _: False) == [whole]
+    for limit_min in (0, 20, 40):
+        jobs = split([whole], limit_min)
+        assert as_found(whole, jobs.__contains__) == jobs
+        if len(jobs) > 1:  # one that left nothing is missed
+            assert jobs[0] in as_found(whole, jobs[1:].__contains__)
 
 
 def test_cell_that_takes_longer_than_a_job_may_stays_one():

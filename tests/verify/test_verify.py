@@ -12,9 +12,11 @@ from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.cells_table import write_cells
+from sweetspot.measure.manifest import MANIFEST
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.result import RATIOS
 from sweetspot.plan.plan import plan
+from sweetspot.plan.split import parts
 from sweetspot.verify.check import read_rows
 from sweetspot.verify.derived import check_derived
 from sweetspot.verify.records import read_records
@@ -62,6 +64,24 @@ def test_run_as_it_was_made_is_verified_in_every_file(small_run, capsys):
     files = [path for path in small_run.rglob("*") if path.is_file()]
     traces_and_records = 2 * 9
     assert counts[FIGURES] + counts[HASHES] + counts[BLOCKS] + traces_and_records + 1 == len(files)
+
+
+def test_run_whose_blocks_were_split_is_verified_by_the_files_of_its_jobs(run):
+    (whole,) = (run / "blocks").rglob("*.jsonl")
+    (planned,) = plan(
+        parse_experiment(json.loads((run / MANIFEST).read_text())["experiment"])
+    ).blocks
+    lines = whole.read_text().splitlines(keepends=True)
+    line_of = dict(zip(planned.cells, lines, strict=True))
+    whole.unlink()
+    smaller = [run / f"blocks/{part.id}.jsonl" for part in parts(planned, "cell")]
+    for path, part in zip(smaller, parts(planned, "cell"), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(line_of[cell] for cell in part.cells))
+    assert found(run) == {}
+    smaller[4].unlink()
+    ((what, (line,)),) = found(run).items()
+    assert (what, line.partition(":")[0]) == (BLOCKS, smaller[4].relative_to(run).as_posix())
 
 
 def test_changed_number_of_a_cell_is_found_in_each_file_that_has_it(run):

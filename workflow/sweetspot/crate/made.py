@@ -20,7 +20,7 @@ from sweetspot.measure.provenance import git_commit
 from sweetspot.measure.record import CellRecord, read_block, record_path, trace_path
 from sweetspot.plan.plan import Plan, plan
 from sweetspot.reading import as_mapping, path_inside, read_json
-from sweetspot.verify.records import read_records
+from sweetspot.verify.records import block_file, blocks_of_jobs, read_records
 from sweetspot.verify.verify import check_listed
 
 CLONE = Path(sweetspot.__file__).parents[2]
@@ -178,7 +178,7 @@ def _results(
     for name in (
         *manifest.files,
         MANIFEST,
-        *(f"blocks/{block.id}.jsonl" for block in planned.blocks),
+        *map(block_file, blocks_of_jobs(planned, folder)),
     ):
         yield _part(folder, name)
     if (folder / SNAKEMAKE_REPORT).is_file():

@@ -3,7 +3,7 @@
 No cell's value or key depends on it: jobs of one size reuse what those of another have measured.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import get_args
 
@@ -56,6 +56,20 @@ def parts_of_any_size(block: Block) -> Iterator[Block]:
     yield block
     for size in get_args(BlockSize):
         yield from (part for part in parts(block, size) if len(part.cells) < len(block.cells))
+
+
+def as_found(block: Block, is_there: Callable[[Block], bool]) -> list[Block]:
+    """Return a block, or if it is not there those of its parts that were jobs in its place.
+
+    All of them, if any is there: one that is missing is to be missed.
+    """
+    if not is_there(block):
+        for size in get_args(BlockSize):
+            smaller = parts(block, size)
+            if len(smaller) > 1:
+                found = [each for part in smaller for each in as_found(part, is_there)]
+                return found if any(map(is_there, found)) else [block]
+    return [block]
 
 
 def split(blocks: Iterable[Block], limit_min: float) -> list[Block]:

@@ -22,6 +22,7 @@ from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
 from sweetspot.metering.window import Window
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
+from sweetspot.plan.split import as_found
 from sweetspot.reading import parse_as, read_as, read_text
 from sweetspot.schema.writing import json_text
 from sweetspot.verify.check import Check, differing_values, read_rows
@@ -218,11 +219,26 @@ def window_bounds_j(trace: PowerTrace, window_s: float) -> tuple[float, float]:
     return float(held_j.min()), float(held_j.max())
 
 
+def block_file(block: Block) -> str:
+    """Return the file of a block's records, in the folder of a run."""
+    return f"blocks/{block.id}.jsonl"
+
+
+def blocks_of_jobs(planned: Plan, folder: Path) -> list[Block]:
+    """Return the blocks of a run as its jobs were: those that took too long for one are split."""
+    return [
+        part
+        for block in planned.blocks
+        for part in as_found(block, lambda each: (folder / block_file(each)).is_file())
+    ]
+
+
 def check_blocks(planned: Plan, found: Mapping[str, CellRecord], folder: Path) -> Check:
     """Check that the blocks' files hold the records, line by line."""
     wrong = []
-    for block in planned.blocks:
-        name = f"blocks/{block.id}.jsonl"
+    blocks = blocks_of_jobs(planned, folder)
+    for block in blocks:
+        name = block_file(block)
         try:
             lines = read_text(folder / name, "cell records").removesuffix("\n").split("\n")
         except InputError as error:
@@ -236,7 +252,7 @@ def check_blocks(planned: Plan, found: Mapping[str, CellRecord], folder: Path) -
             for cell, line in zip(block.cells, lines, strict=True)
             if cell.id in found and not _is_line_of(line, completed(found[cell.id], block.settings))
         ]
-    return Check("blocks/ from records", len(planned.blocks), "files", tuple(wrong))
+    return Check("blocks/ from records", len(blocks), "files", tuple(wrong))
 
 
 def _is_line_of(line: str, record: CellRecord) -> bool:
