@@ -15,8 +15,8 @@ if TYPE_CHECKING:  # it loads numpy, which other commands do without
 _EVALUATE = """\
 Fit the simulator's constants again, as each test says, and hold what comes out against published
 numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficiencies that its text
-states, and NVIDIA's throughput of Llama 3.1 8B; with --measured also against cells that a campaign
-measured. All of it takes a minute.
+states, NVIDIA's throughput of Llama 3.1 8B, and its latencies of a server with up to 250 clients;
+with --measured also against cells that a campaign measured. All of it takes a minute.
 
 Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
 and evidence for nothing; the others are predictions. The laws of the simulator were chosen with all
@@ -35,7 +35,7 @@ examples:
 tests:
   all-models-shared, leave-one-model-out, from-one-model, from-three-models, from-each-model,
   from-every-three, headline-figures, throughput-from-data-sheet, energy-from-data-sheet,
-  throughput-from-half, joint-calibration, fp8-throughput, shared-throughput
+  throughput-from-half, joint-calibration, fp8-throughput, shared-throughput, served-latency
 
 tests on each folder NAME of --measured:
   measured-NAME, measured-NAME-other-cells, measured-NAME-other-models"""

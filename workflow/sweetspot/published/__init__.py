@@ -62,6 +62,11 @@ def throughput_serving() -> pd.DataFrame:
     return _read("throughput_serving.csv")
 
 
+def latency_serving() -> pd.DataFrame:
+    """Return NVIDIA's published latencies of a served load, by clients that send at once."""
+    return _read("latency_serving.csv")
+
+
 def surface_cells(
     models: Iterable[str] | None = None,
     input_tokens: Iterable[int] = GRID,

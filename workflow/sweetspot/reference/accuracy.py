@@ -85,6 +85,13 @@ def accuracy_page(rows: Mapping[str, Row]) -> str:
             " that all arrive at once; throughput also for FP8, and for up to 8 GPUs of four kinds."
             " Compared with nothing: energy of FP8, of several GPUs and of GPUs other than these"
             " two, and arrivals over time.",
+            "- Latencies: eight rows of one load, NVIDIA's of Llama 3.3 70B in FP8 on two H100 (NIM"
+            " 1.8.0; 5000 input and 500 output tokens; SXM boards are assumed), whose clients send"
+            " one request after another. Requests and steps are within 9 %; the time to first token"
+            " of 25 and 50 clients comes out twice as long: simulated clients that begin together"
+            " stay together, and their prompts wait for each other. NVIDIA's other tables of the"
+            " same page do not say their lengths where they could be read, and TensorRT-LLM's own"
+            " pages have throughput, and first tokens of single prompts only.",
             "",
             "## How the fits ended",
             "",

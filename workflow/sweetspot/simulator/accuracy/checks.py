@@ -13,6 +13,7 @@ import numpy as np
 from sweetspot.errors import unknown_name
 from sweetspot.simulator.accuracy.evaluation import Evaluation, Figure, Row
 from sweetspot.simulator.accuracy.headline import headline_ratios
+from sweetspot.simulator.accuracy.latency import served_latency
 from sweetspot.simulator.accuracy.measured import Measured, measured_tests
 from sweetspot.simulator.accuracy.throughput import fp8_throughput, shared_throughput
 from sweetspot.simulator.calibration.fit import Fit, fit_constants, fit_from_several, misfit
@@ -199,6 +200,7 @@ TESTS: tuple[Callable[[Evaluation], Row], ...] = (
     joint_calibration,
     fp8_throughput,
     shared_throughput,
+    served_latency,
 )
 
 
