@@ -55,7 +55,8 @@ def _simulated(models: Mapping[str, Architecture], row: Any) -> dict[str, float]
     requests = [Request(0.0, int(row.input_tokens), output)] * (ROUNDS * clients)
     served = serve(InFlightBatching(requests, served_by.bounds), clock_of(served_by))
     end_to_end_ms = 1e3 * clients * output / served.throughput_tokens_per_s
-    itl_ms = 1e3 * served.per_output_token.mean_s
+    later = served.per_output_token
+    itl_ms = 1e3 * later.mean_s if later else 0.0
     return {
         "itl_ms": itl_ms,
         "end_to_end_ms": end_to_end_ms,
