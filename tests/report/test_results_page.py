@@ -106,6 +106,7 @@ def test_measured_cells_are_not_stamped(page_of):
 def test_page_of_a_run_is_made_of_its_files(small_run, tmp_path):
     write_page(
         small_run,
+        run="small",
         blocks=sorted((small_run / "blocks").rglob("*.jsonl")),
         models=["llama-3.2-1b"],
         table_names=[TABLE_OF_FORMS, TABLE_OF_MODELS, *TABLES_OF_FITS],

@@ -12,11 +12,13 @@ from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.cells_table import write_cells
-from sweetspot.measure.manifest import MANIFEST
+from sweetspot.measure.manifest import MANIFEST, write_manifest
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.result import RATIOS
+from sweetspot.outputs import figures_of, tables_of
 from sweetspot.plan.plan import plan
 from sweetspot.plan.split import parts
+from sweetspot.report.write import write_page
 from sweetspot.verify.check import read_rows
 from sweetspot.verify.derived import check_derived
 from sweetspot.verify.records import read_records
@@ -29,6 +31,7 @@ BLOCKS = "blocks/ from records"
 CELLS = "cells.csv from records"
 DERIVED = ("fits/ from cells.csv", "comparison.csv from cells.csv", "tables/ from cells.csv")
 FIGURES = "figures/ by their hashes in manifest.json"
+SHOWN = "report.html from what it shows"
 HASHES = "all other hashes in manifest.json"
 
 
@@ -148,6 +151,32 @@ def test_changed_number_of_the_analysis_is_found_in_each_file_that_has_it(run):
         assert places(wrong[what]) == names
     assert places(wrong[HASHES]) == ["comparison.csv", *fits, *tables]
     assert wrong.keys() == {*DERIVED, HASHES}
+
+
+def test_changed_page_is_found_though_the_manifest_was_changed_with_it(run):
+    path, page = run / MANIFEST, run / "report.html"
+    manifest = json.loads(path.read_text())
+    experiment = parse_experiment(manifest["experiment"])
+    planned = plan(experiment)
+    for name in figures_of(list(planned.cells)):
+        for suffix in ("png", "alt.txt"):
+            (run / f"figures/{name}.{suffix}").write_text("a figure")
+    write_page(
+        run,
+        run="small",
+        blocks=(run / "blocks").rglob("*.jsonl"),
+        models=experiment.models,
+        table_names=tables_of(list(planned.cells)),
+        figure_names=figures_of(list(planned.cells)),
+        out=page,
+    )
+    files = [run / name for name in (*manifest["files"], "report.html")]
+    files += [each for each in (run / "figures").iterdir() if each not in files]
+    write_manifest(experiment, files, path)
+    assert found(run) == {}
+    page.write_text(page.read_text().replace("9 cells", "8 cells"))
+    write_manifest(experiment, files, path)
+    assert [(what, places(of)) for what, of in found(run).items()] == [(SHOWN, ["report.html"])]
 
 
 def test_difference_ends_the_command_with_1(run, capsys):

@@ -145,6 +145,7 @@ def _page(arguments: argparse.Namespace) -> None:
 
     write_page(
         arguments.folder,
+        run=arguments.folder.name,
         blocks=arguments.blocks,
         models=arguments.models,
         table_names=arguments.tables,

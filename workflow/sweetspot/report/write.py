@@ -20,6 +20,7 @@ from sweetspot.tables import make_table
 def write_page(
     folder: Path,
     *,
+    run: str,
     blocks: Iterable[Path],
     models: Sequence[str],
     table_names: Sequence[str],
@@ -29,7 +30,8 @@ def write_page(
     """Write the page of a run.
 
     Args:
-        folder: of the run, called as it is, with cells.csv, fits/, comparison.csv and figures/.
+        folder: of the run, with cells.csv, fits/, comparison.csv and figures/.
+        run: what it is called.
         blocks: files of the cells' records.
         models: as Table 2 takes them.
         table_names: the tables that there are.
@@ -56,7 +58,7 @@ def write_page(
         for each in table_names
     ]
     page = results_html(
-        folder.name,
+        run,
         origin=origin_of(_provenances(blocks)),
         cells=cells,
         csv=read_bytes(cells_csv, "cells"),

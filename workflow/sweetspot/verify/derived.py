@@ -1,4 +1,4 @@
-"""Fits, comparison and tables, made once more from the cells.csv that is there."""
+"""Fits, comparison, tables and page, made once more from the files that are there."""
 
 import tempfile
 from pathlib import Path
@@ -6,10 +6,14 @@ from pathlib import Path
 from sweetspot.analysis.run_files import analyse, write_comparison
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
-from sweetspot.outputs import TABLE_OF_MODELS, can_fit, can_fit_all, tables_of
+from sweetspot.outputs import TABLE_OF_MODELS, can_fit, can_fit_all, figures_of, tables_of
 from sweetspot.plan.plan import Plan
+from sweetspot.report.write import write_page
 from sweetspot.tables import make_table, write_table
 from sweetspot.verify.check import Check, differing_files
+from sweetspot.verify.records import block_file, blocks_of_jobs
+
+PAGE = "report.html"
 
 STAGES = {
     "fits/ from cells.csv": "fits/*",
@@ -40,6 +44,31 @@ def check_derived(experiment: Experiment, planned: Plan, folder: Path) -> list[C
         return checks
 
 
+def check_page(experiment: Experiment, planned: Plan, folder: Path) -> Check:
+    """Check that the page shows the cells, fits and figures that lie beside it."""
+    what, cells = f"{PAGE} from what it shows", list(planned.cells)
+    with tempfile.TemporaryDirectory() as temporary:
+        made = Path(temporary) / PAGE
+        try:
+            write_page(
+                folder,
+                run=experiment.run,
+                blocks=[folder / block_file(block) for block in blocks_of_jobs(planned, folder)],
+                models=_models(planned),
+                table_names=tables_of(cells),
+                figure_names=figures_of(cells),
+                out=made,
+            )
+        except InputError as error:
+            return Check(what, 0, "files", (f"{PAGE}: {error}",))
+        differences, _ = differing_files(folder / PAGE, made, PAGE)
+    return Check(what, 1, "files", tuple(differences))
+
+
+def _models(planned: Plan) -> list[str]:
+    return list(dict.fromkeys(block.model_reference for block in planned.blocks))
+
+
 def _derive(experiment: Experiment, planned: Plan, cells_csv: Path, out: Path) -> None:
     """Write fits, comparison and tables as the workflow's steps do."""
     cells = list(planned.cells)
@@ -52,7 +81,7 @@ def _derive(experiment: Experiment, planned: Plan, cells_csv: Path, out: Path) -
         )
     if can_fit_all(cells):
         write_comparison(cells_csv, out / "fits", out / "comparison.csv")
-    models = list(dict.fromkeys(block.model_reference for block in planned.blocks))
+    models = _models(planned)
     for name in tables_of(cells):
         table = make_table(
             name,

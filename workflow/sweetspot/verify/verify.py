@@ -8,7 +8,7 @@ from sweetspot.errors import InputError
 from sweetspot.measure.manifest import MANIFEST, Listed, listed_as, read_manifest
 from sweetspot.plan.plan import plan
 from sweetspot.verify.check import Check
-from sweetspot.verify.derived import check_derived
+from sweetspot.verify.derived import PAGE, check_derived, check_page
 from sweetspot.verify.records import check_blocks, check_cells, check_traces, read_records
 
 MADE = ("fits", "tables", "figures")
@@ -39,8 +39,9 @@ def verify(folder: Path) -> Verified:
     """Check that what lies in the folder of a run derives from its traces, step by step.
 
     Records against traces, the blocks' files and cells.csv against records; fits, comparison and
-    tables are made once more from cells.csv; every file, figures among them, has the hash that the
-    manifest says. Nothing is written there. Paths of the experiment are as from this folder.
+    tables are made once more from cells.csv, the page from what it shows; every file, figures among
+    them, has the hash that the manifest says. Nothing is written there. Paths of the experiment are
+    as from this folder.
 
     Raises:
         InputError: it is not the folder of a finished run, or its experiment cannot be planned.
@@ -68,6 +69,7 @@ def verify(folder: Path) -> Verified:
         check_blocks(planned, found, folder),
         check_cells(planned, found, folder / "cells.csv"),
         *check_derived(experiment, planned, folder),
+        *([check_page(experiment, planned, folder)] if PAGE in manifest.files else []),
         _hashes("figures/ by their hashes in manifest.json", named, figures=True),
         _hashes("all other hashes in manifest.json", named, figures=False),
         _unlisted(folder, named),
