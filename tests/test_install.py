@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import sweetspot
-from sweetspot.cli.extras import ANALYSIS, CORE
+from sweetspot.cli.extras import ANALYSIS, CORE, ENDPOINT
 
 ROOT = Path(__file__).parent.parent
 FILE = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -28,6 +28,7 @@ def test_packages_that_commands_name_are_those_of_the_project():
     extras = PROJECT["optional-dependencies"]
     assert set(CORE.values()) == names(PROJECT["dependencies"])
     assert names(extras["analysis"]) == ANALYSIS
+    assert names(extras["endpoint"]) == ENDPOINT
     [everything] = map(Requirement, extras["all"])
     assert everything.name == PROJECT["name"]
     assert everything.extras == extras.keys() - {"all"}

@@ -5,6 +5,7 @@ Which they are is said in pyproject.toml; a test holds both against each other.
 
 # Names to import -> names to install.
 CORE = {"numpy": "numpy", "pynvml": "nvidia-ml-py", "yaml": "pyyaml"}
+ENDPOINT = frozenset({"aiohttp"})
 ANALYSIS = frozenset({"jinja2", "matplotlib", "pandas", "plotly", "scipy"})
 
 
@@ -17,6 +18,11 @@ def missing_package(error: ImportError) -> str | None:
             return (
                 f"this command needs the extra `analysis` ({name} is missing):"
                 " pip install '.[analysis]' in a clone, or 'WHEEL[analysis]' with the wheel's file"
+            )
+        if name in ENDPOINT:
+            return (
+                f"measuring a server needs the extra `endpoint` ({name} is missing):"
+                " pip install '.[endpoint]' in a clone, or 'WHEEL[endpoint]' with the wheel's file"
             )
         if name in CORE:
             return f"{name} is missing: pip install {' '.join(CORE.values())}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sweetspot.config.analysis import Analysis, FitWeights
+    from sweetspot.config.endpoint import Endpoint
     from sweetspot.config.engines import (
         Container,
         DeepSpeed,
@@ -64,6 +65,7 @@ __all__ = [
     "Dataset",
     "DeepSpeed",
     "DesignName",
+    "Endpoint",
     "Engine",
     "Experiment",
     "FigureStyle",
@@ -92,7 +94,7 @@ __all__ = [
     "parse_style",
 ]
 
-_MODULES = ("sections", "analysis", "engines", "figure_style", "experiment")
+_MODULES = ("sections", "analysis", "endpoint", "engines", "figure_style", "experiment")
 
 if not TYPE_CHECKING:  # type checkers would take any name for one of ours
 

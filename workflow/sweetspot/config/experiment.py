@@ -13,6 +13,7 @@ from sweetspot.catalog import catalog_id, gpu
 from sweetspot.catalog.gpus import is_gpu_file
 from sweetspot.cells.cell import MAX_REQUESTS
 from sweetspot.config.analysis import Analysis
+from sweetspot.config.endpoint import Endpoint
 from sweetspot.config.engines import (
     DeepSpeed,
     NodeSettings,
@@ -48,7 +49,7 @@ RunName = Annotated[
         " at most"
     ),
 ]
-Engine = Literal["tensorrt-llm", "vllm", "transformers", "deepspeed", "simulator"]
+Engine = Literal["tensorrt-llm", "vllm", "transformers", "deepspeed", "endpoint", "simulator"]
 
 
 def _gpu_id(name: str) -> str:
@@ -134,7 +135,8 @@ class Experiment(Section):
     engine: Annotated[
         Engine,
         "What runs the requests. `tensorrt-llm`, `vllm`, `transformers` and `deepspeed` measure on "
-        "this machine's GPU; `simulator` needs none. Nothing falls back from one to another.",
+        "this machine's GPU, `endpoint` a server that runs on it; `simulator` needs none. Nothing "
+        "falls back from one to another.",
     ] = "tensorrt-llm"
     gpu: Annotated[
         GpuName,
@@ -174,6 +176,9 @@ class Experiment(Section):
         default_factory=Transformers
     )
     deepspeed: Annotated[DeepSpeed, "The engine `deepspeed`."] = field(default_factory=DeepSpeed)
+    endpoint: Annotated[
+        Endpoint, "The engine `endpoint`: [a running server](serving-measure.md)."
+    ] = field(default_factory=Endpoint)
     node: Annotated[
         NodeSettings, "The machine that measures; a change of it measures nothing again."
     ] = field(default_factory=NodeSettings)
@@ -181,13 +186,14 @@ class Experiment(Section):
     figures: Annotated[FigureStyle, "Look of the figures."] = field(default_factory=FigureStyle)
 
     @property
-    def engine_section(self) -> TensorRtLlm | Vllm | Transformers | DeepSpeed | None:
+    def engine_section(self) -> TensorRtLlm | Vllm | Transformers | DeepSpeed | Endpoint | None:
         """The section of the engine that measures; None for the simulator."""
-        sections: dict[Engine, TensorRtLlm | Vllm | Transformers | DeepSpeed] = {
+        sections: dict[Engine, TensorRtLlm | Vllm | Transformers | DeepSpeed | Endpoint] = {
             "tensorrt-llm": self.tensorrt_llm,
             "vllm": self.vllm,
             "transformers": self.transformers,
             "deepspeed": self.deepspeed,
+            "endpoint": self.endpoint,
         }
         return sections.get(self.engine)
 
@@ -227,10 +233,11 @@ class Experiment(Section):
                 )
 
     def _require_what_can_be_measured(self) -> None:
-        if self.limits.tensor_parallel > 1:
+        if self.limits.tensor_parallel > 1 and self.engine != "endpoint":
             raise wrong(
                 f"engine {self.engine} meters one GPU, so limits.tensor_parallel must be 1, not"
-                f" {self.limits.tensor_parallel}; only `engine: simulator` takes more"
+                f" {self.limits.tensor_parallel}; only `engine: endpoint` and `engine: simulator`"
+                " take more"
             )
         for name in ("weights", "kv_cache"):
             if getattr(self.precision, name) != "model":

@@ -59,7 +59,8 @@ class Limits(Section):
     max_batch_size: Annotated[Count, "Most requests in flight."] = 1024
     max_num_tokens: Annotated[Count, "Tokens of one iteration, prefill and decode together."] = 8192
     tensor_parallel: Annotated[
-        GpuCount, "GPUs that share each layer; more than 1 can be simulated, not measured."
+        GpuCount,
+        "GPUs that share each layer; more than 1 can be simulated, and measured at an endpoint.",
     ] = 1
     pipeline_parallel: Annotated[Literal[1], "GPUs that share the layers."] = 1
     kv_cache_memory_fraction: Annotated[

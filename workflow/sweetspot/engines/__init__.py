@@ -21,7 +21,7 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         from sweetspot.engines.simulated import SimulatorEngine
 
         return SimulatorEngine()
-    known = ("tensorrt-llm", "vllm", "transformers", "deepspeed", "simulator")
+    known = ("tensorrt-llm", "vllm", "transformers", "deepspeed", "endpoint", "simulator")
     if settings.engine not in known:
         raise unknown_name("engine", settings.engine, known)
     if node is None:
@@ -34,6 +34,10 @@ def engine(settings: Settings, node: Node | None = None) -> Engine:
         from sweetspot.engines.vllm import vllm_engine
 
         return vllm_engine(settings, node)
+    if settings.engine == "endpoint":
+        from sweetspot.engines.endpoint.engine import endpoint_engine
+
+        return endpoint_engine(settings, node)
     from sweetspot.engines import transformers
 
     if settings.engine == "deepspeed":

@@ -13,6 +13,20 @@ from sweetspot.reading import parse_as
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Steady:
+    """The part of a run in which a server was as busy as it got.
+
+    Attributes:
+        start_s, end_s: on the clock of the session's meter.
+        output_tokens: those that came in it.
+    """
+
+    start_s: float
+    end_s: float
+    output_tokens: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
     """One run of a cell's requests, as the engine reports it.
 
@@ -30,6 +44,8 @@ class Run:
             nothing. It stands beside what was metered, and counts for nothing.
         remarks: what a reader of the numbers should know, a line each.
         facts: what stands in the record's provenance of this run's hardware and software.
+        latencies: percentiles of what users wait for, in s, by the record's names.
+        steady: where it was steady; None of an engine, or a run, that does not say.
     """
 
     start_s: float
@@ -43,6 +59,8 @@ class Run:
     reported_energy_j: float | None = None
     remarks: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
+    latencies: Mapping[str, float] = field(default_factory=dict)
+    steady: Steady | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from sweetspot.catalog import Gpu, gpu
@@ -20,6 +21,7 @@ _INSTALL = {
     "vllm": "vLLM (in a Python of its own: `node.python`)",
     "transformers": "PyTorch and Transformers (in a Python of their own: `node.python`)",
     "deepspeed": "PyTorch, Transformers and DeepSpeed (in a Python of their own: `node.python`)",
+    "endpoint": "the server running (docs/serving-measure.md)",
     "simulator": "",
 }
 
@@ -106,6 +108,9 @@ def _missing_program(
                 f" `docker pull {container.image}`"
             )
         return None
+    if engine == "endpoint":
+        lacks = find_spec("aiohttp") is None
+        return "aiohttp is missing here: pip install '.[endpoint]'" if lacks else None
     if engine == "tensorrt-llm" and not shutil.which("trtllm-bench"):
         return "trtllm-bench is not on PATH"
     program = shlex.split(python)[0]

@@ -21,6 +21,7 @@ ENGINE_NAMES = {
     "vllm-uncompiled": "vLLM, uncompiled",
     "transformers": "Transformers",
     "deepspeed": "DeepSpeed",
+    "endpoint": "a server",
 }
 
 

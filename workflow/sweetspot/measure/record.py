@@ -117,6 +117,38 @@ class CellRecord:
         int | None,
         "Most requests that the limits let be in flight; empty where the engine does not say.",
     ] = None
+    ttft_p50_s: Annotated[
+        FiniteFloat | None,
+        "Of an endpoint's requests: time to the first token from sending, in s; percentile 50.",
+    ] = None
+    ttft_p90_s: Annotated[FiniteFloat | None, "The same, percentile 90."] = None
+    ttft_p99_s: Annotated[FiniteFloat | None, "The same, percentile 99."] = None
+    tpot_p50_s: Annotated[
+        FiniteFloat | None,
+        "Of an endpoint's requests: time between two tokens, (last − first) / (O − 1), in s;"
+        " percentile 50.",
+    ] = None
+    tpot_p90_s: Annotated[FiniteFloat | None, "The same, percentile 90."] = None
+    tpot_p99_s: Annotated[FiniteFloat | None, "The same, percentile 99."] = None
+    e2e_p50_s: Annotated[
+        FiniteFloat | None,
+        "Of an endpoint's requests: time to the last token from sending, in s; percentile 50.",
+    ] = None
+    e2e_p90_s: Annotated[FiniteFloat | None, "The same, percentile 90."] = None
+    e2e_p99_s: Annotated[FiniteFloat | None, "The same, percentile 99."] = None
+    steady_start_s: Annotated[
+        FiniteFloat | None,
+        "When an endpoint's steady part began, on the clock of the power trace: the time in which"
+        " at least 0.9 of the most answers at once were being written.",
+    ] = None
+    steady_end_s: Annotated[FiniteFloat | None, "When it ended, on the same clock."] = None
+    steady_window_s: Annotated[FiniteFloat | None, "How long it was, in s."] = None
+    steady_energy_per_token_j: Annotated[
+        FiniteFloat | None, "J per output token that came in the steady part, beside the whole."
+    ] = None
+    steady_throughput_tokens_per_s: Annotated[FiniteFloat | None, "Output tokens per s in it."] = (
+        None
+    )
     idle_before_w: Annotated[FiniteFloat | None, "Median power before the run, in W."] = None
     idle_after_w: Annotated[FiniteFloat | None, "Median power after the run, in W."] = None
     mean_graphics_mhz: Annotated[
@@ -185,7 +217,10 @@ class CellRecord:
 
 # In the table every row says where it came from; the machine and time of each stay in its record,
 # so that the same experiment gives the same table.
-OF_ONE_RUN = ("schema_version", "window_start_s", "window_end_s", "trace_utc_s", "provenance")
+OF_ONE_RUN = (
+    *("schema_version", "window_start_s", "window_end_s", "trace_utc_s"),
+    *("steady_start_s", "steady_end_s", "provenance"),
+)
 COLUMNS = tuple(each.name for each in fields(CellRecord) if each.name not in OF_ONE_RUN)
 
 

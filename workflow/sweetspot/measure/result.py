@@ -11,6 +11,7 @@ from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import MeterError
 from sweetspot.measure.record import CellRecord
+from sweetspot.metering.energy import ProtocolName
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 from sweetspot.metering.window import Window
@@ -49,8 +50,26 @@ def result_of(
         "window_end_s": window.end_s,
         "trace_utc_s": trace_utc_s(readings.samples),
         **energies(run, window),
+        **run.latencies,
+        **_steady(run, readings, protocol),
         "host_energy_scope": "" if window.host_energy_j is None else readings.host_scope,
         **asdict(window.conditions),
+    }
+
+
+def _steady(run: Run, readings: Readings, protocol: ProtocolName) -> dict[str, Any]:
+    """Return what a record says of the steady part of a run, where there is one."""
+    steady = run.steady
+    if steady is None or not steady.output_tokens:
+        return {}
+    part = Window(readings, steady.start_s, steady.end_s, protocol)
+    window_s = steady.end_s - steady.start_s
+    return {
+        "steady_start_s": steady.start_s,
+        "steady_end_s": steady.end_s,
+        "steady_window_s": window_s,
+        "steady_energy_per_token_j": part.energy.energy_j / steady.output_tokens,
+        "steady_throughput_tokens_per_s": steady.output_tokens / window_s,
     }
 
 

@@ -7,11 +7,12 @@ from collections import deque
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, thread_time, time
+from typing import Protocol
 
 from sweetspot.errors import MeterError
 from sweetspot.metering.host import Host
 from sweetspot.metering.meter import Readings
-from sweetspot.metering.nvml import Board, What
+from sweetspot.metering.nvml import What
 from sweetspot.metering.processes import Watch
 from sweetspot.metering.samples import CHANNELS, Look, Samples, power_w
 from sweetspot.metering.trace import ALL_CHANNELS, PowerTrace, row
@@ -26,6 +27,26 @@ SPOOL_SYNC_S = 1.0  # a kill needs no more than the write; this is for a node th
 SPOOL_TIMEOUT_S = 10.0
 
 log = logging.getLogger(__name__)
+
+
+class Metered(Protocol):
+    """What a meter asks of a board, or of several as one (`boards`)."""
+
+    @property
+    def earlier_pids(self) -> frozenset[int]:
+        """Processes that computed on it when it was opened."""
+
+    def look(self, what: What = "all") -> Look:
+        """Read what is asked for; raises MeterError."""
+
+    def compute_pids(self) -> list[int]:
+        """Return the processes on it."""
+
+    def mig(self) -> bool | None:
+        """Return whether it is partitioned; None where it cannot be."""
+
+    def max_sm_mhz(self) -> float | None:
+        """Return the highest SM clock."""
 
 
 class NvmlMeter:
@@ -43,7 +64,7 @@ class NvmlMeter:
 
     def __init__(
         self,
-        board: Board,
+        board: Metered,
         interval_s: float = DEFAULT_INTERVAL_S,
         host: Host | None = None,
         *,
@@ -120,7 +141,7 @@ class _Sampling:
 
     def __init__(
         self,
-        board: Board,
+        board: Metered,
         host: Host | None,
         interval_s: float,
         spool: Path | None,

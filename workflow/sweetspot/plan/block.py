@@ -36,7 +36,7 @@ _CELL = re.compile(r"n([1-9]\d*)/i([1-9]\d*)_o([1-9]\d*)/r(\d+)", re.ASCII)
 
 
 # Engines that are not simulated, and whose habits theirs are nearest to.
-_NEAREST = {"deepspeed": "transformers"}
+_NEAREST = {"deepspeed": "transformers", "endpoint": "vllm"}
 
 
 @dataclass(frozen=True, kw_only=True)

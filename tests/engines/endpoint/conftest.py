@@ -1,0 +1,39 @@
+"""An endpoint on boards of the fake driver."""
+
+import os
+
+import pytest
+from openai_server import serving
+
+from sweetspot.engines.endpoint.engine import endpoint_engine
+
+
+@pytest.fixture
+def server():
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def measure_endpoint(measure_with, fake_nvml):
+    """Return a function that measures cells at any URL, whose server is on the fake boards.
+
+    `pid` is a process of that server; the test's own where it runs in a thread here.
+    """
+
+    def measure(url, *, pid=None, boards=1, cells=None, tensor_parallel=1, **endpoint):
+        absent = "83,nvmlDeviceGetTotalEnergyConsumption"  # windows are too short for a counter
+        fake_nvml(*[{"absent": absent, "pids": pid or os.getpid()}] * boards)
+        experiment = {
+            "engine": "endpoint",
+            "models": ["llama-3.2-1b"],
+            "endpoint": {"url": url, **endpoint},
+            "sweeps": {
+                "s": {"input_tokens": [16], "output_tokens": [8], "requests": [4]} | (cells or {})
+            },
+            "limits": {"max_batch_size": 4, "tensor_parallel": tensor_parallel},
+            "measure": {"idle_s": 0, "min_window_s": 0.1, "interval_s": 0.02},
+        }
+        return measure_with(endpoint_engine, experiment)
+
+    return measure

@@ -1,0 +1,179 @@
+"""A running server as an engine, against a small real one on loopback and the fake driver."""
+
+import os
+
+import pytest
+from openai_server import MODEL, SELF_SIGNED, serving
+
+from sweetspot.config import Endpoint
+from sweetspot.engines.endpoint.arrivals import offsets_s
+from sweetspot.errors import EngineError, InputError
+
+
+def test_cell_is_measured_at_a_server(server, measure_endpoint):
+    (record,) = measure_endpoint(server.url)
+    assert (record.status, record.reason, record.remarks) == ("ok", "", "")
+    assert record.engine_version == "vLLM 0.32.0"
+    assert record.mean_power_w == pytest.approx(300)
+    assert record.energy_per_request_j == pytest.approx(8 * record.energy_per_token_j)
+    assert record.provenance["served_model"] == MODEL
+    assert record.provenance["prompts"] == "token ids"
+    assert 0 < record.ttft_p50_s <= record.ttft_p99_s
+    assert record.ttft_p50_s < record.e2e_p50_s <= record.e2e_p99_s
+    assert record.tpot_p50_s > 0
+    assert record.window_start_s <= record.steady_start_s < record.steady_end_s
+    steady_w = record.steady_energy_per_token_j * record.steady_throughput_tokens_per_s
+    assert steady_w == pytest.approx(300)
+
+
+def test_prompts_have_exact_lengths_and_no_two_begin_alike(server, measure_endpoint):
+    (record,) = measure_endpoint(server.url)
+    asked = [body for body in server.bodies if body["max_tokens"] == 8][-4 * record.passes :]
+    assert record.passes > 1
+    assert {len(body["prompt"]) for body in asked} == {16}
+    assert {(body["min_tokens"], body["ignore_eos"]) for body in asked} == {(8, True)}
+    assert len({(body["prompt"][0], body["prompt"][1]) for body in asked}) == len(asked)
+
+
+def test_text_is_sent_where_ids_are_refused(server, measure_endpoint):
+    server.takes_ids = False
+    (record,) = measure_endpoint(server.url)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.provenance["prompts"] == "text"
+
+
+def test_boards_of_tensor_parallel_are_added(server, measure_endpoint):
+    (record,) = measure_endpoint(server.url, boards=2, tensor_parallel=2)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.mean_power_w == pytest.approx(600)
+    assert record.provenance["gpu_uuid"] == "GPU-0 GPU-1"
+
+
+def test_boards_and_limits_that_disagree_are_refused(server, measure_endpoint):
+    with pytest.raises(InputError, match=r"computes on 2 GPUs \(GPU-0, GPU-1\).*is 1; make them"):
+        measure_endpoint(server.url, boards=2)
+
+
+def test_arrivals_at_a_rate_are_spread(server, measure_endpoint):
+    (record,) = measure_endpoint(server.url, arrivals="poisson", rate_per_s=40)
+    assert record.status == "ok"
+    options = Endpoint(arrivals="poisson", rate_per_s=40)
+    assert record.duration_s >= offsets_s(options, 4)[-1] > 0.05
+
+
+def test_arrivals_of_a_log_are_followed(server, measure_endpoint, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("arrival_s,input_tokens\n7,1\n7.05,1\n7.1,1\n7.2,1\n8,1\n")
+    (record,) = measure_endpoint(server.url, arrivals="log", arrivals_log=str(log))
+    assert record.status == "ok"
+    assert record.duration_s > 0.2
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("429", "requests failed: the server answers 429 Too Many Requests: too many requests"),
+        ("cut", "requests failed: the stream was cut in the middle, after 4 pieces"),
+        ("short", "answers are of another length than 8 tokens, such as 7"),
+    ],
+)
+def test_fault_of_some_requests_makes_the_cell_invalid(server, measure_endpoint, fault, reason):
+    server.fault, server.fault_from = fault, 5  # one asks what it is, two warm up, two go well
+    (record,) = measure_endpoint(server.url)
+    assert record.status == "invalid"
+    assert reason in record.reason
+    assert record.energy_j > 0
+
+
+def test_server_that_dies_fails_the_next_cells_too(server, measure_endpoint):
+    server.fault, server.fault_from = "died", 3
+    records = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+    assert [record.status for record in records] == ["failed", "failed"]
+    assert "none of 4 requests was answered" in records[0].reason
+    assert f"nothing answers at {server.url}" in records[1].reason
+
+
+def test_prefixes_from_a_cache_make_the_cell_invalid(server, measure_endpoint):
+    server.cached_tokens = 15
+    (record,) = measure_endpoint(server.url)
+    assert record.status == "invalid"
+    assert "prompt tokens from its prefix cache" in record.reason
+
+
+def test_traffic_of_others_makes_the_cell_invalid(server, measure_endpoint):
+    server.foreign_tokens = 3
+    (record,) = measure_endpoint(server.url)
+    assert record.status == "invalid"
+    assert "others used the server: it did" in record.reason
+
+
+def test_server_without_metrics_is_remarked(server, measure_endpoint):
+    server.kind = ""
+    (record,) = measure_endpoint(server.url)
+    assert record.status == "ok"
+    assert "no known /metrics" in record.remarks
+
+
+def test_boards_that_are_not_the_servers_are_refused(server, measure_endpoint):
+    with pytest.raises(InputError, match="cannot be told"):
+        measure_endpoint(server.url, pid=1)
+
+
+def test_strangers_on_the_boards_make_the_cell_invalid(server, measure_endpoint):
+    (record,) = measure_endpoint(server.url, pid=f"1,{os.getpid()}")
+    assert record.status == "invalid"
+    assert "other processes on the GPU" in record.reason
+
+
+def test_certificate_is_checked(measure_endpoint, monkeypatch):
+    with serving(tls=True) as server:
+        with pytest.raises(EngineError, match=r"is not trusted .*; name the file .* SSL_CERT_FILE"):
+            measure_endpoint(server.url)
+        monkeypatch.setenv("SSL_CERT_FILE", str(SELF_SIGNED))
+        (record,) = measure_endpoint(server.url)
+    assert record.status == "ok"
+
+
+@pytest.mark.parametrize(
+    ("how", "error", "message"),
+    [
+        ({"url": "http://127.0.0.1:9"}, EngineError, "nothing answers at http://127.0.0.1:9"),
+        ({"url": "https://{host}"}, EngineError, "does not speak TLS; write http://"),
+        ({"model": "other"}, InputError, f"has no model 'other' .*; it has {MODEL}"),
+        ({"version": "0.1"}, InputError, r"is vLLM 0\.32\.0, not 0\.1"),
+        ({"gpus": ["GPU-7"]}, InputError, "names GPU-7, which is not here; NVML sees GPU-0"),
+        ({"api_key_env": "NO_SUCH_KEY"}, InputError, "a variable that is not set"),
+    ],
+)
+def test_endpoint_that_is_of_no_use_is_one_line(server, measure_endpoint, how, error, message):
+    host = server.url.removeprefix("http://")
+    how = {"url": server.url} | {
+        name: value.format(host=host) if isinstance(value, str) else value
+        for name, value in how.items()
+    }
+    with pytest.raises(error, match=message) as raised:
+        measure_endpoint(**how)
+    assert "\n" not in str(raised.value)
+
+
+def test_page_instead_of_json_is_one_line(server, measure_endpoint):
+    server.fault = "html"
+    with pytest.raises(EngineError, match=r"HTML that is not JSON; endpoint\.url must be"):
+        measure_endpoint(server.url)
+
+
+def test_key_is_used_and_shown_nowhere(
+    server, measure_endpoint, monkeypatch, tmp_path, caplog, capfd
+):
+    key = "sk-planted-7b1f"
+    server.api_key = key
+    monkeypatch.setenv("SERVER_KEY", key)
+    (record,) = measure_endpoint(server.url, api_key_env="SERVER_KEY")
+    assert record.status == "ok"
+    monkeypatch.setenv("SERVER_KEY", key + "x")
+    with pytest.raises(EngineError, match=r"401 Unauthorized: no such key: Bearer \(key\); name"):
+        measure_endpoint(server.url, api_key_env="SERVER_KEY")
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 3
+    assert not [path for path in files if key.encode() in path.read_bytes()]
+    assert key not in caplog.text + "".join(capfd.readouterr())

@@ -1,0 +1,116 @@
+"""A cell's requests, sent and answered, and what the server counted meanwhile."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import monotonic, process_time
+from typing import TYPE_CHECKING
+
+from sweetspot.engines.endpoint.answers import Answer
+from sweetspot.engines.endpoint.client import Server
+from sweetspot.engines.endpoint.found import counts_of
+from sweetspot.engines.endpoint.metrics import Counts
+from sweetspot.engines.endpoint.prompts import Prompts
+
+if TYPE_CHECKING:
+    import aiohttp
+
+QUIET_S = 5.0
+"""How long a server may need to count what it has answered, or to end what it had before."""
+
+_LOOK_S = 0.1
+_WARMUP_TOKENS = 16
+
+
+@dataclass(slots=True)
+class Sent:
+    """All passes of a cell.
+
+    Attributes:
+        passes: the answers of each.
+        before, after: what the server counted before the first and after the last; None where it
+            shows no counts.
+        cpu_share: CPU time of this process over the time of the passes.
+    """
+
+    passes: list[list[Answer]] = field(default_factory=list)
+    before: Counts | None = None
+    after: Counts | None = None
+    cpu_share: float = 0.0
+
+    @property
+    def answers(self) -> list[Answer]:
+        """Those of all passes."""
+        return [answer for answers in self.passes for answer in answers]
+
+
+async def send(
+    server: Server,
+    prompts: Prompts,
+    *,
+    output_tokens: int,
+    offsets_s: Sequence[float],
+    warmup: int,
+    min_window_s: float,
+) -> Sent:
+    """Send a cell's requests, again and again until that took `min_window_s` or one failed."""
+    sent = Sent()
+    async with server.session() as session:
+        if warmup:  # a pass before those that count, as no two begin alike
+            bodies = prompts.bodies(-1, min(output_tokens, _WARMUP_TOKENS))[:warmup]
+            await _send_pass(server, session, bodies, [0.0] * len(bodies))
+        sent.before = await _quiet_counts(server, session)
+        began_s, began_cpu_s = monotonic(), process_time()
+        while True:
+            bodies = prompts.bodies(len(sent.passes), output_tokens)
+            answers = await _send_pass(server, session, bodies, offsets_s)
+            sent.passes.append(answers)
+            took_s = monotonic() - began_s
+            if took_s >= min_window_s or any(answer.failure for answer in answers):
+                break
+        sent.cpu_share = (process_time() - began_cpu_s) / took_s
+        sent.after = await _counts_after(server, session, sent)
+    return sent
+
+
+async def _send_pass(
+    server: Server,
+    session: "aiohttp.ClientSession",
+    bodies: Sequence[bytes],
+    offsets_s: Sequence[float],
+) -> list[Answer]:
+    begin_s = monotonic()
+
+    async def ask(body: bytes, offset_s: float) -> Answer:
+        if offset_s:
+            await asyncio.sleep(begin_s + offset_s - monotonic())
+        return await server.ask(session, body)
+
+    return await asyncio.gather(*map(ask, bodies, offsets_s))
+
+
+async def _quiet_counts(server: Server, session: "aiohttp.ClientSession") -> Counts | None:
+    """Return what the server counts once nothing runs there, or at last."""
+    until_s = monotonic() + QUIET_S
+    while (counts := await counts_of(server, session)) and counts.in_flight:
+        if monotonic() > until_s:
+            break
+        await asyncio.sleep(_LOOK_S)
+    return counts
+
+
+async def _counts_after(
+    server: Server, session: "aiohttp.ClientSession", sent: Sent
+) -> Counts | None:
+    """Return what the server counts once all that we asked for is in it, or at last."""
+    before = sent.before
+    if before is None:
+        return None
+    ours = sum(answer.output_tokens for answer in sent.answers)
+    until_s = monotonic() + QUIET_S
+    while counts := await counts_of(server, session):
+        counted = counts.output_tokens - before.output_tokens
+        if (counted >= ours and not counts.in_flight) or monotonic() > until_s:
+            break
+        await asyncio.sleep(_LOOK_S)
+    return counts
