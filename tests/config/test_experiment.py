@@ -196,8 +196,8 @@ def test_batch_beyond_the_token_budget_is_refused():
     [
         (
             {"engine": "tgi"},
-            "engine must be 'tensorrt-llm', 'vllm', 'transformers', 'deepspeed', 'endpoint' or 'simulator', not"
-            " 'tgi'",
+            "engine must be 'tensorrt-llm', 'vllm', 'transformers', 'deepspeed', 'endpoint' or"
+            " 'simulator', not 'tgi'",
         ),
         ({"measure": {"block": "row"}}, "measure.block must be 'model', 'input' or 'cell'"),
         (
