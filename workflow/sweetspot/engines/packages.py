@@ -5,7 +5,7 @@ import shlex
 import subprocess
 from collections.abc import Mapping
 
-from sweetspot.config import DeepSpeed, TensorRtLlm, Transformers, Vllm
+from sweetspot.config import DeepSpeed, Endpoint, TensorRtLlm, Transformers, Vllm
 from sweetspot.engines.worker.client import WORKERS
 
 TIMEOUT_S = 60.0
@@ -17,7 +17,9 @@ _ASK = (
 )
 
 
-def packages_of(section: TensorRtLlm | Vllm | Transformers | DeepSpeed | None) -> dict[str, str]:
+def packages_of(
+    section: TensorRtLlm | Vllm | Transformers | DeepSpeed | Endpoint | None,
+) -> dict[str, str]:
     """Return the packages that an engine needs of `node.python`, with the version or "".
 
     `section` is the engine's of an experiment; None for the simulator.
@@ -28,7 +30,9 @@ def packages_of(section: TensorRtLlm | Vllm | Transformers | DeepSpeed | None) -
         return {"transformers": section.version, "torch": ""}
     if isinstance(section, DeepSpeed):
         return {"deepspeed": section.version, "transformers": "", "torch": ""}
-    if section is None or section.mode == "bench":  # trtllm-bench may have a Python of its own
+    if section is None or isinstance(section, Endpoint):
+        return {}
+    if section.mode == "bench":  # trtllm-bench may have a Python of its own
         return {}
     return {"tensorrt_llm": section.version}
 
