@@ -2,8 +2,9 @@
 
     python benchmarks/scale.py [plot.png] [MODELS ...]
 
-Models of many sizes that no catalog has, 49 lengths and 3 numbers of requests each, simulated from
-`snakemake -n` to the report, in a temporary folder. Each step is a command of its own; its cost is
+First the paper's experiment, as `make paper` runs it. Then models of many sizes that no catalog
+has, 49 lengths and 3 numbers of requests each, simulated from `snakemake -n` to the report, in a
+temporary folder. Each step is a command of its own; its cost is
 the CPU time of all of its processes, which other work on the machine changes little, and the memory
 of its largest process. All sizes take about ten minutes of CPU time.
 """
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIG_DFL, SIGPIPE, signal
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from sweetspot.config import PAPER_LENGTHS, FigureStyle
 from sweetspot.figures.canvas import empty_figure, finish, legend_above
@@ -66,7 +68,19 @@ def write_experiment(folder: Path, models: int) -> None:
         "requests": REQUESTS,
     }
     experiment = {"run": "scale", "engine": "simulator", "models": names, "sweeps": {"grid": grid}}
+    write_json(folder, experiment)
+
+
+def write_json(folder: Path, experiment: dict[str, Any]) -> None:
+    """Write an experiment; what it leaves out is the paper's."""
     (folder / "experiment.json").write_text(json.dumps(experiment), encoding="utf-8")
+
+
+def cost_of_paper() -> Cost:
+    """Return what the paper's 798 cells take, with all that is made of them."""
+    with TemporaryDirectory() as name:
+        write_json(Path(name), {"run": "paper", "engine": "simulator"})
+        return cost_of(Path(name), "--quiet", "all")
 
 
 def cost_of(folder: Path, *arguments: str) -> Cost:
@@ -143,6 +157,8 @@ def main() -> None:
     arguments = sys.argv[1:]
     path = Path(arguments.pop(0)) if arguments and not arguments[0].isdecimal() else None
     found: dict[str, dict[int, Cost]] = {}
+    paper = cost_of_paper()
+    print(f"the paper's experiment: {paper.cpu_s:.1f} CPU s, {paper.memory_mb:.0f} MB\n")
     print(f"{'models':>6}{'cells':>8}  {'step':<24}{'CPU s':>8}{'ms/cell':>9}{'MB':>7}")
     for models in [int(each) for each in arguments] or SIZES:
         cells = models * CELLS_OF_A_MODEL

@@ -10,7 +10,7 @@ from sweetspot.simulator.calibration.fit import Space
 from sweetspot.simulator.calibration.layout import Taken
 from sweetspot.simulator.calibration.to_published import surface_target
 from sweetspot.simulator.constants.constants import BOARD, ENGINE, stated_on
-from sweetspot.simulator.cost.dual import Dual, variable, with_slopes
+from sweetspot.simulator.cost.dual import Dual, concatenated, variable, with_slopes
 from sweetspot.simulator.cost.envelope import Line
 
 STEP = 1e-6  # of the bounds' width
@@ -94,3 +94,11 @@ def test_result_of_plain_numbers_is_plain():
 def test_operation_without_a_rule_is_refused_not_taken_for_a_constant():
     with pytest.raises(TypeError):
         np.sin(variable("x", 1.0))
+
+
+def test_arrays_behind_each_other_keep_their_derivatives():
+    x = variable("x", 3.0)
+    found = concatenated([x * np.array([1.0, 2.0]), np.array([5.0]), x + np.array([7.0])])
+    assert found.value.tolist() == [3, 6, 5, 10]
+    assert found.jacobian(["x"])[:, 0].tolist() == [1, 2, 0, 1]
+    assert concatenated([np.array([1.0]), np.array([2.0])]).tolist() == [1, 2]

@@ -11,7 +11,7 @@ import pandas as pd
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.dual import mapped
+from sweetspot.simulator.cost.dual import concatenated, mapped
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
 from sweetspot.simulator.deployment.deployment import Deployment, deploy
@@ -21,6 +21,8 @@ from sweetspot.simulator.schedule.identical import schedule
 # are condensed into one. Energies of the paper's cells change by 2e-4 at most and 2e-6 on average,
 # durations by 7e-4 and 7e-6.
 BIN_WIDTH = 0.4
+# Segments that are costed at once: with derivatives, more would not stay in a processor's cache.
+AT_ONCE = 8000
 _ALIKE = ("gemm_flops", "prompt_flops", "prompt_bytes", "kv_bytes", "logits")
 
 IntArray = npt.NDArray[np.int64]
@@ -57,11 +59,12 @@ class Runs:
 
     def taken(self, board: Gpu, constants: Constants) -> Taken:
         """Return what each run takes."""
-        segments = cost(self.work, board, constants)
+        ends = range(0, self.run.size, AT_ONCE)
+        parts = [cost(self.work.only(slice(end, end + AT_ONCE)), board, constants) for end in ends]
         runs = self.total_output_tokens.size
         energy_j, duration_s, full_clock_s = (
-            _sums(self.run, each, runs)
-            for each in (segments.energy_j, segments.duration_s, segments.full_clock_s)
+            _sums(self.run, concatenated([getattr(part, name) for part in parts]), runs)
+            for name in ("energy_j", "duration_s", "full_clock_s")
         )
         engine = constants.engine
         overhead_j = engine.run_overhead_s * engine.run_overhead_w

@@ -90,6 +90,21 @@ def placed(values: Any, places: Any, among: Any) -> Any:
     return _paired(put, values, among)
 
 
+def concatenated(parts: Sequence[Any]) -> Any:
+    """Return arrays one behind the other, with their derivatives where they have some."""
+    if not any(isinstance(part, Dual) for part in parts):
+        return np.concatenate(parts)
+    names = dict.fromkeys(n for part in parts if isinstance(part, Dual) for n in part.slopes)
+    duals = [part if isinstance(part, Dual) else Dual(part, {}) for part in parts]
+    slopes = {
+        name: np.concatenate(
+            [np.broadcast_to(each.slopes.get(name, 0.0), each.value.shape) for each in duals]
+        )
+        for name in names
+    }
+    return Dual(np.concatenate([each.value for each in duals]), slopes)
+
+
 def either(first: Any, values: Any, others: Any) -> Any:
     """Return values where a mask is true, others elsewhere; derivatives go with them."""
     return _paired(lambda new, old: np.where(first, new, old), values, others)

@@ -95,7 +95,7 @@ class Work:
     message_bytes: FloatArray
     gather_bytes: FloatArray
 
-    def only(self, kept: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Work":
+    def only(self, kept: npt.NDArray[np.int64] | npt.NDArray[np.bool_] | slice) -> "Work":
         """Return some of the segments, by mask or by place."""
         return Work(**{f.name: getattr(self, f.name)[kept] for f in fields(Work)})
 
