@@ -13,7 +13,7 @@ LENGTHS = [(i, o) for i in published.GRID for o in published.GRID]
 
 
 def test_surfaces_give_back_the_printed_estimates(surfaces):
-    spots = sweet_spots(surfaces, fit_forms(surfaces))
+    spots = sweet_spots(fit_forms(surfaces))
     at_64 = spots[spots["input_tokens"] == 64].set_index("model")["estimated_output_tokens"]
     printed = published.table5().set_index("model")["estimated_output_tokens"]
     # Coefficients fitted anew carry rounding; it can move no printed token.
@@ -22,7 +22,7 @@ def test_surfaces_give_back_the_printed_estimates(surfaces):
 
 def test_estimate_at_any_length_is_the_least_energy_of_the_fit(surfaces):
     fits = fit_forms(surfaces)
-    spots = sweet_spots(surfaces, fits)
+    spots = sweet_spots(fits)
     of_64 = sweet_spot(fits, 64)
     of_grid = spots.loc[spots["input_tokens"] == 64, of_64.columns].reset_index(drop=True)
     pd.testing.assert_frame_equal(of_64, of_grid, rtol=1e-12)
@@ -40,7 +40,7 @@ def test_length_that_is_not_positive_is_refused(surfaces, input_tokens):
 
 
 def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
-    spots = sweet_spots(surfaces, fit_forms(surfaces))
+    spots = sweet_spots(fit_forms(surfaces))
     inside = spots[spots["estimate_inside_range"]]
     ratio = inside["observed_output_tokens"] / inside["estimated_output_tokens"]
     assert ratio.between(0.5, 2).all()  # lengths double, so the minimum lies within one step
@@ -49,7 +49,7 @@ def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
 
 def test_what_the_observed_length_loses_is_the_fitted_curve_above_its_least(noisy):
     fits = fit_forms(noisy)
-    for row in sweet_spots(noisy, fits).itertuples():
+    for row in sweet_spots(fits).itertuples():
         fit = fits.fit_of(row.model, row.requests, row.max_batch_size, "memory_flops")
         outputs = [row.observed_output_tokens, row.estimated_output_tokens]
         observed, least = fit.energy_per_token_j([row.input_tokens] * 2, outputs)
@@ -61,7 +61,7 @@ def test_what_the_observed_length_loses_is_the_fitted_curve_above_its_least(nois
 
 def test_estimate_outside_the_measured_outputs_is_marked(surfaces):
     short = surfaces[(surfaces["output_tokens"] <= 256) & (surfaces["model"] == "llama-3.2-1b")]
-    spots = sweet_spots(short, fit_forms(short))
+    spots = sweet_spots(fit_forms(short))
     assert not spots["estimate_inside_range"].any()
     assert set(spots["observed_output_tokens"]) == {256}
     assert set(spots["output_lengths"]) == {3}
@@ -70,14 +70,14 @@ def test_estimate_outside_the_measured_outputs_is_marked(surfaces):
 def test_equal_efficiencies_count_for_the_shorter_output(plant):
     energies = [1.0 + (o > 256) + (o < 128) + 0.001 * (i > 64) for i, o in LENGTHS]
     cells = plant("m", LENGTHS, energies)
-    spots = sweet_spots(cells, fit_forms(cells))
+    spots = sweet_spots(fit_forms(cells))
     assert set(spots["observed_output_tokens"]) == {128}
 
 
 def test_fit_without_a_minimum_estimates_nothing(plant):
     energies = [1.0 + i / 4096 + 100 / o - o / 1e5 for i, o in LENGTHS]
     cells = plant("m", LENGTHS, energies)
-    spots = sweet_spots(cells, fit_forms(cells))
+    spots = sweet_spots(fit_forms(cells))
     assert spots["estimated_output_tokens"].isna().all()
     assert spots["estimated_tokens_per_j"].isna().all()
     assert not spots["estimate_inside_range"].any()

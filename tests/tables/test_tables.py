@@ -62,7 +62,7 @@ def tables(cells, fits):
         "table2": table2(MODELS),
         "table3": table3(fits),
         "table4": table4(fits),
-        "table5": table5(fits, sweet_spots(cells, fits), extremes(cells)),
+        "table5": table5(fits, sweet_spots(fits), extremes(cells)),
         "comparison": comparison_table(comparison),
     }
 
@@ -304,7 +304,7 @@ def test_tables_3_to_5_say_how_sure_beside_the_paper_s_own(tables, fits):
 def test_simulated_cells_without_noise_are_said_so_and_have_no_stars(cells, tables):
     plain = cells.assign(noise=np.nan)
     fits = fit_forms(plain)
-    spots = sweet_spots(plain, fits), extremes(plain)
+    spots = sweet_spots(fits), extremes(plain)
     for table in (table3(fits), table4(fits), table5(fits, *spots)):
         assert "Simulated cells without noise: 637" in table.caption
         assert "*" not in " ".join(table.texts().to_numpy().flatten())

@@ -232,7 +232,7 @@ def fit_observations(
     fits = fit_forms(observations.cells, weights=weights)
     cells = observations.cells
     batch = batch_fit(cells, max_num_tokens=max_num_tokens)
-    return Fit(observations, fits, sweet_spots(cells, fits), batch)
+    return Fit(observations, fits, sweet_spots(fits), batch)
 
 
 def _within(lengths: np.ndarray, measured: np.ndarray) -> np.ndarray:

@@ -69,7 +69,7 @@ def write_fits(cells: pd.DataFrame, fits: Fits, out_dir: Path) -> None:
     tables = {
         "coefficients": fits.coefficients,
         "quality": fits.quality,
-        "sweet_spots": sweet_spots(cells, fits),
+        "sweet_spots": sweet_spots(fits),
         "extremes": extremes(cells),
     }
     for name, table in tables.items():

@@ -64,7 +64,7 @@ def sweet_spot(fits: Fits, input_tokens: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*GROUP, "input_tokens", *ESTIMATE])
 
 
-def sweet_spots(cells: pd.DataFrame, fits: Fits) -> pd.DataFrame:
+def sweet_spots(fits: Fits) -> pd.DataFrame:
     """Return one row per input length of every group that Eq. 5 was fitted to.
 
     Observed is the measured output length with the least energy per token (the shorter one of
@@ -78,22 +78,22 @@ def sweet_spots(cells: pd.DataFrame, fits: Fits) -> pd.DataFrame:
     and the longest measured output; outside it is an extrapolation. `output_lengths` counts those
     measured.
     """
-    fit_of = fits.of_form("memory_flops")
+    quality = fits.quality[fits.quality["form"] == "memory_flops"].set_index(GROUP)
     tables = []
-    for group, means in groups(mean_over_repeats(ok_cells(cells)), GROUP):
-        if group in fit_of:
-            fit, spots = fit_of[group], _observed(means)
-            inputs, observed = spots["input_tokens"], spots["observed_output_tokens"]
-            spots = spots.assign(**_estimates(fit, inputs))
-            best, estimated = spots["estimated_tokens_per_j"], spots["estimated_output_tokens"]
-            at_observed = fit.energy_per_token_j(inputs, observed)
-            tables.append(
-                spots.assign(
-                    **dict(zip(GROUP, group, strict=True)),
-                    lost_at_observed_percent=(at_observed * best - 1) * 100,
-                    estimate_inside_range=estimated.between(spots["shortest"], spots["longest"]),
-                )
+    for group, fit in fits.of_form("memory_flops").items():
+        spots = _observed(fit)
+        inputs, observed = spots["input_tokens"], spots["observed_output_tokens"]
+        spots = spots.assign(**_estimates(fit, inputs))
+        best, estimated = spots["estimated_tokens_per_j"], spots["estimated_output_tokens"]
+        at_observed = fit.energy_per_token_j(inputs, observed)
+        tables.append(
+            spots.assign(
+                **dict(zip(GROUP, group, strict=True)),
+                lost_at_observed_percent=(at_observed * best - 1) * 100,
+                estimate_inside_range=estimated.between(spots["shortest"], spots["longest"]),
+                simulated=bool(quality.loc[group, "simulated"]),
             )
+        )
     if not tables:
         return pd.DataFrame(columns=SWEET_SPOTS)
     return pd.concat(tables, ignore_index=True)[SWEET_SPOTS]
@@ -127,18 +127,22 @@ def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
     return curve.sort_values(_ORDER).iloc[0]
 
 
-def _observed(means: pd.DataFrame) -> pd.DataFrame:
-    """Return what was measured at each input length of one group: its best, and its range."""
-    outputs = means.groupby("input_tokens", sort=False)["output_tokens"]
-    best = means.sort_values(_ORDER).drop_duplicates("input_tokens").set_index("input_tokens")
-    spots = pd.DataFrame(
-        {"shortest": outputs.min(), "longest": outputs.max(), "output_lengths": outputs.size()}
-    ).assign(
-        observed_output_tokens=best["output_tokens"],
-        observed_tokens_per_j=1 / best["energy_per_token_j"],
-        simulated=best["simulated"],
+def _observed(fit: FormFit) -> pd.DataFrame:
+    """Return what was measured at each input length of a fit's cells: its best, and its range."""
+    inputs, outputs, energies = fit.input_tokens, fit.output_tokens, fit.observed_j
+    starts = np.flatnonzero(np.diff(inputs, prepend=np.nan) != 0)  # cells are in order of I, then O
+    best = np.lexsort((outputs, energies, inputs))[starts]
+    ends = np.append(starts[1:], len(inputs)) - 1
+    return pd.DataFrame(
+        {
+            "input_tokens": inputs[starts].astype("int64"),
+            "shortest": outputs[starts].astype("int64"),
+            "longest": outputs[ends].astype("int64"),
+            "output_lengths": ends - starts + 1,
+            "observed_output_tokens": outputs[best].astype("int64"),
+            "observed_tokens_per_j": 1 / energies[best],
+        }
     )
-    return spots.reset_index()
 
 
 def _estimates(fit: FormFit, input_tokens: ArrayLike) -> dict[str, Array]:
