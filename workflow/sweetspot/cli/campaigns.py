@@ -42,7 +42,9 @@ def add_commands(commands: Commands) -> None:
         help="tables, figures and a report of a campaign's data",
         description=_report.__doc__,
     )
-    report.add_argument("data", type=Path, help="folder of a campaign, or a copy of its `compact`")
+    report.add_argument(
+        "data", type=Path, help="folder of a campaign or a probe, or a copy of `compact`"
+    )
     report.add_argument("--out", type=Path, required=True, help="folder of the report")
     report.add_argument(
         "--beside",
@@ -117,11 +119,19 @@ def gpu_here() -> str:
 def _report(arguments: argparse.Namespace) -> None:
     """Check a campaign's data against its manifest, and make all that its cells can give."""
     from sweetspot.campaign.report.beside_campaigns import campaigns_in
-    from sweetspot.campaign.report.write import write_report
+    from sweetspot.campaign.report.write import probe_beside, write_report
+    from sweetspot.config import FigureStyle
+    from sweetspot.probe.page import write_probe_page
+    from sweetspot.probe.probed import FILE as PROBE
+
+    probed = probe_beside(arguments.data)
 
     def write(data: Path, out: Path) -> None:
-        write_report(data, out, campaigns_in(arguments.beside, but=data))
+        write_report(data, out, campaigns_in(arguments.beside, but=data), probed)
 
+    if probed is not None and (arguments.data / PROBE).is_file():
+        write_probe_page(probed, arguments.out, FigureStyle())
+        return
     parts = sorted(path.parent for path in arguments.data.glob("*/compact") if path.is_dir())
     if not parts:
         within = arguments.data / "compact"

@@ -1,6 +1,7 @@
 """The command `probe`: a board looked at kernel by kernel."""
 
 import argparse
+from importlib.util import find_spec
 from pathlib import Path
 
 from sweetspot.cli.campaigns import minutes
@@ -8,10 +9,11 @@ from sweetspot.cli.commands import Commands
 
 _PROBE = """\
 Measure what this node's GPU draws while single kernels run: no program, a context, copies, matrix
-products, decode attention, norms, most informative first, 5 s each, with clocks. Needs torch in the
-Python of --python, and beside it what a campaign needs. OUT/probe.json has each step as soon as it
-is done; the same command goes on with those that are missing. `sweetspot calibrate --probe OUT`
-makes the board's constants of it."""
+products, decode attention, decoder layers, norms, most informative first, 5 s each, with clocks.
+Needs torch in the Python of --python, and beside it what a campaign needs. OUT/probe.json has each
+step as soon as it is done; the same command goes on with those that are missing. OUT/report.html
+shows all of it, where matplotlib and scipy are there; elsewhere `sweetspot campaign-report OUT`
+makes it. `sweetspot calibrate --probe OUT` makes the board's constants of it."""
 
 _EXAMPLES = """\
 examples:
@@ -76,6 +78,12 @@ def _probe(arguments: argparse.Namespace) -> None:
     )
     done = sum(each.status == "ok" for each in probed.steps)
     print(f"{arguments.out}: {done} of {len(steps())} steps of {probed.gpu} are ok")
+    if done and find_spec("matplotlib") and find_spec("scipy"):
+        from sweetspot.config import FigureStyle
+        from sweetspot.probe.page import write_probe_page
+
+        write_probe_page(probed, arguments.out, FigureStyle())
+        print(f"{arguments.out / 'report.html'} shows it")
     if not done:
         reasons = "; ".join(dict.fromkeys(each.reason for each in probed.steps))
         raise EngineError(f"no step could be measured: {reasons or 'there was no time'}")

@@ -59,6 +59,7 @@ def sections_of(
     sensor: Mapping[str, Any] | None,
     beside: Sequence[str | Exhibit],
     campaigns: Sequence[str | Exhibit],
+    probe: Sequence[str | Exhibit],
 ) -> list[Section]:
     """Return the sections of the page that follow its result.
 
@@ -73,6 +74,7 @@ def sections_of(
         sensor: what was found of it; None where it was not looked at.
         beside: what the simulator says of the cells; empty for simulated ones.
         campaigns: the cells beside those of other campaigns.
+        probe: what single kernels took; empty where the board was not probed.
     """
     return [
         _what(manifest, planned, chosen, records),
@@ -103,6 +105,7 @@ def sections_of(
             "The board, over the cells",
             [_table("The board", ("", "range", "median"), condition_rows(cells))],
         ),
+        Section("The board, kernel by kernel", probe),
         Section("The power sensor", [_sensor(sensor)]),
         Section(
             "Remarks on cells that are ok",

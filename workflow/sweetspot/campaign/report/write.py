@@ -23,6 +23,8 @@ from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.record import read_block
+from sweetspot.probe.page import probe_parts
+from sweetspot.probe.probed import Probed, read_probed
 from sweetspot.reading import as_mapping, read_bytes, read_json
 from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
@@ -30,7 +32,9 @@ from sweetspot.report.results_page import OPENING_FIGURE, results_html
 log = logging.getLogger(__name__)
 
 
-def write_report(data: Path, out: Path, others: Sequence[Path] = ()) -> None:
+def write_report(
+    data: Path, out: Path, others: Sequence[Path] = (), probed: Probed | None = None
+) -> None:
     """Write report.html and cells.csv, and for each chosen N a folder with all that it gives.
 
     Models of different N are not one grid: each N has its own fits, tables and figures. Beside
@@ -40,6 +44,7 @@ def write_report(data: Path, out: Path, others: Sequence[Path] = ()) -> None:
         data: of the campaign.
         out: folder of all that is written.
         others: data of other campaigns, to stand beside this one.
+        probed: its board, kernel by kernel; None where it was not probed.
 
     Raises:
         InputError: the data are not what their manifest says, or hold no cell.
@@ -71,6 +76,7 @@ def write_report(data: Path, out: Path, others: Sequence[Path] = ()) -> None:
     sections = sections_of(
         *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside),
         campaigns,
+        probe_parts(probed, out / "probe", experiment.figures) if probed else [],
     )
     pictures = loads[0].pictures if loads else []
     spots = [load.spots for load in loads if load.spots is not None]
@@ -85,6 +91,12 @@ def write_report(data: Path, out: Path, others: Sequence[Path] = ()) -> None:
     )
     write_text_atomic(out / "report.html", page)
     log.info("%s: %d cells", out / "report.html", len(records))
+
+
+def probe_beside(data: Path) -> Probed | None:
+    """Return the probe of a campaign: in its folder, or beside the part whose data these are."""
+    places = (data, data / "probe", data.parent / "probe", data.parent.parent / "probe")
+    return next(filter(None, map(read_probed, places)), None)
 
 
 def _sensor(data: Path) -> dict[str, Any] | None:
