@@ -26,6 +26,7 @@ from sweetspot.engines.base import Engine, Session
 from sweetspot.measure.measure import MeasureCell, described
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block, Settings
+from sweetspot.probe.steps import steps
 from sweetspot.schema.reading import converted
 from sweetspot.schema.writing import plain
 
@@ -203,7 +204,9 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
     inside_s = 0.0
     if probe_s := probe_share_s(file, minutes):
         probe = probe_outlook(probe_s / MINUTE_S)
-        yield _line(Part(f"probe, windows of {probe.window_s:.3g} s", probe.took_s))
+        what = f"probe, windows of {probe.window_s:.3g} s"
+        line = _line(Part(what, probe.took_s))
+        yield f"{line}  {probe.steps} of {len(steps())} steps"
         left_s -= probe.took_s
         inside_s += probe.inside_s
     if sensor:

@@ -28,17 +28,24 @@ def window_s(minutes: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ProbeOutlook:
-    """How long a probe will take, in s, and of that in windows."""
+    """How many of its steps a probe will do in its time, and how long that takes, in s."""
 
+    steps: int
     window_s: float
     took_s: float
-    inside_s: float
+
+    @property
+    def inside_s(self) -> float:
+        """Of that in windows."""
+        return self.steps * self.window_s
 
 
 def probe_outlook(minutes: float) -> ProbeOutlook:
     """Return what a probe of so many minutes will do with them."""
-    each_s = window_s(minutes)
-    ends_s = accumulate((each_s + beside_s(step) for step in steps()), initial=START_S)
-    within = [end_s for end_s in ends_s if end_s <= 60 * minutes + 1e-9]
-    done = max(0, len(within) - 1)
-    return ProbeOutlook(each_s, within[-1] if done else 0.0, done * each_s)
+    each_s, took_s, done = window_s(minutes), START_S, 0
+    for step in steps():
+        if took_s + each_s + beside_s(step) > 60 * minutes:
+            break
+        took_s += each_s + beside_s(step)
+        done += 1
+    return ProbeOutlook(done, each_s, took_s if done else 0.0)
