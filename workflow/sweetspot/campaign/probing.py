@@ -1,7 +1,6 @@
 """How a campaign has its board probed: all steps, in windows as long as its time allows."""
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 from sweetspot.config import Experiment
 from sweetspot.probe.run import START_S, Asked, beside_s
