@@ -16,6 +16,7 @@ from sweetspot.simulator.cost.clocks import waiting_power_w
 def test_planted_constants_are_found():
     found = board_of_probe(probed_board(noise=0.0))
     assert found.error_percent < 0.5
+    assert found.at_bound == ()
     for name in ("idle_power_w", "active_power_w", "byte_energy_j", "kv_byte_energy_j"):
         assert getattr(found.constants, name) == pytest.approx(PLANTED[name], rel=0.03), name
     assert found.constants.flop_energy_j == pytest.approx(PLANTED["flop_energy_j"], rel=0.06)

@@ -39,6 +39,7 @@ NOISE = 0.02  # of a step's power: what the law does not say of it
 PRIOR = 0.5  # deviation of what is stated, in widths of the bounds
 LEVEL = 0.95
 MIN_STEPS = 8
+AT_BOUND = 1e-3  # of the bounds' width
 _TOLD = ("tick", "copy", "read", "gemm", "attention")  # of others not all bytes are counted
 
 
@@ -129,7 +130,8 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
     excess = max(1.0, float(np.sqrt(np.mean((errors / NOISE) ** 2))))
     covariance = np.linalg.inv(found.jac.T @ found.jac)
     half = excess * np.sqrt(np.diag(covariance)) * float(stats.norm.ppf((1 + LEVEL) / 2))
-    at_bound = found.active_mask != 0
+    # not scipy's mask, which takes joules of 1e-12 for their bounds
+    at_bound = np.minimum(values - low, high - values) < AT_BOUND * (high - low)
     return ProbedBoard(
         gpu=board.id,
         constants=replace(stated, **dict(zip(FITTED, values.tolist(), strict=True))),
