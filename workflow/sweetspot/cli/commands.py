@@ -20,7 +20,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "sensor": "sensor",
         "models": "questions",
     },
-    "runs": {"plan": "runs", "progress": "progress", "verify": "runs", "crate": "runs"},
+    "runs": {
+        "plan": "runs",
+        "progress": "progress",
+        "watch": "watch",
+        "verify": "runs",
+        "crate": "runs",
+    },
     "data and fits": {
         "fit": "fitting",
         "compare": "beside",

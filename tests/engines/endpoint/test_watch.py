@@ -1,0 +1,64 @@
+"""`sweetspot watch` at a small real server and boards of the fake driver."""
+
+import os
+import re
+
+import pytest
+from openai_server import serving
+
+from sweetspot.cli import main
+
+LINE = r"600 W, ([\d.]+) tokens/s, (-|[\d.e+-]+) J/token, (\d+) running, 0 waiting"
+
+
+@pytest.fixture
+def watched(server, fake_nvml):
+    ours = {"pids": os.getpid(), "absent": "83,nvmlDeviceGetTotalEnergyConsumption"}
+    fake_nvml(ours, ours, {})  # a counter moves in steps
+    return server
+
+
+def test_power_of_the_servers_boards_is_shown_per_token(watched, capsys):
+    watched.output_tokens = 7  # of before
+    assert main(["watch", "--url", watched.url, "--every", "0.3", "--for", "0.6"]) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert len(lines) >= 2
+    for line in lines:
+        assert re.fullmatch(LINE, line).group(1, 2) == ("0.0", "-")
+    assert re.fullmatch(rf"in \d\.\d s: \d+(\.\d+)? J, {LINE}", last)
+
+
+def test_server_without_metrics_is_one_line(watched, capsys):
+    watched.kind = ""
+    assert main(["watch", "--url", watched.url]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "404 Not Found: Not Found; what is watched is its page /metrics" in line
+
+
+def test_watch_ends_cleanly_when_interrupted(watched, capsys, monkeypatch):
+    from sweetspot.engines.endpoint import watch
+
+    naps = iter([None, KeyboardInterrupt()])
+
+    def nap(_):
+        if error := next(naps):
+            raise error
+
+    monkeypatch.setattr(watch, "sleep", nap)
+    assert main(["watch", "--url", watched.url]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("in 0.")
+
+
+def test_tokens_and_energy_make_joules_per_token(fake_nvml, capsys, monkeypatch):
+    from sweetspot.engines.endpoint import watch
+
+    fake_nvml({"pids": os.getpid()})
+    with serving() as server:
+
+        def work(_):
+            server.output_tokens += 1000
+
+        monkeypatch.setattr(watch, "sleep", work)
+        monkeypatch.setattr(watch, "_energy_j", lambda *_: 250.0)
+        main(["watch", "--url", server.url, "--for", "1e-9"])
+    assert ", 0.25 J/token" in capsys.readouterr().out
