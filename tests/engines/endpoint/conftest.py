@@ -21,7 +21,7 @@ def measure_endpoint(measure_with, fake_nvml):
     `pid` is a process of that server; the test's own where it runs in a thread here.
     """
 
-    def measure(url, *, pid=None, boards=1, cells=None, tensor_parallel=1, **endpoint):
+    def measure(url, *, pid=None, boards=1, cells=None, tensor_parallel=1, whole=None, **endpoint):
         absent = "83,nvmlDeviceGetTotalEnergyConsumption"  # windows are too short for a counter
         fake_nvml(*[{"absent": absent, "pids": pid or os.getpid()}] * boards)
         experiment = {
@@ -34,6 +34,8 @@ def measure_endpoint(measure_with, fake_nvml):
             "limits": {"max_batch_size": 4, "tensor_parallel": tensor_parallel},
             "measure": {"idle_s": 0, "min_window_s": 0.1, "interval_s": 0.02},
         }
+        if whole:
+            experiment = whole | {"measure": whole["measure"] | experiment["measure"]}
         return measure_with(endpoint_engine, experiment)
 
     return measure

@@ -24,6 +24,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "plan": "runs",
         "progress": "progress",
         "watch": "watch",
+        "repeats": "repeats",
         "verify": "runs",
         "crate": "runs",
     },
