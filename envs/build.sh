@@ -6,8 +6,9 @@
 #   sh envs/build.sh apptainer NAME      file sweetspot-NAME.sif
 #
 # Inside, /opt/sweetspot/.venv/bin comes first in PATH, and the engine's Python is
-# /opt/sweetspot/engine-python (section node of the experiment, python). Images of engines have not been
-# built yet. A tag can be moved: BASE=name@sha256:... in the environment names one by its digest.
+# /opt/sweetspot/engine-python (section node of the experiment, python). The pipeline's recipe was built
+# by buildah on a bare Debian 12, and simulates there; images of engines have not been built yet. A tag can
+# be moved: BASE=name@sha256:... in the environment names one by its digest.
 #
 # Where sweetspot runs outside, an engine's plain image is enough (docs/measuring.md).
 set -eu
