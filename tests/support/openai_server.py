@@ -1,10 +1,14 @@
 """A small server with OpenAI's completions, in a thread, whose faults a test chooses.
 
-Run as a program it prints its URL and serves until it is killed.
+Run as a program, with a fault and its first request as words, it prints its URL and serves until it
+is killed.
 """
 
 import json
+import os
+import signal
 import ssl
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -120,6 +124,8 @@ def _handler(server):
                 server.running += 1
                 server.input_tokens += inputs
             for place in range(outputs):
+                if fault == "killed" and place == outputs // 2:
+                    os.kill(os.getpid(), signal.SIGKILL)
                 if fault in ("cut", "died") and place == outputs // 2:
                     with server.lock:
                         server.running -= 1
@@ -176,6 +182,6 @@ def serving(*, tls=False, **how):
 
 
 if __name__ == "__main__":
-    with serving() as running:
+    with serving(fault=sys.argv[1], fault_from=int(sys.argv[2])) as running:
         print(running.url, flush=True)
         threading.Event().wait()
