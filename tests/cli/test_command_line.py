@@ -91,7 +91,7 @@ def test_value_and_abbreviation_are_not_mistyped_options(capsys):
         (["evaluate"], "sweetspot.simulator.accuracy.checks.evaluate", "sweetspot: interrupted\n"),
         (
             shlex.split("campaign campaign.yaml --engine simulator --minutes 5 --out out"),
-            "sweetspot.campaign.run.run_campaign",
+            "sweetspot.campaign.whole.run_file",
             "sweetspot: interrupted; finished cells are kept\n",
         ),
         (
