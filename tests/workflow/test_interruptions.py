@@ -27,7 +27,7 @@ def contents(folder, *patterns):
 
 @pytest.mark.slow(reason="ten runs of Snakemake that are interrupted, and one that is not")
 def test_interrupted_run_ends_as_one_that_was_not(project, finished, interruptions):
-    project.write(measure={"block": "input"})  # six jobs, so that there are some to interrupt
+    project.write(measure={"block": "input"})  # six blocks, so that there are some to interrupt
     done = {}
 
     def start():
@@ -42,7 +42,7 @@ def test_interrupted_run_ends_as_one_that_was_not(project, finished, interruptio
     last = project.snakemake(*FIRST, *LATER)
     assert last.code == 0, last.text
     made = contents(project.results, *MADE)
-    assert len(made) == 18  # two, nine of fits, a table in four forms, a figure in three
+    assert len(made) == 44  # two, nine of fits, six tables in four forms, three figures in three
     assert made.items() <= contents(finished.results, *MADE).items()
     records = contents(project.results, "records/**/*.json")
     assert len(records) == 18

@@ -33,7 +33,9 @@ def test_profile_says_what_each_key_is(name):
 def test_profile_plans(name, project):
     outcome = project.plan("--workflow-profile", PROFILES / name)
     assert outcome.code == 0, outcome.text
-    assert outcome.jobs["measure"] == 2
+    assert (
+        outcome.jobs.items() >= ({"measure": 2} if name == "slurm" else {"simulate_1": 1}).items()
+    )
 
 
 @pytest.fixture(scope="session")

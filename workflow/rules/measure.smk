@@ -71,6 +71,8 @@ SHARED = (
     and workflow.local_exec
     and EXPERIMENT.measure.remeasure == "nothing"
     and not (SITE or asked("longest_job_min"))
+    # of a dry run with a cluster's profile, which knows no executor
+    and "slurm_partition" not in (workflow.resource_settings._parsed_default_resources or ())
 )
 
 for share, blocks in enumerate(shares(BLOCKS.values()) if SHARED else [], start=1):
