@@ -1,10 +1,11 @@
 """Looks: families that keep their colours, markers, names as people write them."""
 
+import matplotlib.pyplot as plt
 import pytest
 
 from sweetspot.catalog import gpu_ids, model_ids
 from sweetspot.figures.labels import board_name, written_out
-from sweetspot.figures.style import categorical_looks, model_looks
+from sweetspot.figures.style import categorical_looks, decimal_ticks, least_span, model_looks
 from sweetspot.palettes import PALETTES, family_of
 
 
@@ -35,3 +36,17 @@ def test_boards_are_named_as_people_write_them():
     assert len({board_name(gpu) for gpu in gpu_ids()}) == len(gpu_ids())
     text = "h100-sxm, published numbers + tensorrt-llm, published numbers"
     assert written_out(text) == "H100 SXM, published numbers + TensorRT-LLM, published numbers"
+
+
+@pytest.mark.parametrize("values", [[0.033, 0.033 * (1 + 1e-15)], [1.0, 1.0]])
+def test_equal_values_are_a_flat_line_on_an_axis_with_ticks(values):
+    figure, ax = plt.subplots()
+    ax.plot([1, 2], values)
+    ax.set_yscale("log")
+    least_span(ax)
+    decimal_ticks(ax.yaxis)
+    low, high = ax.get_ylim()
+    ticks = [tick for tick in ax.get_yticks() if low <= tick <= high]
+    plt.close(figure)
+    assert low < values[0] < high < 1.11 * low
+    assert len(ticks) >= 2

@@ -18,6 +18,7 @@ from sweetspot.figures.style import (
     LineLook,
     decimal_ticks,
     journal_look,
+    least_span,
     length_ticks,
     ordered_looks,
     plain_look,
@@ -177,6 +178,7 @@ def _dress(ax: Axes, of_fit: Shown, model: str, title: str) -> None:
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     length_ticks(ax.xaxis, lengths, most=4)
+    least_span(ax)
     decimal_ticks(ax.yaxis)
     ax.set_title(title)
     plain_look(ax)

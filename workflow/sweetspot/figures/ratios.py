@@ -16,6 +16,7 @@ from sweetspot.figures.style import (
     QUIET,
     LineLook,
     journal_look,
+    least_span,
     length_ticks,
     ordered_looks,
     plain_look,
@@ -126,6 +127,7 @@ def _draw(
         legend.setdefault(group, dots)
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
+    least_span(ax)
     length_ticks(ax.xaxis, _ticks(cells["output_tokens"]))
     ax.tick_params(axis="x", labelrotation=45)
     ax.set_xlabel(OUTPUT_LABEL)

@@ -16,7 +16,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
-from matplotlib.ticker import FixedLocator, LogLocator, NullLocator, StrMethodFormatter
+from matplotlib.ticker import (
+    FixedLocator,
+    LogLocator,
+    MaxNLocator,
+    NullLocator,
+    StrMethodFormatter,
+)
 
 from sweetspot.config import FigureStyle
 from sweetspot.palettes import PALETTES, family_colours, family_of
@@ -35,6 +41,8 @@ _SUBDIVISIONS = (
     (3.0, (1.0, 2.0, 3.0, 5.0, 7.0)),
     (0.0, (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0)),
 )
+_NARROW = 4 / 3  # between 3 and 4 there is none of these
+_LEAST_SPAN = 1.1
 _STAMP_GREY = "0.92"
 _STAMP_ZORDER = 0.1  # below the grid
 _STAMP_EM = 0.78  # of a letter, on average
@@ -164,11 +172,24 @@ def spaced(lengths: Sequence[int], most: int) -> list[int]:
     return kept
 
 
+def least_span(ax: Axes) -> None:
+    """Give a logarithmic vertical axis 10 % at least, so that equal values are a flat line.
+
+    Without it the scale is of rounding errors, or of two decades where there is no error.
+    """
+    low, high = ax.dataLim.intervaly
+    if high < _LEAST_SPAN * low:
+        room = _LEAST_SPAN**0.5
+        ax.set_ylim(low / room, high * room)
+
+
 def decimal_ticks(axis: Axis) -> None:
     """Tick a logarithmic axis at some of each decade, the fewer the more there are, in full."""
     low, high = axis.get_view_interval()
     subs = next(subs for ratio, subs in _SUBDIVISIONS if high > ratio * low)
-    axis.set_major_locator(LogLocator(base=10, subs=subs))
+    wide = high > _NARROW * low
+    narrow = MaxNLocator(5, steps=[1, 2, 5, 10])
+    axis.set_major_locator(LogLocator(base=10, subs=subs) if wide else narrow)
     axis.set_major_formatter(StrMethodFormatter("{x:g}"))
     axis.set_minor_locator(NullLocator())
 
