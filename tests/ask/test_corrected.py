@@ -58,6 +58,19 @@ def test_eq5_takes_over_where_it_misses_less_and_only_within_its_lengths(cells, 
     assert corrected(beyond, H200).basis == "simulator, corrected"
 
 
+def test_eq5_does_not_take_over_where_it_misses_more(cells, answer):
+    load = cells[(cells["model"] == "llama-3.1-8b") & (cells["requests"] == 128)]
+    lengths = load[["input_tokens", "output_tokens"]].itertuples(index=False)
+    simulated_j = [
+        sweetspot.predict("llama-3.1-8b", "h200-sxm", *each, **ASK).energy_per_token_j
+        for each in lengths
+    ]
+    found = corrected(answer, load.assign(energy_per_token_j=simulated_j))
+    assert found.basis == "simulator, corrected"
+    assert found.left_out_percent < 0.1
+    assert found.energy_per_token_j == pytest.approx(answer.energy_per_token_j, rel=1e-3)
+
+
 def test_cells_of_another_board_engine_or_kind_do_not_count(cells, answer):
     own = cells[cells["model"] == "llama-3.1-8b"].iloc[:4]
     for change in ({"gpu": "h100-sxm"}, {"engine": "tensorrt-llm"}, {"simulated": True}):
