@@ -188,14 +188,15 @@ def _notes(answer: "Choice") -> Iterable[str]:
         yield (
             f"p95 of {min(counts)}"
             + (f" to {max(counts)}" if len(counts) > 1 else "")
-            + " requests that one replica got; latencies have been compared with no measurement"
+            + " requests that one replica got; latencies have been compared with one published"
+            + " load only"
         )
         if min(counts) < _FEW:
             yield "of so few requests fewer than ten are beyond p95, which says little of others"
     else:
         yield (
-            "all requests wait from the start, no board does; TPOT has been compared with no"
-            " measurement"
+            "all requests wait from the start, no board does; TPOT has been compared with one"
+            " published load only"
         )
         if which := those(_is_short):
             yield (
