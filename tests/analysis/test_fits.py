@@ -235,6 +235,6 @@ def test_any_cells_give_fits_or_one_line(plant, data, weights):
     quality = fits.quality.set_index("form")
     assert quality.at["baseline1", "status"] == "ok"
     assert ((quality["reason"] == "") == (quality["status"] == "ok")).all()
-    spots = sweet_spots(cells, fits)
+    spots = sweet_spots(fits)
     assert len(spots) in (0, cells["input_tokens"].nunique())
     assert not (spots["estimated_low"] > spots["estimated_high"]).any()

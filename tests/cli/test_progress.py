@@ -31,9 +31,14 @@ def run(small_experiment, tmp_path):
     """A run of four cells, of which one is done."""
     (block,) = plan(small_experiment()).blocks
     write_run_plan(tmp_path, [block], {block.id: block.cells}, gpus=1)
-    with measuring(block, SimulatorEngine(), tmp_path / "records") as measure:
-        measure(block.cells[0])
-        yield tmp_path, lambda: [measure(cell) for cell in block.cells[1:]]
+
+    def finish(cells):
+        with measuring(block, SimulatorEngine(), tmp_path / "records") as measure:
+            for cell in cells:
+                measure(cell)
+
+    finish(block.cells[:1])
+    return tmp_path, lambda: finish(block.cells[1:])
 
 
 def test_progress_is_one_line_where_there_is_no_terminal(run, capsys):

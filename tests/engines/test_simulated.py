@@ -29,7 +29,9 @@ def test_simulator_is_found_by_name(block):
 
 
 def test_unknown_engine_is_refused(block):
-    with pytest.raises(InputError, match=r"unknown engine 'tgi'.* known: simulator, tensorrt-llm"):
+    with pytest.raises(
+        InputError, match=r"unknown engine 'tgi'.* known: deepspeed, endpoint, simul"
+    ):
         engine(replace(block.settings, engine="tgi"))
 
 
