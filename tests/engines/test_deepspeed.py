@@ -62,8 +62,10 @@ def folder(tmp_path, monkeypatch):
 def test_cells_are_measured_and_say_what_ran_them(measure_with, folder, torch_python):
     experiment = EXPERIMENT | {"models": [str(folder)]}
     records = measure_with(deepspeed_engine, experiment, checkpoint=None, python=torch_python)
-    assert [r.reason for r in records] == ["the model ran on the CPU while the GPU was metered"] * 2
+    assert len(records) == 2
     for record in records:
+        # a busy machine may leave the sampler few looks as well
+        assert record.reason.startswith("the model ran on the CPU while the GPU was metered")
         assert (record.engine, record.engine_version) == ("deepspeed", "0.19.8")
         assert record.energy_per_token_j == pytest.approx(record.energy_j / (5 * 3))
         facts = record.provenance

@@ -75,8 +75,9 @@ def measured(measure_with, model, torch_python, monkeypatch):
 def test_cells_of_one_load_are_measured_but_never_pass_for_a_gpus(measured, checkpoint, tmp_path):
     """Ids that end requests, which are all of this checkpoint's, are not heeded."""
     records = measured(checkpoint, attention="eager", cache="static")
-    assert [(r.status, r.reason) for r in records] == [("invalid", ON_THE_CPU)] * 4
+    assert [record.status for record in records] == ["invalid"] * 4
     for record in records:
+        assert record.reason.startswith(ON_THE_CPU)  # a busy machine may leave few looks as well
         assert (record.engine, record.engine_version) == ("transformers", "5.17.0")
         assert (record.simulated, record.max_concurrency) == (False, 2)
         assert record.window_s >= 0.5

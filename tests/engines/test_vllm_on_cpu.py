@@ -36,7 +36,8 @@ def test_cells_of_one_load_are_measured_but_never_pass_for_a_gpus(measure_with, 
     records = measure_with(vllm_engine, experiment, checkpoint=None, python=vllm_python)
     assert len(records) == 4
     for record in records:
-        assert record.reason == "the model ran on the CPU while the GPU was metered"
+        # the engine takes all cores, so that the sampler may have few looks as well
+        assert record.reason.startswith("the model ran on the CPU while the GPU was metered")
         assert (record.status, record.engine_version) == ("invalid", VERSION)
         assert (record.max_concurrency, record.simulated) == (8, False)
         assert record.window_s >= 0.5
