@@ -192,6 +192,28 @@ def test_batch_beyond_the_token_budget_is_refused():
 
 
 @pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"models": ["opt-1.3b", "opt-2.7b"]}, "so models must be one value, not 2"),
+        (
+            {"sweeps": {"batch": {"max_batch_size": [8, 16]}}},
+            "so max_batch_size must be one value, not 2",
+        ),
+    ],
+)
+def test_one_server_is_one_model_with_one_limit(changes, message):
+    sweeps = {"batch": {"input_tokens": [64], "output_tokens": [64], "requests": [8]}}
+    config = {"engine": "endpoint", "models": ["opt-1.3b"], "sweeps": sweeps}
+    assert parse_experiment(config).engine == "endpoint"
+    own = (
+        {"sweeps": {"batch": sweeps["batch"] | changes["sweeps"]["batch"]}}
+        if "sweeps" in changes
+        else changes
+    )
+    assert message in refusal(config | own)
+
+
+@pytest.mark.parametrize(
     ("config", "message"),
     [
         (

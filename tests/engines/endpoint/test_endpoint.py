@@ -21,6 +21,12 @@ def test_cell_is_measured_at_a_server(server, measure_endpoint):
     assert 0 < record.ttft_p50_s <= record.ttft_p99_s
     assert record.ttft_p50_s < record.e2e_p50_s <= record.e2e_p99_s
     assert record.tpot_p50_s > 0
+    assert record.steady_start_s is None  # some milliseconds, which no meter sees
+
+
+def test_steady_part_is_metered_where_it_is_long_enough(server, measure_endpoint):
+    server.token_s = 0.03
+    (record,) = measure_endpoint(server.url, cells={"output_tokens": [24]})
     assert record.window_start_s <= record.steady_start_s < record.steady_end_s
     steady_w = record.steady_energy_per_token_j * record.steady_throughput_tokens_per_s
     assert steady_w == pytest.approx(300)

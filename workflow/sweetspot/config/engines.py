@@ -16,6 +16,12 @@ _ELSEWHERE = "give it to that program by a file of its own"
 
 Weights = Literal["checkpoint", "random"]
 
+ENGINE_VERSIONS = ("0.21.0", "1.2.0", "1.2.1")
+"""Of TensorRT-LLM, those that build engines and can be driven."""
+
+PYTORCH_LINES = re.compile(r"1\.[34]\.\d+(rc\d+)?")
+"""Its lines that have lost the TensorRT backend (1.3.0rc22), or are about to."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Section):
@@ -91,8 +97,8 @@ class TensorRtLlm(Section):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        engines = self.version in ("0.21.0", "1.2.0", "1.2.1")
-        if not engines and not re.fullmatch(r"1\.[34]\.\d+(rc\d+)?", self.version):
+        engines = self.version in ENGINE_VERSIONS
+        if not engines and not PYTORCH_LINES.fullmatch(self.version):
             raise wrong(
                 "version must be 0.21.0, 1.2.0, 1.2.1, or of the 1.3 or 1.4 line (as 1.3.0rc26),"
                 f" not {self.version!r}"

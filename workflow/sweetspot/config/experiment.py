@@ -233,6 +233,8 @@ class Experiment(Section):
                 )
 
     def _require_what_can_be_measured(self) -> None:
+        if self.engine == "endpoint":
+            self._require_what_one_server_is()
         if self.limits.tensor_parallel > 1 and self.engine != "endpoint":
             raise wrong(
                 f"engine {self.engine} meters one GPU, so limits.tensor_parallel must be 1, not"
@@ -251,6 +253,21 @@ class Experiment(Section):
                     f"engine {self.engine} measures the GPU as it is set and changes nothing of it,"
                     f" so gpu_settings.{name} must be left out, not {value:g}; only"
                     " `engine: simulator` takes it"
+                )
+
+    def _require_what_one_server_is(self) -> None:
+        sweeps = self.sweeps.values()
+        models = {model for sweep in sweeps for model in sweep.models or self.models}
+        limits = {
+            limit
+            for sweep in sweeps
+            for limit in sweep.max_batch_size or [self.limits.max_batch_size]
+        }
+        for name, values in (("models", models), ("max_batch_size", limits)):
+            if len(values) > 1:
+                raise wrong(
+                    f"engine endpoint measures one server as it runs, so {name} must be one value,"
+                    f" not {len(values)}; a run for each"
                 )
 
 

@@ -37,7 +37,9 @@ class CellRecord:
     gpu: Annotated[str, "GPU, a catalog id."]
     input_tokens: Annotated[int, "I, prompt length of each request."]
     output_tokens: Annotated[int, "O, generated tokens of each request."]
-    requests: Annotated[int, "N, requests of the run, all sent at once."]
+    requests: Annotated[
+        int, "N, requests of the run, all sent at once unless `endpoint.arrivals` says otherwise."
+    ]
     max_batch_size: Annotated[int, "The engine's limit of requests in flight."]
     repeat: Annotated[int, "0 for the first measurement of this cell, 1 for the second."]
     status: Annotated[

@@ -11,9 +11,9 @@ from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import MeterError
 from sweetspot.measure.record import CellRecord
-from sweetspot.metering.energy import ProtocolName
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
+from sweetspot.metering.validity import MIN_SAMPLES
 from sweetspot.metering.window import Window
 
 RATIOS = ("energy_per_total_token_j", "energy_per_request_j", "energy_above_idle_j")
@@ -51,18 +51,20 @@ def result_of(
         "trace_utc_s": trace_utc_s(readings.samples),
         **energies(run, window),
         **run.latencies,
-        **_steady(run, readings, protocol),
+        **_steady(run, readings),
         "host_energy_scope": "" if window.host_energy_j is None else readings.host_scope,
         **asdict(window.conditions),
     }
 
 
-def _steady(run: Run, readings: Readings, protocol: ProtocolName) -> dict[str, Any]:
-    """Return what a record says of the steady part of a run, where there is one."""
-    steady = run.steady
-    if steady is None or not steady.output_tokens:
+def _steady(run: Run, readings: Readings) -> dict[str, Any]:
+    """Return what a record says of the steady part of a run, where one is long enough to meter."""
+    steady, samples = run.steady, readings.samples
+    if steady is None or not steady.output_tokens or samples is None:
         return {}
-    part = Window(readings, steady.start_s, steady.end_s, protocol)
+    if samples.inside("t_s", steady.start_s, steady.end_s).size < MIN_SAMPLES:
+        return {}
+    part = Window(readings, steady.start_s, steady.end_s)
     window_s = steady.end_s - steady.start_s
     return {
         "steady_start_s": steady.start_s,

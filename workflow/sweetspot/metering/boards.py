@@ -6,11 +6,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from sweetspot.metering.nvml import Board, What
 from sweetspot.metering.samples import CHANNELS, Look
 
-_SUMS = ("power_instant_w", "power_average_w", "power_usage_w", "counter_j")
-_HIGHEST = (
-    *("temperature_c", "memory_temperature_c"),
+_SUMS = (
+    *("power_instant_w", "power_average_w", "power_usage_w", "counter_j"),
+    # each counts from an origin of its own: the highest of them could hide that another one grows
     *("power_violation_s", "thermal_violation_s"),
 )
+_HIGHEST = ("temperature_c", "memory_temperature_c")
 
 
 class Boards:
@@ -35,8 +36,8 @@ class Boards:
     def look(self, what: What = "all") -> Look:
         """Look at one after the other for `what`; times are those of the whole.
 
-        Powers and counters are sums, clocks and utilisation means, temperatures and times of
-        violation the highest, reasons for low clocks those of any. What one board lacks is NaN.
+        Powers, counters and times of violation are sums, clocks and utilisation means, temperatures
+        the highest, reasons for low clocks those of any. What one board lacks is NaN.
 
         Raises:
             MeterError: power or the energy counter of one failed.

@@ -9,6 +9,8 @@ from threading import Event, Thread
 from time import monotonic, thread_time, time
 from typing import Protocol
 
+import numpy as np
+
 from sweetspot.errors import MeterError
 from sweetspot.metering.host import Host
 from sweetspot.metering.meter import Readings
@@ -111,6 +113,11 @@ class NvmlMeter:
         if power_w is None:
             power_w = samples.complete("power_average_w")
         if power_w is None:
+            failed = int(np.isnan(samples.power_instant_w).sum())
+            if failed < samples.t_s.size:
+                raise MeterError(
+                    f"this GPU's power could not be read in {failed} of {samples.t_s.size} looks"
+                )
             raise MeterError("this GPU reports no power (NVML: not supported)")
         if not (power_w > 0).all():
             raise MeterError(

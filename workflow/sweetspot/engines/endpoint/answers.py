@@ -71,9 +71,9 @@ def _event(data: bytes) -> dict[str, Any]:
     try:
         event = json.loads(data)
     except ValueError as error:
-        raise AnswerError(f"the stream holds {data[:60]!r}, which is no JSON") from error
+        raise AnswerError(f"the stream holds what is no JSON: {data!r}") from error
     if not isinstance(event, dict):
-        raise AnswerError(f"the stream holds {data[:60]!r}, which is no event")
+        raise AnswerError(f"the stream holds what is no event: {data!r}")
     return event
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 import random
+import zlib
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from math import isfinite
@@ -35,9 +36,10 @@ def offsets_s(options: Endpoint, requests: int) -> list[float]:
 
 def _logged(path: Path, requests: int) -> list[float]:
     try:
-        with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
             times = list(islice(_times(file, path), requests))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise InputError(f"cannot read endpoint.arrivals_log {path}: {error}") from error
     if len(times) < requests:
         raise InputError(

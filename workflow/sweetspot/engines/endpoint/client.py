@@ -96,7 +96,7 @@ class Server:
         try:
             async with session.get(self.url + path, allow_redirects=False) as response:
                 await self._require_ok(response)
-                content: bytes = await response.content.read(_READ)
+                content = await _whole(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnreachableError(self._in_words(error)) from error
         return content.decode(errors="replace")
@@ -141,7 +141,7 @@ class Server:
         except RefusedError as error:
             answer.failure = str(error)
         except AnswerError as error:
-            answer.failure = self.without_key(error)
+            answer.failure = self.without_key(error)[:_SHOWN]
         except aiohttp.ClientPayloadError:
             answer.failure = (
                 f"the stream was cut in the middle, after {len(answer.chunks_s)} pieces"
@@ -154,7 +154,7 @@ class Server:
         """Raise RefusedError for any other status than 200, with what the server says of it."""
         if response.status == 200:
             return
-        content = (await response.content.read(_READ)).decode(errors="replace")
+        content = (await _whole(response)).decode(errors="replace")
         said = self.without_key(_message(content))[:_SHOWN]
         reason = f"{response.status} {self.without_key(response.reason or '')}".strip()
         advice = _STATUS_ADVICE.get(response.status, "")
@@ -189,6 +189,14 @@ class Server:
         if isinstance(error, aiohttp.ClientResponseError):
             return f"what answers at {self.url} does not speak HTTP"
         return f"{self.url}: {self.without_key(error) or type(error).__name__}"
+
+
+async def _whole(response: "aiohttp.ClientResponse") -> bytes:
+    """Return an answer that is no stream, as far as anybody reads it; it may come in pieces."""
+    content = b""
+    while len(content) < _READ and (piece := await response.content.read(_READ - len(content))):
+        content += piece
+    return content
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:

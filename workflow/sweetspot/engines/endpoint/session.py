@@ -112,7 +112,8 @@ class EndpointSession:
                 f"the server now computes on {', '.join(computing.uuids)}, while"
                 f" {', '.join(self.boards.uuids)} are metered"
             )
-        self.boards.ours = computing.pids
+        if not computing.remark:  # else whoever came since would be taken for the server
+            self.boards.ours = computing.pids
 
     def _run_of(self, sent: Sent, cell: Cell) -> Run:
         answers = sent.answers

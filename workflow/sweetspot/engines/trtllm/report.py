@@ -56,7 +56,7 @@ class _Performance:
 
 @dataclass(frozen=True, kw_only=True)
 class _Energy:
-    total_energy_j: Annotated[float, Range(gt=0, finite=True)]
+    total_energy_j: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,12 @@ class Report:
     request_info: _RequestInfo
     performance: _Performance
     energy: _Energy | None = None  # of some versions of the 1.3 line and later, by NVML's counter
+
+    @property
+    def total_energy_j(self) -> float | None:
+        """Of the requests, by its own count; None where it has none."""
+        found = self.energy.total_energy_j if self.energy else None
+        return found if found and 0 < found < math.inf else None
 
     @property
     def total_latency_s(self) -> float:

@@ -76,7 +76,7 @@ class TensorRtLlmSession:
             output_tokens=passes * cell.total_output_tokens,
             passes=passes,
             untrusted=window.untrusted,
-            reported_energy_j=report.energy.total_energy_j if report.energy else None,
+            reported_energy_j=report.total_energy_j,
             remarks=(*self.remarks, *window.remarks),
             facts={
                 **self.board.facts(),

@@ -6,10 +6,10 @@ documentation (commands/trtllm-bench, models/supported-models, legacy/tensorrt-b
 both forms are taken. Of the 1.3 and 1.4 lines only release candidates had been published.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
+from sweetspot.config.engines import ENGINE_VERSIONS, PYTORCH_LINES
 from sweetspot.errors import unknown_name
 
 Backend = Literal["tensorrt", "pytorch"]
@@ -51,27 +51,27 @@ _PYTORCH_1_3 = _PYTORCH_1_2 | {
     *("AfmoeForCausalLM", "Cohere2ForCausalLM", "KimiK2ForCausalLM", "Qwen3_5MoeForCausalLM"),
 }
 
-_WITH_ENGINES = {
-    "0.21.0": TrtLlmVersion(
-        version="0.21.0",
-        backends=("tensorrt",),  # its PyTorch backend was a beta
-        request_json=False,
-        kv_cache_scales=(100.0, 1.0),
-        engine_llm_module="tensorrt_llm",
-    )
-} | {
-    version: TrtLlmVersion(
-        version=version,
-        backends=("tensorrt", "pytorch"),
-        # without it 1.x runs PyTorch and ignores --engine_dir (TensorRT-LLM issue 11080)
-        engine_flags=("--backend", "tensorrt"),
-        pytorch_models=_PYTORCH_1_2,
-    )
-    for version in ("1.2.0", "1.2.1")
-}
-
-# The lines that have lost the TensorRT backend (1.3.0rc22), or are about to.
-_PYTORCH_LINES = re.compile(r"1\.[34]\.\d+(rc\d+)?")
+_WITH_ENGINES = (
+    {
+        "0.21.0": TrtLlmVersion(
+            version="0.21.0",
+            backends=("tensorrt",),  # its PyTorch backend was a beta
+            request_json=False,
+            kv_cache_scales=(100.0, 1.0),
+            engine_llm_module="tensorrt_llm",
+        )
+    }
+    | {
+        version: TrtLlmVersion(
+            version=version,
+            backends=("tensorrt", "pytorch"),
+            # without it 1.x runs PyTorch and ignores --engine_dir (TensorRT-LLM issue 11080)
+            engine_flags=("--backend", "tensorrt"),
+            pytorch_models=_PYTORCH_1_2,
+        )
+        for version in ENGINE_VERSIONS[1:]
+    }
+)
 
 
 def trtllm_version(version: str) -> TrtLlmVersion:
@@ -82,7 +82,7 @@ def trtllm_version(version: str) -> TrtLlmVersion:
     """
     if version in _WITH_ENGINES:
         return _WITH_ENGINES[version]
-    if _PYTORCH_LINES.fullmatch(version):
+    if PYTORCH_LINES.fullmatch(version):
         return TrtLlmVersion(version=version, backends=("pytorch",), pytorch_models=_PYTORCH_1_3)
     known = (*_WITH_ENGINES, "1.3.0rc26", "1.4.0rc1")
     raise unknown_name("version of TensorRT-LLM", version, known)
