@@ -23,7 +23,8 @@ KILLS = 4
 def test_campaign_survives_kills_with_at_most_a_cell_lost_each(tmp_path, fake_nvml, wait_until):
     fake_nvml({})
     folder, began = tmp_path / "out", tmp_path / "out" / "began"
-    command = [sys.executable, str(PROGRAM), str(folder), "10", "200", "llama-3.2-1b"]
+    # 9 s a call, long enough to be killed well before its end on a busy machine, too
+    command = [sys.executable, str(PROGRAM), str(folder), "30", "200", "llama-3.2-1b"]
     chance = random.Random(14)
 
     def cells_begun():
