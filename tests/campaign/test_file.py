@@ -63,6 +63,11 @@ def test_engine_that_is_asked_for_is_that_of_all_parts():
         ({"probe": True}, "probe must be"),
         ({"probe": "long"}, "probe must be"),
         ({"holdout": ["gemma-2-2b"]}, "holdout names gemma-2-2b"),
+        ({"holdout": "opt-2.7b"}, "holdout must be a list of models, not 'opt-2.7b'"),
+        (
+            {"holdout": ["opt-2.7"], "parts": {"a": {"models": ["opt-2.7b"]}}},
+            "holdout names opt-2.7, which no part measures",
+        ),
     ],
 )
 def test_file_that_means_nothing_is_refused_in_one_line(changes, message):

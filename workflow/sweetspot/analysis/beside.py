@@ -119,6 +119,7 @@ def compare_runs(
     *,
     first_columns: Mapping[str, str] | None = None,
     second_columns: Mapping[str, str] | None = None,
+    any_name: bool = True,
 ) -> Beside:
     """Set two tables of cells side by side: the first is A, the second is B.
 
@@ -131,6 +132,7 @@ def compare_runs(
         second: B, likewise.
         first_columns: as `columns` of `read_observations`, of A.
         second_columns: of B.
+        any_name: whether two sides of one model each belong together under other names, too.
 
     Raises:
         InputError: a table cannot be read, mixes engines, GPUs or origins in a group, or no cell is
@@ -145,7 +147,7 @@ def compare_runs(
         for source, columns in zip((first, second), given, strict=True)
     ]
     a, b = (_side(observations) for observations in read)
-    a, b, said = _one_model_each(a, b)
+    a, b, said = _one_model_each(a, b) if any_name else (a, b, ())
     both = a.merge(b, on=POINT, suffixes=("_a", "_b"))
     if both.empty:
         raise InputError(_nothing_in_common(a, b, [each.option for each in given]))

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sweetspot.catalog import catalog_id
 from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping
@@ -53,17 +54,38 @@ def parse_campaign(
     """
     base = {name: value for name, value in config.items() if name not in OWN_KEYS}
     parts = _parts(config, source)
+    held_out = _held_out(base, parts, source)
     experiments = {}
     for name, changes in parts.items():
         merged = _merged(base, changes) | ({"engine": engine} if engine else {})
-        if "holdout" in base and "holdout" not in changes and "models" in changes:
-            of_part = [each for each in base["holdout"] or [] if each in changes["models"]]
-            merged["holdout"] = of_part
+        if held_out and "holdout" not in changes and isinstance(changes.get("models"), list):
+            merged["holdout"] = [each for each in held_out if _is_among(each, changes["models"])]
         where = f"{source}: parts.{name}" if "parts" in config else source
         experiments[name] = parse_experiment(merged, where)
     if len({each.gpu for each in experiments.values()}) > 1:
         raise InputError(f"{source}: parts name several GPUs; a campaign is of one")
     return CampaignFile(experiments, _minutes(config.get("probe", 0), source))
+
+
+def _held_out(
+    base: Mapping[str, Any], parts: Mapping[str, Mapping[str, Any]], source: str
+) -> list[str]:
+    """Return the models that are in no fit; one that no part measures is a slip of the pen."""
+    held_out = base.get("holdout") or []
+    if not isinstance(held_out, list) or not all(isinstance(each, str) for each in held_out):
+        raise InputError(f"{source}: holdout must be a list of models, not {held_out!r}")
+    of_parts = [changes.get("models") for changes in parts.values()]
+    if all(isinstance(models, list) for models in of_parts):
+        measured = [model for models in of_parts for model in models or []]
+        for each in held_out:
+            if not _is_among(each, measured):
+                raise InputError(f"{source}: holdout names {each}, which no part measures")
+    return held_out
+
+
+def _is_among(model: str, models: list[Any]) -> bool:
+    """Return whether a model is one of some, by whichever of its names."""
+    return (catalog_id(model) or model) in {catalog_id(str(each)) or each for each in models}
 
 
 def _parts(config: Mapping[str, Any], source: str) -> dict[str, Mapping[str, Any]]:

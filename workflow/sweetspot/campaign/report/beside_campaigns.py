@@ -47,7 +47,7 @@ def write_beside_campaigns(
     for other in others:
         name = _name(other)
         try:
-            compared[name] = compare_runs(other, data)
+            compared[name] = compare_runs(other, data, any_name=False)
         except InputError as error:
             reason = str(error).partition(";")[0]  # then: what the command could be told
             said.append(f"{name} (A) and this campaign (B) are not compared: {reason}")

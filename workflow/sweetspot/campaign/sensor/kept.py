@@ -23,9 +23,13 @@ def take_up_sensor(folder: Path, wanted: Gpu) -> Path | None:
     for other in _others(folder):
         found = _board_of(other / FACTS)
         if found and found in here and (other / SAMPLES).is_file():
+            try:
+                content = {name: (other / name).read_bytes() for name in (SAMPLES, FACTS)}
+            except OSError:  # somebody else's
+                continue
             folder.mkdir(parents=True, exist_ok=True)
-            for name in (SAMPLES, FACTS):  # the facts last: where they are, all is
-                write_bytes_atomic(folder / name, (other / name).read_bytes())
+            for name, data in content.items():  # the facts last: where they are, all is
+                write_bytes_atomic(folder / name, data)
             return other
     return None
 
