@@ -3,7 +3,7 @@
 from sweetspot.config import DeepSpeed, Transformers
 from sweetspot.engines.base import Node
 from sweetspot.engines.packages import packages_of
-from sweetspot.engines.weights.weights import ModelWeights, model_weights
+from sweetspot.engines.weights.weights import model_weights
 from sweetspot.engines.worker.engine import WorkerEngine
 from sweetspot.engines.worker.session import Program
 from sweetspot.plan.block import Settings
@@ -37,8 +37,8 @@ def _transformers(settings: Settings, node: Node) -> Program:
     options = converted(Transformers, {**settings.options, "version": settings.engine_version})
     return _program(
         settings,
+        node,
         options,
-        model_weights(options.weights, settings, node),
         module="transformers_worker",
         install=f"install transformers=={settings.engine_version} and torch there, or set"
         " transformers.version",
@@ -50,8 +50,8 @@ def _deepspeed(settings: Settings, node: Node) -> Program:
     options = converted(DeepSpeed, {**settings.options, "version": settings.engine_version})
     return _program(
         settings,
+        node,
         options,
-        model_weights(options.weights, settings, node),
         module="deepspeed_worker",
         install=f"install deepspeed=={settings.engine_version}, transformers and torch there, or"
         " set deepspeed.version",
@@ -65,14 +65,15 @@ def _deepspeed(settings: Settings, node: Node) -> Program:
 
 def _program(
     settings: Settings,
+    node: Node,
     options: Transformers | DeepSpeed,
-    weights: ModelWeights,
     *,
     module: str,
     install: str,
     special: dict[str, str | int],
 ) -> Program:
     """Return a worker of static batches; `special` is what its order has beyond the other's."""
+    weights = model_weights(options.weights, settings, node)
     model, limits = settings.model, settings.limits
     return Program(
         module=module,

@@ -32,7 +32,8 @@ _KINDS = {
     "copy": "Copy",
     "read": "Read",
     "norm": "Norm",
-    "tick": "Waiting",
+    "tick": "Small kernels",
+    "wait": "Waiting",
 }
 
 
