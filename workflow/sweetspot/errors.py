@@ -4,7 +4,8 @@ SweetspotError
 ├── InputError      the user can repair it: a config key, a file, a number out of range
 │   └── TooFewCellsError   a fit needs more cells than there are
 ├── EngineError     the inference engine is missing, failed or answered nonsense
-└── MeterError      the power meter is missing or cannot be trusted
+├── MeterError      the power meter is missing or cannot be trusted
+└── TelemetryError  a broker or a store does not take samples, or does not give them back
 
 Every one of them is shown as one line and ends the command with exit code 2.
 """
@@ -34,6 +35,10 @@ class EngineError(SweetspotError):
 
 class MeterError(SweetspotError):
     """The power meter is missing or cannot be trusted."""
+
+
+class TelemetryError(SweetspotError):
+    """A broker or a store does not take samples, or does not give them back."""
 
 
 def shown(value: object) -> str:

@@ -1,0 +1,58 @@
+"""What every sink and every store offers, whatever protocol it speaks."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sweetspot.telemetry.sample import Sample, Source
+
+
+class Sink(Protocol):
+    """Takes samples: a broker, or a store.
+
+    It is used by one thread, connects when it first sends, and again after a failure. Each call
+    ends within the sink's own timeout, whatever the other side does.
+    """
+
+    @property
+    def name(self) -> str:
+        """Where it sends, as messages show it; without user and password."""
+
+    @property
+    def unit_ns(self) -> int:
+        """In what unit it counts time, in ns."""
+
+    def send(self, source: Source, samples: Sequence[Sample]) -> None:
+        """Send samples, in order of time, and return when all of them are acknowledged.
+
+        Sending them again changes nothing: stores tell samples apart by board and time.
+
+        Raises:
+            TelemetryError: not all were acknowledged; send all of them again.
+        """
+
+    def close(self) -> None:
+        """End the connection, without waiting for anything that was not acknowledged."""
+
+
+class Store(Protocol):
+    """Gives samples back."""
+
+    @property
+    def name(self) -> str:
+        """Where it reads, as messages show it; without user and password."""
+
+    @property
+    def unit_ns(self) -> int:
+        """In what unit it counts time, in ns."""
+
+    def read(self, source: Source, first: int, last: int) -> list[Sample]:
+        """Return the samples of a board from `first` to `last`, both included, by time.
+
+        What a store does not hold is NaN, as is `t_s` where only readings of others are in it.
+
+        Raises:
+            TelemetryError: it does not answer, or answers nonsense.
+        """
+
+    def close(self) -> None:
+        """End the connection."""
