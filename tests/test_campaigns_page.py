@@ -16,12 +16,12 @@ import pytest
 import shown
 from planted_probe import probed_board
 
-from sweetspot.campaign import run, whole
+from sweetspot.campaign import probing, run, whole
 from sweetspot.campaign.compact import PACKAGES, read_manifest
 from sweetspot.campaign.file import parse_campaign
 from sweetspot.campaign.report import results
 from sweetspot.engines.base import Run
-from sweetspot.errors import EngineError, MeterError
+from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace
@@ -129,6 +129,19 @@ class PlayedEngine:
         )
 
 
+TWO_ENGINES = {
+    "engines": ["transformers", "vllm"],
+    "gpu": "h200-sxm",
+    "models": ["llama-3.2-1b"],
+    "sweeps": {
+        "grid": {"input_tokens": [64, 512], "output_tokens": [64, 256], "requests": [32]},
+    },
+    "measure": {"idle_s": 0, "min_window_s": 6},
+    "vllm": {"weights": "random"},
+    "transformers": {"weights": "random"},
+}
+
+
 @pytest.fixture
 def played(node, monkeypatch):
     """Let campaigns of this node pass on a clock."""
@@ -145,14 +158,14 @@ def played(node, monkeypatch):
         clock.sleep(50)
         raise MeterError("no wave")
 
-    for module in (run, whole):
+    for module in (probing, run, whole):
         monkeypatch.setattr(module, "monotonic", clock)
     seconds = SimpleNamespace(sleep=clock.sleep, monotonic=clock)
     monkeypatch.setattr("sweetspot.measure.measure.time", seconds)
     monkeypatch.setattr(run, "require_node", lambda *_: None)
     monkeypatch.setattr(run, "engines_here", lambda *_: lambda b, _: PlayedEngine(b, clock, chance))
     monkeypatch.setattr(run, "dataset_writer", lambda *_: lambda _: None)
-    monkeypatch.setattr(run, "run_probe", probe)
+    monkeypatch.setattr(probing, "run_probe", probe)
     monkeypatch.setattr(run, "look_at_sensor", no_sensor)
     monkeypatch.setattr("os.fsync", lambda _: None)
     return clock
@@ -193,17 +206,7 @@ def test_commands_lead_to_a_boards_file_and_a_sweet_spot(played, capsys, caplog,
 
 
 def test_parts_that_fail_are_left_out_and_the_others_have_their_time(played, caplog, monkeypatch):
-    grid = {"input_tokens": [64, 512], "output_tokens": [64, 256], "requests": [32]}
-    config = {
-        "engines": ["transformers", "vllm"],
-        "gpu": "h200-sxm",
-        "models": ["llama-3.2-1b"],
-        "sweeps": {"grid": grid},
-        "measure": {"idle_s": 0, "min_window_s": 6},
-        "vllm": {"weights": "random"},
-        "transformers": {"weights": "random"},
-    }
-    file = parse_campaign(config, "file")
+    file = parse_campaign(TWO_ENGINES, "file")
 
     def require_node(experiment, _):
         if experiment.engine == "transformers":
@@ -218,3 +221,30 @@ def test_parts_that_fail_are_left_out_and_the_others_have_their_time(played, cap
     without = replace(file, parts={"": file.parts["transformers"]})
     with pytest.raises(EngineError, match="transformers is not installed"):
         whole.run_file(without, Path("campaigns/none"), minutes=5, sensor=False)
+    assert not Path("campaigns/none").exists()
+
+
+def test_board_is_probed_though_the_first_part_cannot_be_measured(played, monkeypatch):
+    config = TWO_ENGINES | {"probe": 1}
+
+    def require_node(experiment, _):
+        if experiment.engine == "transformers":
+            raise InputError("transformers has no such model")
+
+    monkeypatch.setattr(run, "require_node", require_node)
+    file = parse_campaign(config, "file")
+    whole.run_file(file, Path("campaigns/two"), minutes=5, sensor=False)
+    (call,) = read_manifest(Path("campaigns/two/vllm/compact")).calls
+    assert call.minutes == pytest.approx(5)
+    assert call.time_s["probe"] + call.time_s["probe_windows"] == pytest.approx(60)
+    assert Path("campaigns/two/probe/probe.json").is_file()
+
+
+def test_all_parts_are_measured_again_on_demand_each_cell_once(played):
+    file = parse_campaign(TWO_ENGINES, "file")
+    folder = Path("campaigns/two")
+    for remeasure in ("nothing", "all", "nothing"):
+        whole.run_file(file, folder, minutes=20, sensor=False, remeasure=remeasure)
+    for part in file.parts:
+        calls = read_manifest(folder / part / "compact").calls
+        assert [call.measured for call in calls] == [4, 4, 0]

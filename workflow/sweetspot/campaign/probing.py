@@ -1,12 +1,37 @@
 """How a campaign has its board probed: all steps, in windows as long as its time allows."""
 
+import logging
 from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
 
 from sweetspot.config import Experiment
-from sweetspot.probe.run import START_S, Asked, beside_s
+from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.probe.probed import read_probed
+from sweetspot.probe.run import START_S, Asked, beside_s, run_probe
 from sweetspot.probe.steps import steps
 
 LEAST_S, MOST_S = 5.0, 15.0  # of a window: what sensors need, and what tells hardly more
+
+log = logging.getLogger(__name__)
+
+
+def probe_board(experiment: Experiment, folder: Path, minutes: float) -> dict[str, float]:
+    """Probe the board into a folder, and return what the time went on, in s.
+
+    Cells are worth measuring without it: that it failed is a warning.
+    """
+    begun_s, windows_s = monotonic(), 0.0
+    try:
+        before = {step.id for step in known.steps} if (known := read_probed(folder)) else set()
+        found = run_probe(folder, asked_of(experiment, minutes))
+        new = [step for step in found.steps if step.id not in before]
+        windows_s = sum(step.duration_s or 0.0 for step in new)
+    except (EngineError, MeterError, InputError) as error:
+        log.warning("the board was not probed: %s", error)
+    took_s = monotonic() - begun_s
+    inside_s = min(windows_s, took_s)
+    return {"probe_windows": inside_s, "probe": took_s - inside_s}
 
 
 def asked_of(experiment: Experiment, minutes: float) -> Asked:

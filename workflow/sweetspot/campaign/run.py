@@ -1,9 +1,11 @@
 """One call of a campaign, from the sensor to the small folder that it leaves."""
 
 import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from types import MappingProxyType
 
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
@@ -11,21 +13,27 @@ from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.design import design
 from sweetspot.campaign.logbook import Call, open_logbook
 from sweetspot.campaign.node import engines_here, require_node
-from sweetspot.campaign.probing import asked_of
 from sweetspot.campaign.sensor.kept import take_up_sensor
 from sweetspot.campaign.sensor.square_wave import look_at_sensor
 from sweetspot.campaign.slot import GRACE_S, Progress
 from sweetspot.campaign.time_box import OutOfTimeError, TimeBox, sigterm_interrupts
 from sweetspot.catalog import gpu
 from sweetspot.config import Experiment, Remeasure
-from sweetspot.errors import EngineError, InputError, MeterError, SweetspotError
+from sweetspot.errors import EngineError, MeterError, SweetspotError
 from sweetspot.files import make_folder
 from sweetspot.plan.dataset import dataset_writer
-from sweetspot.probe.probed import read_probed
-from sweetspot.probe.run import run_probe
-from sweetspot.running import held
 
 log = logging.getLogger(__name__)
+
+
+def require_here(experiment: Experiment) -> None:
+    """Check that this node can measure an experiment.
+
+    Raises:
+        EngineError: something is missing; the message names it.
+        InputError: the engine does not have a model, or the experiment cannot be planned.
+    """
+    require_node(experiment, design(experiment).blocks)
 
 
 def run_campaign(
@@ -35,51 +43,38 @@ def run_campaign(
     minutes: float,
     sensor: bool = True,
     remeasure: Remeasure = "nothing",
-    probe: tuple[Path, float] | None = None,
+    before_s: Mapping[str, float] = MappingProxyType({}),
 ) -> int:
     """Measure for `minutes` what is most informative of what `folder` lacks; return how many cells.
 
-    However this ends, what was measured is durable, and `folder`/compact holds all of it. The board
-    is probed first into the folder of `probe`, for so many of the minutes at most.
+    However this ends, what was measured is durable, and `folder`/compact holds all of it. What the
+    command did before, such as its probe, is in the call's account by `before_s`.
 
     Raises:
-        InputError: the experiment simulates, is not the one of the folder, or the folder cannot be
-            written to, or another call works on it.
-        EngineError: this node cannot measure it, or none of its cells ever ran to its end.
+        InputError: the experiment is not the one of the folder, or that cannot be written to.
+        EngineError: none of its cells ever ran to its end.
         KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.
     """
     box = TimeBox(monotonic() + 60 * minutes, monotonic)
-    if experiment.engine == "simulator":
-        raise InputError(
-            "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm, transformers,"
-            " deepspeed)"
-        )
-    blocks = design(experiment).blocks
-    require_node(experiment, blocks)
     make_folder(folder)
-    with held(folder):
-        campaign = Campaign(
-            folder=folder,
-            experiment=experiment,
-            logbook=open_logbook(folder / "campaign.json", experiment),
-            engine_of=engines_here(experiment, folder),
-            prepare=dataset_writer(folder / "datasets", experiment.dataset),
-        )
-        call = Call(started_utc=_utc(), minutes=minutes)
-        _measure(campaign, box, call, sensor=sensor, remeasure=remeasure, probe=probe)
-        if not any(campaign.seen(block) for block in blocks):
-            raise EngineError(f"nothing could be measured: {call.ended}")
-        return call.measured
+    campaign = Campaign(
+        folder=folder,
+        experiment=experiment,
+        logbook=open_logbook(folder / "campaign.json", experiment),
+        engine_of=engines_here(experiment, folder),
+        prepare=dataset_writer(folder / "datasets", experiment.dataset),
+    )
+    call = Call(started_utc=_utc(), minutes=minutes + sum(before_s.values()) / 60)
+    for what, seconds in before_s.items():
+        call.spent(what, seconds)
+    _measure(campaign, box, call, sensor=sensor, remeasure=remeasure)
+    if not any(campaign.seen(block) for block in campaign.blocks):
+        raise EngineError(f"nothing could be measured: {call.ended}")
+    return call.measured
 
 
 def _measure(
-    campaign: Campaign,
-    box: TimeBox,
-    call: Call,
-    *,
-    sensor: bool,
-    remeasure: Remeasure,
-    probe: tuple[Path, float] | None,
+    campaign: Campaign, box: TimeBox, call: Call, *, sensor: bool, remeasure: Remeasure
 ) -> None:
     """Measure until the time is over; `call`, in the logbook from the start, says how it ended."""
     campaign.logbook.calls.append(call)
@@ -87,8 +82,6 @@ def _measure(
     progress = Progress()
     try:
         with sigterm_interrupts():
-            if probe is not None:
-                _probe(campaign.experiment, *probe, call)
             if sensor and not (campaign.folder / "sensor.json").exists():
                 begun_s = box.now()
                 _look_at_sensor(campaign)
@@ -121,21 +114,6 @@ def _look_at_sensor(campaign: Campaign) -> None:
         look_at_sensor(campaign.folder, wanted, campaign.experiment.node)
     except (EngineError, MeterError) as error:
         log.warning("the power sensor was not looked at: %s", error)
-
-
-def _probe(experiment: Experiment, folder: Path, minutes: float, call: Call) -> None:
-    """Probe the board; cells are worth measuring without it."""
-    begun_s = monotonic()
-    windows_s = 0.0
-    try:
-        before = {step.id for step in known.steps} if (known := read_probed(folder)) else set()
-        found = run_probe(folder, asked_of(experiment, minutes))
-        new = [step for step in found.steps if step.id not in before]
-        windows_s = sum(step.duration_s or 0.0 for step in new)
-    except (EngineError, MeterError, InputError) as error:
-        log.warning("the board was not probed: %s", error)
-    call.spent("probe_windows", windows_s)
-    call.spent("probe", monotonic() - begun_s - windows_s)
 
 
 def _utc() -> str:

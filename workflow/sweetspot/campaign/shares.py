@@ -11,7 +11,7 @@ from sweetspot.campaign.file import CampaignFile
 from sweetspot.campaign.logbook import open_logbook
 from sweetspot.campaign.slot import Progress
 from sweetspot.campaign.time_box import TimeBox
-from sweetspot.config import Experiment
+from sweetspot.config import Experiment, Remeasure
 
 MOST_PROBE_SHARE = 1 / 3  # of a call: cells have to find some time, too
 
@@ -31,7 +31,9 @@ def part_shares_s(asked: Sequence[Sequence[Asked]], left_s: float) -> list[float
     return [*found[:-1], left_s - sum(found[:-1])]
 
 
-def asked_by(experiment: Experiment, folder: Path) -> list[Asked]:
+def asked_by(
+    experiment: Experiment, folder: Path, remeasure: Remeasure = "nothing"
+) -> list[Asked]:
     """Return how much time each model of a part can use."""
     campaign = Campaign(
         folder=folder,
@@ -41,7 +43,7 @@ def asked_by(experiment: Experiment, folder: Path) -> list[Asked]:
         prepare=lambda _: None,
     )
     box = TimeBox(0.0, lambda: 0.0)
-    runs = [BlockRun(campaign, block, box, Progress(), "nothing") for block in campaign.blocks]
+    runs = [BlockRun(campaign, block, box, Progress(), remeasure) for block in campaign.blocks]
     return [run.asked() for run in runs if run.missing()]
 
 
