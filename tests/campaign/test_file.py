@@ -47,6 +47,19 @@ def test_engine_that_is_asked_for_is_that_of_all_parts():
     assert [each.engine for each in file.parts.values()] == ["transformers"] * 2
 
 
+@pytest.mark.parametrize("engine", ["vllm", "deepspeed"])
+def test_engine_that_is_asked_for_is_the_only_one_of_several(engine):
+    file = parse_campaign(BASE | {"engines": ["vllm", "transformers"]}, "file", engine)
+    assert {name: each.engine for name, each in file.parts.items()} == {engine: engine}
+
+
+def test_gpu_of_one_part_is_that_of_all():
+    base = {name: value for name, value in BASE.items() if name != "gpu"}
+    file = parse_campaign(base | {"parts": {"a": {}, "b": {"gpu": "h200-sxm"}}}, "file")
+    assert (file.gpu, file.names_gpu) == ("h200-sxm", True)
+    assert not parse_campaign(base | {"parts": {"a": {}}}, "file").names_gpu
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

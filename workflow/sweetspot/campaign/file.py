@@ -22,10 +22,12 @@ class CampaignFile:
         parts: experiments by the name of their folder within the campaign's, in their order; one
             alone is called "", and lies in the campaign's folder itself.
         probe_minutes: for `sweetspot probe`, before all else; 0 for none.
+        names_gpu: whether it, or a part of it, says which GPU that must be.
     """
 
     parts: Mapping[str, Experiment]
     probe_minutes: float = 0.0
+    names_gpu: bool = True
 
     @property
     def gpu(self) -> str:
@@ -46,14 +48,19 @@ def parse_campaign(
     Args:
         config: keys of an experiment, and `probe`, and `engines` or `parts`: each of `parts` is
             the experiment but for the keys that it names; sections are merged, sweeps replaced.
+            The `gpu` of one part is that of all.
         source: its name, for messages.
-        engine: in place of the file's.
+        engine: in place of the file's; of several `engines` the only one.
 
     Raises:
         InputError: one line that says which key is wrong, and how.
     """
     base = {name: value for name, value in config.items() if name not in OWN_KEYS}
-    parts = _parts(config, source)
+    parts = _parts(config, source, engine)
+    of_parts = [changes["gpu"] for changes in parts.values() if "gpu" in changes]
+    names_gpu = "gpu" in base or bool(of_parts)
+    if of_parts and "gpu" not in base:
+        base["gpu"] = of_parts[0]
     held_out = _held_out(base, parts, source)
     experiments = {}
     for name, changes in parts.items():
@@ -64,7 +71,7 @@ def parse_campaign(
         experiments[name] = parse_experiment(merged, where)
     if len({each.gpu for each in experiments.values()}) > 1:
         raise InputError(f"{source}: parts name several GPUs; a campaign is of one")
-    return CampaignFile(experiments, _minutes(config.get("probe", 0), source))
+    return CampaignFile(experiments, _minutes(config.get("probe", 0), source), names_gpu)
 
 
 def _held_out(
@@ -88,7 +95,9 @@ def _is_among(model: str, models: list[Any]) -> bool:
     return (catalog_id(model) or model) in {catalog_id(str(each)) or each for each in models}
 
 
-def _parts(config: Mapping[str, Any], source: str) -> dict[str, Mapping[str, Any]]:
+def _parts(
+    config: Mapping[str, Any], source: str, engine: str | None
+) -> dict[str, Mapping[str, Any]]:
     """Return the changes of each part."""
     parts, engines = config.get("parts"), config.get("engines")
     if parts is not None and engines is not None:
@@ -100,7 +109,7 @@ def _parts(config: Mapping[str, Any], source: str) -> dict[str, Mapping[str, Any
             or len(set(map(str, engines))) < len(engines)
         ):
             raise InputError(f"{source}: engines must be a list of different ones, not {engines!r}")
-        return {str(engine): {"engine": engine} for engine in engines}
+        return {str(each): {"engine": each} for each in ([engine] if engine else engines)}
     if parts is None:
         return {"": {}}
     found: dict[str, Mapping[str, Any]] = {
