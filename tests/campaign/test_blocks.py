@@ -193,6 +193,26 @@ def test_cells_of_further_sweeps_are_measured_as_stated_before_the_grid(set_up):
     assert grid <= set(engine.ran[3:]) <= grid | {(32, 64, 64), (32, 512, 64)}
 
 
+def test_later_call_fills_its_time_though_what_is_still_asked_for_does_not_fit(set_up):
+    lengths = {"input_tokens": [64, 512], "output_tokens": [64, 256], "requests": [50]}
+    long = {"input_tokens": [4096], "output_tokens": [4096], "requests": [1000]}
+    case = set_up(
+        models=["llama-3.2-1b", "qwen2-1.5b"],
+        sweeps={
+            "grid": lengths | {"models": ["llama-3.2-1b"]},
+            "long": long | {"models": ["qwen2-1.5b"]},
+        },
+        measure={"idle_s": 0, "repeats": 50},
+    )
+    assert run(case, 5)[0] == FULL
+    before = len(statuses(case))
+    assert before >= 4
+    ended, left_s = run(case, 5)
+    assert ended == FULL
+    assert len(statuses(case)) > before
+    assert left_s < 60
+
+
 def test_block_of_a_further_sweep_alone_has_no_grid(set_up):
     sweeps = {"grid": {"input_tokens": [64], "output_tokens": [64], "requests": [50]}}
     batch = BATCH | {"max_batch_size": [16]}

@@ -53,7 +53,7 @@ def measure_blocks(
                 lost[last.id] = f"{last.id} cannot be measured: {error}"
                 log.warning("%s", lost[last.id])
         rounds += 1
-        if len(progress.tried) == tried:
+        if len(progress.tried) == tried and rounds > 1:  # the first may not have filled
             full = ["no other cell fits into the time that is left"] if waiting else []
             return "; ".join([*lost.values(), *full]) or "all cells are measured"
 
