@@ -31,9 +31,7 @@ def part_shares_s(asked: Sequence[Sequence[Asked]], left_s: float) -> list[float
     return [*found[:-1], left_s - sum(found[:-1])]
 
 
-def asked_by(
-    experiment: Experiment, folder: Path, remeasure: Remeasure = "nothing"
-) -> list[Asked]:
+def asked_by(experiment: Experiment, folder: Path, remeasure: Remeasure = "nothing") -> list[Asked]:
     """Return how much time each model of a part can use."""
     campaign = Campaign(
         folder=folder,
