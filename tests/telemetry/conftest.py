@@ -1,0 +1,87 @@
+"""A metered run without a board, and a broker and store in memory."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from in_memory import InMemory
+
+from sweetspot.measure.record import CellRecord, write_record
+from sweetspot.metering.samples import CHANNELS, Samples
+from sweetspot.metering.trace import PowerTrace, write_trace
+from sweetspot.metering.window import Window
+from sweetspot.telemetry.kept import readings_of
+
+UTC_S = 1_790_000_000.25
+
+
+@pytest.fixture
+def memory():
+    """Return a broker and store that counts milliseconds."""
+    return InMemory()
+
+
+@pytest.fixture
+def simulated_run(small_run, tmp_path):
+    """Return the folder of a simulated run of nine cells, to be written to."""
+    return shutil.copytree(small_run, tmp_path / "simulated")
+
+
+@pytest.fixture
+def metered_run(tmp_path):
+    """Return a function that writes the folder of a run of so many metered cells, 20 s each.
+
+    Cells of one board follow each other every 30 s; `changes` are of all records.
+    """
+
+    def build(cells=2, samples=200, **changes):
+        folder = tmp_path / "metered"
+        for number in range(cells):
+            begun_s = 5000.0 + 30 * number
+            t_s = begun_s + np.linspace(0, 20, samples) + np.arange(samples) % 7 * 1.3e-4
+            power_w = 300 + 100 * np.sin(t_s) + np.arange(samples) % 5 * 20.0
+            channels = dict.fromkeys(CHANNELS, np.full(samples, np.nan)) | {
+                "t_s": t_s,
+                "power_instant_w": power_w,
+                "power_usage_w": np.round(power_w, 1),
+                "counter_j": np.cumsum(np.append(0, np.diff(t_s)) * power_w),
+                "sm_mhz": np.full(samples, 1980.0),
+                "utc_s": np.append(UTC_S + 30 * number, np.full(samples - 1, np.nan)),
+            }
+            trace, of_board = PowerTrace(t_s, power_w), Samples(**channels)
+            readings = readings_of(trace, of_board)
+            window = Window(readings, begun_s + 2.0003, begun_s + 18.0007)
+            energy_j = window.energy.integration_j / 4
+            path = folder / f"records/tiny/b8/n10/i16_o{8 + number}/r0.{number:016x}.json"
+            write_trace(path.with_suffix(".trace.csv.gz"), readings)
+            record = CellRecord(
+                key=f"{number:016x}",
+                cell=f"tiny/b8/n10/i16_o{8 + number}/r0",
+                model="tiny",
+                engine="vllm",
+                engine_version="0",
+                gpu="h200-sxm",
+                input_tokens=16,
+                output_tokens=8 + number,
+                requests=10,
+                max_batch_size=8,
+                repeat=0,
+                status="ok",
+                simulated=False,
+                energy_j=energy_j,
+                energy_source="integration",
+                energy_integration_j=energy_j,
+                energy_counter_j=window.energy.counter_j / 4,
+                energy_sum_500ms_j=window.energy.sum_500ms_j / 4,
+                passes=4,
+                window_start_s=window.start_s,
+                window_end_s=window.end_s,
+                trace_utc_s=UTC_S + 30 * number,
+                beyond_native_context=False,
+                provenance={"gpu_uuid": "GPU-1", "gpu_name": "NVIDIA H200", "host": "node-1.it"},
+            )
+            write_record(path, replace(record, **changes))
+        return folder
+
+    return build
