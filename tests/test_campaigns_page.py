@@ -200,6 +200,7 @@ def test_commands_lead_to_a_boards_file_and_a_sweet_spot(played, capsys, caplog,
     pages = [Path("results/mine", part, "report.html").read_text() for part in PARTS]
     assert all("inside measured windows" in page for page in pages)
     assert "inside the probe's windows" in html.unescape(pages[0])
+    assert all("Joules of NVIDIA H200" in page for page in pages)
     found = shown.said(command_of("fit"), capsys)
     assert "95 % (delta)" in found
     assert "opt-2.7b" not in found

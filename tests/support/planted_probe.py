@@ -54,4 +54,9 @@ def took(step, noise=0.0):
 def probed_board(noise, seed=0, board=GPU):
     rng = np.random.default_rng(seed)
     taken = [took(step, noise * rng.standard_normal()) for step in steps()]
-    return Probed(gpu=board.id, measured_utc="2026-11-28T00:00:00+00:00", steps=taken)
+    return Probed(
+        gpu=board.id,
+        measured_utc="2026-11-28T00:00:00+00:00",
+        facts={"gpu_uuid": "GPU-0"},
+        steps=taken,
+    )

@@ -25,7 +25,9 @@ def copy_of(to, factor, simulated=False, requests=None):
         record["requests"] = requests or record["requests"]
         lines.append(json.dumps(record))
     (to / "records.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (to / "manifest.json").write_text(f"{factor}", encoding="utf-8")  # nothing reads it here
+    manifest = json.loads((to / "manifest.json").read_text(encoding="utf-8"))
+    manifest["calls"][0]["started_utc"] = f"{factor}"
+    (to / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     return to
 
 
@@ -37,13 +39,23 @@ def test_other_campaigns_are_found_and_ones_own_copy_is_left_out(tmp_path):
     shutil.copytree(MEASURED, tmp_path / "a-copy")
     board = copy_of(tmp_path / "h100" / "compact", 2.0)
     part = copy_of(tmp_path / "h100" / "vllm" / "compact", 3.0)
-    assert campaigns_in(tmp_path, but=MEASURED) == [board, part]
-    assert campaigns_in(tmp_path / "none", but=MEASURED) == []
+    assert campaigns_in(tmp_path, but=MEASURED) == {"h100": board, "h100/vllm": part}
+    assert campaigns_in(tmp_path / "none", but=MEASURED) == {}
+
+
+def test_copy_from_before_a_campaign_went_on_is_its_own(tmp_path):
+    older = Path(shutil.copytree(MEASURED, tmp_path / "older")) / "manifest.json"
+    manifest = json.loads(older.read_text(encoding="utf-8"))
+    older.write_text(json.dumps(manifest | {"calls": manifest["calls"][:1]}), encoding="utf-8")
+    torn = tmp_path / "torn"
+    torn.mkdir()
+    (torn / "manifest.json").write_text("{", encoding="utf-8")  # which comparing it will say
+    assert campaigns_in(tmp_path, but=MEASURED) == {"torn": torn}
 
 
 def test_ratio_of_common_cells_is_this_campaigns_over_the_others(tmp_path):
     other = copy_of(tmp_path / "h100-other", 0.8)
-    parts = write_beside_campaigns(MEASURED, [other], FigureStyle(), tmp_path / "out")
+    parts = write_beside_campaigns(MEASURED, {other.name: other}, FigureStyle(), tmp_path / "out")
     text = text_of(parts)
     assert "Beside h100-other: the 4 cells in both" in text
     assert "1.25" in text
@@ -54,13 +66,15 @@ def test_ratio_of_common_cells_is_this_campaigns_over_the_others(tmp_path):
 
 def test_simulated_campaign_is_marked(tmp_path):
     other = copy_of(tmp_path / "sim", 0.8, simulated=True)
-    text = text_of(write_beside_campaigns(MEASURED, [other], FigureStyle(), tmp_path / "out"))
+    text = text_of(
+        write_beside_campaigns(MEASURED, {other.name: other}, FigureStyle(), tmp_path / "out")
+    )
     assert "sim (it simulated)" in text
 
 
 @pytest.mark.parametrize("others", [[], ["no-cell-in-common"]])
 def test_without_common_cells_nothing_is_drawn_and_why_is_said(tmp_path, others):
-    folders = [copy_of(tmp_path / name, 1.0, requests=7) for name in others]
+    folders = {name: copy_of(tmp_path / name, 1.0, requests=7) for name in others}
     text = text_of(write_beside_campaigns(MEASURED, folders, FigureStyle(), tmp_path / "out"))
     assert not (tmp_path / "out").exists()
     assert text.count("requests is 7 in A and 64 in B") == len(others)

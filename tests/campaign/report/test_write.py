@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
@@ -23,6 +23,7 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError
 from sweetspot.figures import canvas
 from sweetspot.measure.cells_table import HEADER
+from sweetspot.probe.probed import Probed
 from sweetspot.reading import size_and_sha256
 
 LENGTHS = [64, 512, 2048]
@@ -210,6 +211,19 @@ def test_measured_cells_are_said_to_be_measured(reported):
     assert "| the energy counter moves every | 0.1 s " in page
     assert "| the average power is a mean over | not known " in page
     assert "| wave 0, 15 s: counter over instant power | +1.00% " in page
+
+
+def test_probe_of_another_board_is_not_on_the_page(measured, no_figures, tmp_path, monkeypatch):
+    shown = []
+    monkeypatch.setattr(
+        "sweetspot.campaign.report.write.probe_parts", lambda probed, *_: shown.append(probed) or []
+    )
+    own = Probed(gpu="h200-sxm", measured_utc=STARTED, facts={"gpu_uuid": "GPU-0"})
+    other = replace(own, facts={"gpu_uuid": "GPU-9"})
+    write_report(measured, tmp_path / "first", probes=[other])
+    assert shown == []
+    write_report(measured, tmp_path / "second", probes=[other, own])
+    assert shown == [own]
 
 
 def test_sensor_facts_of_another_kind_are_refused(spoilt, no_figures, tmp_path):

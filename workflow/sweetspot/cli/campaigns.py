@@ -119,18 +119,18 @@ def gpu_here() -> str:
 def _report(arguments: argparse.Namespace) -> None:
     """Check a campaign's data against its manifest, and make all that its cells can give."""
     from sweetspot.campaign.report.beside_campaigns import campaigns_in
-    from sweetspot.campaign.report.write import probe_beside, write_report
+    from sweetspot.campaign.report.write import probes_beside, write_report
     from sweetspot.config import FigureStyle
     from sweetspot.probe.page import write_probe_page
     from sweetspot.probe.probed import FILE as PROBE
 
-    probed = probe_beside(arguments.data)
+    probes = probes_beside(arguments.data)
 
     def write(data: Path, out: Path) -> None:
-        write_report(data, out, campaigns_in(arguments.beside, but=data), probed)
+        write_report(data, out, campaigns_in(arguments.beside, but=data), probes)
 
-    if probed is not None and (arguments.data / PROBE).is_file():
-        write_probe_page(probed, arguments.out, FigureStyle())
+    if (arguments.data / PROBE).is_file():
+        write_probe_page(probes[0], arguments.out, FigureStyle())
         return
     parts = sorted(path.parent for path in arguments.data.glob("*/compact") if path.is_dir())
     if not parts:

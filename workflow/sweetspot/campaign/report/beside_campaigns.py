@@ -1,7 +1,9 @@
 """A campaign's cells beside those of other campaigns: boards and engines side by side."""
 
+import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,27 +27,37 @@ _CELLS = ("Model", "N", "max_batch_size", "I", "O", "Energy per token", "Through
 log = logging.getLogger(__name__)
 
 
-def campaigns_in(folder: Path, *, but: Path) -> list[Path]:
-    """Return the campaigns' data that lie in a folder, all but one's own or a copy of it."""
-    own = read_bytes_if_there(but / MANIFEST, "manifest")
-    found = [
-        path.parent
+def campaigns_in(folder: Path, *, but: Path) -> dict[str, Path]:
+    """Return the campaigns' data that lie in a folder, by their place in it.
+
+    One's own is left out, and so is a copy of it, made before it went on or after.
+    """
+    own = _origin(but)
+    found = {
+        path.parent.relative_to(folder).as_posix().removesuffix("/compact"): path.parent
         for pattern in ("*", "*/compact", "*/*/compact")
         for path in sorted(folder.glob(f"{pattern}/{MANIFEST}"))
-    ]
-    return [path for path in found if read_bytes_if_there(path / MANIFEST, "manifest") != own]
+    }
+    return {name: path for name, path in found.items() if _origin(path) != own}
+
+
+def _origin(data: Path) -> object:
+    """Return what copies of one campaign share at any time: when its first call began."""
+    content = read_bytes_if_there(data / MANIFEST, "manifest")
+    with suppress(ValueError, LookupError, TypeError):
+        return json.loads(content or b"")["calls"][0]["started_utc"]
+    return content
 
 
 def write_beside_campaigns(
-    data: Path, others: Sequence[Path], style: FigureStyle, out: Path
+    data: Path, others: Mapping[str, Path], style: FigureStyle, out: Path
 ) -> list[str | Exhibit]:
     """Set a campaign beside each other one, in `out`/beside/<name>/, and return what to say.
 
     Ratios are those of `sweetspot compare OTHER DATA`: A is the other campaign, B is this one.
     """
     said, compared = [], {}
-    for other in others:
-        name = _name(other)
+    for name, other in others.items():
         try:
             compared[name] = compare_runs(other, data, any_name=False)
         except InputError as error:
@@ -84,14 +96,6 @@ def _of_one(name: str, beside: Beside, style: FigureStyle, out: Path) -> Iterato
     cells = f"Beside {name}: the {len(rows)} cells in both"
     texts = html.bullets([*beside.sides, f"{beside.intervals}.", *beside.notes], "quiet")
     yield Exhibit(cells, html.table(_CELLS, rows, label=cells) + texts, is_folded=True)
-
-
-def _name(folder: Path) -> str:
-    """Return what a campaign is called: by its folder, and a part's by its campaign's, too."""
-    if folder.name != "compact":
-        return folder.name
-    above = folder.parent
-    return above.name if above.parent.name == "data" else f"{above.parent.name}-{above.name}"
 
 
 def _models(name: str, beside: Beside) -> Iterator[tuple[str, ...]]:

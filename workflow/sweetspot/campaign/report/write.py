@@ -1,14 +1,15 @@
 """From a campaign's data to cells.csv, tables, figures and a page that says what they are worth."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pandas as pd
 
 from sweetspot.analysis.sweet_spots import SWEET_SPOTS
-from sweetspot.campaign.compact import RECORDS, read_manifest
+from sweetspot.campaign.compact import RECORDS, Manifest, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report.batch import write_batch
 from sweetspot.campaign.report.beside_campaigns import write_beside_campaigns
@@ -33,7 +34,10 @@ log = logging.getLogger(__name__)
 
 
 def write_report(
-    data: Path, out: Path, others: Sequence[Path] = (), probed: Probed | None = None
+    data: Path,
+    out: Path,
+    others: Mapping[str, Path] = MappingProxyType({}),
+    probes: Sequence[Probed] = (),
 ) -> None:
     """Write report.html and cells.csv, and for each chosen N a folder with all that it gives.
 
@@ -43,8 +47,8 @@ def write_report(
     Args:
         data: of the campaign.
         out: folder of all that is written.
-        others: data of other campaigns, to stand beside this one.
-        probed: its board, kernel by kernel; None where it was not probed.
+        others: data of other campaigns by their names, to stand beside this one.
+        probes: boards, kernel by kernel; the first one of the campaign's board is on the page.
 
     Raises:
         InputError: the data are not what their manifest says, or hold no cell.
@@ -73,6 +77,7 @@ def write_report(
     batch = write_batch(cells[~cells["model"].isin(unseen)], experiment.limits.max_num_tokens, out)
     beside = [] if manifest.simulated else write_beside(data, experiment.figures, out)
     campaigns = write_beside_campaigns(data, others, experiment.figures, out)
+    probed = next((each for each in probes if _is_of(each, manifest)), None)
     sections = sections_of(
         *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside),
         campaigns,
@@ -93,10 +98,15 @@ def write_report(
     log.info("%s: %d cells", out / "report.html", len(records))
 
 
-def probe_beside(data: Path) -> Probed | None:
-    """Return the probe of a campaign: in its folder, or beside the part whose data these are."""
+def probes_beside(data: Path) -> list[Probed]:
+    """Return the probes in a campaign's folder and beside the part whose data these are."""
     places = (data, data / "probe", data.parent / "probe", data.parent.parent / "probe")
-    return next(filter(None, map(read_probed, places)), None)
+    return list(filter(None, map(read_probed, places)))
+
+
+def _is_of(probed: Probed, manifest: Manifest) -> bool:
+    """Return whether a probe is of a board that the campaign's cells were measured on."""
+    return probed.facts.get("gpu_uuid") in {board.get("gpu_uuid") for board in manifest.gpus}
 
 
 def _sensor(data: Path) -> dict[str, Any] | None:
