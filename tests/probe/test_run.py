@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+from planted_probe import probed_board
 
 from sweetspot.cli import main
 from sweetspot.metering.trace import read_trace
@@ -55,6 +56,16 @@ def test_each_kernel_leaves_power_and_samples_and_a_second_call_only_what_is_mis
     out = str(tmp_path / "b.json")
     assert main(["calibrate", "--probe", str(tmp_path / "p"), "--board-out", out]) == 2
     assert "ran on a CPU to try the path" in capsys.readouterr().err
+
+
+def test_page_is_left_to_a_machine_that_has_what_it_needs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(run, "run_probe", lambda *_: probed_board(noise=0.01))
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    monkeypatch.delitem(sys.modules, "sweetspot.probe.page", raising=False)
+    assert probe(tmp_path) == 0
+    assert (
+        f"`sweetspot campaign-report {tmp_path} --out REPORT` shows it" in capsys.readouterr().out
+    )
 
 
 def test_another_board_another_python_or_no_time_is_one_line(

@@ -23,12 +23,16 @@ def look(tmp_path, fake_nvml):
     return leave
 
 
+def taken_up_by(folder):
+    return take_up_sensor(folder, gpu("h100-sxm"), folder)
+
+
 @pytest.mark.parametrize("mine", ["mine", "mine/part"])
 @pytest.mark.parametrize("other", ["other", "other/part"])
 def test_sensor_of_the_same_board_and_driver_is_taken_up(look, tmp_path, mine, other):
     look(other)
     folder = tmp_path / "campaigns" / mine
-    taken = take_up_sensor(folder, gpu("h100-sxm"))
+    taken = take_up_sensor(folder, gpu("h100-sxm"), tmp_path / "campaigns" / "mine")
     assert taken is not None
     assert taken.resolve() == tmp_path / "campaigns" / other
     assert json.loads((folder / "sensor.json").read_text())["gpu"]["driver"] == "0.fake"
@@ -38,7 +42,13 @@ def test_sensor_of_the_same_board_and_driver_is_taken_up(look, tmp_path, mine, o
 @pytest.mark.parametrize("facts", [{"gpu_uuid": "GPU-9"}, {"driver": "1"}])
 def test_sensor_of_another_board_or_driver_is_not(look, tmp_path, facts):
     look("other", **facts)
-    assert take_up_sensor(tmp_path / "campaigns" / "mine", gpu("h100-sxm")) is None
+    assert taken_up_by(tmp_path / "campaigns" / "mine") is None
+
+
+@pytest.mark.parametrize("elsewhere", ["../other", "../archive/other", "other/deep/down"])
+def test_campaigns_elsewhere_are_not_looked_into(look, tmp_path, elsewhere):
+    look(elsewhere)
+    assert taken_up_by(tmp_path / "campaigns" / "mine") is None
 
 
 def test_facts_that_cannot_be_read_or_lack_their_samples_are_passed_over(look, tmp_path):
@@ -46,4 +56,4 @@ def test_facts_that_cannot_be_read_or_lack_their_samples_are_passed_over(look, t
     look("alone")
     (tmp_path / "campaigns" / "torn" / "sensor.json").write_text("{")
     (tmp_path / "campaigns" / "alone" / "sensor.csv.gz").unlink()
-    assert take_up_sensor(tmp_path / "campaigns" / "mine", gpu("h100-sxm")) is None
+    assert taken_up_by(tmp_path / "campaigns" / "mine") is None

@@ -44,11 +44,13 @@ def run_campaign(
     sensor: bool = True,
     remeasure: Remeasure = "nothing",
     before_s: Mapping[str, float] = MappingProxyType({}),
+    whole: Path | None = None,
 ) -> int:
     """Measure for `minutes` what is most informative of what `folder` lacks; return how many cells.
 
     However this ends, what was measured is durable, and `folder`/compact holds all of it. What the
-    command did before, such as its probe, is in the call's account by `before_s`.
+    command did before, such as its probe, is in the call's account by `before_s`. `whole` is the
+    folder of the campaign that this is a part of.
 
     Raises:
         InputError: the experiment is not the one of the folder, or that cannot be written to.
@@ -67,24 +69,28 @@ def run_campaign(
     call = Call(started_utc=_utc(), minutes=minutes + sum(before_s.values()) / 60)
     for what, seconds in before_s.items():
         call.spent(what, seconds)
-    _measure(campaign, box, call, sensor=sensor, remeasure=remeasure)
+    sensors = (whole or folder) if sensor else None
+    _measure(campaign, box, call, sensors=sensors, remeasure=remeasure)
     if not any(campaign.seen(block) for block in campaign.blocks):
         raise EngineError(f"nothing could be measured: {call.ended}")
     return call.measured
 
 
 def _measure(
-    campaign: Campaign, box: TimeBox, call: Call, *, sensor: bool, remeasure: Remeasure
+    campaign: Campaign, box: TimeBox, call: Call, *, sensors: Path | None, remeasure: Remeasure
 ) -> None:
-    """Measure until the time is over; `call`, in the logbook from the start, says how it ended."""
+    """Measure until the time is over; `call`, in the logbook from the start, says how it ended.
+
+    The sensor is looked at unless a campaign beside that of `sensors` has done so; None: it is not.
+    """
     campaign.logbook.calls.append(call)
     campaign.save()
     progress = Progress()
     try:
         with sigterm_interrupts():
-            if sensor and not (campaign.folder / "sensor.json").exists():
+            if sensors and not (campaign.folder / "sensor.json").exists():
                 begun_s = box.now()
-                _look_at_sensor(campaign)
+                _look_at_sensor(campaign, sensors)
                 call.spent("sensor", box.now() - begun_s)
             call.ended = measure_blocks(campaign, box, progress, remeasure)
     except OutOfTimeError:
@@ -103,10 +109,10 @@ def _measure(
         log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
 
 
-def _look_at_sensor(campaign: Campaign) -> None:
+def _look_at_sensor(campaign: Campaign, whole: Path) -> None:
     """Look at the sensor; cells are worth measuring without it."""
     wanted = gpu(campaign.experiment.gpu)
-    if other := take_up_sensor(campaign.folder, wanted):
+    if other := take_up_sensor(campaign.folder, wanted, whole):
         log.info("this board's power sensor was looked at before: %s", other)
         return
     log.info("looking at the power sensor under a square wave of load")

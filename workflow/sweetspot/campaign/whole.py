@@ -82,6 +82,7 @@ def run_file(
                         sensor=sensor,
                         remeasure=again,
                         before_s=spent_s,
+                        whole=folder,
                     )
                 spent_s = {}
             is_first = False

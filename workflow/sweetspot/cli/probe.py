@@ -1,18 +1,22 @@
 """The command `probe`: a board looked at kernel by kernel."""
 
 import argparse
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweetspot.cli.campaigns import minutes
 from sweetspot.cli.commands import Commands
+from sweetspot.cli.extras import missing_package
+
+if TYPE_CHECKING:
+    from sweetspot.probe.probed import Probed
 
 _PROBE = """\
 Measure what this node's GPU draws while single kernels run: no program, a context, copies, matrix
 products, decode attention, decoder layers, norms, most informative first, 5 s each, with clocks.
 Needs torch in the Python of --python, and beside it what a campaign needs. OUT/probe.json has each
 step as soon as it is done; the same command goes on with those that are missing. OUT/report.html
-shows all of it, where matplotlib and scipy are there; elsewhere `sweetspot campaign-report OUT`
+shows all of it, where the extra `analysis` is installed; elsewhere `sweetspot campaign-report OUT`
 makes it. `sweetspot calibrate --probe OUT` makes the board's constants of it."""
 
 _EXAMPLES = """\
@@ -78,12 +82,24 @@ def _probe(arguments: argparse.Namespace) -> None:
     )
     done = sum(each.status == "ok" for each in probed.steps)
     print(f"{arguments.out}: {done} of {len(steps())} steps of {probed.gpu} are ok")
-    if done and find_spec("matplotlib") and find_spec("scipy"):
-        from sweetspot.config import FigureStyle
-        from sweetspot.probe.page import write_probe_page
-
-        write_probe_page(probed, arguments.out, FigureStyle())
-        print(f"{arguments.out / 'report.html'} shows it")
+    if done:
+        _write_page(probed, arguments.out)
     if not done:
         reasons = "; ".join(dict.fromkeys(each.reason for each in probed.steps))
         raise EngineError(f"no step could be measured: {reasons or 'there was no time'}")
+
+
+def _write_page(probed: "Probed", out: Path) -> None:
+    """Write the page of a probe; where a package is missing, say how to come by it."""
+    from sweetspot.config import FigureStyle
+
+    try:
+        from sweetspot.probe.page import write_probe_page
+
+        write_probe_page(probed, out, FigureStyle())
+    except ImportError as error:
+        if missing_package(error) is None:
+            raise
+        print(f"`sweetspot campaign-report {out} --out REPORT` shows it, with the extra `analysis`")
+    else:
+        print(f"{out / 'report.html'} shows it")

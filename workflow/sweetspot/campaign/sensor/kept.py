@@ -14,13 +14,18 @@ from sweetspot.reading import read_json
 SAME = ("gpu_uuid", "driver")
 
 
-def take_up_sensor(folder: Path, wanted: Gpu) -> Path | None:
+def take_up_sensor(folder: Path, wanted: Gpu, campaign: Path) -> Path | None:
     """Copy what another campaign found of this node's board and driver; return that folder.
 
     Campaigns beside this one are looked into, and their parts: None where none has it.
+
+    Args:
+        folder: of the part that wants it; of one part alone that is `campaign`.
+        wanted: the GPU of the campaign.
+        campaign: its folder.
     """
     here = _boards(wanted)
-    for other in _others(folder):
+    for other in _others(folder, campaign.resolve().parent):
         found = _board_of(other / FACTS)
         if found and found in here and (other / SAMPLES).is_file():
             try:
@@ -34,14 +39,13 @@ def take_up_sensor(folder: Path, wanted: Gpu) -> Path | None:
     return None
 
 
-def _others(folder: Path) -> Iterator[Path]:
-    """Yield the folders near a campaign's, or a part's, that hold facts of a sensor."""
+def _others(folder: Path, campaigns: Path) -> Iterator[Path]:
+    """Yield the other folders of campaigns and of parts that hold facts of a sensor."""
     here = folder.resolve()
-    for near in (here.parent, here.parent.parent):
-        for depth in ("*", "*/*"):
-            for path in sorted(near.glob(f"{depth}/{FACTS}")):
-                if path.parent != here:
-                    yield path.parent
+    for depth in ("*", "*/*"):
+        for path in sorted(campaigns.glob(f"{depth}/{FACTS}")):
+            if path.parent != here:
+                yield path.parent
 
 
 def _boards(wanted: Gpu) -> list[tuple[str, ...]]:
