@@ -40,7 +40,7 @@ def metered_run(tmp_path):
         for number in range(cells):
             begun_s = 5000.0 + 30 * number
             t_s = begun_s + np.linspace(0, 20, samples) + np.arange(samples) % 7 * 1.3e-4
-            power_w = 300 + 100 * np.sin(t_s) + np.arange(samples) % 5 * 20.0
+            power_w = 300 + 100 * np.sin(t_s) + np.arange(samples) % 3 * 20.0
             channels = dict.fromkeys(CHANNELS, np.full(samples, np.nan)) | {
                 "t_s": t_s,
                 "power_instant_w": power_w,
