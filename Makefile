@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings picture bench audit clean
+.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -27,7 +27,9 @@ help:
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
 	@echo "make statistics   what fits can be trusted with: docs/statistics.md (three minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
+	@echo "make front        candidates between latency and energy: the figure of docs/choosing.md"
 	@echo "make picture      the explorer's first screen, for its page in docs/"
+	@echo "make pictures     these three and README's figure, as today's code draws them"
 	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
 	@echo "make audit        known flaws of the locked packages, by the package index itself: fails"
 	@echo "                  where a mirror of packages alone is reached"
@@ -167,6 +169,16 @@ settings: env
 	$(BIN)/sweetspot settings --model llama-3.1-8b --gpu h200-sxm --engine vllm --requests 64 \
 	  --lengths 4096+16 64+512 --figure docs/images/settings
 	@rm docs/images/settings.pdf docs/images/settings.alt.txt
+
+front: env
+	$(BIN)/sweetspot choose --models llama-3.1-8b --gpus h200 l40s h100-sxm --replicas 1 2 \
+	  --weights model fp8 --rate 5 --input 800 --output 300 \
+	  --ttft-p95 0.5 --tpot-p95 0.05 --e2e-p95 10 --figure docs/images/choose_front
+	@rm docs/images/choose_front.pdf docs/images/choose_front.alt.txt
+
+# What README and docs/ show that takes no minutes; the others are made beside their pages.
+pictures: paper settings front picture
+	@cp $(RESULTS)/figures/figure2_output_length.png docs/images/
 
 # The page's first screen, by the Chromium that scripts/browser.sh installs.
 picture: .venv/ready-test

@@ -25,6 +25,9 @@ def test_models_have_a_panel_each_on_one_scale_and_unknown_intervals_no_bar():
     assert [ax.get_title() for ax in figure.axes] == ["mine", "other"]
     low, high = figure.axes[0].get_ylim()
     assert figure.axes[1].get_ylim() == (low, high)
+    for ax in figure.axes:
+        ticks = [int(tick.get_text()) for tick in ax.get_xticklabels()]
+        assert ax.get_xlim()[0] <= ticks[0] <= ticks[-1] <= ax.get_xlim()[1]
     assert low < 0.4
     assert high > 1.6
     bars = [

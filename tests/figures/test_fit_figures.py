@@ -176,6 +176,15 @@ def test_fit_figures_of_a_simpler_form_name_it():
         assert "sweet spot O*" not in small_print(figure)
 
 
+@pytest.mark.usefixtures("no_layout")
+def test_sweet_spot_beyond_the_cells_is_said_to_be(one):
+    assert "No diamond" not in small_print(fit_curves(one, STYLE, None))
+    cells = noisy(["llama-3.1-8b"], lengths=[64, 96, 128])
+    figure = fit_curves(fit(cells).groups(), STYLE, None)
+    assert "No diamond: O* is beyond the cells." in small_print(figure)
+    assert "beyond the cells)" in figure.alt_text
+
+
 def test_fit_curves_of_one_output_length_are_refused():
     cells = noisy(["opt-1.3b"])
     with pytest.raises(InputError, match="each model has one only"):

@@ -6,6 +6,7 @@ from matplotlib.colors import to_rgb
 
 from sweetspot.config import FigureStyle
 from sweetspot.figures.front import front_figure
+from sweetspot.palettes import family_colours
 
 ROWS = [  # number, model, E2E, J, meets, on the front
     (1, "opt-1.3b", 4.0, 10.0, True, True),
@@ -43,6 +44,13 @@ def test_line_joins_what_no_other_is_better_than_in_both(figure):
     (ax,) = figure.axes
     (line,) = [each for each in ax.lines if each.get_drawstyle() == "steps-post"]
     assert list(zip(*line.get_data(), strict=True)) == [(2, 20), (4, 10)]
+
+
+def test_families_keep_their_colour(figure):
+    own = family_colours("colorblind", ["opt", "qwen"])
+    (ax,) = figure.axes
+    points = [line for line in ax.lines if line.get_marker() not in ("", "None", None)]
+    assert {line.get_color() for line in points} == {to_rgb(color) for color in own.values()}
 
 
 def test_words_say_what_is_drawn_and_on_what_it_rests(figure):

@@ -5,7 +5,14 @@ import pytest
 
 from sweetspot.catalog import gpu_ids, model_ids
 from sweetspot.figures.labels import board_name, written_out
-from sweetspot.figures.style import categorical_looks, decimal_ticks, least_span, model_looks
+from sweetspot.figures.style import (
+    categorical_looks,
+    decimal_ticks,
+    least_span,
+    model_looks,
+    plain_look,
+    spaced,
+)
 from sweetspot.palettes import PALETTES, family_of
 
 
@@ -36,6 +43,35 @@ def test_boards_are_named_as_people_write_them():
     assert len({board_name(gpu) for gpu in gpu_ids()}) == len(gpu_ids())
     text = "h100-sxm, published numbers + tensorrt-llm, published numbers"
     assert written_out(text) == "H100 SXM, published numbers + TensorRT-LLM, published numbers"
+    assert written_out("simulated · llama-3.1-8b · vllm") == "simulated · Llama 3.1 (8B) · vLLM"
+    assert written_out("A: h100-sxm.csv, runs/vllm/b") == "A: h100-sxm.csv, runs/vllm/b"
+
+
+@pytest.mark.parametrize(
+    ("lengths", "most", "kept"),
+    [
+        ([64, 128, 256, 512, 1024, 2048, 4096], 3, [64, 512, 4096]),
+        ([64, 256, 1024, 1100], 3, [64, 256, 1100]),
+        ([64, 65], 4, [64, 65]),
+        ([64], 4, [64]),
+    ],
+)
+def test_ticks_stand_apart_from_the_first_length_to_the_last(lengths, most, kept):
+    assert spaced(lengths, most) == kept
+
+
+def test_ticks_are_the_same_at_any_resolution():
+    figure, ax = plt.subplots(figsize=(3, 2))
+    ax.set_ylim(0.0, 10.0)
+    plain_look(ax)
+    ticks = set()
+    for dpi in (30, 100, 300):
+        figure.set_dpi(dpi)
+        ticks.add(tuple(ax.get_yticks()))
+    figure.set_size_inches(3, 12)
+    ticks.add(tuple(ax.get_yticks()))
+    plt.close(figure)
+    assert len(ticks) == 1
 
 
 @pytest.mark.parametrize("values", [[0.033, 0.033 * (1 + 1e-15)], [1.0, 1.0]])

@@ -5,16 +5,17 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 
 from sweetspot.analysis.batch_across import LEAST_MODELS, RULES
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
+from sweetspot.figures.curves import by_family
 from sweetspot.figures.evidence import evidence_of, provenance
-from sweetspot.figures.fit_coefficients import SUPERSCRIPTS
+from sweetspot.figures.fit_coefficients import scaled_unit
 from sweetspot.figures.labels import ModelLabel, label_of
-from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look, stamp
+from sweetspot.figures.style import QUIET, journal_look, model_looks, plain_look, round_ticks, stamp
 
 _PANEL_IN = 1.75
 
@@ -49,16 +50,14 @@ def batch_across(
     looks = model_looks(style.palette, models)
     per_row = 4 if style.columns == 2 else 2
     rows = -(-len(terms) // per_row)
-    entries = {}
+    entries: dict[str, Line2D] = {}
     with journal_look(style):
         figure = empty_figure(style.panels_width_in, _PANEL_IN * rows)
         axes = panels(figure, len(terms), per_row)
         for place, (ax, term) in enumerate(zip(axes, terms, strict=True)):
             of_term = across[across["term"] == term].set_index("model")
-            power = _power(of_term["value"])
-            of_term = of_term.assign(
-                value=of_term["value"] / 10.0**power, predicted=of_term["predicted"] / 10.0**power
-            )
+            scale, unit = scaled_unit(of_term["value"], of_term["unit"].iloc[0])
+            of_term[["value", "predicted"]] /= scale
             for model in models:
                 [entries[names[model]]] = ax.plot(
                     of_term.loc[[model], "predicted"].to_numpy(),
@@ -68,10 +67,10 @@ def batch_across(
                     markersize=4,
                     linestyle="none",
                 )
-            _dress(ax, of_term, term, power)
+            _dress(ax, of_term, term, unit)
             ax.set_ylabel("as fitted" if place % per_row == 0 else "")
             stamp(ax, evidence.stamp)
-        legend_above(figure, entries, style.font_size_pt)
+        legend_above(figure, by_family(entries, names), style.font_size_pt)
         errors = across.groupby("term", sort=False)["error_percent"].agg(lambda e: e.abs().mean())
         found = "; ".join(f"{term} {error:.0f} %" for term, error in errors.items())
         of_energy = across.groupby("model")["energy_error_percent"].first()
@@ -81,13 +80,13 @@ def batch_across(
             f" {of_energy.max():.1f} % for the worst model."
         )
         alt_text = (
-            f"Seven coefficients of the batch form as fitted to {len(models)} models, against what"
-            f" the other models predict for each. {evidence.sentence} Mean error: {found}. {note}"
+            f"{len(terms)} coefficients of the batch form as fitted to {len(models)} models, against"
+            f" what the other models predict for each. {evidence.sentence} Mean error: {found}. {note}"
         )
         return finish(figure, [note, origin], alt_text)
 
 
-def _dress(ax: Axes, of_term: pd.DataFrame, term: str, power: int) -> None:
+def _dress(ax: Axes, of_term: pd.DataFrame, term: str, unit: str) -> None:
     both = of_term[["value", "predicted"]].to_numpy(float)
     margin = 0.08 * max(np.ptp(both), 0.05 * both.max())
     ends = np.array([both.min() - margin, both.max() + margin])
@@ -95,14 +94,7 @@ def _dress(ax: Axes, of_term: pd.DataFrame, term: str, power: int) -> None:
     ax.set_xlim(*ends)
     ax.set_ylim(*ends)
     ax.set_title(f"{term}: {', '.join(RULES[term]).replace('1', 'the same for all')}")
-    scale = f"10{str(power).translate(SUPERSCRIPTS)} " if power else ""
-    ax.set_xlabel(f"by the others ({scale}{of_term['unit'].iloc[0]})")
+    ax.set_xlabel(f"by the others ({unit})")
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_locator(MaxNLocator(3))
+        axis.set_major_locator(round_ticks(3))
     plain_look(ax)
-
-
-def _power(values: "pd.Series[float]") -> int:
-    """Return the power of ten that is written into an axis' unit instead of its numbers."""
-    power = int(np.floor(np.log10(values.abs().max())))
-    return 0 if -1 <= power <= 2 else power

@@ -47,7 +47,7 @@ def beside_figure(
             f"Simulated against measured energy per output token and mean power, {len(cells)} cells"
             f" of {cells['model'].nunique()} models. On average simulated energy is"
             f" {quantity(100 * errors['energy'])} % and simulated power"
-            f" {quantity(100 * errors['power'])} % off the measured."
+            f" {quantity(100 * errors['power'])} % off the measured. {written_out(provenance)}"
         )
         notes = ["Line: simulated as measured. One dot a cell.", written_out(provenance)]
         return finish(figure, notes, alt_text)

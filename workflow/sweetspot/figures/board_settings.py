@@ -63,7 +63,7 @@ def settings_figure(
             stamp(ax, SIMULATED.upper())
         highest_mhz = max(curve.settings[-1] for curve in by_clock)
         right.axvspan(
-            right.get_xlim()[0], MEASURED_CLOCK_SHARE * highest_mhz, color="0.95", zorder=0
+            right.get_xlim()[0], MEASURED_CLOCK_SHARE * highest_mhz, color="0.97", zorder=0
         )
         right.set_xlim(left=min(curve.settings[0] for curve in by_clock))
         note = (
@@ -106,6 +106,7 @@ def _draw(ax: Axes, curves: Sequence[Curve], looks: Sequence[LineLook]) -> None:
             markersize=6.0,
             markerfacecolor="none",
             color=look.color,
+            clip_on=False,
         )
     ax.set_ylim(bottom=0.0)
     plain_look(ax)

@@ -172,13 +172,17 @@ def _peak(mean: pd.DataFrame) -> tuple[int, int, float]:
 def _found(mean: pd.DataFrame, models: pd.DataFrame) -> str:
     """Return what both figures show, in words."""
     inputs, outputs, peak = _peak(mean)
-    least = float(np.nanmin(mean.to_numpy()))
     count = int(models.to_numpy(int).max())
+    averaged = f" for each model and averaged over {counted(count, 'model')}" if count > 1 else ""
+    rows = mean.loc[[end for end in mean.index[[0, -1]] if end != inputs]].dropna(how="all")
+    others = "".join(
+        f"; at I = {length} it is at most {row.max():.2f}, at O = {row.idxmax()}"
+        for length, row in rows.iterrows()
+    )
     return (
         "tokens per joule over input length I and output length O, scaled to 0 (least efficient) to"
-        f" 1 (most efficient) for each model and averaged over "
-        f"{counted(count, 'model')}. It is highest at I = {inputs} and O = {outputs}"
-        f" ({peak:.2f}); the lowest is {least:.2f}."
+        f" 1 (most efficient){averaged}. It is highest at I = {inputs} and O = {outputs}"
+        f" ({peak:.2f}){others}."
     )
 
 

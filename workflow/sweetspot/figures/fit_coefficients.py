@@ -1,10 +1,9 @@
 """Coefficients of the fits with their intervals, models as rows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
@@ -12,12 +11,12 @@ from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.fit_shown import Shown, shown
 from sweetspot.figures.labels import ModelLabel
-from sweetspot.figures.style import QUIET, journal_look, plain_look, stamp
-from sweetspot.figures.words import counted, listed
+from sweetspot.figures.style import QUIET, journal_look, plain_look, round_ticks, stamp
+from sweetspot.figures.words import counted, listed, quantity
 
 _ROW_IN = 0.14
 _AXES_IN = 0.6
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _GREEK = {"alpha": "α"}
 
 
@@ -62,14 +61,20 @@ def fit_coefficients(
         return finish(figure, [" ".join(filter(None, notes)), of_fit.source], alt_text.strip())
 
 
+def scaled_unit(values: Iterable[float], unit: str) -> tuple[float, str]:
+    """Return what values are divided by to be read without zeros, and their unit with it."""
+    largest = max(*map(abs, values), np.finfo(float).tiny)
+    power = int(np.floor(np.log10(largest)))
+    if -1 <= power <= 2:
+        return 1.0, unit
+    return 10.0**power, f"10{str(power).translate(_SUPERSCRIPTS)} {unit}"
+
+
 def _draw(ax: Axes, of_fit: Shown, fits: Mapping[str, FormFit], place: int) -> None:
     ends = np.array([(fit.low[place], fit.high[place]) for fit in fits.values()])
     values = np.array([fit.values[place] for fit in fits.values()])
-    largest = max(np.abs(values).max(), np.finfo(float).tiny)
-    power = int(np.floor(np.log10(largest)))
-    power = 0 if -1 <= power <= 2 else power
-    unit = next(iter(fits.values())).form.terms[place].unit
-    ends, values = ends / 10.0**power, values / 10.0**power
+    scale, unit = scaled_unit(values, next(iter(fits.values())).form.terms[place].unit)
+    ends, values = ends / scale, values / scale
     for row, model in enumerate(fits):
         look = of_fit.looks[model]
         low, high = ends[row]
@@ -83,35 +88,41 @@ def _draw(ax: Axes, of_fit: Shown, fits: Mapping[str, FormFit], place: int) -> N
             markerfacecolor="white" if low <= 0 <= high else look.color,
         )
     ax.axvline(0.0, color=QUIET, linewidth=0.6, zorder=1)
-    ax.set_xlabel(f"{f'10{str(power).translate(SUPERSCRIPTS)} ' if power else ''}{unit}")
+    ax.set_xlabel(unit)
     ax.margins(x=0.1)
-    ax.xaxis.set_major_locator(MaxNLocator(3))
+    ax.xaxis.set_major_locator(round_ticks(3))
     ax.tick_params(axis="y", length=0)
     plain_look(ax)
 
 
 def _found(of_fit: Shown, fits: Mapping[str, FormFit]) -> str:
-    """Return how many coefficients have intervals away from zero, and which are negative."""
+    """Return the range of each coefficient, and in how many models it is other than zero."""
     first, *others = fits.values()
     if not others:
         return _found_of_one(first)
     terms = first.form.terms
     parts = []
     for place, term in enumerate(terms):
+        values = {model: float(fit.values[place]) for model, fit in fits.items()}
+        scale, unit = scaled_unit(values.values(), term.unit)
+        least, most = (of(values, key=values.__getitem__) for of in (min, max))
         clear = sum(bool(fit.low[place] > 0 or fit.high[place] < 0) for fit in fits.values())
-        negative = sum(bool(fit.values[place] < 0) for fit in fits.values())
-        also = f", negative in {negative}" if negative else ""
-        parts.append(f"{_written(term.name)} in {clear}{also}")
-    return f"The interval leaves zero out, of {counted(len(fits), 'model')}: {'; '.join(parts)}."
+        parts.append(
+            f"{_written(term.name)} {quantity(values[least] / scale)} ({of_fit.names[least]}) to"
+            f" {quantity(values[most] / scale)} ({of_fit.names[most]}), in {unit}, zero outside"
+            f" the interval of {clear} models"
+        )
+    return f"From the least to the greatest: {'; '.join(parts)}."
 
 
 def _found_of_one(fit: FormFit) -> str:
     """Return the coefficients of the only model with their intervals."""
-    parts = [
-        f"{_written(term.name)} {fit.values[i]:.2e} ({fit.low[i]:.2e} to {fit.high[i]:.2e})"
-        for i, term in enumerate(fit.form.terms)
-    ]
-    return f"They are {listed(parts)}, in J and tokens."
+    parts = []
+    for term, value, low, high in zip(fit.form.terms, fit.values, fit.low, fit.high, strict=True):
+        scale, unit = scaled_unit([value], term.unit)
+        ends = f"{quantity(low / scale)} to {quantity(high / scale)}"
+        parts.append(f"{_written(term.name)} {quantity(value / scale)} ({ends}), in {unit}")
+    return f"{'; '.join(parts)}."
 
 
 def _written(term: str) -> str:

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from sweetspot.analysis.group_fit import GroupFit
+from sweetspot.analysis.least_squares import FormFit
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above, panels
@@ -30,6 +31,7 @@ MOST_PANELS = 16
 _SCATTERED = 4  # panels where no three cells share an input length
 _INPUTS = 3  # input lengths of a panel that has several
 _SPOTS = " Diamond and bar: sweet spot O* and its 95 % interval."
+_BEYOND = " No diamond: O* is beyond the cells."
 _AND_SPOT = ", and the sweet spot O* with its interval"
 _HEIGHT_IN = 1.75
 _PER_DOUBLING = 16
@@ -75,7 +77,7 @@ def fit_curves(
                 entries[length] = _draw(ax, of_fit, model, length, look, spot)
                 drawn.append((model, length, spot))
             title = of_fit.names[model] if len(models) > 1 else f"I = {inputs[0]} tokens"
-            _dress(ax, of_fit, model, title)
+            _dress(ax, of_fit, model, title, ticks=3 if per_row > 4 else 4)
             ax.set_ylabel("" if place % per_row else ENERGY_LABEL)
             ax.set_xlabel("Output O (tokens)" if place >= len(subjects) - per_row else "")
             stamp(ax, of_fit.evidence.stamp)
@@ -84,10 +86,11 @@ def fit_curves(
             keys = {of_fit.names[models[0]]: entries[places[0]]}
         legend_above(figure, keys, style.font_size_pt)
         has_spot = any(spot is not None for *_, spot in drawn)
+        beyond = any(not _is_inside(of_fit.fits[model], spot) for model, _, spot in drawn)
         fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
         notes = [
             f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
-            f"{_SPOTS if has_spot else ''} Scales differ.",
+            f"{_SPOTS if has_spot else ''}{_BEYOND if beyond else ''} Scales differ.",
             fewer.strip() if len(models) < len(of_fit.models) else "",
             of_fit.no_noise,
         ]
@@ -159,7 +162,7 @@ def _draw(
         energy = fit.energy_per_token_j([input_tokens], [length])
         ends = np.clip([spot["estimated_low"], spot["estimated_high"]], shortest, longest)
         ax.plot(ends, [energy[0]] * 2, color="black", linewidth=1.0, zorder=4)
-        if shortest <= length <= longest:
+        if _is_inside(fit, spot):
             ax.plot(
                 *([length], energy),
                 marker="D",
@@ -172,12 +175,20 @@ def _draw(
     return line
 
 
-def _dress(ax: Axes, of_fit: Shown, model: str, title: str) -> None:
+def _is_inside(fit: FormFit, spot: "pd.Series[float] | None") -> bool:
+    """Return whether a sweet spot, where there is one, lies among the lengths of the cells."""
+    if spot is None:
+        return True
+    length = float(spot["estimated_output_tokens"])
+    return bool(fit.output_tokens.min() <= length <= fit.output_tokens.max())
+
+
+def _dress(ax: Axes, of_fit: Shown, model: str, title: str, *, ticks: int) -> None:
     fit = of_fit.fits[model]
     lengths = sorted({int(length) for length in fit.output_tokens})
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
-    length_ticks(ax.xaxis, lengths, most=4)
+    length_ticks(ax.xaxis, lengths, ticks)
     least_span(ax)
     decimal_ticks(ax.yaxis)
     ax.set_title(title)
@@ -185,20 +196,25 @@ def _dress(ax: Axes, of_fit: Shown, model: str, title: str) -> None:
 
 
 def _found(of_fit: Shown, drawn: list[tuple[str, int, "pd.Series[float] | None"]]) -> str:
-    """Return the sweet spots; of several models those at their shortest input."""
-    first: dict[str, int] = {}
-    for model, length, _ in drawn:
-        first.setdefault(model, length)
-    parts = []
+    """Return the sweet spots; of several models those at their shortest and longest input."""
+    of_models: dict[str, dict[int, pd.Series[float] | None]] = {}
     for model, length, spot in drawn:
-        if len(first) > 1 and length != first[model]:
-            continue
-        where = f"{of_fit.names[model]} at I = {length}"
-        if spot is None:
-            parts.append(f"none for {where}")
-            continue
-        ends = (quantity(spot["estimated_low"]), quantity(spot["estimated_high"]))
-        parts.append(
-            f"{quantity(spot['estimated_output_tokens'])} ({ends[0]} to {ends[1]}) for {where}"
-        )
-    return f"O* is {listed(parts)}."
+        of_models.setdefault(model, {})[length] = spot
+    if not any(spot is not None for *_, spot in drawn):
+        return "There is no O*."
+    said = []
+    for model, spots in of_models.items():
+        lengths = sorted({min(spots), max(spots)} if len(of_models) > 1 else spots)
+        parts = [f"{_spot_in_words(of_fit.fits[model], spots[n])} at I = {n}" for n in lengths]
+        said.append(f"{of_fit.names[model]} {listed(parts)}")
+    return f"O*: {'; '.join(said)}."
+
+
+def _spot_in_words(fit: FormFit, spot: "pd.Series[float] | None") -> str:
+    """Return O* and its interval, and whether it is extrapolated."""
+    if spot is None:
+        return "none"
+    value, low, high = (
+        quantity(spot[f"estimated_{end}"]) for end in ("output_tokens", "low", "high")
+    )
+    return f"{value} ({low} to {high}{'' if _is_inside(fit, spot) else '; beyond the cells'})"

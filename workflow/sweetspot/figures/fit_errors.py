@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import MaxNLocator
 
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.config import FigureStyle
@@ -142,7 +141,6 @@ def _dress(ax: Axes, points: pd.DataFrame, column: str, *, outer: bool) -> None:
         )
     if shares.size().min() >= _CELLS_OF_A_BAND:
         ax.fill_between(x, low, high, color="0.85", zorder=0.05, linewidth=0)
-    ax.yaxis.set_major_locator(MaxNLocator(6))  # as many ticks, whatever the room
     ax.axhline(0.0, color=QUIET, linewidth=0.6, zorder=1)
     if shares.size().min() >= _CELLS_OF_A_MEDIAN:
         ax.plot(x, middle, color="black", linewidth=1.0, zorder=3)

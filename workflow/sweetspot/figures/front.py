@@ -10,13 +10,20 @@ from matplotlib.lines import Line2D
 from sweetspot.config import FigureStyle
 from sweetspot.figures.canvas import Drawing, empty_figure, finish, legend_above
 from sweetspot.figures.evidence import SIMULATED
-from sweetspot.figures.labels import board_name, catalog_labels, engine_name, label_of
+from sweetspot.figures.labels import (
+    board_name,
+    catalog_labels,
+    engine_name,
+    label_of,
+    written_out,
+)
 from sweetspot.figures.style import (
     QUIET,
     LineLook,
     categorical_looks,
     decimal_ticks,
     journal_look,
+    model_looks,
     plain_look,
     stamp,
 )
@@ -51,7 +58,7 @@ def front_figure(
     drawn = table[table[latency].notna()]
     name = "model" if drawn["model"].nunique() > 1 else "gpu"
     kinds = list(drawn[name].unique())
-    looks = dict(zip(kinds, categorical_looks(style.palette, len(kinds)), strict=True))
+    looks = _looks(style, name, kinds)
     names = _names(name, kinds)
     with journal_look(style):
         figure = empty_figure(style.single_width_in * 1.5, _HEIGHT_IN)
@@ -91,6 +98,13 @@ def front_figure(
             [*notes, *small_print, _provenance(drawn)],
             _alt_text(drawn, latency, missing),
         )
+
+
+def _looks(style: FigureStyle, name: str, kinds: Sequence[str]) -> dict[str, LineLook]:
+    """Return the look of each model, of its family's colour, or else of each board."""
+    if name == "model":
+        return model_looks(style.palette, kinds)
+    return dict(zip(kinds, categorical_looks(style.palette, len(kinds)), strict=True))
 
 
 def _names(name: str, kinds: Sequence[str]) -> dict[str, str]:
@@ -162,8 +176,8 @@ def _alt_text(drawn: pd.DataFrame, latency: str, missing: int) -> str:
     ]
     front = drawn[drawn["on_front"]]
     said += [
-        f"On the front: {row['model']} on {row['gpu']}, {quantity(row[_ENERGY])} J at"
-        f" {quantity(row[latency])} s."
+        f"On the front: {row['number']}, {written_out(row['model'])} on {board_name(row['gpu'])},"
+        f" {quantity(row[_ENERGY])} J at {quantity(row[latency])} s."
         for _, row in front.iterrows()
     ]
     missed = len(drawn) - int(drawn["meets"].sum())

@@ -74,7 +74,17 @@ def engine_name(engine: str) -> str:
 
 
 def written_out(text: str) -> str:
-    """Return a text, such as a calibration's name, with boards and engines as people write them."""
-    names = {gpu: board_name(gpu) for gpu in gpu_ids()} | ENGINE_NAMES
+    """Return a text, such as a calibration's name, with what has an id as people write it."""
+    names = _names()
     ids = "|".join(map(re.escape, sorted(names, key=len, reverse=True)))
-    return re.sub(rf"(?<![\w-])({ids})(?![\w-])", lambda found: names[found.group()], text)
+    # not within the name of a file
+    whole = rf"(?<![\w./-])({ids})(?![\w/-]|\.\w)"
+    return re.sub(whole, lambda found: names[found.group()], text)
+
+
+@cache
+def _names() -> Mapping[str, str]:
+    """Return the names of boards, engines and models of the catalog by their ids."""
+    boards = {gpu: board_name(gpu) for gpu in gpu_ids()}
+    models = {model: catalog_entry(model).name for model in model_ids()}
+    return boards | models | ENGINE_NAMES

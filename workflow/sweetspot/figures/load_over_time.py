@@ -59,8 +59,11 @@ def load_figure(
 def _alt_text(over_time: pd.DataFrame, provenance: str) -> str:
     power_w, batch = over_time["mean_power_w"], over_time["mean_batch"]
     hours = over_time["end_s"].iloc[-1] / _HOUR_S
+    lasts_s = over_time["end_s"] - over_time["begin_s"]
+    mean_w = float(np.average(power_w, weights=lasts_s))
     return (
-        f"Power and requests in an iteration over {quantity(hours)} hours. Power lies between"
-        f" {quantity(power_w.min())} and {quantity(power_w.max())} W, requests between"
+        f"Power and requests in an iteration over {quantity(hours)} hours. Power is"
+        f" {quantity(mean_w)} W on average, from {quantity(power_w.min())} to"
+        f" {quantity(power_w.max())} W; requests in an iteration are between"
         f" {quantity(batch.min())} and {quantity(batch.max())}. {written_out(provenance)}"
     )

@@ -51,7 +51,9 @@ def roofline_figure(
         stamped: a word across the panels; "" for none.
     """
     shown = steps[steps["flop_per_byte"] > 0]
-    intensity = np.geomspace(0.5 * shown["flop_per_byte"].min(), 2 * shown["flop_per_byte"].max())
+    ridge = board.fp16_flops / board.bandwidth_bytes_per_s
+    ends = 0.5 * shown["flop_per_byte"].min(), 2 * shown["flop_per_byte"].max()
+    intensity = np.unique(np.clip([ends[0], ridge, ends[1]], *ends))
     with journal_look(style):
         figure, axes = _two(style)
         legend: dict[str, Artist] = {}
@@ -82,9 +84,10 @@ def roofline_figure(
         share = [best[0] / board.fp16_flops, best[1] / board.bandwidth_bytes_per_s]
         alt_text = (
             f"Rates of {counted(len(shown), 'kernel')} over their FLOP per byte, beside the data"
-            f" sheet's roof. At most {quantity(best[0] / 1e12)} TFLOP/s ({share[0]:.0%} of the"
-            f" peak) and {quantity(best[1] / 1e9)} GB/s ({share[1]:.0%})."
-        ).replace("%", " %")
+            f" sheet's roof. At most {quantity(best[0] / 1e12)} TFLOP/s ({100 * share[0]:.0f} % of"
+            f" the peak) and {quantity(best[1] / 1e9)} GB/s ({100 * share[1]:.0f} %)."
+            f" {_origin(small_print, stamped)}"
+        )
         return finish(figure, ["One dot a kernel.", *small_print], alt_text)
 
 
@@ -125,8 +128,14 @@ def power_figure(
             f"Mean power of {counted(len(steps), 'kernel')} by rows of a product and by clock: from"
             f" {quantity(steps['power_w'].min())} W to {quantity(highest['power_w'])} W"
             f" ({highest['id']}); the limit is {quantity(board.power_limit_w)} W."
+            f" {_origin(small_print, stamped)}"
         )
         return finish(figure, ["One dot a kernel.", *small_print], alt_text)
+
+
+def _origin(small_print: Sequence[str], stamped: str) -> str:
+    """Return where the numbers come from, as alternative texts say it."""
+    return " ".join(f"{part}." for part in [*small_print, stamped] if part)
 
 
 def _two(style: FigureStyle) -> tuple[Drawing, list[Axes]]:

@@ -67,8 +67,11 @@ def ratios_figure(
                 ax.set_ylabel("Energy per output token, B / A")
         _share_scale(axes)
         legend_above(figure, legend, style.font_size_pt, "Input tokens")
-        note = "Dashed: geometric mean of the model's cells."
-        return finish(figure, [note, *small_print], _alt_text(ratios, means, names))
+        note = (
+            "Dashed: geometric mean of the model's cells. Dots stand side by side at their length."
+        )
+        alt_text = " ".join([_alt_text(ratios, means, names), *small_print])
+        return finish(figure, [note, *small_print], alt_text)
 
 
 def _groups(lengths: "pd.Series[int]") -> list[str]:
@@ -128,7 +131,10 @@ def _draw(
     ax.set_xscale("log", base=2)
     ax.set_yscale("log")
     least_span(ax)
-    length_ticks(ax.xaxis, _ticks(cells["output_tokens"]))
+    ticked = _ticks(cells["output_tokens"])
+    length_ticks(ax.xaxis, ticked)
+    # dots stand beside their length: the axis goes on to the first and the last tick
+    ax.set_xlim(min(ax.get_xlim()[0], ticked[0]), max(ax.get_xlim()[1], ticked[-1]))
     ax.tick_params(axis="x", labelrotation=45)
     ax.set_xlabel(OUTPUT_LABEL)
     plain_look(ax)

@@ -47,7 +47,7 @@ def sensor_figure(
         stamp(left, SIMULATED.upper())  # right stands what was published, too
         note = (
             f"Bars: lowest and highest by when the first reading falls, runs up to {SHORT_S:g} s."
-            " One dot a cell, 13 models."
+            f" One dot a cell, {len(alpha5)} models."
         )
         errors = {
             column: 100 * (cells[column] / cells["truth_j"] - 1).abs().max()
@@ -58,9 +58,17 @@ def sensor_figure(
             " of each model's alpha5. Readings are at most"
             f" {quantity(errors['with_tail_j'])} % off the true energy where the window ends 1 s"
             f" after the run, and {quantity(errors['without_tail_j'])} % where it ends with the"
-            f" run. {written_out(provenance)}"
+            f" run. alpha5 is {_range(alpha5['truth'])} J of the true energy,"
+            f" {_range(alpha5['with_tail'])} J as read with that second,"
+            f" {_range(alpha5['without_tail'])} J without, and {_range(alpha5['published'])} J as"
+            f" published. {written_out(provenance)}"
         )
         return finish(figure, [note, written_out(provenance)], alt_text)
+
+
+def _range(values: "pd.Series[float]") -> str:
+    least, most = (round(float(end), 2) + 0.0 for end in (values.min(), values.max()))
+    return f"{least:.2f} to {most:.2f}"
 
 
 def _draw_errors(ax: Axes, cells: pd.DataFrame, tail: LineLook, none: LineLook) -> None:
@@ -122,9 +130,10 @@ def _draw_alpha5(
             markersize=7.0 if look.marker == "|" else 3.5,
             color=look.color,
             label=label,
+            clip_on=False,
         )
     ax.set_yticks(list(places), [catalog_entry(str(model)).name for model in alpha5.index])
-    ax.set_xlim(left=0.0)
+    ax.set_xlim(left=min(0.0, 1.1 * float(alpha5.to_numpy(float).min())))
     ax.set_xlabel("alpha5 of Eq. 5 (J per request)")
     ax.set_title("alpha5, true and read")
     plain_look(ax)

@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.ticker import (
+    AutoLocator,
     FixedLocator,
     LogLocator,
     MaxNLocator,
@@ -43,6 +44,7 @@ _SUBDIVISIONS = (
 )
 _NARROW = 4 / 3  # between 3 and 4 there is none of these
 _LEAST_SPAN = 1.1
+_STEPS = 6
 _STAMP_GREY = "0.92"
 _STAMP_ZORDER = 0.1  # below the grid
 _STAMP_EM = 0.78  # of a letter, on average
@@ -148,7 +150,14 @@ def ordered_looks(style: FigureStyle, count: int) -> list[LineLook]:
 
 
 def plain_look(ax: Axes) -> None:
-    """Give axes a pale grid behind the data, and no frame at the top and on the right."""
+    """Give axes a pale grid behind the data, and no frame at the top and on the right.
+
+    A linear axis gets as many ticks whatever its room: Matplotlib's own number hangs on the
+    resolution, too, so that a file would have wider numbers than its layout left room for.
+    """
+    for axis in (ax.xaxis, ax.yaxis):
+        if isinstance(axis.get_major_locator(), AutoLocator):
+            axis.set_major_locator(round_ticks(_STEPS))
     ax.grid(color="0.9", linewidth=0.5)
     ax.set_axisbelow(True)
     ax.spines[["top", "right"]].set_visible(False)
@@ -163,12 +172,18 @@ def length_ticks(axis: Axis, lengths: Sequence[int], most: int = 8) -> None:
 
 
 def spaced(lengths: Sequence[int], most: int) -> list[int]:
-    """Return at most so many of some rising lengths, apart on a logarithmic axis."""
-    least = (lengths[-1] / lengths[0]) ** (1 / most)
-    kept = [lengths[0]]
-    for length in lengths[1:]:
+    """Return at most so many of some rising lengths, apart on a logarithmic axis.
+
+    The first and the last are among them: without these an axis says not how far it goes.
+    """
+    first, *others = lengths
+    least = (1 + 1e-9) * (lengths[-1] / first) ** (1 / most)  # powers of two lie on the edge
+    kept = [first]
+    for length in others:
         if length > least * kept[-1]:
             kept.append(length)
+    if others and kept[-1] != others[-1]:
+        kept[max(1, len(kept) - 1) :] = [others[-1]]  # in the place of one that is too near it
     return kept
 
 
@@ -181,6 +196,11 @@ def least_span(ax: Axes) -> None:
     if high < _LEAST_SPAN * low:
         room = _LEAST_SPAN**0.5
         ax.set_ylim(low / room, high * room)
+
+
+def round_ticks(most: int) -> MaxNLocator:
+    """Return a locator of at most so many steps from tick to tick, of 1, 2, 2.5 or 5 each."""
+    return MaxNLocator(most, steps=[1, 2, 2.5, 5, 10])
 
 
 def decimal_ticks(axis: Axis) -> None:

@@ -68,7 +68,8 @@ def _origin(probed: Probed, board: Gpu, count: int) -> str:
     torch = probed.facts.get("torch")
     driver = probed.facts.get("driver")
     beside = [f"torch {torch}" if torch else "", f"driver {driver}" if driver else ""]
-    return " · ".join(filter(None, [board.name, f"measured, {count} steps", *beside]))
+    where = "a CPU" if probed.on_cpu else board.name
+    return " · ".join(filter(None, [where, f"measured, {count} steps", *beside]))
 
 
 def _constants(probed: Probed) -> Iterator[str | Exhibit]:
