@@ -80,8 +80,9 @@ def batch_across(
             f" {of_energy.max():.1f} % for the worst model."
         )
         alt_text = (
-            f"{len(terms)} coefficients of the batch form as fitted to {len(models)} models, against"
-            f" what the other models predict for each. {evidence.sentence} Mean error: {found}. {note}"
+            f"{len(terms)} coefficients of the batch form as fitted to {len(models)} models,"
+            f" against what the other models predict for each. {evidence.sentence} Mean error:"
+            f" {found}. {note}"
         )
         return finish(figure, [note, origin], alt_text)
 
