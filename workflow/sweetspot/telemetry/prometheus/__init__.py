@@ -1,0 +1,1 @@
+"""What is metered now, as Prometheus scrapes it: for watching, not for energies."""
