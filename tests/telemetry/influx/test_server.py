@@ -1,0 +1,157 @@
+"""Servers that refuse, hang, lie, or are not there: an error in time, and samples sent again."""
+
+import signal
+import socket
+import threading
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from influx_servers import BOARD, answering, samples_of, say
+
+from sweetspot.errors import TelemetryError
+from sweetspot.telemetry.influx.server import Server
+from sweetspot.telemetry.influx.sink import InfluxSink
+from sweetspot.telemetry.influx.store import InfluxStore
+
+SECRET = "planted-8c1f"
+
+
+@pytest.fixture
+def server():
+    """Make servers at a port; they are closed in the end."""
+    with ExitStack() as made:
+
+        def at(port, **options):
+            server = Server(host="127.0.0.1", port=port, database="lab", **options)
+            made.callback(server.close)
+            return server
+
+        yield at
+
+
+def test_samples_go_to_the_database_with_who_sends_them(server):
+    with answering(lambda handler, _: say(handler, 204)) as (port, asked):
+        sink = InfluxSink(server(port, user="u", password=SECRET))
+        sink.send(BOARD, samples_of(2))
+    ((path, body, headers),) = asked
+    assert path == "/write?db=lab&precision=ns"
+    assert len(body.splitlines()) == 2
+    assert headers["Authorization"].startswith("Basic ")
+    assert SECRET not in repr(sink) + sink.name + body + path
+
+
+def test_simulated_samples_go_to_a_database_of_their_own(server):
+    with answering(lambda handler, _: say(handler, 204)) as (port, asked):
+        InfluxSink(server(port)).send(replace(BOARD, simulated=True), samples_of(1))
+    assert asked[0][0].startswith("/write?db=lab_simulated&")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, b'{"error": "authorization failed"}', "answers 401 .*authorization failed; see user"),
+        (400, b'{"error": "partial write: dropped=1"}', "partial write"),
+        (503, b"<html>", "answers 503 Service Unavailable"),
+        (301, b"", "answers 301"),
+    ],
+)
+def test_what_is_not_stored_is_an_error(server, status, body, said):
+    with answering(lambda handler, _: say(handler, status, body)) as (port, _):
+        with pytest.raises(TelemetryError, match=said) as caught:
+            InfluxSink(server(port, user="u", password=SECRET)).send(BOARD, samples_of(1))
+        assert SECRET not in str(caught.value)
+
+
+def test_a_server_that_drips_is_left_in_time(server):
+    ended = threading.Event()
+
+    def drip(handler, _):
+        handler.send_response(200)
+        handler.send_header("Content-Length", "100000")
+        handler.end_headers()
+        while not ended.wait(0.02):
+            handler.wfile.write(b" ")
+
+    with answering(drip) as (port, asked):
+        sink = InfluxSink(server(port, timeout_s=0.3))
+        with pytest.raises(TelemetryError, match="no answer in time"):
+            sink.send(BOARD, samples_of(1))
+        ended.set()
+    assert len(asked) <= 1  # it is not asked again
+
+
+def test_a_server_that_accepts_and_is_silent_is_left_in_time(server):
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        sink = InfluxSink(server(listening.getsockname()[1], timeout_s=0.2))
+        with pytest.raises(TelemetryError, match="no answer in time"):
+            sink.send(BOARD, samples_of(1))
+
+
+def test_a_connection_that_was_closed_meanwhile_is_made_again(server):
+    def close_after(handler, _):
+        say(handler, 204)
+        handler.close_connection = True  # without saying so
+
+    with answering(close_after) as (port, asked):
+        sink = InfluxSink(server(port))
+        for _ in range(3):
+            sink.send(BOARD, samples_of(1))
+    assert len(asked) == 3
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b'{"results": []}',
+        b'{"results": [{"series": [{"columns": ["time"], "values": [[1]]}]}]}',
+        b'{"results": [{"series": [3]}]}',
+    ],
+)
+def test_an_answer_that_is_none_is_said(server, body):
+    with (
+        answering(lambda handler, _: say(handler, 200, body)) as (port, _),
+        pytest.raises(TelemetryError, match="does not answer as InfluxDB does"),
+    ):
+        InfluxStore(server(port)).read(BOARD, 0, 1)
+
+
+def test_nobody_listens(server):
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    with pytest.raises(TelemetryError, match="Connection refused"):
+        InfluxSink(server(port)).send(BOARD, samples_of(1))
+
+
+@pytest.mark.slow(reason="a real InfluxDB")
+def test_samples_come_back_to_the_bit_however_often_they_were_sent(server, influxd):
+    port, _ = influxd
+    sink, store = InfluxSink(server(port)), InfluxStore(server(port))
+    sent = samples_of(12_000)  # more than a page
+    for _ in range(2):
+        sink.send(BOARD, sent)
+    back = store.read(BOARD, sent[0].at, sent[-1].at)
+    assert [each.at for each in back] == [each.at for each in sent]
+    assert str([each.values for each in back]) == str([each.values for each in sent])
+    assert store.read(BOARD, sent[5].at, sent[6].at) == store.read(
+        BOARD, sent[5].at, sent[7].at - 1
+    )
+
+
+@pytest.mark.slow(reason="a real InfluxDB")
+def test_a_database_that_hangs_is_left_and_taken_up_again(server, influxd):
+    port, process = influxd
+    sink, sent = InfluxSink(server(port, timeout_s=0.5)), samples_of(3, first_utc_s=1e9)
+    process.send_signal(signal.SIGSTOP)
+    with pytest.raises(TelemetryError, match="no answer in time"):
+        sink.send(BOARD, sent)
+    process.send_signal(signal.SIGCONT)
+    patient = InfluxSink(server(port, timeout_s=60))
+    patient.send(BOARD, sent)
+    back = InfluxStore(server(port)).read(BOARD, sent[0].at, sent[-1].at)
+    assert [each.at for each in back] == [each.at for each in sent]

@@ -1,0 +1,1 @@
+"""Samples in InfluxDB's line protocol: to InfluxDB, and to others that take it; and back."""
