@@ -4,7 +4,8 @@ All that chooses is the campaign's own; only loads, cells and the clock are play
 long as the simulator says.
 """
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,7 @@ from sweetspot.schema.writing import plain
 
 MINUTE_S = 60.0
 CLOSE_S = 5.0  # of an engine, about
+BESIDE = {"loads": "loads", "beside": "warm-ups", "closing": "closing", "idle": "idle"}
 
 
 @dataclass(slots=True)
@@ -69,12 +71,12 @@ class Outlook:
     Attributes:
         parts: in their order.
         left_s: what would be left of the time.
-        inside_s: of it in measured windows.
+        time_s: what the rest would go on, as `Call` has it.
     """
 
     parts: tuple[Part, ...]
     left_s: float
-    inside_s: float
+    time_s: Mapping[str, float]
 
 
 @dataclass(slots=True)
@@ -187,7 +189,7 @@ def play(experiment: Experiment, *, minutes: float) -> Outlook:
     )
     box = TimeBox(MINUTE_S * minutes, clock)
     measure_blocks(campaign, box, Progress())
-    return Outlook(tuple(_parts(campaign)), box.left_s, call.time_s.get("windows", 0.0))
+    return Outlook(tuple(_parts(campaign)), box.left_s, call.time_s)
 
 
 def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Iterator[str]:
@@ -201,7 +203,7 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
     engines = " and ".join(dict.fromkeys(each.engine for each in file.parts.values()))
     yield f"{engines} on {file.gpu}, {minutes:g} minutes; times are simulated"
     left_s = MINUTE_S * minutes
-    inside_s = 0.0
+    inside_s, beside_s = 0.0, defaultdict[str, float](float)
     if probe_s := probe_share_s(file, minutes):
         probe = probe_outlook(probe_s / MINUTE_S)
         what = f"probe, windows of {probe.window_s:.3g} s"
@@ -209,9 +211,11 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
         yield f"{line}  {probe.steps} of {len(steps())} steps"
         left_s -= probe.took_s
         inside_s += probe.inside_s
+        beside_s["the probe beside its windows"] += probe.took_s - probe.inside_s
     if sensor:
         yield _line(Part("power sensor", SENSOR_S))
         left_s -= SENSOR_S
+        beside_s["the power sensor"] += SENSOR_S
     asked = [asked_by(each, Path("nowhere")) for each in file.parts.values()]
     for place, (name, experiment) in enumerate(file.parts.items()):
         share_s = part_shares_s(asked[place:], left_s)[0]
@@ -220,10 +224,14 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
             yield f"{name}:"
         yield from map(_line, found.parts)
         left_s -= share_s - found.left_s
-        inside_s += found.inside_s
+        inside_s += found.time_s.get("windows", 0.0)
+        for on, words in BESIDE.items():
+            beside_s[words] += found.time_s.get(on, 0.0)
     yield _line(Part("left over", left_s))
     share = inside_s / (MINUTE_S * minutes)
-    yield f"{100 * share:.0f} % of the time inside measured windows"
+    most_first = sorted(beside_s.items(), key=lambda each: -each[1])
+    rest = ", ".join(f"{words} {s / MINUTE_S:.1f} min" for words, s in most_first if s)
+    yield f"{100 * share:.0f} % of the time inside measured windows; the rest: {rest}"
 
 
 def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
