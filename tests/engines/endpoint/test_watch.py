@@ -2,6 +2,7 @@
 
 import os
 import re
+import urllib.request
 
 import pytest
 from openai_server import serving
@@ -62,3 +63,35 @@ def test_tokens_and_energy_make_joules_per_token(fake_nvml, capsys, monkeypatch)
         monkeypatch.setattr(watch, "_energy_j", lambda *_: 250.0)
         main(["watch", "--url", server.url, "--for", "1e-9"])
     assert ", 0.25 J/token" in capsys.readouterr().out
+
+
+def test_what_is_watched_is_shown_to_prometheus(fake_nvml, capsys, monkeypatch):
+    from sweetspot.engines.endpoint import watch
+
+    fake_nvml({"pids": os.getpid()})
+    pages = []
+    with serving() as server:
+
+        def work(_):
+            server.output_tokens += 1000
+            if url := re.search(r"metrics at (\S+)", capsys.readouterr().err):
+                pages.append(url[1])
+                return
+            if len(pages) > 1:
+                raise KeyboardInterrupt
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+            with direct.open(pages[0], timeout=10) as answer:
+                pages.append(answer.read().decode())
+
+        monkeypatch.setattr(watch, "sleep", work)
+        monkeypatch.setattr(watch, "_energy_j", lambda *_: 250.0)
+        assert main(["watch", "--url", server.url, "--metrics", "0"]) == 0
+    shown = dict(re.findall(r"^(sweetspot_watch_\w+) (\S+)$", pages[1], re.MULTILINE))
+    assert shown["sweetspot_watch_output_tokens_total"] == "1000.0"
+    assert shown["sweetspot_watch_energy_joules_total"] == "250.0"
+    assert float(shown["sweetspot_watch_power_watts"]) > 0
+
+
+def test_metrics_at_no_port_are_refused(watched, capsys):
+    assert main(["watch", "--url", watched.url, "--metrics", "/metrics"]) == 2
+    assert "--metrics is a port, or HOST:PORT, not '/metrics'" in capsys.readouterr().err

@@ -72,7 +72,7 @@ def test_sink_serves_what_it_was_sent_until_it_is_closed():
 
 
 def test_port_that_is_taken_is_said_in_one_line():
-    server = MetricsServer(Page(), "127.0.0.1", 0)
+    server = MetricsServer("127.0.0.1", 0)
     sink = PrometheusSink("127.0.0.1", server.port)
     with pytest.raises(TelemetryError, match=f"127.0.0.1:{server.port}: Address already in use"):
         sink.send(BOARD, [sample(power_w=310.0)])

@@ -3,8 +3,12 @@
 import argparse
 import math
 import sys
+from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands, show_progress
+
+if TYPE_CHECKING:
+    from sweetspot.telemetry.prometheus.server import MetricsServer
 
 _WATCH = """\
 Show what a running OpenAI-compatible server draws and gives: W of all its boards, output tokens/s
@@ -30,7 +34,25 @@ def add_commands(commands: Commands) -> None:
     watch.add_argument(
         "--api-key-env", default="", metavar="NAME", help="variable that holds the server's key"
     )
+    watch.add_argument(
+        "--metrics",
+        metavar="[HOST:]PORT",
+        help="show it to Prometheus, too, at /metrics; HOST is 127.0.0.1 unless it is named",
+    )
     watch.set_defaults(run=_watch)
+
+
+def _metrics(where: str) -> "MetricsServer":
+    """Return a server of /metrics that is named as PORT, or HOST:PORT."""
+    from sweetspot.errors import InputError
+    from sweetspot.telemetry.prometheus.server import MetricsServer
+
+    host, _, port = where.rpartition(":")
+    if not (port.isascii() and port.isdigit() and int(port) < 2**16):
+        raise InputError(f"--metrics is a port, or HOST:PORT, not {where!r}")
+    server = MetricsServer(host.strip("[]") or "127.0.0.1", int(port))
+    print(f"metrics at {server.url}", file=sys.stderr, flush=True)
+    return server
 
 
 def _watch(arguments: argparse.Namespace) -> None:
@@ -39,12 +61,14 @@ def _watch(arguments: argparse.Namespace) -> None:
     from sweetspot.engines.endpoint.engine import server_of
     from sweetspot.engines.endpoint.watch import watch
     from sweetspot.errors import InputError
+    from sweetspot.telemetry.prometheus.watched import metrics_of
 
     given = {"url": arguments.url, "gpus": arguments.gpus, "api_key_env": arguments.api_key_env}
     options = parse_section(Endpoint, given, "watch")
     for_s = math.inf if arguments.for_s is None else arguments.for_s
     if not (arguments.every > 0 and math.isfinite(arguments.every) and for_s > 0):
         raise InputError("--every and --for must be more than 0 s")
+    shown = _metrics(arguments.metrics) if arguments.metrics else None
     is_live = sys.stdout.isatty() and sys.stderr.isatty()
     total = None
     try:
@@ -52,6 +76,8 @@ def _watch(arguments: argparse.Namespace) -> None:
         spans = watch(server, options.gpus, every_s=arguments.every, for_s=for_s)
         for now, so_far in spans:
             total = so_far
+            if shown is not None:
+                shown.page.say(metrics_of(now, so_far))
             if is_live:
                 show_progress(now.line)
             else:
@@ -59,6 +85,8 @@ def _watch(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:  # the way to leave it; the server goes on
         pass
     finally:
+        if shown is not None:
+            shown.close()
         if is_live:
             show_progress("")
         if total is not None:

@@ -43,9 +43,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class MetricsServer:
-    """Serves a page at http://HOST:PORT/metrics from when it is made until `close`."""
+    """A page at http://HOST:PORT/metrics from when it is made until `close`."""
 
-    def __init__(self, page: Page, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
         """Begin; port 0 is any that is free.
 
         Raises:
@@ -57,7 +57,7 @@ class MetricsServer:
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise TelemetryError(f"cannot serve /metrics at {_at(host, port)}: {why}") from error
-        self._server.page = page
+        self.page = self._server.page = Page()
         self.port: int = self._server.server_address[1]
         self.url = f"http://{_at(host, self.port)}/metrics"
         self._thread = Thread(
@@ -81,7 +81,6 @@ class PrometheusSink:
         """Prepare; it listens from the first sample on."""
         self._host, self._port = host, port
         self.name = f"prometheus://{_at(host, port)}"
-        self._page = Page()
         self._server: MetricsServer | None = None
 
     def send(self, source: Source, samples: Sequence[Sample]) -> None:
@@ -93,9 +92,9 @@ class PrometheusSink:
         if source.simulated:
             raise TelemetryError(f"{self.name} shows what is metered now, not what is simulated")
         if self._server is None:
-            self._server = MetricsServer(self._page, self._host, self._port)
+            self._server = MetricsServer(self._host, self._port)
         for sample in samples:
-            self._page.see(source, sample)
+            self._server.page.see(source, sample)
 
     def close(self) -> None:
         """End the server."""

@@ -1,0 +1,43 @@
+#!/bin/sh
+# Make the passwords and certificates of envs/telemetry in a folder that only you can read:
+#     sh envs/telemetry/secrets.sh FOLDER [HOST...]
+# HOST are the names that nodes call the broker by; default: localhost. Needs openssl and, for the
+# broker's passwords, mosquitto_passwd (Debian: openssl, mosquitto). What is there already stays.
+set -eu
+umask 077
+folder=${1:?usage: sh secrets.sh FOLDER [HOST...]}
+shift
+mkdir -p "$folder"
+cd "$folder"
+
+names=
+for host in "${@:-localhost}"; do
+  case $host in
+    *[!0-9.]*) names="$names,DNS:$host" ;;
+    *) names="$names,IP:$host" ;;
+  esac
+done
+
+if [ ! -e ca.crt ]; then
+  openssl req -x509 -newkey rsa:3072 -nodes -days 3650 -subj "/CN=sweetspot telemetry CA" \
+    -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign \
+    -keyout ca.key -out ca.crt 2>/dev/null
+  openssl req -newkey rsa:3072 -nodes -subj "/CN=sweetspot telemetry broker" \
+    -keyout server.key -out server.csr 2>/dev/null
+  printf 'subjectAltName=%s\n' "${names#,}" >server.ext
+  openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -set_serial 1 -days 825 \
+    -extfile server.ext -out server.crt 2>/dev/null
+  rm server.csr server.ext
+fi
+
+: >>passwords
+for user in sweetspot reader; do
+  if [ ! -e "$user.password" ]; then
+    openssl rand -hex 24 >"$user.password"
+    # by standard input, twice: a command line is seen by everybody on the machine
+    { cat "$user.password"; cat "$user.password"; } | mosquitto_passwd passwords "$user" >/dev/null
+  fi
+done
+for user in grafana; do
+  [ -e "$user.password" ] || openssl rand -hex 24 >"$user.password"
+done
