@@ -10,11 +10,13 @@ SweetspotError
 Every one of them is shown as one line and ends the command with exit code 2.
 """
 
+import re
 from collections.abc import Iterable
 from reprlib import Repr
 
 _SHORT = Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 2, 200, 200, 200
+_WHO_IN_URL = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 
 
 class SweetspotError(Exception):
@@ -42,8 +44,8 @@ class TelemetryError(SweetspotError):
 
 
 def shown(value: object) -> str:
-    """Return the value met as a message shows it, however large it is."""
-    return _SHORT.repr(value)
+    """Return the value met as a message shows it, however large it is, without a URL's password."""
+    return _WHO_IN_URL.sub("...", _SHORT.repr(value))
 
 
 def one_line(message: object) -> str:

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         Traits,
         parse_section,
     )
+    from sweetspot.config.telemetry import Telemetry, TelemetrySink
 
 __all__ = [
     "MAX_GPUS",
@@ -83,6 +84,8 @@ __all__ = [
     "Simulator",
     "Stored",
     "Sweep",
+    "Telemetry",
+    "TelemetrySink",
     "TensorRtLlm",
     "Traits",
     "Transformers",
@@ -94,7 +97,15 @@ __all__ = [
     "parse_style",
 ]
 
-_MODULES = ("sections", "analysis", "endpoint", "engines", "figure_style", "experiment")
+_MODULES = (
+    "sections",
+    "analysis",
+    "endpoint",
+    "engines",
+    "figure_style",
+    "telemetry",
+    "experiment",
+)
 
 if not TYPE_CHECKING:  # type checkers would take any name for one of ours
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from sweetspot.config.sections import ChosenTraits, Natural, Section, Seed
+from sweetspot.config.telemetry import Telemetry
 from sweetspot.credentials import secret_in
 from sweetspot.schema.keys import NonEmpty, Range
 from sweetspot.schema.mistakes import wrong
@@ -244,6 +245,11 @@ class NodeSettings(Section):
         "Folder of TensorRT-LLM's `convert_checkpoint.py` for OPT; the default is "
         "where NVIDIA's container has it.",
     ] = Path("/app/tensorrt_llm/examples/models/contrib/opt")
+    telemetry: Annotated[
+        Telemetry | None,
+        "Brokers and stores that samples are sent to [while a cell is measured](telemetry.md). Left"
+        " out: none.",
+    ] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

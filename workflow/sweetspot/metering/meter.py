@@ -1,11 +1,12 @@
 """What every meter answers, whether it reads a board or a simulated one."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from sweetspot.metering.processes import Stranger
-from sweetspot.metering.samples import FloatArray, Samples
+from sweetspot.metering.samples import FloatArray, Look, Samples
 from sweetspot.metering.trace import PowerTrace
 
 
@@ -44,14 +45,29 @@ class Readings:
         return self.samples is not None and self.samples.complete("power_instant_w") is None
 
 
+class Observer(Protocol):
+    """Gets the samples of a trace as they are taken, from the thread that takes them."""
+
+    def put(self, look: Look) -> None:
+        """Take a sample; returns at once, and raises nothing."""
+
+    def close(self) -> None:
+        """There are no more; returns at once, too."""
+
+
+Observe = Callable[[str, str], Observer]
+"""Makes what observes a trace, of the board with a UUID and a name."""
+
+
 class Meter(Protocol):
     """Watches one board while something runs on it."""
 
-    def start(self, spool: Path | None = None) -> None:
+    def start(self, spool: Path | None = None, observe: Observe | None = None) -> None:
         """Begin; the trace spans every moment from the return of this call.
 
         `spool` is a file that a real meter writes to as it goes, so that a kill of this process
-        loses no more than its last second. Its caller removes it.
+        loses no more than its last second. Its caller removes it. `observe` makes what gets each
+        sample of a real meter, too.
 
         Raises:
             MeterError: the board cannot be read, or the spool not be written.

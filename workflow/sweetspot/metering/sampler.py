@@ -13,7 +13,7 @@ import numpy as np
 
 from sweetspot.errors import MeterError
 from sweetspot.metering.host import Host
-from sweetspot.metering.meter import Readings
+from sweetspot.metering.meter import Observe, Observer, Readings
 from sweetspot.metering.nvml import What
 from sweetspot.metering.processes import Watch
 from sweetspot.metering.samples import CHANNELS, Look, Samples, power_w
@@ -50,6 +50,9 @@ class Metered(Protocol):
     def max_sm_mhz(self) -> float | None:
         """Return the highest SM clock."""
 
+    def facts(self) -> dict[str, str]:
+        """Return its UUID and name, and how it is set."""
+
 
 class NvmlMeter:
     """A Meter on one board; can be started again after each stop.
@@ -85,16 +88,20 @@ class NvmlMeter:
         self._whole = whole
         self._sampling: _Sampling | None = None
 
-    def start(self, spool: Path | None = None) -> None:
-        """Take the first sample and go on in the background, writing to `spool` as well.
+    def start(self, spool: Path | None = None, observe: Observe | None = None) -> None:
+        """Take the first sample and go on in the background, for `spool` and an observer as well.
 
         Raises:
             MeterError: the board cannot be read, or the spool not be written.
         """
         if self._sampling is not None:
             raise RuntimeError("this meter is already running")
+        observer = None
+        if observe is not None:
+            facts = self._board.facts()
+            observer = observe(facts["gpu_uuid"], facts["gpu_name"])
         self._sampling = _Sampling(
-            self._board, self._host, self._interval_s, spool, whole=self._whole
+            self._board, self._host, self._interval_s, spool, observer, whole=self._whole
         )
 
     def stop(self) -> Readings:
@@ -152,6 +159,7 @@ class _Sampling:
         host: Host | None,
         interval_s: float,
         spool: Path | None,
+        observer: Observer | None,
         *,
         whole: bool,
     ) -> None:
@@ -164,11 +172,14 @@ class _Sampling:
         self._whole = whole
         self._due_s = {"all": -math.inf, "usage": -math.inf}
         self._stopping = Event()
+        self._observers: list[Observer] = [observer] if observer else []
         self._spool = Spool(spool) if spool else None
+        if self._spool:
+            self._observers.append(self._spool)
         try:
             self._look()
         except BaseException:
-            self._close_spool()
+            self._close()
             raise
         # a daemon: a driver that hangs must not keep the program from ending
         self._thread = Thread(target=self._run, name="power sampler", daemon=True)
@@ -187,7 +198,7 @@ class _Sampling:
             self._processes_due_s = self._due_s["all"] = -math.inf
             self._look()
         finally:
-            self._close_spool()
+            self._close()
 
     def _run(self) -> None:
         first_s, tick = self.looks[0].t_s, 0
@@ -211,8 +222,8 @@ class _Sampling:
         if not self.looks:
             look = look.noted(utc_s=time() - (monotonic() - look.t_s))
         self.looks.append(look)
-        if self._spool:
-            self._spool.put(look)
+        for observer in self._observers:
+            observer.put(look)
         if look.t_s >= self._processes_due_s:
             self._processes_due_s = look.t_s + PROCESSES_S
             self.watch.see(self._board.compute_pids(), look.t_s)
@@ -232,9 +243,10 @@ class _Sampling:
             return "usage"
         return "power"
 
-    def _close_spool(self) -> None:
+    def _close(self) -> None:
+        for observer in self._observers:
+            observer.close()
         if self._spool:
-            self._spool.close()
             self.cpu_s += self._spool.cpu_s
 
 
