@@ -90,7 +90,7 @@ class PlayedEngine:
     def close(self):
         self.clock.sleep(CLOSE_S)
 
-    def start(self, spool=None):
+    def start(self, spool=None, observe=None):
         self.watts = [(self.clock(), IDLE_W)]
 
     def stop(self):

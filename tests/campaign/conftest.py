@@ -48,7 +48,7 @@ class SteadyMeter:
     def __init__(self, clock):
         self.clock = clock
 
-    def start(self, spool=None):
+    def start(self, spool=None, observe=None):
         self.start_s = self.clock()
 
     def stop(self):

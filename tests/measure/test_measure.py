@@ -31,7 +31,7 @@ class FakeMeter:
         self.power_w = power_w
         self.running = False
 
-    def start(self, spool=None):
+    def start(self, spool=None, observe=None):
         assert not self.running, "this meter is already running"
         self.running = True
         self.spool = spool
@@ -419,7 +419,7 @@ class FakeClock(FakeMeter):
     The run begins at 0; the clock is set when the meter starts.
     """
 
-    def start(self, spool=None):
+    def start(self, spool=None, observe=None):
         super().start(spool)
         self.now_s = -0.8
 

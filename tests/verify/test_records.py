@@ -65,7 +65,7 @@ class Engine:
     def close(self):
         pass
 
-    def start(self, spool=None):
+    def start(self, spool=None, observe=None):
         spool.parent.mkdir(parents=True, exist_ok=True)
         spool.touch()
 

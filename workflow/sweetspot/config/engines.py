@@ -3,7 +3,7 @@
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -246,10 +246,8 @@ class NodeSettings(Section):
         "where NVIDIA's container has it.",
     ] = Path("/app/tensorrt_llm/examples/models/contrib/opt")
     telemetry: Annotated[
-        Telemetry | None,
-        "Brokers and stores that samples are sent to [while a cell is measured](telemetry.md). Left"
-        " out: none.",
-    ] = None
+        Telemetry, "Where samples are sent [while a cell is measured](telemetry.md)."
+    ] = field(default_factory=Telemetry)
 
     def __post_init__(self) -> None:
         super().__post_init__()

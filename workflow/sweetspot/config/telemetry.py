@@ -2,14 +2,14 @@
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from sweetspot.config.sections import Section
 from sweetspot.credentials import secret_in
-from sweetspot.schema.keys import NonEmpty, Range
+from sweetspot.schema.keys import Range
 from sweetspot.schema.mistakes import wrong
 
 Kind = Literal["mqtt", "iotdb", "influx"]
@@ -193,7 +193,9 @@ class TelemetrySink(Section):
 class Telemetry(Section):
     """Where samples of measured cells are sent while they are taken."""
 
-    sinks: Annotated[list[TelemetrySink], NonEmpty(), "Brokers and stores; each gets every sample."]
+    sinks: Annotated[
+        list[TelemetrySink], "Brokers and stores; each gets every sample. Left out: none."
+    ] = field(default_factory=list)
     interval_s: Annotated[
         float,
         Range(ge=0.1, le=60),

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Container
+from sweetspot.config import Container, Telemetry
 from sweetspot.metering.meter import Meter
 from sweetspot.plan.block import Settings
 from sweetspot.reading import parse_as
@@ -77,6 +77,7 @@ class Node:
         python: command of the Python that has the engine.
         container: what the engine is run in.
         opt_examples: folder of TensorRT-LLM's conversion script for OPT.
+        telemetry: where samples are sent while they are taken.
     """
 
     checkpoint: Path | None
@@ -88,6 +89,7 @@ class Node:
     python: str
     container: Container
     opt_examples: Path
+    telemetry: Telemetry = field(default_factory=Telemetry)
 
 
 def parse_node(node_json: str) -> Node:

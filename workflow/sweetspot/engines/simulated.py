@@ -11,7 +11,7 @@ from sweetspot.config import Noise
 from sweetspot.engines.base import Run
 from sweetspot.engines.weights.weights import quantized_remarks
 from sweetspot.errors import EngineError, MeterError
-from sweetspot.metering.meter import Readings
+from sweetspot.metering.meter import Observe, Readings
 from sweetspot.metering.trace import PowerTrace
 from sweetspot.plan.block import Settings
 from sweetspot.simulator.run import simulate_benchmark
@@ -24,8 +24,8 @@ class VirtualMeter:
         """Begin with nothing seen."""
         self._last: PowerTrace | None = None
 
-    def start(self, spool: Path | None = None) -> None:
-        """Forget the last run; a simulated trace needs no spool."""
+    def start(self, spool: Path | None = None, observe: Observe | None = None) -> None:
+        """Forget the last run; a simulated trace needs no spool, and nobody sees it grow."""
         self._last = None
 
     def record(self, trace: PowerTrace) -> None:

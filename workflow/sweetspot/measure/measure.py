@@ -27,7 +27,7 @@ from sweetspot.measure.record import (
 )
 from sweetspot.measure.result import other_board, result_of, with_ratios
 from sweetspot.metering.conditions import idle_power_w
-from sweetspot.metering.meter import Readings
+from sweetspot.metering.meter import Observe, Readings
 from sweetspot.metering.trace import write_trace
 from sweetspot.plan.block import Block, Settings
 from sweetspot.schema.reading import converted
@@ -44,12 +44,13 @@ def measure_block(
     *,
     remeasure: Remeasure = "nothing",
     prepare: Callable[[Cell], None] = lambda _: None,
+    observe: Observe | None = None,
 ) -> None:
     """Measure a block's cells and write their records to `out`, one JSON line each.
 
     Each finished cell is durable at once in `records`, a simulated one soon; a cell whose record is
     there under its key is reused unless `remeasure` names it. So a kill costs one measured cell.
-    `prepare` makes what another cell needs before it runs.
+    `prepare` makes what another cell needs before it runs, `observe` what gets the samples of each.
 
     Raises:
         InputError: the model does not fit, or a folder cannot be written to.
@@ -57,7 +58,7 @@ def measure_block(
     """
     done: list[CellRecord] = []
     reused = 0
-    with measuring(block, engine, records) as measure:
+    with measuring(block, engine, records, observe) as measure:
         for cell in block.cells:
             record = reusable_record(records, block, cell, remeasure)
             reused += record is not None
@@ -86,7 +87,9 @@ class MeasureCell(Protocol):
 
 
 @contextmanager
-def measuring(block: Block, engine: Engine, records: Path) -> Iterator[MeasureCell]:
+def measuring(
+    block: Block, engine: Engine, records: Path, observe: Observe | None = None
+) -> Iterator[MeasureCell]:
     """Yield a function that measures a cell and makes its record durable.
 
     That of a simulated cell may be so only at the end. The engine is loaded when the first cell
@@ -98,7 +101,7 @@ def measuring(block: Block, engine: Engine, records: Path) -> Iterator[MeasureCe
         nonlocal session
         session = session or engine.load(block.settings)
         path = record_path(records, cell, block.key(cell))
-        record, readings = _measure_cell(block, engine, session, cell, path, idle=idle)
+        record, readings = _measure_cell(block, engine, session, cell, path, observe, idle=idle)
         keep(partial(_write, path, record, trace_path(records, cell, record.key), readings))
         return record
 
@@ -159,7 +162,14 @@ def described(block: Block, engine: Engine, cell: Cell) -> dict[str, Any]:
 
 
 def _measure_cell(
-    block: Block, engine: Engine, session: Session, cell: Cell, path: Path, *, idle: bool
+    block: Block,
+    engine: Engine,
+    session: Session,
+    cell: Cell,
+    path: Path,
+    observe: Observe | None,
+    *,
+    idle: bool,
 ) -> tuple[CellRecord, Readings | None]:
     """Return the record of one run, and what the meter read.
 
@@ -168,7 +178,7 @@ def _measure_cell(
     known, settings = described(block, engine, cell), block.settings
     try:
         idle_s = settings.metering.idle_s if settings.metering and idle else 0.0
-        run, readings, idle_w = _metered(session, cell, idle_s, spool_path(path))
+        run, readings, idle_w = _metered(session, cell, idle_s, spool_path(path), observe)
         result = result_of(run, cell, readings, settings.metering, settings.gpu)
     except (EngineError, MeterError) as e:
         return converted(CellRecord, known | {"status": "failed", "reason": one_line(e)}), None
@@ -203,13 +213,13 @@ def _calibration(settings: Settings) -> str:
 
 
 def _metered(
-    session: Session, cell: Cell, idle_s: float, spool: Path
+    session: Session, cell: Cell, idle_s: float, spool: Path, observe: Observe | None
 ) -> tuple[Run, Readings, dict[str, float | None]]:
     """Run a cell under the meter, with idle power for so long before and after.
 
     The meter is stopped whatever happens: the next cell needs it.
     """
-    session.meter.start(spool)
+    session.meter.start(spool, observe)
     try:
         before_s = time.monotonic()
         time.sleep(idle_s)

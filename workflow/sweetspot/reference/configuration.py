@@ -67,8 +67,9 @@ def _sections(
 ) -> Iterator[tuple[str, str]]:
     """Yield each section's path and definition, those inside of others behind them."""
     for name, part in properties.items():
-        if "$ref" in part:
-            definition = part["$ref"].rpartition("/")[2]
+        of_each = part.get("items", {})
+        if "$ref" in part or "$ref" in of_each:
+            definition = (part | of_each)["$ref"].rpartition("/")[2]
             yield prefix + name, definition
             inside = definitions[definition]["properties"]
             yield from _sections(f"{prefix}{name}.", inside, definitions)
@@ -85,6 +86,8 @@ def _keys(prefix: str, properties: JsonSchema) -> str:
 def _default(part: JsonSchema) -> str:
     if "$ref" in part or "patternProperties" in part:
         return "see below"
+    if "default" not in part:
+        return "none: to be given"
     if part["default"] is None:
         return "left out"
     return f"`{json.dumps(part['default'], ensure_ascii=False)}`"

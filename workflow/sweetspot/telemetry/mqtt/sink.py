@@ -9,6 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from paho.mqtt import client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
 
 from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import TelemetryError
@@ -105,7 +106,7 @@ class MqttSink:
         self._drop()
         # Two clients of one name would put each other out for ever.
         name = f"sweetspot-{socket.gethostname()}-{os.getpid()}-{uuid4().hex}"
-        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id=name)
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name)
         self._client, self._answer = client, None
         client.max_inflight_messages_set(_IN_FLIGHT)
         client.connect_timeout = self._where.timeout_s
