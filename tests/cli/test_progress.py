@@ -14,6 +14,7 @@ from sweetspot.cli import main
 from sweetspot.cli.progress import line_that_updates
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.measure.measure import measuring
+from sweetspot.measure.work import Work
 from sweetspot.plan.plan import plan
 from sweetspot.progress.watch import write_run_plan
 from sweetspot.running import LOCK
@@ -26,11 +27,15 @@ class Terminal(io.StringIO):
         return True
 
 
+def to_do(cells):
+    return Work((), tuple(cells), tuple(cells))
+
+
 @pytest.fixture
 def run(small_experiment, tmp_path):
     """A run of four cells, of which one is done."""
     (block,) = plan(small_experiment()).blocks
-    write_run_plan(tmp_path, [block], {block.id: block.cells}, gpus=1)
+    write_run_plan(tmp_path, [block], {block.id: to_do(block.cells)}, gpus=1)
 
     def finish(cells):
         with measuring(block, SimulatorEngine(), tmp_path / "records") as measure:

@@ -12,6 +12,7 @@ from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.measure import measuring
 from sweetspot.measure.record import record_path, spool_path
+from sweetspot.measure.work import Work
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.plan import plan
 from sweetspot.progress.state import time_left_s
@@ -19,11 +20,15 @@ from sweetspot.progress.watch import CampaignWatch, RunWatch, plan_path, watch, 
 from sweetspot.running import LOCK, held
 
 
+def to_do(cells, done=()):
+    return Work(tuple(done), tuple(cells), tuple(cells))
+
+
 @pytest.fixture
 def begun(small_experiment, tmp_path):
     """A run of four cells whose command has just begun, and its one block."""
     (block,) = plan(small_experiment(engine="vllm")).blocks
-    write_run_plan(tmp_path, [block], {block.id: block.cells}, gpus=1)
+    write_run_plan(tmp_path, [block], {block.id: to_do(block.cells)}, gpus=1)
     return tmp_path, block
 
 
@@ -113,7 +118,7 @@ def test_cells_of_earlier_commands_are_done_and_those_measured_again_are_not(beg
     write(folder, block, first, energy_j=10.0)
     old_s = time.time() - 3600
     os.utime(write(folder, block, others[0]), (old_s, old_s))
-    write_run_plan(folder, [block], {block.id: others}, gpus=1)
+    write_run_plan(folder, [block], {block.id: to_do(others, [first])}, gpus=1)
     run = RunWatch(folder)
     assert run.look() == []
     assert (run.state().done, run.state().energy_j) == (1, 10.0)
@@ -125,7 +130,7 @@ def test_record_of_an_earlier_command_that_is_lost_is_not_done(begun, spoil):
     first, second, *others = block.cells
     for cell in (first, second):
         record = write(folder, block, cell)
-    write_run_plan(folder, [block], {block.id: others}, gpus=1)
+    write_run_plan(folder, [block], {block.id: to_do(others, [first, second])}, gpus=1)
     spoil(record)
     run = RunWatch(folder)
     run.look()
@@ -134,7 +139,7 @@ def test_record_of_an_earlier_command_that_is_lost_is_not_done(begun, spoil):
 
 def test_simulated_run_is_done_without_a_time_left(small_experiment, tmp_path):
     (block,) = plan(small_experiment()).blocks
-    write_run_plan(tmp_path, [block], {block.id: block.cells}, gpus=1)
+    write_run_plan(tmp_path, [block], {block.id: to_do(block.cells)}, gpus=1)
     run = watch(tmp_path)
     assert run.state().left_s is None
     with measuring(block, SimulatorEngine(), tmp_path / "records") as measure:

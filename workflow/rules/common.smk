@@ -31,7 +31,8 @@ try:
     from sweetspot.plan.plan import plan
     from sweetspot.plan.split import parts_of_any_size, shares, split
     from sweetspot.measure.manifest import MANIFEST, read_manifest
-    from sweetspot.measure.record import cells_left as left_of, read_block
+    from sweetspot.measure.record import read_block
+    from sweetspot.measure.work import work_of
     from sweetspot.progress.show import Display, Follower
     from sweetspot.progress.watch import RunWatch, write_run_plan
     from sweetspot.reading import as_mapping, read_json, read_yaml
@@ -86,14 +87,20 @@ def asked(resource):
     return ""
 
 
+@cache
+def longest_job_min():
+    """Return how long a job may take, in minutes."""
+    stated = asked("longest_job_min")
+    if stated and not stated.isdecimal():
+        stop(f"longest_job_min is {stated!r}; it must be a whole number of minutes")
+    return int(stated) if stated else SITE.limit_min if SITE else math.inf
+
+
 def blocks_of_jobs():
     """Return the blocks that are a job each: none that would take longer than a job may."""
     if not workflow.is_main_process:  # the job of one of them
         return [part for block in PLAN.blocks for part in parts_of_any_size(block)]
-    stated = asked("longest_job_min")
-    if stated and not stated.isdecimal():
-        stop(f"longest_job_min is {stated!r}; it must be a whole number of minutes")
-    limit_min = int(stated) if stated else SITE.limit_min if SITE else math.inf
+    limit_min = longest_job_min()
     if math.isinf(limit_min) or "runtime" in of_measure():
         return PLAN.blocks
     blocks = split(PLAN.blocks, limit_min)
@@ -136,9 +143,14 @@ SWEETSPOT = f"{shlex.quote(sys.executable)} -m sweetspot"
 
 
 @cache
+def work(block_id):
+    """Return which cells of a block are done, and which this command has to measure or simulate."""
+    return work_of(BLOCKS[block_id], Path(RUN) / "records", EXPERIMENT.measure.remeasure)
+
+
 def cells_left(block_id):
-    """Return the cells of a block that this command has to measure or simulate."""
-    return left_of(BLOCKS[block_id], Path(RUN) / "records", EXPERIMENT.measure.remeasure)
+    """Return those that it has to; of an adaptive design as many as are expected."""
+    return work(block_id).left
 
 
 def needs_weights():

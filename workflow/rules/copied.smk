@@ -19,7 +19,8 @@ def is_of_experiment(block):
         keys = [record.key for record in read_block(Path(RUN) / f"blocks/{block.id}.jsonl")]
     except SweetspotError:
         return False
-    return keys == [block.key(cell) for cell in block.cells]
+    certain, candidates = (list(map(block.key, of)) for of in (block.cells, block.candidates))
+    return keys[: len(certain)] == certain and set(keys[len(certain) :]) <= set(candidates)
 
 
 def was_finished():

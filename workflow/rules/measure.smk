@@ -6,8 +6,8 @@ Makes:   results/<run>/blocks/{block}.jsonl   one record per cell (workflow/swee
          beside them, outside Snakemake's hands: records/ (a file per finished cell, reused by
          later runs) with the power trace of each; of an engine that measures engine/, its logs and
          reports, and datasets/, the requests of its cells, shared by blocks
-Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, measure, simulator,
-         tensorrt_llm, vllm, transformers, node
+Config:  engine, gpu, gpu_settings, models, sweeps, limits, precision, dataset, measure, adaptive,
+         simulator, tensorrt_llm, vllm, transformers, node
 """
 
 
@@ -32,8 +32,10 @@ def gpu_hours(wildcards):
 
 def runtime(wildcards):
     """Return how many minutes a block's job may take on a cluster."""
-    expected_s = busy_with(wildcards.block).duration_s.expected
-    return runtime_min(BLOCKS[wildcards.block], len(cells_left(wildcards.block)), expected_s)
+    block, most = BLOCKS[wildcards.block], work(wildcards.block).most
+    minutes = runtime_min(block, len(most), busy(block, most).duration_s.expected)
+    # One that decides as it goes is not split: what it leaves undone, the same command goes on with.
+    return min(minutes, longest_job_min()) if block.adaptive else minutes
 
 
 def gpu_model():
@@ -47,11 +49,19 @@ def gpu_model():
 DATASETS = "seed{seed}_vocab{vocab_size}_eos{eos_id}".format(**plain(EXPERIMENT.dataset))
 
 
-def node(wildcards):
-    """Return what a measuring job needs to know of its node; none of it decides a value."""
+def more(wildcards):
+    """Return what else a measuring job needs to know; none of it decides a value."""
+    block = BLOCKS[wildcards.block]
+    found = node(block)
+    if block.adaptive:
+        found += ["--candidates", block.candidate_names, "--adaptive", json_text(block.adaptive)]
+    return found
+
+
+def node(block):
+    """Return what it needs to know of its node."""
     if EXPERIMENT.engine == "simulator":
         return []
-    block = BLOCKS[wildcards.block]
     known = plain(EXPERIMENT.node)
     del known["checkpoints"]
     found = known | {
@@ -70,6 +80,7 @@ SHARED = (
     and workflow.is_main_process
     and workflow.local_exec
     and EXPERIMENT.measure.remeasure == "nothing"
+    and EXPERIMENT.measure.design != "adaptive"  # which is decided block by block
     and not (SITE or asked("longest_job_min"))
     # of a dry run with a cluster's profile, which knows no executor
     and "slurm_partition" not in (workflow.resource_settings._parsed_default_resources or ())
@@ -119,12 +130,12 @@ rule measure:
         # Never the same twice: each command that asks to measure again does.
         asked=time.time() if EXPERIMENT.measure.remeasure != "nothing" else 0,
         # A change here runs the job again, which then reuses every record.
-        node=node,
+        more=more,
     shell:
         "{SWEETSPOT} measure --block {wildcards.block:q} --settings {params.settings:q}"
         " --cells {params.cells:q} --records {RUN}/records --out {output:q}"
         " --remeasure {params.remeasure}"
-        " {params.node:q}"
+        " {params.more:q}"
         " 2>&1 | tee {log:q}"
 
 

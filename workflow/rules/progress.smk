@@ -51,9 +51,9 @@ class Progress(logging.Handler):
 
     def follow(self):
         """Begin to watch the cells of this command."""
-        left = {name: cells_left(name) for name in BLOCKS}
+        works = {name: work(name) for name in BLOCKS}
         try:
-            write_run_plan(Path(RUN), BLOCKS.values(), left, gpus=gpus_at_once())
+            write_run_plan(Path(RUN), BLOCKS.values(), works, gpus=gpus_at_once())
             # The last look comes when Snakemake has left its --directory.
             self.follower = Follower(RunWatch(Path(RUN).absolute()), DISPLAY)
         except SweetspotError as error:
@@ -77,8 +77,8 @@ def gpus_at_once():
 def say_plan():
     """End what `snakemake -n` says with what all of it takes, by the numbers of `sweetspot plan`."""
     busy = {name: busy_with(name) for name in BLOCKS}
-    left = {name: cells_left(name) for name in BLOCKS}
-    found = estimate_of(EXPERIMENT, list(BLOCKS.values()), left, busy, gpus=gpus_at_once())
+    works = {name: work(name) for name in BLOCKS}
+    found = estimate_of(EXPERIMENT, list(BLOCKS.values()), works, busy, gpus=gpus_at_once())
     print(found.in_words, flush=True)
     settings = workflow.output_settings
     if not (settings.printshellcmds or settings.verbose or settings.quiet):

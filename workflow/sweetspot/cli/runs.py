@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 _PLAN = """\
 Say what an experiment takes before anything is started: cells, and where they are measured, how
 long GPUs will be busy, their energy, when some GPUs are done, and disk. Cells that have a record in
-results/ are done. Time and energy are the simulator's."""
+results/ are done; of an adaptive design, as many are counted as are expected to be needed. Time and
+energy are the simulator's."""
 
 _VERIFY = """\
 Check a finished run, from its power traces to its tables: energies of records against traces,
@@ -55,6 +56,11 @@ def add_commands(commands: Commands) -> None:
         metavar="TIME",
         help="GPU time, such as 2h or 90min: which models it pays for, whole and with few cells",
     )
+    plan.add_argument(
+        "--next",
+        action="store_true",
+        help="of an adaptive design: which cells come next, why, and how long each takes",
+    )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     plan.set_defaults(run=_plan)
 
@@ -82,8 +88,11 @@ def add_commands(commands: Commands) -> None:
 
 
 def _plan(arguments: argparse.Namespace) -> None:
-    from sweetspot.measure.estimate import affordable, estimate
+    from sweetspot.measure.estimate import affordable, estimate, next_of
 
+    if arguments.next:
+        print("\n".join(next_of(arguments.experiment)))
+        return
     found = estimate(arguments.experiment, gpus=arguments.gpus)
     paid = [] if arguments.budget is None else affordable(found.experiment, arguments.budget)
     if arguments.json:
@@ -106,7 +115,7 @@ def _hours(text: str) -> float:
 def _pays(paid: "Affordable") -> str:
     names = f": {', '.join(paid.models)}" if paid.models else ""
     return (
-        f"  design {paid.design:<5} {len(paid.models):>3} of {paid.of_models} models,"
+        f"  design {paid.design:<8} {len(paid.models):>3} of {paid.of_models} models,"
         f" {paid.cells} cells, {paid.gpu_hours:.2f} h{names}"
     )
 

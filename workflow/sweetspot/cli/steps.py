@@ -21,6 +21,14 @@ def add_commands(commands: Commands) -> None:
     measure.add_argument("--block", **of_each, help="name of each, such as llama-3.2-1b/b1024")
     measure.add_argument("--settings", **of_each, metavar="JSON", help="of each block")
     measure.add_argument("--cells", **of_each, help="such as 'n1000/i64_o64/r0 n1000/...', of each")
+    measure.add_argument(
+        "--candidates",
+        nargs="+",
+        help="of each: cells that are measured after those, until they are enough",
+    )
+    measure.add_argument(
+        "--adaptive", metavar="JSON", help="what is enough, as the section `adaptive`"
+    )
     measure.add_argument("--out", **of_each, type=Path, help="file of each block")
     measure.add_argument("--records", type=Path, required=True, help="folder of cell records")
     measure.add_argument(
@@ -96,12 +104,18 @@ def _measure(arguments: argparse.Namespace) -> None:
     from sweetspot.plan.block import parse_block
     from sweetspot.plan.dataset import dataset_writer
 
-    of_each = (arguments.block, arguments.settings, arguments.cells, arguments.out)
+    candidates = arguments.candidates or [""] * len(arguments.block)
+    of_each = (arguments.block, arguments.settings, arguments.cells, candidates, arguments.out)
     if len(set(map(len, of_each))) > 1:
-        raise InputError("each --block needs its own --settings, --cells and --out, in one order")
+        raise InputError(
+            "each --block needs its own --settings, --cells and --out, and --candidates where one"
+            " has them, in one order"
+        )
+    if arguments.candidates and not arguments.adaptive:
+        raise InputError("--candidates needs --adaptive, which says what is enough")
     node = parse_node(arguments.node) if arguments.node else None
-    for name, settings, cells, out in zip(*of_each, strict=True):
-        block = parse_block(name, settings, cells)
+    for name, settings, cells, more, out in zip(*of_each, strict=True):
+        block = parse_block(name, settings, cells, more, arguments.adaptive)
         dataset = block.settings.dataset
         measure_block(
             block,

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from sweetspot.config.figure_style import MIN_FONT_PT, FigureStyle
     from sweetspot.config.sections import (
         MAX_GPUS,
+        Adaptive,
         BlockSize,
         ChosenTraits,
         Dataset,
@@ -59,6 +60,7 @@ __all__ = [
     "PAPER_BATCH_SIZES",
     "PAPER_LENGTHS",
     "PAPER_MODELS",
+    "Adaptive",
     "Analysis",
     "BlockSize",
     "ChosenTraits",

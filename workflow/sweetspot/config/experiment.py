@@ -24,6 +24,7 @@ from sweetspot.config.engines import (
 )
 from sweetspot.config.figure_style import FigureStyle
 from sweetspot.config.sections import (
+    Adaptive,
     Counts,
     Dataset,
     GpuSettings,
@@ -167,6 +168,9 @@ class Experiment(Section):
     )
     dataset: Annotated[Dataset, "The requests' token ids."] = field(default_factory=Dataset)
     measure: Annotated[Measure, "How cells become records."] = field(default_factory=Measure)
+    adaptive: Annotated[
+        Adaptive, "When `measure.design: adaptive` has measured enough; free to change."
+    ] = field(default_factory=Adaptive)
     simulator: Annotated[Simulator, "The simulated engine."] = field(default_factory=Simulator)
     tensorrt_llm: Annotated[TensorRtLlm, "The engine `tensorrt-llm`."] = field(
         default_factory=TensorRtLlm
@@ -200,6 +204,11 @@ class Experiment(Section):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._require_cells_that_can_run()
+        if self.measure.design == "adaptive" and self.measure.block != "model":
+            raise wrong(
+                "measure.design adaptive looks at all cells of a model at once, so measure.block"
+                f" must be model, not {self.measure.block}"
+            )
         if self.engine != "simulator":
             self._require_what_can_be_measured()
 

@@ -16,7 +16,7 @@ Seed = Annotated[int, Range(ge=0, lt=2**32), Said(f"must be an integer from 0 to
 Counts = Annotated[list[Count], NonEmpty()]
 BlockSize = Literal["model", "input", "cell"]  # the largest first
 Remeasure = Literal["nothing", "failed", "all"]
-DesignName = Literal["grid", "few"]
+DesignName = Literal["grid", "few", "adaptive"]
 Stored = Literal["model", "fp8"]
 GraphSizes = Literal["none", "vllm", "tensorrt-llm"]
 
@@ -143,7 +143,8 @@ class Measure(Section):
     design: Annotated[
         DesignName,
         "Which cells of each sweep's lengths are measured: all of the `grid`, or the `few`, 18,"
-        " that tell the coefficients of Eq. 5 [in an eighth of the time](few-cells.md).",
+        " that tell the coefficients of Eq. 5 [in an eighth of the time](few-cells.md), or, of an"
+        " `adaptive` design, one after the other until the section `adaptive` says enough.",
     ] = "grid"
     repeats: Annotated[
         int,
@@ -196,6 +197,32 @@ class Measure(Section):
             idle_s=self.idle_s,
             max_temperature_drift_c=self.max_temperature_drift_c,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adaptive(Section):
+    """When `measure.design: adaptive` has measured enough of a grid: all that is set must hold."""
+
+    error_percent: Annotated[
+        float | None,
+        Range(gt=0, le=100),
+        "The error that a relative fit of Eq. 5 is expected to have over the sweep's lengths, root"
+        " mean square in %, as far as its own residuals show, is at most this. `null`: it does not"
+        " matter.",
+    ] = 1.5
+    spot_factor: Annotated[
+        float | None,
+        Range(gt=1, le=100),
+        "The output length of least energy (Eq. 6), median over the input lengths, is known with"
+        " 95 % within this factor to either side. Left out: it does not matter.",
+    ] = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.error_percent is None and self.spot_factor is None:
+            raise wrong(
+                "adaptive has neither error_percent nor spot_factor, so it would never end; set one"
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from sweetspot.errors import InputError
 from sweetspot.measure.manifest import MANIFEST, RunManifest, read_manifest
 from sweetspot.measure.provenance import git_commit
 from sweetspot.measure.record import CellRecord, read_block, record_path, trace_path
+from sweetspot.measure.work import settled
 from sweetspot.plan.plan import Plan, plan
 from sweetspot.reading import as_mapping, path_inside, read_json
 from sweetspot.verify.records import block_file, blocks_of_jobs, read_records
@@ -57,7 +58,7 @@ def made_in(folder: Path) -> Made:
 def _of_run(folder: Path) -> Made:
     manifest = read_manifest(folder / MANIFEST)
     experiment = parse_experiment(manifest.experiment, f"the experiment of {folder / MANIFEST}")
-    planned = plan(experiment)
+    planned = settled(plan(experiment), folder / "records")
     found, of_records = read_records(planned, folder / "records")
     wrong = [
         *of_records.differences,

@@ -23,13 +23,14 @@ def write_cells(experiment: Experiment, blocks: Iterable[Path], out: Path) -> No
         InputError: a file is not a block, a cell is missing, or the table cannot be written.
     """
     records = {record.cell: record for block in blocks for record in read_block(block)}
-    planned = plan(experiment).sweeps
-    missing = [cell for cell in planned if cell not in records]
+    planned = plan(experiment)
+    missing = [cell.id for cell in planned.cells if cell.id not in records]
     if missing:
         raise InputError(
             f"{len(missing)} cells have no record, {missing[0]} among them; run the workflow again"
         )
-    write_table(((records[cell], sweeps) for cell, sweeps in planned.items()), out)
+    rows = ((records[cell], of) for cell, of in planned.sweeps.items() if cell in records)
+    write_table(rows, out)
 
 
 def write_table(rows: Iterable[tuple[CellRecord, Sequence[str]]], out: Path) -> None:

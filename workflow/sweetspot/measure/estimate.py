@@ -6,12 +6,11 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
-from sweetspot.cells.cell import Cell
 from sweetspot.config import DesignName, Experiment, parse_experiment
 from sweetspot.errors import InputError
-from sweetspot.measure.record import cells_left
+from sweetspot.measure.work import Work, records_of, work_of
 from sweetspot.plan.block import Block
-from sweetspot.plan.busy import Busy, Estimate, busy
+from sweetspot.plan.busy import Busy, Estimate, busy, busy_s
 from sweetspot.plan.dataset import RequestSpec, dataset_bytes
 from sweetspot.plan.plan import plan
 from sweetspot.reading import as_mapping, read_yaml
@@ -131,7 +130,7 @@ class Affordable:
         design: `measure.design`.
         models: those that fit, whole; one that does not is passed over.
         of_models: how many there are.
-        cells: of these models, without a record.
+        cells: of these models, without a record; of the adaptive design those expected.
         gpu_hours: what they take.
     """
 
@@ -157,7 +156,7 @@ def affordable(experiment: Experiment | str | Path, gpu_hours: float) -> list[Af
         raise InputError("a simulated experiment takes no GPU hours: a budget decides nothing")
     found = []
     for design in get_args(DesignName):
-        measure = replace(experiment.measure, design=design)
+        measure = replace(experiment.measure, design=design, block="model")
         shares = estimate(replace(experiment, measure=measure)).models
         taken, spent_h = [], 0.0
         for share in shares:
@@ -179,7 +178,8 @@ def affordable(experiment: Experiment | str | Path, gpu_hours: float) -> list[Af
 def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstimate:
     """Return what an experiment takes: cells, GPU hours, energy, time on some GPUs, disk.
 
-    Cells whose records are in `results/<run>/records` of this folder are done. Nothing is started.
+    Cells whose records are in `results/<run>/records` of this folder are done. Of an adaptive design
+    as many others count as are expected to be needed. Nothing is started.
 
     Args:
         experiment: a file, such as config.yaml, or what `parse_experiment` gives.
@@ -193,9 +193,39 @@ def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstima
     experiment = _experiment(experiment)
     blocks = plan(experiment).blocks
     records = Path("results", experiment.run, "records")
-    left = {block.id: cells_left(block, records, experiment.measure.remeasure) for block in blocks}
-    found = {block.id: busy(block, left[block.id]) for block in blocks}
-    return estimate_of(experiment, blocks, left, found, gpus=gpus)
+    work = {block.id: work_of(block, records, experiment.measure.remeasure) for block in blocks}
+    found = {block.id: busy(block, work[block.id].left) for block in blocks}
+    return estimate_of(experiment, blocks, work, found, gpus=gpus)
+
+
+def next_of(experiment: Experiment | str | Path) -> list[str]:
+    """Return in lines what an adaptive design measures next in each block, why, and for how long.
+
+    Args:
+        experiment: as of `estimate`.
+
+    Raises:
+        InputError: as of `estimate`, or the design is not adaptive.
+    """
+    from sweetspot.measure.adaptive import decisions  # loads numpy, which planning does without
+
+    experiment = _experiment(experiment)
+    if experiment.measure.design != "adaptive":
+        raise InputError(
+            f"measure.design is {experiment.measure.design}, which measures all of its cells; what"
+            " comes next is only decided where it is adaptive"
+        )
+    lines = []
+    for block in plan(experiment).blocks:
+        records = Path("results", experiment.run, "records")
+        known = records_of(block, (*block.cells, *block.candidates), records)
+        for each in decisions(block, known):
+            lines.append(each.in_words)
+            for cell in each.cells[: each.needed]:
+                taken_s = busy_s(block, [cell])
+                time = f"  {taken_s:.0f} s" if block.settings.metering else ""
+                lines.append(f"  {cell.id}{time}")
+    return lines
 
 
 def _experiment(given: Experiment | str | Path) -> Experiment:
@@ -208,15 +238,15 @@ def _experiment(given: Experiment | str | Path) -> Experiment:
 def estimate_of(
     experiment: Experiment,
     blocks: Sequence[Block],
-    left: Mapping[str, Sequence[Cell]],
+    work: Mapping[str, Work],
     found: Mapping[str, Busy],
     *,
     gpus: int,
 ) -> RunEstimate:
     """Return the same of an experiment's blocks.
 
-    `left` has the cells of each block that are still to be done, by its id, and `found` how long
-    these keep a GPU busy.
+    `work` has the cells of each block, by its id, and `found` how long those that are left keep a
+    GPU busy.
     """
 
     def share(name: str, of: Iterable[Block]) -> Share:
@@ -227,14 +257,14 @@ def estimate_of(
         return Share(
             model=name,
             blocks=len(of),
-            cells=sum(len(block.cells) for block in of),
-            cells_left=sum(len(left[block.id]) for block in of),
+            cells=sum(len(work[block.id].cells) for block in of),
+            cells_left=sum(len(work[block.id].left) for block in of),
             busy=together,
         )
 
     hours = {block: each.duration_s.over(HOUR_S) for block, each in found.items()}
     longest = max(hours, key=lambda block: hours[block].expected)
-    datasets = {} if experiment.engine == "simulator" else _datasets(experiment, blocks)
+    datasets = {} if experiment.engine == "simulator" else _datasets(experiment, work)
     return RunEstimate(
         experiment=experiment,
         models=tuple(
@@ -268,12 +298,14 @@ def finish_time(jobs: Iterable[float], gpus: int) -> float:
     return max(free_at)
 
 
-def _datasets(experiment: Experiment, blocks: Iterable[Block]) -> dict[tuple[int, int, int], float]:
+def _datasets(
+    experiment: Experiment, work: Mapping[str, Work]
+) -> dict[tuple[int, int, int], float]:
     """Return the size of each data set in bytes, by requests and lengths."""
     lengths = {
         (cell.requests, cell.input_tokens, cell.output_tokens)
-        for block in blocks
-        for cell in block.cells
+        for each in work.values()
+        for cell in each.cells
     }
     return {
         (requests, inputs, outputs): dataset_bytes(

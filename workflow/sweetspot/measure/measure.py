@@ -14,6 +14,7 @@ from sweetspot.config import Remeasure
 from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
+from sweetspot.measure.adaptive import more_cells
 from sweetspot.measure.keeping import keeping
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
@@ -51,24 +52,29 @@ def measure_block(
     Each finished cell is durable at once in `records`, a simulated one soon; a cell whose record is
     there under its key is reused unless `remeasure` names it. So a kill costs one measured cell.
     `prepare` makes what another cell needs before it runs, `observe` what gets the samples of each.
+    Candidates come last, until they are enough; those with a record are the run's, too.
 
     Raises:
         InputError: the model does not fit, or a folder cannot be written to.
         EngineError: the engine cannot be loaded.
     """
-    done: list[CellRecord] = []
-    reused = 0
+    done: dict[Cell, CellRecord] = {}
+    reused, certain = 0, set(block.cells)
     with measuring(block, engine, records, observe) as measure:
-        for cell in block.cells:
+        for cell in (*block.cells, *block.candidates):
             record = reusable_record(records, block, cell, remeasure)
             reused += record is not None
             if record:  # how sure a simulated number is may be known better than when written
-                done.append(completed(record, block.settings))
-            else:
+                done[cell] = completed(record, block.settings)
+            elif cell in certain:
                 prepare(cell)
-                done.append(measure(cell))
-    write_text_atomic(out, "".join(f"{json_text(record)}\n" for record in done))
-    bad = sum(record.status != "ok" for record in done)
+                done[cell] = measure(cell)
+        for cell in more_cells(block, done):
+            prepare(cell)
+            done[cell] = measure(cell)
+    cells = [cell for cell in (*block.cells, *block.candidates) if cell in done]
+    write_text_atomic(out, "".join(f"{json_text(done[cell])}\n" for cell in cells))
+    bad = sum(record.status != "ok" for record in done.values())
     if reused or bad:  # that all went as asked is for who watches the run to say
         log.info(
             "%s: %d cells, %d of them reused%s",

@@ -6,11 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from sweetspot.cells.cell import Cell, Status
-from sweetspot.config import Remeasure
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
-from sweetspot.plan.block import Block
-from sweetspot.reading import parse_as, read_as, read_bytes_if_there, read_text
+from sweetspot.reading import parse_as, read_bytes_if_there, read_text
 from sweetspot.schema.keys import FiniteFloat
 from sweetspot.schema.writing import json_text
 
@@ -276,25 +274,6 @@ def read_record(path: Path, key: str) -> CellRecord | None:
         set_aside(path, "misplaced")
         return None
     return record
-
-
-def cells_left(block: Block, records: Path, remeasure: Remeasure = "nothing") -> list[Cell]:
-    """Return the cells of a block that are still to be measured or simulated."""
-
-    def is_left(cell: Cell) -> bool:
-        path = record_path(records, cell, block.key(cell))
-        again = remeasure == "all" or (remeasure == "failed" and _is_failed(path))
-        return again or not path.is_file()
-
-    return [cell for cell in block.cells if is_left(cell)]
-
-
-def _is_failed(path: Path) -> bool:
-    """Return whether a record is there and says that its cell is not ok."""
-    try:
-        return read_as(CellRecord, path, "cell record").status != "ok"
-    except InputError:
-        return False
 
 
 def set_aside(path: Path, what: str) -> None:

@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Dataset, Limits, Metering, Noise, Precision, Traits
+from sweetspot.config import Adaptive, Dataset, Limits, Metering, Noise, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
 from sweetspot.schema.writing import json_text, plain
@@ -136,14 +136,20 @@ class Settings:
 class Block:
     """The cells that one job measures with one engine load; `id` is readable and path-safe.
 
-    `model_reference` is the model as the experiment names it: where its checkpoint lies decides
-    no value.
+    Attributes:
+        cells: those that are measured in any case.
+        model_reference: the model as the experiment names it: where its checkpoint lies decides
+            no value.
+        candidates: of an adaptive design, cells that are measured until `adaptive` is met.
+        adaptive: what is enough; None where nothing is to be decided.
     """
 
     id: str
     settings: Settings
     cells: tuple[Cell, ...]
     model_reference: str = ""
+    candidates: tuple[Cell, ...] = ()
+    adaptive: Adaptive | None = None
 
     def key(self, cell: Cell) -> str:
         """Return the key of a cell's record: a hash of everything that decides its value."""
@@ -152,18 +158,43 @@ class Block:
     @property
     def cell_names(self) -> str:
         """The cells as a job's command line names them."""
-        return " ".join(
-            f"n{c.requests}/i{c.input_tokens}_o{c.output_tokens}/r{c.repeat}" for c in self.cells
-        )
+        return _names(self.cells)
+
+    @property
+    def candidate_names(self) -> str:
+        """The candidates likewise."""
+        return _names(self.candidates)
 
 
-def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
+def _names(cells: Iterable[Cell]) -> str:
+    return " ".join(
+        f"n{c.requests}/i{c.input_tokens}_o{c.output_tokens}/r{c.repeat}" for c in cells
+    )
+
+
+def parse_block(
+    block_id: str,
+    settings_json: str,
+    cell_names: str,
+    candidate_names: str = "",
+    adaptive_json: str | None = None,
+) -> Block:
     """Return the block that a job's command line names.
 
     Raises:
-        InputError: if a cell's name or the settings cannot be read.
+        InputError: if a cell's name, the settings or what is enough cannot be read.
     """
     settings = parse_as(Settings, settings_json, f"--settings of block {block_id}")
+    return Block(
+        id=block_id,
+        settings=settings,
+        cells=_named(cell_names, settings),
+        candidates=_named(candidate_names, settings),
+        adaptive=parse_as(Adaptive, adaptive_json, "--adaptive") if adaptive_json else None,
+    )
+
+
+def _named(cell_names: str, settings: Settings) -> tuple[Cell, ...]:
     cells = []
     for name in cell_names.split():
         match = _CELL.fullmatch(name)
@@ -181,4 +212,4 @@ def parse_block(block_id: str, settings_json: str, cell_names: str) -> Block:
                 repeat=repeat,
             )
         )
-    return Block(id=block_id, settings=settings, cells=tuple(cells))
+    return tuple(cells)

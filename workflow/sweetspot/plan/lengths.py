@@ -32,7 +32,15 @@ BESIDE_S = 4.0  # idle time and the rest, before and after a window
 TIME_POWER = 0.5  # of the time that variance is weighed with; 1 would take cells that tell little
 PRIOR = 1e-3  # of what is known of each coefficient before any cell, in cells
 
-_EQ5 = form("memory_flops")
+EQ5 = form("memory_flops")
+
+
+def carries_eq5(lengths: Iterable[Lengths]) -> bool:
+    """Return whether a fit of Eq. 5 to these lengths has an error of its own."""
+    known = list(lengths)
+    if len(set(known)) < EQ5.min_cells:
+        return False
+    return int(np.linalg.matrix_rank(relative_terms(known))) == len(EQ5.terms)
 
 
 def few(
@@ -50,32 +58,56 @@ def few(
     grid = list(product(input_tokens, output_tokens))
     if len(grid) <= FEW or min(len(set(input_tokens)), len(set(output_tokens))) < 3:
         return tuple(grid)
-    chosen = set(_informative_first(tuple(sorted(grid)), requests)[:FEW])
+    chosen = set(informative_first(grid, requests)[:FEW])
     return tuple(each for each in grid if each in chosen)
 
 
-def informative_first(lengths: Iterable[Lengths], requests: int) -> tuple[Lengths, ...]:
+def in_any_case(
+    input_tokens: Sequence[int], output_tokens: Sequence[int], requests: int
+) -> dict[Lengths, bool]:
+    """Return the lengths of a grid, and whether an adaptive design measures each whatever it finds.
+
+    That is the shortest beginning of their order that carries Eq. 5, or all of them where no part
+    does. Arguments are those of `few`.
+    """
+    grid = list(product(input_tokens, output_tokens))
+    order = informative_first(grid, requests)
+    counts = range(EQ5.min_cells, len(order))
+    least = next((count for count in counts if carries_eq5(order[:count])), len(order))
+    certain = set(order[:least])
+    return {each: each in certain for each in grid}
+
+
+def informative_first(
+    lengths: Iterable[Lengths], requests: int, after: Iterable[Lengths] = ()
+) -> tuple[Lengths, ...]:
     """Return lengths in the order in which they are worth measuring.
 
-    The centre of them comes first, then always what takes away most variance for the root of its
-    time.
+    The centre of them comes first where nothing was measured, then always what takes away most
+    variance for the root of its time.
 
     Args:
         lengths: all different, in any order.
         requests: N of each run.
+        after: lengths that were measured before, and are not asked for again.
     """
-    return _informative_first(tuple(sorted(lengths)), requests)
+    return _informative_first(tuple(sorted(lengths)), requests, tuple(sorted(after)))
 
 
 @cache
-def _informative_first(lengths: tuple[Lengths, ...], requests: int) -> tuple[Lengths, ...]:
-    terms, duration_s = _relative_terms(lengths), times_s(lengths, requests)
-    spread = terms.T @ terms / len(lengths)
+def _informative_first(
+    lengths: tuple[Lengths, ...], requests: int, after: tuple[Lengths, ...]
+) -> tuple[Lengths, ...]:
+    grid = sorted({*lengths, *after})
+    if not grid:
+        return ()
+    terms, duration_s = relative_terms(grid), times_s(grid, requests)
+    spread = terms.T @ terms / len(grid)
     covariance = np.eye(terms.shape[1]) / PRIOR
-    place, order = _centre(lengths), [_centre(lengths)]
-    for _ in lengths[1:]:
-        seen = covariance @ terms[place]
-        covariance -= np.outer(seen, seen) / (1 + terms[place] @ seen)
+    order = [grid.index(each) for each in after] or [_centre(grid)]
+    for place in order:
+        covariance = _knowing(covariance, terms[place])
+    for _ in grid[len(order) :]:
         of_each = terms @ covariance
         noise = 1 + np.einsum("ij,ij->i", of_each, terms)
         taken = np.einsum("ij,jk,ik->i", of_each, spread, of_each) / noise
@@ -83,7 +115,14 @@ def _informative_first(lengths: tuple[Lengths, ...], requests: int) -> tuple[Len
         worth[order] = -1.0
         place = int(worth.argmax())
         order.append(place)
-    return tuple(lengths[place] for place in order)
+        covariance = _knowing(covariance, terms[place])
+    return tuple(grid[place] for place in order[len(after) :])
+
+
+def _knowing(covariance: Array, terms: Array) -> Array:
+    """Return what is left of a covariance once one more cell was measured."""
+    seen = covariance @ terms
+    return np.asarray(covariance - np.outer(seen, seen) / (1 + terms @ seen))
 
 
 def _centre(lengths: Sequence[Lengths]) -> int:
@@ -96,21 +135,21 @@ def _centre(lengths: Sequence[Lengths]) -> int:
 def times_s(lengths: Sequence[Lengths], requests: int) -> Array:
     """Return (n,) about how long a GPU is busy with each, in s: ratios are all that matters."""
     output_tokens = np.array([outputs for _, outputs in lengths], dtype=float)
-    run_s = _energy_per_token_j(lengths) * output_tokens * requests / BUSY_W
+    run_s = typical_energy_per_token_j(lengths) * output_tokens * requests / BUSY_W
     return np.asarray(run_s * np.ceil(WINDOW_S / np.minimum(run_s, WINDOW_S)) + BESIDE_S)
 
 
-def _relative_terms(lengths: Sequence[Lengths]) -> Array:
+def relative_terms(lengths: Sequence[Lengths]) -> Array:
     """Return (n, k): terms of Eq. 5 per energy, each with a mean square of 1."""
-    terms = _EQ5.design_matrix(*np.array(lengths, dtype=float).T)
-    terms /= _energy_per_token_j(lengths)[:, None]
+    terms = EQ5.design_matrix(*np.array(lengths, dtype=float).T)
+    terms /= typical_energy_per_token_j(lengths)[:, None]
     return np.asarray(terms / np.sqrt(np.mean(terms**2, axis=0)))
 
 
-def _energy_per_token_j(lengths: Sequence[Lengths]) -> Array:
+def typical_energy_per_token_j(lengths: Sequence[Lengths]) -> Array:
     """Return (n,) the geometric mean of the paper's surfaces."""
     inputs, outputs = np.array(lengths, dtype=float).T
-    surfaces = [_EQ5.energy_per_token_j(each, inputs, outputs) for each in _table5()]
+    surfaces = [EQ5.energy_per_token_j(each, inputs, outputs) for each in _table5()]
     return np.asarray(np.exp(np.mean(np.log(surfaces), axis=0)))
 
 
@@ -120,4 +159,4 @@ def _table5() -> tuple[tuple[float, ...], ...]:
     path = files("sweetspot.published") / "table5_coefficients.csv"
     with path.open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
-    return tuple(tuple(float(row[term.name]) for term in _EQ5.terms) for row in rows)
+    return tuple(tuple(float(row[term.name]) for term in EQ5.terms) for row in rows)

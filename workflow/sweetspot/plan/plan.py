@@ -1,6 +1,6 @@
 """From an experiment to blocks of cells: what each job measures."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from itertools import product
@@ -9,7 +9,7 @@ from typing import Any
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Experiment, Sweep
+from sweetspot.config import DesignName, Experiment, Sweep
 from sweetspot.config.sections import Section
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
@@ -21,14 +21,14 @@ from sweetspot.simulator.deployment.deployment import honoured
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """All blocks of an experiment, and which sweeps each cell belongs to."""
+    """All blocks of an experiment, and which sweeps each cell and candidate belongs to."""
 
     blocks: tuple[Block, ...]
     sweeps: dict[str, tuple[str, ...]]
 
     @property
     def cells(self) -> Iterator[Cell]:
-        """All cells, in the experiment's order."""
+        """All cells that are measured in any case, in the experiment's order."""
         return (cell for block in self.blocks for cell in block.cells)
 
 
@@ -50,6 +50,7 @@ def plan(experiment: Experiment) -> Plan:
     architectures: dict[str, Architecture] = {}
     references: dict[str, str] = {}
     members: dict[Cell, list[str]] = {}
+    certain: set[Cell] = set()
     for sweep_name, sweep in experiment.sweeps.items():
         names: dict[str, str] = {}
         for reference in sweep.models or experiment.models:
@@ -73,8 +74,10 @@ def plan(experiment: Experiment) -> Plan:
                     f" as {names[architecture.id]!r} and {reference!r}; keep it once"
                 )
             names[architecture.id] = reference
-            for cell in _cells(experiment, sweep, architecture.id):
+            for cell, is_certain in _cells(experiment, sweep, architecture.id):
                 members.setdefault(cell, []).append(sweep_name)
+                if is_certain:
+                    certain.add(cell)
     groups: dict[str, list[Cell]] = {}
     place = {model: number for number, model in enumerate(architectures)}
     for cell in sorted(members, key=lambda c: (place[c.model], c)):
@@ -101,27 +104,33 @@ def plan(experiment: Experiment) -> Plan:
         _ = settings.deployment  # what cannot be served is refused before any job
         return settings
 
-    blocks = [
-        Block(
+    def block_of(name: str, cells: list[Cell]) -> Block:
+        candidates = tuple(cell for cell in cells if cell not in certain)
+        return Block(
             id=name,
             settings=settings_of(cells[0].model, cells[0].max_batch_size),
-            cells=tuple(cells),
+            cells=tuple(cell for cell in cells if cell in certain),
             model_reference=references[cells[0].model],
+            candidates=candidates,
+            adaptive=experiment.adaptive if candidates else None,
         )
-        for name, cells in groups.items()
-    ]
+
     return Plan(
-        blocks=tuple(blocks), sweeps={cell.id: tuple(names) for cell, names in members.items()}
+        blocks=tuple(block_of(name, cells) for name, cells in groups.items()),
+        sweeps={cell.id: tuple(names) for cell, names in members.items()},
     )
 
 
-def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell]:
+def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[tuple[Cell, bool]]:
+    """Yield a sweep's cells, each with whether it is measured in any case."""
     batches = sweep.max_batch_size or [experiment.limits.max_batch_size]
     for batch, requests in product(batches, sweep.requests):
-        for (input_tokens, output_tokens), repeat in product(
-            _lengths(experiment, sweep, requests), range(experiment.measure.repeats)
+        for (lengths, is_certain), repeat in product(
+            _lengths(experiment.measure.design, sweep, requests).items(),
+            range(experiment.measure.repeats),
         ):
-            yield Cell(
+            input_tokens, output_tokens = lengths
+            cell = Cell(
                 model=model_id,
                 engine=experiment.engine,
                 max_batch_size=batch,
@@ -130,15 +139,19 @@ def _cells(experiment: Experiment, sweep: Sweep, model_id: str) -> Iterator[Cell
                 output_tokens=output_tokens,
                 repeat=repeat,
             )
+            yield cell, is_certain
 
 
-def _lengths(experiment: Experiment, sweep: Sweep, requests: int) -> Iterable[tuple[int, int]]:
-    """Return the lengths of a sweep that are to be measured."""
-    if experiment.measure.design == "grid":
-        return product(sweep.input_tokens, sweep.output_tokens)
-    from sweetspot.plan.lengths import few  # loads numpy, which planning does without
+def _lengths(design: DesignName, sweep: Sweep, requests: int) -> dict[tuple[int, int], bool]:
+    """Return the lengths of a sweep that may be measured, and whether they are in any case."""
+    if design == "grid":
+        return dict.fromkeys(product(sweep.input_tokens, sweep.output_tokens), True)
+    # loads numpy, which planning does without
+    from sweetspot.plan.lengths import few, in_any_case
 
-    return few(sweep.input_tokens, sweep.output_tokens, requests)
+    if design == "few":
+        return dict.fromkeys(few(sweep.input_tokens, sweep.output_tokens, requests), True)
+    return in_any_case(sweep.input_tokens, sweep.output_tokens, requests)
 
 
 def _options(section: Section | None) -> dict[str, Any]:

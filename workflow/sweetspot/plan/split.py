@@ -28,7 +28,9 @@ def block_id(cell: Cell, size: BlockSize) -> str:
 
 
 def parts(block: Block, size: BlockSize) -> list[Block]:
-    """Return a block in smaller ones of a size."""
+    """Return a block in smaller ones of a size; one that decides as it goes stays whole."""
+    if block.adaptive:
+        return [block]
     groups: dict[str, list[Cell]] = {}
     for cell in block.cells:
         groups.setdefault(block_id(cell, size), []).append(cell)

@@ -4,9 +4,10 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import takewhile
 from math import isfinite
 from pathlib import Path
 from typing import Annotated, Protocol
@@ -15,6 +16,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.record import SPOOL, CellRecord, record_path, spool_path
+from sweetspot.measure.work import Work
 from sweetspot.plan.block import Block
 from sweetspot.plan.busy import busy_s
 from sweetspot.progress.state import Outcome, State, time_left_s
@@ -47,7 +49,9 @@ class _RunPlan:
         gpus: how many work at once; 0 where none is needed.
         simulated: whether a simulator does it.
         done: records of cells that are not to be done, in the folder of records.
-        jobs: by the id of a block, the records that it is to leave, in order, and expected seconds.
+        jobs: by the id of a block, the records that it is to leave, in order, and expected seconds;
+            of an adaptive design as many as are expected.
+        may: by the id of such a block, what may come after these.
     """
 
     begun_s: FiniteFloat
@@ -55,6 +59,7 @@ class _RunPlan:
     simulated: bool
     done: list[str]
     jobs: dict[str, dict[str, Annotated[float, Range(ge=0, finite=True)]]]
+    may: dict[str, list[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,15 +93,16 @@ class _Campaign:
 
 @dataclass(slots=True)
 class _Job:
-    """A block: the files of its cells that are to be done, in order, and how long each may take."""
+    """A block: the files of its cells that are to be done, in order, and how long each may take.
+
+    Of an adaptive design `may` has files that may come after these, and `end` is what its job
+    leaves when it has measured enough.
+    """
 
     log: Path
-    waiting: list[tuple[Path, float]]
-    place: int = 0
-
-    @property
-    def left(self) -> Sequence[tuple[Path, float]]:
-        return self.waiting[self.place :]
+    left: list[tuple[Path, float]]
+    may: list[Path] | None
+    end: Path
 
 
 def plan_path(folder: Path) -> Path:
@@ -105,33 +111,37 @@ def plan_path(folder: Path) -> Path:
 
 
 def write_run_plan(
-    folder: Path, blocks: Iterable[Block], left: Mapping[str, Sequence[Cell]], *, gpus: int
+    folder: Path, blocks: Iterable[Block], works: Mapping[str, Work], *, gpus: int
 ) -> None:
     """Write down what a command has to do, for all who watch it.
 
     Args:
         folder: of the run.
         blocks: a job each.
-        left: the cells of each block that are to be done, by its id.
+        works: the cells of each block, done and to be done, by its id.
         gpus: how many work at once.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    jobs, done, simulated = {}, [], False
+    jobs, may, done, simulated = {}, {}, [], False
     for block in blocks:
         simulated = block.settings.metering is None
-        to_do = set(left[block.id])
-        files = {cell: _name(block, cell) for cell in block.cells}
-        expected_s = {cell: 1.0 if simulated else busy_s(block, [cell]) for cell in to_do}
-        jobs[block.id] = {files[c]: expected_s[c] for c in block.cells if c in to_do}
-        done += [files[cell] for cell in block.cells if cell not in to_do]
+        work = works[block.id]
+        jobs[block.id] = {
+            _name(block, cell): 1.0 if simulated else busy_s(block, [cell]) for cell in work.left
+        }
+        done += [_name(block, cell) for cell in work.done]
+        if block.adaptive:
+            expected = set(work.left)
+            may[block.id] = [_name(block, cell) for cell in work.most if cell not in expected]
     plan = _RunPlan(
         begun_s=time.time(),
         gpus=0 if simulated else gpus,
         simulated=simulated,
         done=done,
         jobs=jobs,
+        may=may,
     )
     write_text_atomic(plan_path(folder), json.dumps(asdict(plan)) + "\n")
 
@@ -167,11 +177,13 @@ class RunWatch:
             block: _Job(
                 folder / "logs" / "measure" / f"{block}.log",
                 [(records / name, expected_s) for name, expected_s in cells.items()],
+                [records / name for name in plan.may[block]] if block in plan.may else None,
+                folder / "blocks" / f"{block}.jsonl",
             )
             for block, cells in plan.jobs.items()
         }
-        self._left = sum(w for job in self._jobs.values() for _, w in job.waiting)
-        self._count = len(self._earlier) + sum(len(job.waiting) for job in self._jobs.values())
+        self._left = sum(w for job in self._jobs.values() for _, w in job.left)
+        self._count = len(self._earlier) + sum(len(job.left) for job in self._jobs.values())
         self._done = self._failed = 0
         self._energy_j = self._weight = 0.0
         self._last_s: float | None = None
@@ -186,22 +198,43 @@ class RunWatch:
         return [outcome for block in self._jobs for outcome in self.look_at(block)]
 
     def look_at(self, block: str) -> list[Outcome]:
-        """Look at the cells of one block: they come in its order."""
+        """Look at the cells of one block."""
         job, found = self._jobs[block], []
-        while job.place < len(job.waiting):
-            path, weight = job.waiting[job.place]
-            written_s = _modified_s(path)
-            if written_s is None or written_s < self._since_s:  # of before, to be done again
-                break
-            outcome = read_outcome(path)
-            job.place += 1
+        ended = job.may is not None and self._is_new(job.end)  # before its last cells are looked at
+        for path, weight in self._taken(job):
             self._weight += weight
             self._left -= weight
-            self._last_s = max(written_s, self._last_s or 0.0)
+            self._last_s = max(_modified_s(path) or 0.0, self._last_s or 0.0)
+            outcome = read_outcome(path)
             self._take(outcome)
             if outcome:
                 found.append(outcome)
+        if ended:
+            self._count -= len(job.left)
+            self._left -= sum(weight for _, weight in job.left)
+            job.left = []
         return found
+
+    def _taken(self, job: _Job) -> list[tuple[Path, float]]:
+        """Return what is done of a job since the last look, and wait for it no more.
+
+        Cells come in their order, but of an adaptive design, where one that fails changes it.
+        """
+        if job.may is None:
+            done = list(takewhile(lambda each: self._is_new(each[0]), job.left))
+            job.left = job.left[len(done) :]
+            return done
+        done = [each for each in job.left if self._is_new(each[0])]
+        job.left = [each for each in job.left if each not in done]
+        more = [path for path in job.may if self._is_new(path)]
+        job.may = [path for path in job.may if path not in more]
+        self._count += len(more)
+        return done + [(path, 0.0) for path in more]
+
+    def _is_new(self, path: Path) -> bool:
+        """Return whether a file is there that was written since the command began."""
+        written_s = _modified_s(path)
+        return written_s is not None and written_s >= self._since_s
 
     def state(self, files: str = "") -> State:
         """Return how far it was at the last look, with what meters say now."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.measure.manifest import MANIFEST, Listed, listed_as, read_manifest
+from sweetspot.measure.work import settled
 from sweetspot.plan.plan import plan
 from sweetspot.verify.check import Check
 from sweetspot.verify.derived import PAGE, check_derived, check_page
@@ -60,14 +61,15 @@ def verify(folder: Path) -> Verified:
             f"{error}; verify in the folder that the run was made in, where its models are"
         ) from error
     records = folder / "records"
-    found, of_records = read_records(planned, records)
+    measured = settled(planned, records)
+    found, of_records = read_records(measured, records)
     named = {name: check_listed(folder, name, listed) for name, listed in manifest.files.items()}
     simulated = experiment.engine == "simulator"
     checks = (
         of_records,
-        *check_traces(planned, found, records),
-        check_blocks(planned, found, folder),
-        check_cells(planned, found, folder / "cells.csv"),
+        *check_traces(measured, found, records),
+        check_blocks(measured, found, folder),
+        check_cells(measured, found, folder / "cells.csv"),
         *check_derived(experiment, planned, folder),
         *([check_page(experiment, planned, folder)] if PAGE in manifest.files else []),
         _hashes("figures/ by their hashes in manifest.json", named, figures=True),

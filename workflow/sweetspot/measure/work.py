@@ -1,0 +1,99 @@
+"""Which cells of a run are done, and which are still to be measured or simulated."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sweetspot.cells.cell import Cell
+from sweetspot.config import Remeasure
+from sweetspot.errors import InputError
+from sweetspot.measure.record import CellRecord, record_path
+from sweetspot.plan.block import Block
+from sweetspot.plan.plan import Plan
+from sweetspot.reading import read_as
+
+MOST = 2
+"""So many times the cells that are expected an adaptive design may well take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The cells of a block, in the order in which they are measured.
+
+    Attributes:
+        done: those with a record.
+        left: those without; of an adaptive design as many as are expected to be needed.
+        most: the same, as many as it may well take.
+    """
+
+    done: tuple[Cell, ...]
+    left: tuple[Cell, ...]
+    most: tuple[Cell, ...]
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """All that the block is expected to have."""
+        return (*self.done, *self.left)
+
+
+def work_of(block: Block, records: Path, remeasure: Remeasure = "nothing") -> Work:
+    """Return what is done of a block, and what is left."""
+    left = _left(block, records, remeasure)
+    if block.adaptive is None:
+        done = set(block.cells).difference(left)
+        return Work(tuple(c for c in block.cells if c in done), tuple(left), tuple(left))
+    certain = set(left)
+    every = replace(block, cells=(*block.cells, *block.candidates))
+    not_done = set(_left(every, records, remeasure))
+    done_cells = tuple(cell for cell in every.cells if cell not in not_done)
+    from sweetspot.measure.adaptive import decisions  # loads numpy, which planning does without
+
+    known = records_of(block, done_cells, records)
+    most = list(left)
+    for each in decisions(block, known):
+        more = [cell for cell in each.cells if cell not in certain]
+        needed = sum(cell not in certain for cell in each.cells[: each.needed])
+        left += more[:needed]
+        most += more[: MOST * needed]
+    return Work(done_cells, tuple(left), tuple(most))
+
+
+def settled(planned: Plan, records: Path) -> Plan:
+    """Return a plan with the cells that a run has: candidates with a record are as any others."""
+    return replace(planned, blocks=tuple(_settled(block, records) for block in planned.blocks))
+
+
+def _settled(block: Block, records: Path) -> Block:
+    there = records_of(block, block.candidates, records)
+    cells = (*block.cells, *(cell for cell in block.candidates if cell in there))
+    return replace(block, cells=cells, candidates=(), adaptive=None)
+
+
+def records_of(block: Block, cells: Iterable[Cell], records: Path) -> dict[Cell, CellRecord]:
+    """Return the records of cells that can be read; what is damaged is a job's to find."""
+    found = {}
+    for cell in cells:
+        with suppress(InputError):
+            path = record_path(records, cell, block.key(cell))
+            found[cell] = read_as(CellRecord, path, "cell record")
+    return found
+
+
+def _left(block: Block, records: Path, remeasure: Remeasure) -> list[Cell]:
+    """Return the cells of a block that have no record, or one that is not wanted."""
+
+    def is_left(cell: Cell) -> bool:
+        path = record_path(records, cell, block.key(cell))
+        again = remeasure == "all" or (remeasure == "failed" and _is_failed(path))
+        return again or not path.is_file()
+
+    return [cell for cell in block.cells if is_left(cell)]
+
+
+def _is_failed(path: Path) -> bool:
+    """Return whether a record is there and says that its cell is not ok."""
+    try:
+        return read_as(CellRecord, path, "cell record").status != "ok"
+    except InputError:
+        return False
