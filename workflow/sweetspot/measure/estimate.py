@@ -178,8 +178,8 @@ def affordable(experiment: Experiment | str | Path, gpu_hours: float) -> list[Af
 def estimate(experiment: Experiment | str | Path, *, gpus: int = 1) -> RunEstimate:
     """Return what an experiment takes: cells, GPU hours, energy, time on some GPUs, disk.
 
-    Cells whose records are in `results/<run>/records` of this folder are done. Of an adaptive design
-    as many others count as are expected to be needed. Nothing is started.
+    Cells whose records are in `results/<run>/records` of this folder are done. Of an adaptive
+    design as many others count as are expected to be needed. Nothing is started.
 
     Args:
         experiment: a file, such as config.yaml, or what `parse_experiment` gives.

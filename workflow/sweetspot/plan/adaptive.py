@@ -6,6 +6,7 @@ expected to have, from how far it misses what was measured and from how well wha
 it down.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -116,7 +117,7 @@ def next_cells(
         target: what is enough.
     """
     left = informative_first(candidates, requests, measured)
-    known = list(measured)
+    known = sorted(measured)
     lengths = sorted({*known, *left})
     expected = None
     if carries_eq5(known):
@@ -124,17 +125,22 @@ def next_cells(
         expected = fit.expected(known)
         if expected.meets(target):
             return Stop(True, expected)
+        least = 1
     elif left and carries_eq5(lengths):
         fit = _Fit(lengths, typical_energy_per_token_j(lengths), lengths, scatter=NOISE)
+        counts = range(1, len(left) + 1)
+        least = next(count for count in counts if carries_eq5([*known, *left[:count]]))
     else:
         return Next(left, len(left), None) if left else Stop(False, None)
     if not left:
         return Stop(False, expected)
-    for count in range(1, len(left)):
-        more = [*known, *left[:count]]
-        if carries_eq5(more) and fit.expected(more).meets(target):
-            return Next(left, count, expected)
-    return Next(left, len(left), expected)
+    # every further cell ties the fit down, so the first number that is enough can be bisected
+    more = bisect_left(
+        range(least, len(left)),
+        True,
+        key=lambda count: fit.expected([*known, *left[:count]]).meets(target),
+    )
+    return Next(left, least + more, expected)
 
 
 class _Fit:
@@ -161,17 +167,19 @@ class _Fit:
             freedom = len(known) - len(found) + NOISE_CELLS
             scatter = float(np.sqrt((residuals @ residuals + NOISE_CELLS * NOISE**2) / freedom))
         self.scatter = scatter
-        self.lengths = list(lengths)
-        fitted = EQ5.energy_per_token_j(self.values, *np.array(lengths, dtype=float).T)
-        self.fitted_j = np.maximum(fitted, LEAST_SHARE * np.median(energy_per_token_j))
+        at = np.array(lengths, dtype=float)
+        everywhere = EQ5.design_matrix(*at.T)
+        least_j = LEAST_SHARE * np.median(energy_per_token_j)
+        fitted_j = np.maximum(everywhere @ self.values, least_j)
+        self.terms = everywhere / fitted_j[:, None] / self.scale
+        self.places = {each: place for place, each in enumerate(lengths)}
+        self.input_tokens = np.unique(at[:, 0])
 
     def expected(self, cells: Sequence[Lengths]) -> Expected:
         """Return what the fit errs by where these cells are measured; they carry Eq. 5."""
-        design = EQ5.design_matrix(*np.array(self.lengths, dtype=float).T)
-        terms = design / self.fitted_j[:, None] / self.scale
-        places = [self.lengths.index(each) for each in cells]
-        inverse = np.linalg.inv(np.linalg.qr(terms[places]).R)
-        error = self.scatter * np.sqrt(np.mean(np.sum((terms @ inverse) ** 2, axis=1)))
+        places = [self.places[each] for each in cells]
+        inverse = np.linalg.inv(np.linalg.qr(self.terms[places]).R)
+        error = self.scatter * np.sqrt(np.mean(np.sum((self.terms @ inverse) ** 2, axis=1)))
         covariance = self.scatter**2 * (inverse @ inverse.T) / np.outer(self.scale, self.scale)
         return Expected(100 * float(error), self._spot_factor(covariance))
 
@@ -180,7 +188,7 @@ class _Fit:
 
         Its length squared is A / alpha4 (Eq. 6), with A = alpha1·I² + alpha3·I + alpha5.
         """
-        inputs = np.unique(np.array(self.lengths, dtype=float)[:, 0])
+        inputs = self.input_tokens
         amortised = np.zeros((len(inputs), len(self.values)))
         amortised[:, 1], amortised[:, 3], amortised[:, 5] = inputs**2, inputs, 1
         amortised_j, slope = amortised @ self.values, float(self.values[_ALPHA4])
