@@ -14,6 +14,7 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from math import inf
 from pathlib import Path
 
 MODEL = "served-model"
@@ -28,6 +29,7 @@ class OpenAiServer:
         token_s: time between two tokens.
         fault: what is wrong, by name, from request number `fault_from` on.
         foreign_tokens: what /metrics counts of others for each request of ours.
+        upgraded_from: from which completion on it is of the next version.
         bodies: of all completions so far.
     """
 
@@ -40,6 +42,7 @@ class OpenAiServer:
     takes_ids: bool = True
     cached_tokens: int = 0
     foreign_tokens: int = 0
+    upgraded_from: float = inf
     running: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
@@ -92,7 +95,8 @@ def _handler(server):
             elif self.path == "/metrics" and server.kind:
                 self.reply(200, server.metrics(), "text/plain")
             elif self.path == "/version":
-                self.reply(200, {"version": "0.32.0"})
+                is_next = len(server.bodies) >= server.upgraded_from
+                self.reply(200, {"version": "0.33.0" if is_next else "0.32.0"})
             elif self.path == "/v1/models":
                 if self.is_let_in():
                     self.reply(200, {"data": [{"id": MODEL, "owned_by": "vllm"}]})

@@ -5,9 +5,11 @@ import os
 import pytest
 from openai_server import MODEL, SELF_SIGNED, serving
 
-from sweetspot.config import Endpoint
+from sweetspot.config import Endpoint, parse_experiment
 from sweetspot.engines.endpoint.arrivals import offsets_s
+from sweetspot.engines.endpoint.engine import endpoint_engine
 from sweetspot.errors import EngineError, InputError
+from sweetspot.plan.plan import plan
 
 
 def test_cell_is_measured_at_a_server(server, measure_endpoint):
@@ -76,6 +78,70 @@ def test_arrivals_of_a_log_are_followed(server, measure_endpoint, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "lines",
+    [
+        "timestamp_ms;x\n8000;1\n7000;1\n7500;1\n7100;1\n",
+        '{"created": 1700000001, "usage": {"x": 1}}\n{"created": 1700000000}\n'
+        '{"created": 1700000000.5}\n{"created": 1700000000.1}\n',
+        "TIMESTAMP\n2024-05-10 00:00:01\n2024-05-10 00:00:00\n2024-05-10 00:00:00.5\n"
+        "2024-05-10 00:00:00.1\n",
+    ],
+)
+def test_log_of_arrivals_is_read_as_all_logs_are(tmp_path, lines):
+    log = tmp_path / "log"
+    log.write_text(lines, encoding="utf-8")
+    options = Endpoint(arrivals="log", arrivals_log=log)
+    assert offsets_s(options, 4) == pytest.approx([0, 0.1, 0.5, 1])
+    assert offsets_s(options, 2) == pytest.approx([0, 0.1])
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ("arrival_s\n1\n2\n", "has 2 requests, and the cell 3; take a longer log"),
+        ("input_tokens\n1\n2\n3\n", "has no column that says when a request came"),
+        ("arrival_s\n1\nsoon\n3\n", "line 3: arrival_s must be a time, not 'soon'"),
+        ("arrival_s\n1\ninf\n3\n", "line 3: arrival_s must be a time, not 'inf'"),
+    ],
+)
+def test_log_without_times_of_arrival_is_one_line(tmp_path, lines, message):
+    log = tmp_path / "log.csv"
+    log.write_text(lines, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        offsets_s(Endpoint(arrivals="log", arrivals_log=log), 3)
+
+
+def test_log_of_arrivals_that_changed_since_planning_is_refused(measure_endpoint, tmp_path):
+    log = tmp_path / "log.csv"
+    log.write_text("arrival_s\n1\n", encoding="utf-8")
+    (block,) = planned(arrivals="log", arrivals_log=str(log))
+    log.write_text("arrival_s\n2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="changed since the cells were planned"):
+        endpoint_engine(block.settings, None)
+
+
+def planned(**endpoint):
+    sweeps = {"s": {"input_tokens": [16], "output_tokens": [8], "requests": [1]}}
+    experiment = {"engine": "endpoint", "models": ["llama-3.2-1b"], "endpoint": endpoint}
+    return plan(parse_experiment(experiment | {"sweeps": sweeps})).blocks
+
+
+def key(**endpoint):
+    (block,) = planned(**endpoint)
+    return block.key(block.cells[0])
+
+
+def test_key_hangs_on_what_a_log_holds_and_on_no_place(tmp_path):
+    for name, times in (("a", "1\n2\n"), ("b", "1\n2\n"), ("c", "1\n3\n")):
+        (tmp_path / name).write_text(f"arrival_s\n{times}", encoding="utf-8")
+    a, b, c = (key(arrivals="log", arrivals_log=str(tmp_path / name)) for name in "abc")
+    assert a == b != c
+    elsewhere = key(url="http://node7:9000", gpus=["GPU-1"], api_key_env="KEY")
+    assert key() == elsewhere != key(warmup=3)
+    assert key(arrivals="poisson", rate_per_s=1.0) != key(arrivals="poisson", rate_per_s=2.0)
+
+
+@pytest.mark.parametrize(
     ("fault", "reason"),
     [
         ("429", "requests failed: the server answers 429 Too Many Requests: too many requests"),
@@ -97,6 +163,14 @@ def test_server_that_dies_fails_the_next_cells_too(server, measure_endpoint):
     assert [record.status for record in records] == ["failed", "failed"]
     assert "none of 4 requests was answered" in records[0].reason
     assert f"nothing answers at {server.url}" in records[1].reason
+
+
+def test_server_that_is_another_one_in_the_next_cell_ends_the_block(server, measure_endpoint):
+    server.upgraded_from = 3  # one asks what it is, two warm up
+    with pytest.raises(
+        InputError, match=r"was vLLM 0\.32\.0 with .* and is now vLLM 0\.33\.0 with"
+    ):
+        measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
 
 
 def test_prefixes_from_a_cache_make_the_cell_invalid(server, measure_endpoint):

@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sweetspot.ask.log.columns import find_columns
-from sweetspot.ask.log.rows import LogFile
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.errors import InputError
+from sweetspot.logs.columns import find_columns
+from sweetspot.logs.rows import LogFile
 from sweetspot.simulator.schedule.requests import Lengths, Request, generated
 
 _COUNTS = ("count", "requests", "number", "n", "frequency", "weight", "share")

@@ -22,6 +22,12 @@ class Endpoint(Section):
     weights: ClassVar[str] = "server"
     """They are the server's own: no checkpoint is asked for, none is drawn."""
 
+    PLACES: ClassVar[frozenset[str]] = frozenset({"url", "api_key_env", "gpus", "arrivals_log"})
+    """What says where something is, which decides no value of a cell."""
+
+    LOG_DIGEST: ClassVar[str] = "arrivals_log_sha256"
+    """What a block's options have of that log beside its path."""
+
     url: Annotated[
         str,
         "Where the server answers, without `/v1`: `http://127.0.0.1:8000`. It has to be on the "

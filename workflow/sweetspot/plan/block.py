@@ -9,7 +9,7 @@ from typing import Any
 
 from sweetspot.catalog import Architecture, Gpu
 from sweetspot.cells.cell import Cell
-from sweetspot.config import Adaptive, Dataset, Limits, Metering, Noise, Precision, Traits
+from sweetspot.config import Adaptive, Dataset, Endpoint, Limits, Metering, Noise, Precision, Traits
 from sweetspot.errors import InputError
 from sweetspot.reading import parse_as
 from sweetspot.schema.writing import json_text, plain
@@ -103,10 +103,11 @@ class Settings:
 
     @cached_property
     def identity(self) -> str:
-        """The same without how sure a calibration is, which decides no value of a cell."""
-        return self._json({"engine_version", "intervals"})
+        """The same without what decides no value: how sure a calibration is, where a server is."""
+        places = Endpoint.PLACES if self.engine == "endpoint" else frozenset[str]()
+        return self._json({"engine_version", "intervals"}, places)
 
-    def _json(self, of_calibration: set[str]) -> str:
+    def _json(self, of_calibration: set[str], of_options: frozenset[str] = frozenset()) -> str:
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
@@ -120,6 +121,7 @@ class Settings:
             "gpu": {"source", "max_clock_mhz"} | links | unset,
             "model": self.model.plain_parts,
             "calibration": of_calibration,
+            "options": of_options,
         }
         return json_text(
             {

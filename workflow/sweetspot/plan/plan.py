@@ -9,11 +9,12 @@ from typing import Any
 from sweetspot.catalog import Architecture, load_model
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.cells.cell import Cell
-from sweetspot.config import DesignName, Experiment, Sweep
+from sweetspot.config import DesignName, Endpoint, Experiment, Sweep
 from sweetspot.config.sections import Section
 from sweetspot.errors import InputError
 from sweetspot.plan.block import PAPER_TRAITS, Block, Settings
 from sweetspot.plan.split import block_id
+from sweetspot.reading import size_and_sha256
 from sweetspot.schema.writing import plain
 from sweetspot.simulator.constants.calibration_file import engine_traits, load_calibration
 from sweetspot.simulator.deployment.deployment import honoured
@@ -83,6 +84,8 @@ def plan(experiment: Experiment) -> Plan:
     for cell in sorted(members, key=lambda c: (place[c.model], c)):
         groups.setdefault(block_id(cell, experiment.measure.block), []).append(cell)
 
+    options = _options(section)
+
     @cache
     def settings_of(model: str, max_batch_size: int) -> Settings:
         """Return what blocks share: there may be thousands, and they plan and hash with it."""
@@ -95,7 +98,7 @@ def plan(experiment: Experiment) -> Plan:
             dataset=experiment.dataset,
             calibration=calibration,
             engine_version=section.version if section else "",
-            options=_options(section),
+            options=options,
             metering=experiment.measure.metering if section else None,
             precision=experiment.precision,
             traits=honoured(traits, architecture),
@@ -158,11 +161,17 @@ def _options(section: Section | None) -> dict[str, Any]:
     """Return what of an engine's section decides a cell's value, beside the version.
 
     Keys that came later are left out where they are as all was before, so that cells that were
-    measured then are still found.
+    measured then are still found. Of a log it is what is in it.
+
+    Raises:
+        InputError: a log cannot be read.
     """
     later = getattr(section, "LATER", {})
-    return {
+    options = {
         name: value
         for name, value in (plain(section) if section else {}).items()
         if name != "version" and not (name in later and later[name] == value)
     }
+    if isinstance(section, Endpoint) and section.arrivals_log:
+        options[Endpoint.LOG_DIGEST] = size_and_sha256(section.arrivals_log)[1]
+    return options

@@ -1,1 +1,1 @@
-"""Logs of requests as they lie: which columns say what, what their times mean, line by line."""
+"""A log's requests in the order of arrival, and what to doubt of them; logs/ reads its lines."""

@@ -1,10 +1,10 @@
 """What of a log can hardly be: times and lengths in another unit than they were read in."""
 
 from sweetspot.ask.load import Simulated
-from sweetspot.ask.log.columns import Columns
 from sweetspot.ask.log.read import RequestLog
-from sweetspot.ask.log.times import UNITS
 from sweetspot.cells.units import USUAL_J_PER_TOKEN, take_apart
+from sweetspot.logs.columns import Columns
+from sweetspot.logs.times import UNITS
 
 _FEW = 10  # requests say nothing of a rate
 # No log of one server has more than a thousand requests a second, or one a day.

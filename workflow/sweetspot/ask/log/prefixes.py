@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from sweetspot.ask.log.columns import HASHES, Columns
-from sweetspot.ask.log.rows import whole
 from sweetspot.errors import InputError
+from sweetspot.logs.columns import HASHES, Columns
+from sweetspot.logs.rows import whole
 from sweetspot.simulator.schedule.prefix_cache import PREFIX_BLOCK
 
 

@@ -9,13 +9,13 @@ from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
-from sweetspot.ask.log.columns import find_columns
 from sweetspot.ask.log.longest import Longest, TooLong
 from sweetspot.ask.log.prefixes import Prefixes
-from sweetspot.ask.log.rows import LogFile, shown_value, whole
-from sweetspot.ask.log.times import Reading, date_of, reading_of
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.errors import InputError
+from sweetspot.logs.columns import find_columns
+from sweetspot.logs.rows import LogFile, shown_value, whole
+from sweetspot.logs.times import Reading, date_of, reading_of
 from sweetspot.simulator.schedule.requests import Request
 
 WINDOW = 2**16

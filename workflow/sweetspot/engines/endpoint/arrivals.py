@@ -1,20 +1,23 @@
 """When the requests of a cell are sent."""
 
-import csv
-import gzip
-import json
 import random
-import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from heapq import nsmallest
 from itertools import islice
 from math import isfinite
 from pathlib import Path
-from typing import Any, TextIO
 
+from sweetspot.cells.columns import GivenColumns
 from sweetspot.config import Endpoint
-from sweetspot.errors import InputError, one_line
+from sweetspot.errors import InputError
+from sweetspot.logs.columns import find_arrival
+from sweetspot.logs.rows import LogFile, shown_value
+from sweetspot.logs.times import reading_of
 
-COLUMN = "arrival_s"
+WINDOW = 2**16
+"""A line of a log may stand this many below its place, as engines log a request when it ends."""
+
+_COLUMNS = GivenColumns(None)
 
 
 def offsets_s(options: Endpoint, requests: int) -> list[float]:
@@ -35,33 +38,34 @@ def offsets_s(options: Endpoint, requests: int) -> list[float]:
 
 
 def _logged(path: Path, requests: int) -> list[float]:
-    try:
-        opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as file:
-            times = list(islice(_times(file, path), requests))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
-        raise InputError(f"cannot read endpoint.arrivals_log {path}: {error}") from error
+    """Return the first times of a log, which hardly ever is in the order of arrival."""
+    times = nsmallest(requests, islice(_times_s(path), requests + WINDOW))
     if len(times) < requests:
         raise InputError(
             f"endpoint.arrivals_log {path} has {len(times)} requests, and the cell {requests};"
             " take a longer log or fewer requests"
         )
-    first = min(times)
-    return sorted(time - first for time in times)
+    return [time_s - times[0] for time_s in times]
 
 
-def _times(file: TextIO, path: Path) -> Iterator[float]:
-    begins = file.read(1)
-    file.seek(0)
-    rows: Iterable[Any] = map(json.loads, file) if begins == "{" else csv.DictReader(file)
+def _times_s(path: Path) -> Iterator[float]:
+    file = LogFile(path)
     try:
-        for row in rows:
-            time = float(row[COLUMN])
-            if not isfinite(time):
-                raise ValueError(f"{time} is no time")
-            yield time
-    except (KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"endpoint.arrivals_log {path} lacks a time in {COLUMN} ({one_line(error)}); each"
-            " request needs one, in s, in a CSV with a header or as an object a line in JSON"
-        ) from error
+        column, unit_s, mooncake = find_arrival(file.names, _COLUMNS)
+        if column is None:
+            raise InputError(
+                f"endpoint.arrivals_log {path} has no column that says when a request came, such"
+                f" as arrival_s or timestamp; found: {', '.join(file.names[:20])}"
+            )
+        reading = None
+        for (value,) in file.rows([column]):
+            try:
+                reading = reading or reading_of(value, unit_s, mooncake=mooncake)
+                time_s = reading.seconds(value)
+                if not isfinite(time_s):
+                    raise ValueError(f"{time_s} is no time")
+            except (ValueError, TypeError, AttributeError, OverflowError) as error:
+                raise file.refusal(f"{column} must be a time, not {shown_value(value)}") from error
+            yield time_s
+    finally:
+        file.close()

@@ -16,6 +16,7 @@ from sweetspot.metering.boards import Boards
 from sweetspot.metering.lease import leased_board
 from sweetspot.metering.visible import CUDA
 from sweetspot.plan.block import Settings
+from sweetspot.reading import size_and_sha256
 from sweetspot.schema.reading import converted
 
 
@@ -46,7 +47,7 @@ class EndpointEngine:
             raise EngineError("endpoint measures; plan the block with a metering")
         server = server_of(self.options, self.node.timeout_s)
         found = ask(server, self.options)
-        self.version = f"{found.software} {found.version}".strip()
+        self.version = found.words
         computing = computing_of(server.url, self.options.gpus)
         wanted = settings.limits.tensor_parallel
         if len(computing.uuids) != wanted:
@@ -74,8 +75,17 @@ class EndpointEngine:
 
 
 def endpoint_engine(settings: Settings, node: Node) -> EndpointEngine:
-    """Return the engine for a block's settings."""
-    options = converted(Endpoint, {**settings.options, "version": settings.engine_version})
+    """Return the engine for a block's settings.
+
+    Raises:
+        InputError: the log of arrivals is no longer the one that was planned with.
+    """
+    given = {**settings.options, "version": settings.engine_version}
+    digest = given.pop(Endpoint.LOG_DIGEST, "")
+    options = converted(Endpoint, given)
+    log = options.arrivals_log
+    if log and size_and_sha256(log)[1] != digest:
+        raise InputError(f"endpoint.arrivals_log {log} changed since the cells were planned")
     return EndpointEngine(options=options, node=node, version=settings.engine_version)
 
 

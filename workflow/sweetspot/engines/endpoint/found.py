@@ -39,6 +39,11 @@ class Found:
     version: str
     style: Style
 
+    @property
+    def words(self) -> str:
+        """Its software and version, as records name them."""
+        return f"{self.software} {self.version}".strip()
+
 
 async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoint) -> Found:
     """Ask a server what it is.
@@ -48,11 +53,7 @@ async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoi
         RefusedError: it does not let us in.
         InputError: it has not the model or the version that is wanted, or refuses requests.
     """
-    models = await models_of(server, session)
-    model = _chosen(models, options.model, server)
-    counts = await counts_of(server, session)
-    software = counts.kind if counts else server.without_key(models[model].get("owned_by") or "")
-    version = await _version(server, session)
+    model, software, version = await identity(server, session, options)
     if options.version and version != options.version:
         raise InputError(
             f"the server at {server.url} is {software or 'something'} {version or '(no version)'},"
@@ -62,7 +63,24 @@ async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoi
     return Found(software=software, version=version, style=style)
 
 
-async def models_of(
+async def identity(
+    server: Server, session: "aiohttp.ClientSession", options: Endpoint
+) -> tuple[str, str, str]:
+    """Return what a server calls its model, its software and the version of that.
+
+    Raises:
+        UnreachableError: it does not answer, or is none.
+        RefusedError: it does not let us in.
+        InputError: it has not the model that is wanted.
+    """
+    models = await _models_of(server, session)
+    model = _chosen(models, options.model, server)
+    counts = await counts_of(server, session)
+    software = counts.kind if counts else server.without_key(models[model].get("owned_by") or "")
+    return model, software, await _version(server, session)
+
+
+async def _models_of(
     server: Server, session: "aiohttp.ClientSession"
 ) -> dict[str, Mapping[str, Any]]:
     """Return the models of a server, by their names.

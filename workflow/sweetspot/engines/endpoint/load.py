@@ -1,8 +1,9 @@
 """A cell's requests, sent and answered, and what the server counted meanwhile."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from time import monotonic, process_time
 from typing import TYPE_CHECKING
 
@@ -57,17 +58,22 @@ async def send(
     sent = Sent()
     async with server.session() as session:
         if warmup:  # a pass before those that count, as no two begin alike
-            bodies = prompts.bodies(-1, min(output_tokens, _WARMUP_TOKENS))[:warmup]
+            bodies = list(islice(prompts.bodies(-1, min(output_tokens, _WARMUP_TOKENS)), warmup))
             await _send_pass(server, session, bodies, [0.0] * len(bodies))
+        bodies = list(prompts.bodies(0, output_tokens))
         sent.before = await _quiet_counts(server, session)
         began_s, began_cpu_s = monotonic(), process_time()
         while True:
-            bodies = prompts.bodies(len(sent.passes), output_tokens)
+            # those of the next pass meanwhile, so that the server need not wait for them
+            made = prompts.bodies(len(sent.passes) + 1, output_tokens)
+            ahead = asyncio.create_task(_one_by_one(made))
             answers = await _send_pass(server, session, bodies, offsets_s)
             sent.passes.append(answers)
             took_s = monotonic() - began_s
             if took_s >= min_window_s or any(answer.failure for answer in answers):
+                ahead.cancel()
                 break
+            bodies = await ahead
         sent.cpu_share = (process_time() - began_cpu_s) / took_s
         sent.after = await _counts_after(server, session, sent)
     return sent
@@ -87,6 +93,15 @@ async def _send_pass(
         return await server.ask(session, body)
 
     return await asyncio.gather(*map(ask, bodies, offsets_s))
+
+
+async def _one_by_one(bodies: Iterator[bytes]) -> list[bytes]:
+    """Return all bodies, and let what waits to be sent or read come first after each."""
+    made = []
+    for body in bodies:
+        made.append(body)
+        await asyncio.sleep(0)
+    return made
 
 
 async def _quiet_counts(server: Server, session: "aiohttp.ClientSession") -> Counts | None:

@@ -75,10 +75,10 @@ class Prompts:
                 f" {len(ids[0])}; take longer inputs"
             )
 
-    def bodies(self, number: int, output_tokens: int) -> list[bytes]:
-        """Return the requests of a pass, by its number from 0."""
+    def bodies(self, number: int, output_tokens: int) -> Iterator[bytes]:
+        """Yield the requests of a pass, by its number from 0."""
         texts = self._texts(number) if self._style.as_text else self._ids(number)
-        return [self._style.body(text, output_tokens) for text in texts]
+        return (self._style.body(text, output_tokens) for text in texts)
 
     def _ids(self, number: int) -> Iterator[str]:
         for first, rest in zip(self._firsts, self._rests, strict=True):

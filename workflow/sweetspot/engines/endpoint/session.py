@@ -5,7 +5,7 @@ import resource
 import secrets
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Endpoint
@@ -14,7 +14,7 @@ from sweetspot.engines.endpoint.arrivals import offsets_s
 from sweetspot.engines.endpoint.boards import computing_of
 from sweetspot.engines.endpoint.client import Server, run
 from sweetspot.engines.endpoint.doubts import doubts, remarks
-from sweetspot.engines.endpoint.found import Found, models_of
+from sweetspot.engines.endpoint.found import Found, identity
 from sweetspot.engines.endpoint.load import Sent, send
 from sweetspot.engines.endpoint.prompts import Prompts
 from sweetspot.engines.endpoint.serving import latencies, steady_part
@@ -63,9 +63,9 @@ class EndpointSession:
 
         Raises:
             EngineError: the server does not answer, or not one request was answered.
-            InputError: the log of arrivals has too few requests.
+            InputError: the log of arrivals has too few requests, or the server is another one.
         """
-        run(self._require_up())
+        run(self._require_same())
         self._require_same_boards()
         prompts = Prompts(
             self.node.datasets / dataset_name(cell),
@@ -93,9 +93,23 @@ class EndpointSession:
         """Let go of the boards; the server stays."""
         self.held.close()
 
-    async def _require_up(self) -> None:
+    async def _require_same(self) -> None:
+        """Ask the server again what it is, as one that was started again may be another.
+
+        Raises:
+            EngineError: it does not answer.
+            InputError: it is not what this block's records name.
+        """
+        found = self.found
         async with self.server.session() as session:
-            await models_of(self.server, session)
+            model, software, version = await identity(self.server, session, self.options)
+        style = replace(found.style, model=model)
+        now = replace(found, software=software, version=version, style=style)
+        if now != found:
+            raise InputError(
+                f"the server was {found.words} with {found.style.model} when it was first asked,"
+                f" and is now {now.words} with {model}; run again to go on with that one"
+            )
 
     def _require_same_boards(self) -> None:
         """Take up the server's processes anew, as one that was started again has others.

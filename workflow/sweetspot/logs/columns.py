@@ -100,8 +100,8 @@ def find_columns(names: Sequence[str], given: GivenColumns, where: str) -> Colum
             f" are names such as {'; '.join(ACCEPTED[each] for each in missing)}; or say which:"
             f" {given.advice(missing)}"
         )
-    arrival, unit_s = _arrival(names, given)
-    plain = {_last(name).lower(): name for name in reversed(names)}
+    plain = _plain(names)
+    arrival, unit_s, mooncake = find_arrival(names, given)
     return Columns(
         arrival=arrival,
         unit_s=unit_s,
@@ -109,8 +109,23 @@ def find_columns(names: Sequence[str], given: GivenColumns, where: str) -> Colum
         output_tokens=str(lengths["output_tokens"]),
         model=plain.get("model"),
         reuse=tuple(plain[each] for each in _REUSE if each in plain),
-        mooncake=HASHES in plain and "arrival" not in given,
+        mooncake=mooncake,
     )
+
+
+def find_arrival(
+    names: Sequence[str], given: GivenColumns
+) -> tuple[str | None, float | None, bool]:
+    """Return the column of the time of arrival, how many s its numbers are, and `mooncake`.
+
+    As `Columns` has them: None where there is none, or nobody says.
+    """
+    return (*_arrival(names, given), HASHES in _plain(names) and "arrival" not in given)
+
+
+def _plain(names: Sequence[str]) -> dict[str, str]:
+    """Return columns by the last key of their names, in small letters; the first of equals."""
+    return {_last(name).lower(): name for name in reversed(names)}
 
 
 def _length(names: Sequence[str], length: str, given: GivenColumns, where: str) -> str | None:
