@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from threading import Event, current_thread
 
@@ -12,6 +13,8 @@ import pytest
 
 from sweetspot.errors import MeterError
 from sweetspot.metering import sampler
+from sweetspot.metering.conditions import remarks
+from sweetspot.metering.energy import window_energy
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter, Spool
 from sweetspot.metering.samples import CHANNELS, Look
@@ -128,6 +131,47 @@ def test_board_without_all_instantaneous_power_is_metered_by_its_mean(meter_run,
     readings = meter_run(VirtualBoard(instant_w, power_average_w=square_w))
     assert readings.trace.power_w.tolist() == [square_w(t) for t in readings.trace.t_s]
     assert readings.power_is_average
+
+
+def once_a_second(t):
+    return square_w(t) if t % 1 < 0.05 or t > 111.95 else math.nan
+
+
+def test_look_without_instantaneous_power_costs_that_look_only(meter_run):
+    lost = VirtualBoard(
+        lambda t: math.nan if 104.95 < t < 105.25 else 20 * t, power_average_w=once_a_second
+    )
+    readings = meter_run(lost)
+    assert readings.trace.power_w.tolist() == pytest.approx((20 * readings.trace.t_s).tolist())
+    assert not readings.power_is_average
+    (remark,) = [each for each in remarks(readings, 102.0, 108.0) if "instant" in each]
+    assert remark == (
+        "instantaneous power could not be read in 3 of 61 looks, and is taken as straight between"
+        " the others"
+    )
+    assert not any("instant" in each for each in remarks(readings, 106.0, 108.0))
+
+
+def test_mean_that_is_read_once_a_second_stands_in_for_power_that_is_lost(meter_run):
+    """What is integrated is the mean at its own times, with a second more of doubt at edges."""
+    readings = meter_run(
+        VirtualBoard(lambda t: math.nan if t > 105 else 700.0, power_average_w=once_a_second)
+    )
+    assert readings.power_is_average
+    assert readings.trace.power_w[[0, 10, 20]].tolist() == [square_w(t) for t in (100, 101, 102)]
+    energy = window_energy(replace(readings, counter_j=5000 * readings.trace.t_s), 102.0, 108.0)
+    assert energy.edges * energy.integration_j == pytest.approx((0.1 + 0.1 + 1 + 1) * 700)
+    (remark,) = [each for each in remarks(readings, 102.0, 108.0) if "instant" in each]
+    assert remark.endswith("and the 1-s mean stands in for all of it")
+
+
+def test_power_that_is_lost_for_long_and_has_no_mean_is_an_error(meter_run):
+    board = VirtualBoard(
+        lambda t: math.nan if 104 < t < 105.5 else 700.0,
+        power_average_w=lambda t: math.nan if t < 103 else once_a_second(t),
+    )
+    with pytest.raises(MeterError, match=r"power could not be read in 1\d of 121 looks"):
+        meter_run(board)
 
 
 def test_counter_with_a_reading_missing_is_none(meter_run):

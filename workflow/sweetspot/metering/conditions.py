@@ -75,9 +75,25 @@ def remarks(readings: Readings, start_s: float, end_s: float) -> tuple[str, ...]
     if samples is None:
         return ()
     return (
+        *_bridged(samples, start_s, end_s),
         *_unchecked(samples, start_s, end_s),
         *_clocks_held(samples, readings.max_sm_mhz, start_s, end_s),
     )
+
+
+def _bridged(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
+    """Yield what became of instantaneous power where a board that has it did not always say it."""
+    looks = samples.inside("t_s", start_s, end_s).size
+    failed = looks - samples.inside("power_instant_w", start_s, end_s).size
+    found = samples.power()
+    if found is None or not failed or not np.isfinite(samples.power_instant_w).any():
+        return
+    instead = (
+        "is taken as straight between the others"
+        if found[0] == "power_instant_w"
+        else "the 1-s mean stands in for all of it"
+    )
+    yield f"instantaneous power could not be read in {failed} of {looks} looks, and {instead}"
 
 
 def _unchecked(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:

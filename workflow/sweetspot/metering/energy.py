@@ -122,9 +122,17 @@ def _edges_j(readings: Readings, counter: Counted | None, start_s: float, end_s:
     last = int(np.searchsorted(t_s, end_s, side="left"))
     around = slice(first, last + 1)
     period_s = STILL_S if counter is None or counter.period_s is None else counter.period_s
-    mean_s = 1.0 if readings.power_is_average else 0.0
+    mean_s = _mean_s(readings) if readings.power_is_average else 0.0
     unsure_s = period_s + float(np.diff(t_s[around]).max()) + mean_s
     return unsure_s * float(power_w[around].max())
+
+
+def _mean_s(readings: Readings) -> float:
+    """Return over what time the edge of a window is unsure where power is a mean of 1 s."""
+    samples = readings.samples
+    if samples is None or samples.complete("power_average_w") is not None:
+        return 1.0
+    return 1.0 + float(np.diff(samples.t_s[np.isfinite(samples.power_average_w)]).max())
 
 
 def _too_short(counter: Counted, window_s: float) -> str:

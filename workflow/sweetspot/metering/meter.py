@@ -41,8 +41,11 @@ class Readings:
 
     @property
     def power_is_average(self) -> bool:
-        """Whether the trace holds 1-s means, as the board has no instantaneous power."""
-        return self.samples is not None and self.samples.complete("power_instant_w") is None
+        """Whether the trace holds 1-s means, for want of instantaneous power."""
+        if self.samples is None:
+            return False
+        found = self.samples.power()
+        return found is None or found[0] == "power_average_w"
 
 
 class Observer(Protocol):

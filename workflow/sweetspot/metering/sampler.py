@@ -115,17 +115,15 @@ class NvmlMeter:
         sampling, self._sampling = self._sampling, None
         sampling.end()
         samples = Samples.of(sampling.looks)
-        # Never one in part and the other in part: they mean different things.
-        power_w = samples.complete("power_instant_w")
-        if power_w is None:
-            power_w = samples.complete("power_average_w")
-        if power_w is None:
+        found = samples.power()
+        if found is None:
             failed = int(np.isnan(samples.power_instant_w).sum())
             if failed < samples.t_s.size:
                 raise MeterError(
                     f"this GPU's power could not be read in {failed} of {samples.t_s.size} looks"
                 )
             raise MeterError("this GPU reports no power (NVML: not supported)")
+        _, power_w = found
         if not (power_w > 0).all():
             raise MeterError(
                 "this GPU reports 0 W while it runs; its power sensor is broken or off"

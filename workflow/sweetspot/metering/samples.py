@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,11 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float64]
 
 Value = TypeVar("Value")
+
+Power = Literal["power_instant_w", "power_average_w"]
+
+MOST_APART_S: dict[Power, float] = {"power_instant_w": 1.0, "power_average_w": 1.5}
+"""How far two readings of power may be apart; the mean is read once a second, more or less."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -95,6 +100,24 @@ class Samples(Channels[FloatArray]):
         """Return a channel that every look has; None where one lacks it."""
         values: FloatArray = getattr(self, channel)
         return values if np.isfinite(values).all() else None
+
+    def power(self) -> tuple[Power, FloatArray] | None:
+        """Return the channel that is power over time, and what it says at all looks.
+
+        Never one in part and the other in part, as they mean different things: the instantaneous
+        power or else the mean, whichever every look has; or else whichever is only now and then
+        missing, taken as straight in between. None where neither is.
+        """
+        for channel in MOST_APART_S:
+            if (values := self.complete(channel)) is not None:
+                return channel, values
+        for channel, most_s in MOST_APART_S.items():
+            values = getattr(self, channel)
+            known = np.isfinite(values)
+            t_s = self.t_s[known]
+            if known[0] and known[-1] and float(np.diff(t_s).max()) <= most_s:
+                return channel, np.interp(self.t_s, t_s, values[known])
+        return None
 
     def inside(self, channel: str, start_s: float, end_s: float) -> FloatArray:
         """Return what a channel has of the looks in [start_s, end_s]."""
