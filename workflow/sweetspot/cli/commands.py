@@ -26,6 +26,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "watch": "watch",
         "repeats": "repeats",
         "verify": "runs",
+        "telemetry": "telemetry",
         "crate": "runs",
     },
     "data and fits": {
@@ -84,6 +85,12 @@ class Parser(argparse.ArgumentParser):
 
         argparse would name what is missing first, such as the option that was meant.
         """
+        for action in self._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                for word in words:
+                    if word in action.choices:
+                        action.choices[word].refuse_unknown_options(words)
+                        return
         options = self._option_string_actions
         long = {name[2:]: name for name in options if name.startswith("--")}
         for word in words:

@@ -12,7 +12,7 @@ from sweetspot.credentials import secret_in
 from sweetspot.schema.keys import Range
 from sweetspot.schema.mistakes import wrong
 
-Kind = Literal["mqtt", "iotdb", "influx"]
+Kind = Literal["mqtt", "iotdb", "influx", "prometheus"]
 
 # Scheme -> what is spoken there, whether by TLS, and the port where none is named.
 _SCHEMES: dict[str, tuple[Kind, bool, int]] = {
@@ -22,12 +22,14 @@ _SCHEMES: dict[str, tuple[Kind, bool, int]] = {
     "iotdbs": ("iotdb", True, 6667),
     "influx+http": ("influx", False, 8086),
     "influx+https": ("influx", True, 8086),
+    "prometheus": ("prometheus", False, 9400),
 }
 # The first is what holds where none is named.
 _FORMATS: dict[Kind, tuple[str, ...]] = {
     "mqtt": ("examon", "iotdb-json"),
     "iotdb": ("tree", "table"),
     "influx": (),
+    "prometheus": (),
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"\{(\w*)\}")
@@ -98,7 +100,8 @@ class TelemetrySink(Section):
         str,
         "Where: `mqtt://host:1883` a broker, as ExaMon has it, `iotdb://host:6667` Apache IoTDB,"
         " `influx+http://host:8086/database` InfluxDB 1.x, VictoriaMetrics, QuestDB or Telegraf;"
-        " by TLS `mqtts://`, `iotdbs://`, `influx+https://`.",
+        " by TLS `mqtts://`, `iotdbs://`, `influx+https://`. `prometheus://127.0.0.1:9400` shows"
+        " the last sample to Prometheus, which asks for it there.",
     ]
     name: Annotated[
         str, "What commands may call it (`sweetspot telemetry`). Left empty: by its URL."
@@ -150,6 +153,8 @@ class TelemetrySink(Section):
             raise wrong("password_env must be the name of a variable, in capitals, not a password")
         if self.password_env and self.password_file is not None:
             raise wrong("password_env and password_file both name a password; give one of them")
+        if self.user and address.kind == "prometheus":
+            raise wrong("user is nothing that prometheus:// has: whoever asks is answered")
         has_password = bool(self.password_env) or self.password_file is not None
         if has_password and not self.user and address.kind != "influx":  # which knows tokens
             raise wrong("a password needs a user; give both")

@@ -38,6 +38,10 @@ def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ)
         from sweetspot.telemetry.influx.sink import InfluxSink
 
         return InfluxSink(_influx(where, login))
+    if kind == "prometheus":
+        from sweetspot.telemetry.prometheus.server import PrometheusSink
+
+        return PrometheusSink(where.address.host, where.address.port)
     raise _nothing("sends to", where)
 
 
