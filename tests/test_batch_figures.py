@@ -8,7 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from sweetspot.analysis.batch_across import LEAST_MODELS, RULES, SIZES
-from sweetspot.analysis.batch_form import BATCH_FORMS, loads
+from sweetspot.analysis.batch_form import COUNTED_FORMS, loads
 from sweetspot.analysis.batch_tables import batch_fit
 from sweetspot.catalog import load_model
 from sweetspot.config import FigureStyle
@@ -33,7 +33,7 @@ def cells_of(model, settings):
     values = [sum(FACTORS[size] * SIZES[size](shape) for size in RULES[term]) for term in RULES]
     points = [(n, b, i, o) for (n, b), (i, o) in product(settings, LENGTHS)]
     n, b, i, o = np.array(points).T
-    energies = BATCH_FORMS[0].design_matrix(loads(n, b, i, o)) @ values
+    energies = COUNTED_FORMS[0].design_matrix(loads(n, b, i, o)) @ values
     return pd.DataFrame(
         {
             "cell": [f"{model}/{point}" for point in points],

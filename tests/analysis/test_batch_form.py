@@ -9,24 +9,36 @@ import pytest
 
 from sweetspot.analysis.batch_files import read_batch_fits, write_batch_fits
 from sweetspot.analysis.batch_fits import fit_model, kv_cache_of
-from sweetspot.analysis.batch_form import BATCH_FORMS, loads, one_wave_alphas
+from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, loads
 from sweetspot.analysis.batch_spots import batch_spot
 from sweetspot.analysis.batch_tables import batch_fit
 from sweetspot.energy_models import form, sweet_spot_output_tokens
 from sweetspot.errors import InputError
 
-NAMES = [term.name for term in BATCH_FORMS[0].terms]
-PLANTED = np.array([0.005, 1.5e-7, 7e-6, 2.4e-3, 0.4, 0.7, 150.0])
+PLANTED = {"a0": 0.005, "a1": 1.5e-7, "a2": 7e-6, "a3": 2.4e-3, "a5": 0.4, "w": 0.7, "r": 150.0}
+JOINT = PLANTED | {"a6": 12.0, "h": 0.2}
+RIDGE = 2.0**6.5
 LENGTHS = list(product((64, 512, 2048), (64, 256, 1024)))
+MORE_LENGTHS = list(product((64, 256, 512, 2048), (64, 256, 1024)))  # four powers of I
 CACHE = 262144
 
 
 def cells_of(
-    plant, requests, limit, lengths=LENGTHS, *, noise=0.0, seed=0, model="llama-3.2-1b", cache=CACHE
+    plant,
+    requests,
+    limit,
+    lengths=LENGTHS,
+    *,
+    noise=0.0,
+    seed=0,
+    model="llama-3.2-1b",
+    cache=CACHE,
+    planted=PLANTED,
 ):
     inputs, outputs = np.array(lengths).T
     at = loads(requests, limit, inputs, outputs, kv_cache_tokens=cache)
-    energies = BATCH_FORMS[0].design_matrix(at) @ PLANTED
+    whole = BATCH_FORMS[0].at_ridge(RIDGE)
+    energies = whole.design_matrix(at) @ [planted.get(term.name, 0.0) for term in whole.terms]
     energies *= 1 + noise * np.random.default_rng(seed).standard_normal(len(energies))
     held = np.minimum(limit, cache // (inputs + outputs))
     return plant(
@@ -49,9 +61,10 @@ def several(plant):
     [
         (1, 1024, np.inf, 101 + 512 / 8192),  # one prompt, then a token each
         (32, 1024, np.inf, 101 + 2),  # 32 prompts fill two iterations
-        (32, 8, np.inf, 4 * 101),  # four waves
-        (32, 1024, 16 * 613, 2 * 101),  # the KV cache holds 16 sequences
-        (32, 1024, 100, 32 * 101),  # at least one runs
+        (32, 8, np.inf, 4 * 101 + 0.5),  # four waves, and the prompts of the last
+        (30, 8, np.inf, 4 * 101 + 6 / 16),  # of which are fewer
+        (32, 1024, 16 * 613, 2 * 101 + 1),  # the KV cache holds 16 sequences
+        (32, 1024, 100, 32 * 101 + 1 / 16),  # at least one runs
     ],
 )
 def test_iterations_are_the_larger_bound(requests, limit, cache, iterations):
@@ -59,9 +72,26 @@ def test_iterations_are_the_larger_bound(requests, limit, cache, iterations):
     assert at.iterations[0] == iterations
 
 
-def test_one_wave_is_eq5_and_its_sweet_spot_eq6(several):
-    found = batch_fit(several)
-    alphas = one_wave_alphas(dict(zip(NAMES, PLANTED, strict=True)), 64)
+def one_wave_alphas(values, requests, input_tokens):
+    """Return Eq. 5's alphas at one N whose requests run at once, and one input length."""
+    hidden = values["h"] * requests / (requests**2 + RIDGE**2)
+    return (
+        values["a0"] + values["w"] / requests - hidden,
+        values["a1"],
+        values["a2"],
+        values["a3"] + values["w"] / MAX_NUM_TOKENS,
+        values["a2"] / 2,
+        values["a5"] + values["a6"] / input_tokens + values["r"] / requests,
+    )
+
+
+def several_of(plant, planted, sizes=((4, 4), (24, 24), (64, 64), (200, 200), (1000, 256))):
+    return pd.concat(cells_of(plant, n, b, MORE_LENGTHS, planted=planted) for n, b in sizes)
+
+
+def test_one_wave_is_eq5_and_its_sweet_spot_eq6(plant):
+    found = batch_fit(several_of(plant, JOINT))
+    alphas = one_wave_alphas(JOINT, 64, 512)
     outputs = np.array([32.0, 100.0, 777.0])
     eq5 = form("memory_flops").energy_per_token_j(alphas, np.full(3, 512.0), outputs)
     of_batch = found.energy_per_token_j("llama-3.2-1b", 64, 1024, 512, outputs)
@@ -72,12 +102,56 @@ def test_one_wave_is_eq5_and_its_sweet_spot_eq6(several):
     assert found.energies["llama-3.2-1b"](64, 1024, 512, 100)[0] == pytest.approx(eq5[1])
 
 
+def test_terms_of_what_is_no_sum_are_found_with_their_ridge(plant):
+    cells = several_of(plant, JOINT)
+    [quality] = batch_fit(cells).quality.itertuples()
+    assert (quality.form, quality.ridge_tokens, quality.reason) == ("batch", RIDGE, "")
+    fitted = fit_model("llama-3.2-1b", cells)
+    found = dict(zip([term.name for term in fitted.form.terms], fitted.fit.values, strict=True))
+    assert found == pytest.approx(JOINT, rel=1e-6)
+    only_requests = JOINT | {"h": 0.0}
+    [quality] = batch_fit(several_of(plant, only_requests)).quality.itertuples()
+    assert quality.form == "batch8"
+    assert quality.reason.startswith("batch: AICc")
+
+
+def test_ridge_is_looked_for_anew_without_a_load(plant):
+    sizes = ((4, 4), (24, 24), (64, 64), (128, 128), (256, 256), (512, 512))
+    parts = [
+        cells_of(
+            *(plant, n, b, MORE_LENGTHS),
+            planted=JOINT | {"h": 0.6},
+            noise=0.02,
+            seed=n,
+            cache=10**7,
+        )
+        for n, b in sizes
+    ]
+    whole = fit_model("llama-3.2-1b", pd.concat(parts))
+    others = fit_model("llama-3.2-1b", pd.concat(parts[:-1]))
+    assert whole.form.id == others.form.id == "batch"
+    assert others.form.ridge_tokens != whole.form.ridge_tokens
+    last = parts[-1]
+    predicted = others.energy_per_token_j(512, 512, last["input_tokens"], last["output_tokens"])
+    expected = predicted / last["energy_per_token_j"] - 1
+    np.testing.assert_allclose(whole.load_out[-len(last) :], expected, rtol=1e-9)
+
+
+def test_terms_of_what_is_no_sum_have_to_earn_their_place(plant):
+    parts = [cells_of(plant, n, 1024, MORE_LENGTHS, noise=0.02, seed=n) for n in (4, 32, 64)]
+    fitted = fit_model("llama-3.2-1b", pd.concat(parts))
+    assert fitted.form.id == "batch7"
+    assert np.isnan(fitted.form.ridge_tokens)
+    assert set(fitted.not_carried) == {"batch8", "batch"}
+    assert all("above that of batch7" in why for why in fitted.not_carried.values())
+
+
 def test_planted_coefficients_are_found_from_all_loads_at_once(several):
     found = batch_fit(several)
-    np.testing.assert_allclose(found.coefficients["value"], PLANTED, rtol=1e-7)
+    np.testing.assert_allclose(found.coefficients["value"], list(PLANTED.values()), rtol=1e-7)
     [quality] = found.quality.itertuples()
     assert (quality.form, quality.loads, quality.cells, quality.loads_left_out) == (
-        "batch",
+        "batch7",
         3,
         27,
         3,

@@ -1,8 +1,9 @@
 """Across models: which coefficients of the batch form follow from what a model's config says.
 
-Each coefficient is a sum of a few sizes of the model, each times a factor that all models share.
-Counting says which sizes (docs/batch-form.md); none was chosen by how well it fits. A model is
-predicted from the factors of the others.
+That is asked of the seven terms that are counted, fitted alone: the others are of the board as much
+as of the model. Each coefficient is a sum of a few sizes of the model, each times a factor that all
+models share. Counting says which sizes (docs/batch-form.md); none was chosen by how well it fits. A
+model is predicted from the factors of the others.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +11,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from sweetspot.analysis.batch_choice import fit_form
 from sweetspot.analysis.batch_fits import ModelBatchFit
-from sweetspot.analysis.batch_form import BATCH_FORMS
+from sweetspot.analysis.batch_form import COUNTED_FORMS
+from sweetspot.analysis.linear_fit import LinearFit
 from sweetspot.catalog import Architecture, load_model, model_ids
 from sweetspot.energy_models import Array
 
@@ -37,6 +40,8 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "r": ("1",),
 }
 
+_COUNTED = COUNTED_FORMS[0]
+
 ACROSS = [
     *["model", "term", "unit", "value", "std_error", "predicted", "error_percent"],
     "energy_error_percent",
@@ -47,7 +52,7 @@ def across_models(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
     """Predict the coefficients of each model of the catalog from those of the others.
 
     Args:
-        fits: by model; those of the whole form count, and at least `LEAST_MODELS` of them.
+        fits: by model; those count that carry all that is counted, and at least `LEAST_MODELS`.
 
     Returns:
         One row per model and term: value and standard error as fitted, `predicted` by the factors
@@ -55,45 +60,50 @@ def across_models(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
         error of e over the model's cells with all its coefficients predicted. No rows if there are
         fewer models.
     """
-    whole = BATCH_FORMS[0]
     known = set(model_ids())
-    used = {m: fit for m, fit in fits.items() if fit.form is whole and m in known}
+    used = {m: fit for m, fit in counted_fits(fits).items() if m in known}
     if len(used) < LEAST_MODELS:
         return pd.DataFrame(columns=ACROSS)
-    values = np.array([fit.fit.values for fit in used.values()])
+    values = np.array([fit.values for fit in used.values()])
     architectures = [load_model(model) for model in used]
     predicted = np.column_stack(
         [
             _left_out(_sizes(RULES[term.name], architectures), values[:, place])
-            for place, term in enumerate(whole.terms)
+            for place, term in enumerate(_COUNTED.terms)
         ]
     )
     rows = []
     for row, (model, fit) in enumerate(used.items()):
-        energies = whole.design_matrix(fit.at) @ predicted[row]
-        energy_error = float(np.mean(np.abs(energies / fit.fit.observed_j - 1)) * 100)
+        energies = _COUNTED.design_matrix(fits[model].at) @ predicted[row]
+        energy_error = float(np.mean(np.abs(energies / fit.observed_j - 1)) * 100)
         rows += [
             {
                 "model": model,
                 "term": term.name,
                 "unit": term.unit,
-                "value": fit.fit.values[place],
-                "std_error": fit.fit.std_errors[place],
+                "value": fit.values[place],
+                "std_error": fit.std_errors[place],
                 "predicted": predicted[row, place],
-                "error_percent": (predicted[row, place] / fit.fit.values[place] - 1) * 100,
+                "error_percent": (predicted[row, place] / fit.values[place] - 1) * 100,
                 "energy_error_percent": energy_error,
             }
-            for place, term in enumerate(whole.terms)
+            for place, term in enumerate(_COUNTED.terms)
         ]
     return pd.DataFrame(rows, columns=ACROSS)
 
 
-def shared_factors(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
-    """Return the factors of all these models together: one row per term and size."""
+def counted_fits(fits: Mapping[str, ModelBatchFit]) -> dict[str, LinearFit]:
+    """Return the fits of what is counted, of the models whose cells carry all of it."""
+    found = {model: fit_form(_COUNTED, fit.at, fit.cells) for model, fit in fits.items()}
+    return {model: fit for model, fit in found.items() if not isinstance(fit, str)}
+
+
+def shared_factors(fits: Mapping[str, LinearFit]) -> pd.DataFrame:
+    """Return the factors of all these `counted_fits` together: one row per term and size."""
     architectures = [load_model(model) for model in fits]
     rows = []
-    for place, term in enumerate(BATCH_FORMS[0].terms):
-        values = np.array([fit.fit.values[place] for fit in fits.values()])
+    for place, term in enumerate(_COUNTED.terms):
+        values = np.array([fit.values[place] for fit in fits.values()])
         factors = _factors(_sizes(RULES[term.name], architectures), values)
         rows += [
             {"term": term.name, "size": size, "factor": factor, "unit": term.unit}

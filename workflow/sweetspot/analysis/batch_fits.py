@@ -2,27 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sweetspot.analysis.batch_form import BATCH_FORMS, MAX_NUM_TOKENS, BatchForm, Loads, loads
-from sweetspot.analysis.cell_means import CellMeans
-from sweetspot.analysis.held_out import left_out
-from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
-from sweetspot.analysis.weighted_terms import WeightedTerms, weighted_terms
+from sweetspot.analysis.batch_cells import CELL, LOAD, cell_means
+from sweetspot.analysis.batch_choice import choose
+from sweetspot.analysis.batch_form import MAX_NUM_TOKENS, BatchForm, Loads, loads
+from sweetspot.analysis.linear_fit import LinearFit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
 
-LOAD = ["requests", "batch_limit"]
-"""A load: N, and min(N, max_batch_size). No more requests are in flight than there are, so that a
-limit above N changes nothing: such cells are repeats of each other, and are left out together."""
-
-_CELL = [*LOAD, "input_tokens", "output_tokens"]
 _CACHE_SHARE, _BUFFER_BYTES = 0.9, 2e9
 ONE_LOAD = "has one load only"
 
@@ -50,9 +43,9 @@ class ModelBatchFit:
         cells: means over repeats, one row per load and lengths.
         at: their loads.
         cell_out, load_out: errors of each cell, as a share of what was observed, by a fit without
-            it, and by one without all cells of its load; NaN where the others do not tell the
-            terms apart.
-        not_carried: longer forms, each with why the cells cannot carry it.
+            it, and by one without all cells of its load, which looks for R anew; NaN where the
+            others do not tell the terms apart.
+        not_carried: longer forms, each with why it is not the form.
         limits: what other loads are taken to be under.
     """
 
@@ -95,13 +88,10 @@ class ModelBatchFit:
 def fit_model(
     model: str, ok: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS
 ) -> ModelBatchFit | str:
-    """Fit the longest form whose terms the cells of one model tell apart; else return why none.
+    """Fit the form that the cells of one model carry (`choose`); else return why there is none.
 
     How many requests are in flight at most is the cells' `max_concurrency`, where they have one;
     else it follows from the batch limit and `kv_cache_of`.
-
-    A form is carried where no term hangs on a single cell: leaving that out, nothing would be
-    known of the term, so neither could an error of it be seen.
 
     Raises:
         InputError: an iteration is to take less than one token.
@@ -119,71 +109,25 @@ def fit_model(
     if "max_concurrency" in limited:
         held = limited[["max_concurrency", "batch_limit"]].min(axis="columns", skipna=False)
         limited = limited.assign(max_concurrency=held)
-    cells = _cell_means(limited)
+    cells = cell_means(limited)
     if len(cells.drop_duplicates(LOAD)) < 2:
         return ONE_LOAD
     memory = kv_cache_of(model, str(ok["gpu"].iloc[0]))
     at, limits = _loads_of(cells, max_num_tokens, memory)
-    means = means_of(cells)
-    load = cells.groupby(LOAD, sort=False).ngroup().to_numpy()
-    not_carried: dict[str, str] = {}
-    for candidate in BATCH_FORMS:
-        terms = weighted_terms(candidate.design_matrix(at), means.energy_per_token_j, "relative")
-        reason = _obstacle(candidate, terms, cells)
-        if reason:
-            not_carried[candidate.id] = reason
-            continue
-        fit = linear_fit(terms, means)
-        return ModelBatchFit(
-            model=model,
-            form=candidate,
-            cells=cells,
-            at=at,
-            fit=fit,
-            cell_out=-fit.cell_out,
-            load_out=-left_out(fit, load),
-            not_carried=not_carried,
-            limits=limits,
-        )
-    return not_carried[BATCH_FORMS[-1].id]
-
-
-def _obstacle(candidate: BatchForm, terms: WeightedTerms, cells: pd.DataFrame) -> str:
-    count = len(candidate.terms)
-    if len(cells) <= count:
-        return f"needs more than {count} cells, has {len(cells)}"
-    if terms.rank < count:
-        return f"the cells tell {terms.rank} of {count} terms apart"
-    alone = np.flatnonzero(terms.leverage > 1 - ALONE)
-    if alone.size:
-        names = ", ".join(cell_name(cells.iloc[place]) for place in alone)
-        return f"one cell alone tells {count} terms apart ({names})"
-    return ""
-
-
-def _cell_means(ok: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per load and lengths: repeats share whatever a form misses there."""
-    # cells of one load may differ in how many requests its engines had memory for
-    keys = [*_CELL, *(["max_concurrency"] if "max_concurrency" in ok else [])]
-    kept = {"max_num_tokens": ("max_num_tokens", "min")} if "max_num_tokens" in ok else {}
-    energy = "energy_per_token_j"
-    means = ok.groupby(keys, sort=False, dropna=False)[energy].transform("mean")
-    return (
-        ok.assign(square=(ok[energy] - means) ** 2)
-        .groupby(keys, sort=False, dropna=False, as_index=False)
-        .agg(
-            **{energy: (energy, "mean")},
-            repeats=("model", "size"),
-            spread_j2=("square", "sum"),
-            **kept,
-        )
+    chosen = choose(at, cells)
+    if isinstance(chosen, str):
+        return chosen
+    return ModelBatchFit(
+        model=model,
+        form=chosen.form,
+        cells=cells,
+        at=at,
+        fit=chosen.fit,
+        cell_out=-chosen.fit.cell_out,
+        load_out=-chosen.load_out,
+        not_carried=chosen.not_carried,
+        limits=limits,
     )
-
-
-def means_of(cells: pd.DataFrame) -> CellMeans:
-    """Return the cells of `ModelBatchFit`, or some of them, as `linear_fit` takes them."""
-    names = ("input_tokens", "output_tokens", "energy_per_token_j", "repeats", "spread_j2")
-    return CellMeans(*(cells[name].to_numpy(float) for name in names))
 
 
 def _loads_of(cells: pd.DataFrame, max_num_tokens: float, memory: float) -> tuple[Loads, Limits]:
@@ -192,7 +136,7 @@ def _loads_of(cells: pd.DataFrame, max_num_tokens: float, memory: float) -> tupl
     K follows from cells that say that fewer requests than their load has fit at once, to the
     rounding of that number: the largest I + O times it. Where none says so it is `memory`.
     """
-    requests, limit, inputs, outputs = (cells[name].to_numpy(float) for name in _CELL)
+    requests, limit, inputs, outputs = (cells[name].to_numpy(float) for name in CELL)
     per_iteration = np.full_like(requests, max_num_tokens)
     if "max_num_tokens" in cells:
         per_iteration = cells["max_num_tokens"].fillna(max_num_tokens).to_numpy(float)
@@ -220,9 +164,3 @@ def kv_cache_of(model: str, gpu: str) -> float:
     architecture = load_model(model)
     free_bytes = catalog_gpu(gpu).memory_bytes - architecture.weight_bytes - _BUFFER_BYTES
     return max(1.0, _CACHE_SHARE * free_bytes / architecture.kv_bytes_per_token)
-
-
-def cell_name(cell: "pd.Series[Any]") -> str:
-    """Return how messages name a cell: N, min(N, max_batch_size), I and O."""
-    n, limit, inputs, outputs = (int(cell[name]) for name in _CELL)
-    return f"n{n}/b{limit}/i{inputs}_o{outputs}"

@@ -3,12 +3,14 @@
 N requests of I prompt and O output tokens are sent at once; at most `max_batch_size` are in flight,
 fewer where the KV cache holds no more; an iteration takes at most T = `max_num_tokens` tokens. What
 is counted once per iteration, request and run is then shared by known numbers of output tokens, so
-that the form is linear in its coefficients. docs/batch-form.md derives it.
+that the form is linear in its coefficients. Two more terms are of what is not a sum: iterations
+read and compute at once, and prompts and requests share a power limit. docs/batch-form.md derives
+all of it.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -42,14 +44,34 @@ class Loads:
         return np.asarray(np.ceil(self.requests / self.in_flight))
 
     @property
+    def last_wave(self) -> Array:
+        """N - (⌈N/k⌉ - 1)·k: how many requests the last wave has."""
+        return np.asarray(self.requests - (self.waves - 1) * self.in_flight)
+
+    @property
     def iterations(self) -> Array:
-        """S = max(N·I/T + O, ⌈N/k⌉·O), forward passes of the run.
+        """S = max(N·I/T + O, ⌈N/k⌉·O + l·I/T), forward passes of the run, l being `last_wave`.
 
         Prompts alone fill N·I/T iterations, and the request that is served last then needs O more.
-        A batch of k takes ⌈N/k⌉ waves, and each of them O. The larger bound counts.
+        A batch of k takes ⌈N/k⌉ waves, and each of them O; the request that is served last waits
+        for the prompts of its wave, too. The larger bound counts.
         """
-        prompts = self.requests * self.input_tokens / self.max_num_tokens
-        return np.maximum(prompts + self.output_tokens, self.waves * self.output_tokens)
+        per_request = self.input_tokens / self.max_num_tokens
+        prompts = self.requests * per_request + self.output_tokens
+        return np.maximum(prompts, self.waves * self.output_tokens + self.last_wave * per_request)
+
+    def hidden_iterations(self, ridge_tokens: float) -> Array:
+        """H = O·Σ b²/(b² + R²) over the waves: iterations in which computing hides the reading.
+
+        Of b requests in flight an iteration computes b tokens while it reads the weights. Half of
+        an iteration is hidden at R tokens; b is k, and l in the last wave.
+        """
+
+        def share(in_flight: Array) -> Array:
+            return np.asarray(in_flight**2 / (in_flight**2 + ridge_tokens**2))
+
+        full = (self.waves - 1) * share(self.in_flight)
+        return np.asarray(self.output_tokens * (full + share(self.last_wave)))
 
 
 def loads(
@@ -85,40 +107,47 @@ class BatchTerm(NamedTuple):
     name: str
     unit: str
     meaning: str
-    function: Callable[[Loads], Array]
+    function: Callable[[Loads, float], Array]
 
 
 @dataclass(frozen=True, slots=True)
 class BatchForm:
-    """The form, or what is left of it where cells do not tell all of its terms apart."""
+    """The form, or what is left of it where cells do not tell all of its terms apart.
+
+    Attributes:
+        id: its name in files.
+        terms: its summands.
+        ridge_tokens: R, which is not known but looked for; NaN where no term has it.
+    """
 
     id: str
     terms: tuple[BatchTerm, ...]
+    ridge_tokens: float = float("nan")
 
     @property
-    def title(self) -> str:
-        """How people name it."""
-        return f"Batch, {len(self.terms)} terms"
+    def has_ridge(self) -> bool:
+        """Whether one of the terms has R."""
+        return RIDGE_TERM in self.terms
 
-    @property
-    def formula(self) -> str:
-        """How it is written."""
-        return " + ".join(f"{term.name}{_WRITTEN[term.name]}" for term in self.terms)
+    def at_ridge(self, ridge_tokens: float) -> Self:
+        """Return the same form with R."""
+        return replace(self, ridge_tokens=ridge_tokens)
+
+    def without_ridge(self) -> Self:
+        """Return the form without the term that has R."""
+        return replace(self, terms=tuple(term for term in self.terms if term is not RIDGE_TERM))
 
     def design_matrix(self, at: Loads) -> Array:
         """Return (n, k): each term's value at each load."""
-        return np.array([term.function(at) for term in self.terms]).T
+        return np.array([term.function(at, self.ridge_tokens) for term in self.terms]).T
 
 
-_WRITTEN = {
-    "a0": "",
-    "a1": "·I²/O",
-    "a2": "·(I + O/2)",
-    "a3": "·I/O",
-    "a5": "/O",
-    "w": "·S/(N·O)",
-    "r": "/(N·O)",
-}
+RIDGE_TERM = BatchTerm(
+    "h",
+    "J",
+    "what of w is saved where computing hides reading",
+    lambda at, ridge: -at.hidden_iterations(ridge) / (at.requests * at.output_tokens),
+)
 
 _TERMS = {
     term.name: term
@@ -127,64 +156,69 @@ _TERMS = {
             "a0",
             "J/token",
             "an output token: layers, head",
-            lambda at: np.ones_like(at.requests),
+            lambda at, _: np.ones_like(at.requests),
         ),
         BatchTerm(
             "a1",
             "J/token²",
             "attention within a prompt",
-            lambda at: at.input_tokens**2 / at.output_tokens,
+            lambda at, _: at.input_tokens**2 / at.output_tokens,
         ),
         BatchTerm(
             "a2",
             "J/token²",
             "KV cache read per output token",
-            lambda at: at.input_tokens + at.output_tokens / 2,
+            lambda at, _: at.input_tokens + at.output_tokens / 2,
         ),
         BatchTerm(
             "a3",
             "J/token",
             "a prompt's token: layers",
-            lambda at: at.input_tokens / at.output_tokens,
+            lambda at, _: at.input_tokens / at.output_tokens,
         ),
-        BatchTerm("a5", "J", "a request, however long", lambda at: 1 / at.output_tokens),
+        BatchTerm("a5", "J", "a request, however long", lambda at, _: 1 / at.output_tokens),
+        BatchTerm(
+            "a6",
+            "J·token",
+            "a request among short prompts, beyond a3 and a5",
+            lambda at, _: 1 / (at.input_tokens * at.output_tokens),
+        ),
         BatchTerm(
             "w",
             "J",
             "an iteration: weights, launches",
-            lambda at: at.iterations / (at.requests * at.output_tokens),
+            lambda at, _: at.iterations / (at.requests * at.output_tokens),
         ),
+        RIDGE_TERM,
         BatchTerm(
             "r",
             "J",
             "a run, however large",
-            lambda at: 1 / (at.requests * at.output_tokens),
+            lambda at, _: 1 / (at.requests * at.output_tokens),
         ),
     )
 }
 
-BATCH_FORMS: tuple[BatchForm, ...] = tuple(
-    BatchForm(form_id, tuple(_TERMS[name] for name in names.split()))
-    for form_id, names in (
-        ("batch", "a0 a1 a2 a3 a5 w r"),
-        ("batch5", "a0 a1 a2 a3 w"),
-        ("batch4", "a0 a2 a3 w"),
-    )
+
+def _form(form_id: str, names: str) -> BatchForm:
+    return BatchForm(form_id, tuple(_TERMS[name] for name in names.split()))
+
+
+JOINT_FORMS = (
+    _form("batch8", "a0 a1 a2 a3 a5 a6 w r"),
+    _form("batch", "a0 a1 a2 a3 a5 a6 w h r"),
 )
-"""From the whole form to what few cells can carry: without what requests and runs cost however long
-(which only loads tell apart whose N and O vary together), and without attention within prompts."""
+"""With terms of what is not a sum, too: of requests among prompts; and of hidden reading, for which
+cells must differ in how many requests are in flight."""
 
+COUNTED_FORMS = (
+    _form("batch7", "a0 a1 a2 a3 a5 w r"),
+    _form("batch5", "a0 a1 a2 a3 w"),
+    _form("batch4", "a0 a2 a3 w"),
+)
+"""What is counted, and what few cells can carry of it: without what requests and runs cost however
+long (which only loads tell apart whose N and O vary together), and without attention within
+prompts."""
 
-def one_wave_alphas(
-    values: dict[str, float], requests: float, max_num_tokens: float = MAX_NUM_TOKENS
-) -> tuple[float, ...]:
-    """Return alpha0 to alpha5 of Eq. 5 that the form is at one N whose requests all run at once.
-
-    So Eq. 5 holds for each such load with alpha2 = 2·alpha4, and Eq. 6 is its sweet spot. Values go
-    by name; those that are missing are 0.
-    """
-    a0, a1, a2, a3, a5, w, r = (values.get(name, 0.0) for name in _TERMS)
-    return (
-        *(a0 + w / requests, a1, a2, a3 + w / max_num_tokens, a2 / 2),
-        a5 + r / requests,
-    )
+BATCH_FORMS = (*reversed(JOINT_FORMS), *COUNTED_FORMS)
+"""From the whole form down."""

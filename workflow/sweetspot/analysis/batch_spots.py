@@ -1,6 +1,6 @@
 """Where the batch form has its least energy per token, at any I, N and max_batch_size.
 
-With one wave that is Eq. 6 (`one_wave_alphas`). Waves and a full KV cache put cliffs into e(O), so
+With one wave that is Eq. 6 (docs/batch-form.md). Waves and a full KV cache put cliffs into e(O), so
 it is searched, with whole waves, and its interval comes from drawing coefficients.
 """
 
@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from sweetspot.analysis.batch_fits import LOAD, ModelBatchFit
+from sweetspot.analysis.batch_cells import LOAD
+from sweetspot.analysis.batch_fits import ModelBatchFit
 from sweetspot.analysis.batch_form import Loads
 from sweetspot.analysis.cells import groups
 from sweetspot.cliffs import CLIFF, MARGIN, TOLERANCE, Cliff

@@ -9,14 +9,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from sweetspot.analysis.batch_across import across_models
-from sweetspot.analysis.batch_fits import (
-    LOAD,
-    ONE_LOAD,
-    ModelBatchFit,
-    cell_name,
-    fit_model,
-    means_of,
-)
+from sweetspot.analysis.batch_cells import LOAD, cell_name, means_of
+from sweetspot.analysis.batch_fits import ONE_LOAD, ModelBatchFit, fit_model
 from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
 from sweetspot.analysis.batch_words import summary_lines
@@ -42,7 +36,13 @@ QUALITY = [
     *["worst_cell_percent", "leave_one_load_out_percent", "worst_load_percent", "loads_left_out"],
     "leave_one_model_out_percent",
     *["eq5_loads", "eq5_coefficients", "eq5_mape_percent", "eq5_leave_one_cell_out_percent"],
-    *["eq5_all_loads_mape_percent", "max_num_tokens", "kv_cache_tokens", "kv_cache_from"],
+    *[
+        "eq5_all_loads_mape_percent",
+        "ridge_tokens",
+        "max_num_tokens",
+        "kv_cache_tokens",
+        "kv_cache_from",
+    ],
     *["cells_of_several_waves", "cells_bound_by_kv_cache"],
     *["simulated", "noise", "interval", "status", "reason"],
 ]
@@ -283,6 +283,7 @@ def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> d
         "eq5_mape_percent": over_cells("eq5_mape_percent"),
         "eq5_leave_one_cell_out_percent": over_cells("eq5_leave_one_cell_out_percent"),
         "eq5_all_loads_mape_percent": _eq5(cells)[0],
+        "ridge_tokens": fitted.form.ridge_tokens,
         "max_num_tokens": fitted.limits.max_num_tokens,
         "kv_cache_tokens": fitted.limits.kv_cache_tokens,
         "kv_cache_from": fitted.limits.known_from,

@@ -82,6 +82,10 @@ def _errors(row: Any, terms: int) -> list[str]:
         f" {row.leave_one_cell_out_percent:.2f} %, worst {row.worst_cell_percent:.1f} %"
         f" ({row.worst_cell})",
     ]
+    if row.ridge_tokens > 0:
+        lines.append(
+            f"  R = {row.ridge_tokens:.0f} tokens per iteration: computing hides half the reading"
+        )
     if row.loads_left_out:
         lines.append(
             f"  a load left out {row.leave_one_load_out_percent:.2f} %, worst"

@@ -67,13 +67,18 @@ def left_out(fit: LinearFit, group: Places) -> Array:
     identity needs only a k x k system: e_g + Q_g (1 - Q_g' Q_g)⁻¹ Q_g' e_g.
     """
     basis, errors = fit.terms.basis, fit.weighted_errors
+    rest, target = without_groups(basis, errors, group)
+    carried = np.linalg.eigvalsh(rest)[:, 0] > ALONE
+    shifts = np.full_like(target, np.nan)
+    shifts[carried] = np.linalg.solve(rest[carried], target[carried, :, None])[..., 0]
+    return np.asarray(errors + np.einsum("ij,ij->i", basis, shifts[group]))
+
+
+def without_groups(basis: Array, values: Array, group: Places) -> tuple[Array, Array]:
+    """Return 1 - Q_g'Q_g, (groups, k, k), and Q_g'v_g, (groups, k), of an orthonormal basis."""
     count, terms = int(group.max()) + 1, basis.shape[1]
     rest = np.empty((count, terms, terms))
     for i, j in zip(*np.triu_indices(terms), strict=True):
         shared = np.bincount(group, basis[:, i] * basis[:, j], count)
         rest[:, i, j] = rest[:, j, i] = float(i == j) - shared
-    target = np.column_stack([np.bincount(group, column * errors, count) for column in basis.T])
-    carried = np.linalg.eigvalsh(rest)[:, 0] > ALONE
-    shifts = np.full_like(target, np.nan)
-    shifts[carried] = np.linalg.solve(rest[carried], target[carried, :, None])[..., 0]
-    return np.asarray(errors + np.einsum("ij,ij->i", basis, shifts[group]))
+    return rest, np.column_stack([np.bincount(group, column * values, count) for column in basis.T])

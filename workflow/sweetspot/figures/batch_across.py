@@ -40,8 +40,8 @@ def batch_across(
     if across.empty:
         raise InputError(
             f"batch_across needs {LEAST_MODELS} or more models of the catalog (`sweetspot models`),"
-            " each with cells of several loads and lengths that tell the batch form's seven terms"
-            " apart"
+            " each with cells of several loads and lengths that tell the seven terms that the"
+            " batch form counts apart"
         )
     drawn = cells[cells["model"].isin(across["model"])]
     evidence, origin = evidence_of(drawn), provenance(drawn)
@@ -80,9 +80,9 @@ def batch_across(
             f" {of_energy.max():.1f} % for the worst model."
         )
         alt_text = (
-            f"{len(terms)} coefficients of the batch form as fitted to {len(models)} models,"
-            f" against what the other models predict for each. {evidence.sentence} Mean error:"
-            f" {found}. {note}"
+            f"{len(terms)} coefficients of what the batch form counts, as fitted to {len(models)}"
+            " models, against what the other models predict for each."
+            f" {evidence.sentence} Mean error: {found}. {note}"
         )
         return finish(figure, [note, origin], alt_text)
 

@@ -27,9 +27,10 @@ def batch_coefficients(fit: BatchFit) -> Table:
         ),
         title="Batch form: coefficients",
         caption=(
-            "e = a0 + a1·I²/O + a2·(I + O/2) + a3·I/O + a5/O + w·S/(N·O) + r/(N·O) in J per output"
-            " token, fitted to all loads of a model at once with relative errors; S is the number"
-            f" of iterations. {_origin(fit.quality)}"
+            "e = a0 + a1·I²/O + a2·(I + O/2) + a3·I/O + a5/O + a6/(I·O) + w·S/(N·O) - h·H/(N·O) +"
+            " r/(N·O) in J per output token, fitted to all loads of a model at once with relative"
+            " errors; S is the number of iterations, and H that of those in which computing hides"
+            f" reading. {_origin(fit.quality)}"
         ),
         notes=("Low and High: 95 % intervals by Student's t.", *_notes(fit)),
         label="tab:batch-coefficients",
@@ -83,7 +84,7 @@ def batch_loads(fit: BatchFit) -> Table:
             "Load left out: predicted from the other loads alone. In the rows of all loads it is"
             " the mean over those that can be, and Eq. 5's errors are of the loads that carry it.",
             "Model left out: with all coefficients predicted from the sizes of the model and the"
-            " coefficients of the others, where at least four have the whole form.",
+            " coefficients of the others, where at least four have all that is counted.",
             *_notes(fit),
         ),
         label="tab:batch-loads",

@@ -1,0 +1,146 @@
+"""Which batch form the cells of a model carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sweetspot.analysis.batch_cells import cell_name, load_places, means_of
+from sweetspot.analysis.batch_form import COUNTED_FORMS, JOINT_FORMS, BatchForm, Loads
+from sweetspot.analysis.batch_ridge import find_ridges
+from sweetspot.analysis.held_out import left_out
+from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
+from sweetspot.analysis.weighted_terms import WeightedTerms, weighted_terms
+from sweetspot.energy_models import Array
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class ChosenForm:
+    """A form and its fit.
+
+    Attributes:
+        load_out: (n,), weighted errors of the cells of each load by the fit to all others, with R
+            as those have it.
+        not_carried: longer forms, each with why it was not chosen.
+    """
+
+    form: BatchForm
+    fit: LinearFit
+    load_out: Array
+    not_carried: Mapping[str, str]
+
+
+def choose(at: Loads, cells: pd.DataFrame) -> ChosenForm | str:
+    """Return the form that cells carry with its fit, or why they carry none.
+
+    Of what is counted it is the longest form that is carried. Terms of what is not a sum have to
+    earn their place: they are there where AICc is lower with them, R being a parameter, too.
+
+    A form is carried where no term hangs on a single cell: leaving that out, nothing would be known
+    of the term, so neither could an error of it be seen.
+
+    Args:
+        at: (n,) loads of the cells.
+        cells: (n,) of `cell_means`.
+    """
+    not_carried: dict[str, str] = {}
+    best: _Fitted | str = ""
+    for counted in COUNTED_FORMS:
+        best = _fitted(counted, at, cells)
+        if not isinstance(best, str):
+            break
+        not_carried[counted.id] = best
+    if isinstance(best, str):
+        return best
+    if best.form is COUNTED_FORMS[0]:  # the longer ones have all of its terms
+        for longer in JOINT_FORMS:
+            found = _fitted(longer, at, cells)
+            if isinstance(found, str):
+                not_carried[longer.id] = found
+            elif found.aicc < best.aicc:
+                best, not_carried = found, {}
+            else:
+                more = found.aicc - best.aicc
+                not_carried[longer.id] = f"AICc {more:.1f} above that of {best.form.id}"
+    load_out = _load_out(best, at, cells)
+    return ChosenForm(best.form, best.fit, load_out, not_carried)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Fitted:
+    """A form that cells carry.
+
+    Attributes:
+        ridges: (loads,), R as the cells of all loads but each have it.
+    """
+
+    form: BatchForm
+    fit: LinearFit
+    ridges: Array | None
+
+    @property
+    def aicc(self) -> float:
+        """AIC for few cells; lowest where the terms meet every cell exactly.
+
+        Source: C. Hurvich and C.-L. Tsai, "Regression and time series model selection in small
+        samples", Biometrika 76 (1989).
+        """
+        cells, terms = self.fit.terms.basis.shape
+        counted = terms + self.form.has_ridge + 1  # with sigma
+        if np.isnan(self.fit.aic):
+            return -np.inf
+        if cells <= counted + 1:
+            return np.inf
+        aic = self.fit.aic + 2 * (counted - terms)
+        return float(aic + 2 * counted * (counted + 1) / (cells - counted - 1))
+
+
+def _fitted(form: BatchForm, at: Loads, cells: pd.DataFrame) -> _Fitted | str:
+    """Return a form's fit, with R where it has that; or why the cells do not carry it."""
+    if not form.has_ridge:
+        fit = fit_form(form, at, cells)
+        return fit if isinstance(fit, str) else _Fitted(form, fit, None)
+    shorter = fit_form(form.without_ridge(), at, cells)
+    if isinstance(shorter, str):
+        return shorter
+    of_all, ridges = find_ridges(at, shorter, load_places(cells))
+    if np.isnan(of_all):
+        return "the cells do not tell R, the tokens from which computing hides reading"
+    form = form.at_ridge(of_all)
+    fit = fit_form(form, at, cells)
+    return fit if isinstance(fit, str) else _Fitted(form, fit, ridges)
+
+
+def fit_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> LinearFit | str:
+    """Return the fit of a form to all cells, or why they do not carry it."""
+    means = means_of(cells)
+    terms = weighted_terms(form.design_matrix(at), means.energy_per_token_j, "relative")
+    return _obstacle(form, terms, cells) or linear_fit(terms, means)
+
+
+def _load_out(fitted: _Fitted, at: Loads, cells: pd.DataFrame) -> Array:
+    """Return the weighted errors of leaving out each load, R being looked for anew."""
+    load = load_places(cells)
+    if fitted.ridges is None:
+        return left_out(fitted.fit, load)
+    ridge = fitted.ridges[load]
+    found = np.full(len(load), np.nan)
+    for each in np.unique(ridge[~np.isnan(ridge)]):
+        fit = fit_form(fitted.form.at_ridge(each), at, cells)
+        if not isinstance(fit, str):
+            found = np.where(ridge == each, left_out(fit, load), found)
+    return found
+
+
+def _obstacle(form: BatchForm, terms: WeightedTerms, cells: pd.DataFrame) -> str:
+    count = len(form.terms)
+    if len(cells) <= count:
+        return f"needs more than {count} cells, has {len(cells)}"
+    if terms.rank < count:
+        return f"the cells tell {terms.rank} of {count} terms apart"
+    alone = np.flatnonzero(terms.leverage > 1 - ALONE)
+    if alone.size:
+        names = ", ".join(cell_name(cells.iloc[place]) for place in alone)
+        return f"one cell alone tells {count} terms apart ({names})"
+    return ""
