@@ -1,6 +1,5 @@
 """Which batch form the cells of a model carry."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,63 +15,11 @@ from sweetspot.energy_models import Array
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class ChosenForm:
-    """A form and its fit.
+class FittedForm:
+    """A form that cells carry, and its fit.
 
     Attributes:
-        load_out: (n,), weighted errors of the cells of each load by the fit to all others, with R
-            as those have it.
-        not_carried: longer forms, each with why it was not chosen.
-    """
-
-    form: BatchForm
-    fit: LinearFit
-    load_out: Array
-    not_carried: Mapping[str, str]
-
-
-def choose(at: Loads, cells: pd.DataFrame) -> ChosenForm | str:
-    """Return the form that cells carry with its fit, or why they carry none.
-
-    Of what is counted it is the longest form that is carried. Terms of what is not a sum have to
-    earn their place: they are there where AICc is lower with them, R being a parameter, too.
-
-    A form is carried where no term hangs on a single cell: leaving that out, nothing would be known
-    of the term, so neither could an error of it be seen.
-
-    Args:
-        at: (n,) loads of the cells.
-        cells: (n,) of `cell_means`.
-    """
-    not_carried: dict[str, str] = {}
-    best: _Fitted | str = ""
-    for counted in COUNTED_FORMS:
-        best = _fitted(counted, at, cells)
-        if not isinstance(best, str):
-            break
-        not_carried[counted.id] = best
-    if isinstance(best, str):
-        return best
-    if best.form is COUNTED_FORMS[0]:  # the longer ones have all of its terms
-        for longer in JOINT_FORMS:
-            found = _fitted(longer, at, cells)
-            if isinstance(found, str):
-                not_carried[longer.id] = found
-            elif found.aicc < best.aicc:
-                best, not_carried = found, {}
-            else:
-                more = found.aicc - best.aicc
-                not_carried[longer.id] = f"AICc {more:.1f} above that of {best.form.id}"
-    load_out = _load_out(best, at, cells)
-    return ChosenForm(best.form, best.fit, load_out, not_carried)
-
-
-@dataclass(frozen=True, eq=False, slots=True)
-class _Fitted:
-    """A form that cells carry.
-
-    Attributes:
-        ridges: (loads,), R as the cells of all loads but each have it.
+        ridges: (loads,), R as the cells of all loads but each have it; None of a form without.
     """
 
     form: BatchForm
@@ -95,12 +42,63 @@ class _Fitted:
         aic = self.fit.aic + 2 * (counted - terms)
         return float(aic + 2 * counted * (counted + 1) / (cells - counted - 1))
 
+    def load_out(self, at: Loads, cells: pd.DataFrame) -> Array:
+        """Return (n,) weighted errors of the cells of each load by the fit to all others.
 
-def _fitted(form: BatchForm, at: Loads, cells: pd.DataFrame) -> _Fitted | str:
+        With R as those have it; NaN where they do not tell the terms apart.
+        """
+        load = load_places(cells)
+        if self.ridges is None:
+            return left_out(self.fit, load)
+        ridge = self.ridges[load]
+        found = np.full(len(load), np.nan)
+        for each in np.unique(ridge[~np.isnan(ridge)]):
+            fit = fit_form(self.form.at_ridge(each), at, cells)
+            if not isinstance(fit, str):
+                found = np.where(ridge == each, left_out(fit, load), found)
+        return found
+
+
+def choose(at: Loads, cells: pd.DataFrame) -> tuple[FittedForm, dict[str, str]] | str:
+    """Return the form that cells carry, and of longer ones why not; or why they carry none.
+
+    Of what is counted it is the longest form that is carried. Terms of what is not a sum have to
+    earn their place: they are there where AICc is lower with them, R being a parameter, too.
+
+    A form is carried where no term hangs on a single cell: leaving that out, nothing would be known
+    of the term, so neither could an error of it be seen.
+
+    Args:
+        at: (n,) loads of the cells.
+        cells: (n,) of `cell_means`.
+    """
+    not_carried: dict[str, str] = {}
+    best: FittedForm | str = ""
+    for counted in COUNTED_FORMS:
+        best = fitted_form(counted, at, cells)
+        if not isinstance(best, str):
+            break
+        not_carried[counted.id] = best
+    if isinstance(best, str):
+        return best
+    if best.form is COUNTED_FORMS[0]:  # the longer ones have all of its terms
+        for longer in JOINT_FORMS:
+            found = fitted_form(longer, at, cells)
+            if isinstance(found, str):
+                not_carried[longer.id] = found
+            elif found.aicc < best.aicc:
+                best, not_carried = found, {}
+            else:
+                more = found.aicc - best.aicc
+                not_carried[longer.id] = f"AICc {more:.1f} above that of {best.form.id}"
+    return best, not_carried
+
+
+def fitted_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> FittedForm | str:
     """Return a form's fit, with R where it has that; or why the cells do not carry it."""
     if not form.has_ridge:
         fit = fit_form(form, at, cells)
-        return fit if isinstance(fit, str) else _Fitted(form, fit, None)
+        return fit if isinstance(fit, str) else FittedForm(form, fit, None)
     shorter = fit_form(form.without_ridge(), at, cells)
     if isinstance(shorter, str):
         return shorter
@@ -109,7 +107,7 @@ def _fitted(form: BatchForm, at: Loads, cells: pd.DataFrame) -> _Fitted | str:
         return "the cells do not tell R, the tokens from which computing hides reading"
     form = form.at_ridge(of_all)
     fit = fit_form(form, at, cells)
-    return fit if isinstance(fit, str) else _Fitted(form, fit, ridges)
+    return fit if isinstance(fit, str) else FittedForm(form, fit, ridges)
 
 
 def fit_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> LinearFit | str:
@@ -117,20 +115,6 @@ def fit_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> LinearFit | str
     means = means_of(cells)
     terms = weighted_terms(form.design_matrix(at), means.energy_per_token_j, "relative")
     return _obstacle(form, terms, cells) or linear_fit(terms, means)
-
-
-def _load_out(fitted: _Fitted, at: Loads, cells: pd.DataFrame) -> Array:
-    """Return the weighted errors of leaving out each load, R being looked for anew."""
-    load = load_places(cells)
-    if fitted.ridges is None:
-        return left_out(fitted.fit, load)
-    ridge = fitted.ridges[load]
-    found = np.full(len(load), np.nan)
-    for each in np.unique(ridge[~np.isnan(ridge)]):
-        fit = fit_form(fitted.form.at_ridge(each), at, cells)
-        if not isinstance(fit, str):
-            found = np.where(ridge == each, left_out(fit, load), found)
-    return found
 
 
 def _obstacle(form: BatchForm, terms: WeightedTerms, cells: pd.DataFrame) -> str:

@@ -117,15 +117,16 @@ def fit_model(
     chosen = choose(at, cells)
     if isinstance(chosen, str):
         return chosen
+    fitted, not_carried = chosen
     return ModelBatchFit(
         model=model,
-        form=chosen.form,
+        form=fitted.form,
         cells=cells,
         at=at,
-        fit=chosen.fit,
-        cell_out=-chosen.fit.cell_out,
-        load_out=-chosen.load_out,
-        not_carried=chosen.not_carried,
+        fit=fitted.fit,
+        cell_out=-fitted.fit.cell_out,
+        load_out=-fitted.load_out(at, cells),
+        not_carried=not_carried,
         limits=limits,
     )
 
