@@ -137,13 +137,16 @@ def test_ridge_is_looked_for_anew_without_a_load(plant):
     np.testing.assert_allclose(whole.load_out[-len(last) :], expected, rtol=1e-9)
 
 
-def test_terms_of_what_is_no_sum_have_to_earn_their_place(plant):
-    parts = [cells_of(plant, n, 1024, MORE_LENGTHS, noise=0.02, seed=n) for n in (4, 32, 64)]
+@pytest.mark.parametrize(
+    ("seed", "reason"), [(0, "a6 would be negative"), (1, "AICc 3.8 above that of batch7")]
+)
+def test_terms_of_what_is_no_sum_have_to_earn_their_place(plant, seed, reason):
+    parts = [cells_of(plant, n, 1024, MORE_LENGTHS, noise=0.02, seed=n + seed) for n in (4, 64)]
     fitted = fit_model("llama-3.2-1b", pd.concat(parts))
     assert fitted.form.id == "batch7"
     assert np.isnan(fitted.form.ridge_tokens)
-    assert set(fitted.not_carried) == {"batch8", "batch"}
-    assert all("above that of batch7" in why for why in fitted.not_carried.values())
+    assert fitted.not_carried["batch8"] == reason
+    assert "do not tell R" in fitted.not_carried["batch"]
 
 
 def test_planted_coefficients_are_found_from_all_loads_at_once(several):

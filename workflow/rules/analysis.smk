@@ -24,7 +24,7 @@ rule analyse:
     log:
         f"{RUN}/logs/analyse.log",
     params:
-        protocol=5,  # raised when the analysis code changes what it gives
+        protocol=6,  # raised when the analysis code changes what it gives
         weights=EXPERIMENT.analysis.weights,
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,
     shell:

@@ -43,7 +43,7 @@ rule tables:
     log:
         f"{RUN}/logs/tables.log",
     params:
-        protocol=4,
+        protocol=5,
         names=TABLES,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
@@ -61,7 +61,7 @@ rule figures:
     log:
         f"{RUN}/logs/figures.log",
     params:
-        protocol=5,
+        protocol=6,
         names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,

@@ -27,6 +27,14 @@ class FittedForm:
     ridges: Array | None
 
     @property
+    def negative(self) -> str:
+        """Which of the terms of what is not a sum are, by name."""
+        named = zip(self.form.terms, self.fit.values, strict=True)
+        return ", ".join(
+            term.name for term, value in named if value < 0 and term not in COUNTED_FORMS[0].terms
+        )
+
+    @property
     def aicc(self) -> float:
         """AIC for few cells; lowest where the terms meet every cell exactly.
 
@@ -63,7 +71,8 @@ def choose(at: Loads, cells: pd.DataFrame) -> tuple[FittedForm, dict[str, str]] 
     """Return the form that cells carry, and of longer ones why not; or why they carry none.
 
     Of what is counted it is the longest form that is carried. Terms of what is not a sum have to
-    earn their place: they are there where AICc is lower with them, R being a parameter, too.
+    earn their place: they are there where they are positive, as what they stand for is, and AICc is
+    lower with them, R being a parameter, too.
 
     A form is carried where no term hangs on a single cell: leaving that out, nothing would be known
     of the term, so neither could an error of it be seen.
@@ -86,6 +95,8 @@ def choose(at: Loads, cells: pd.DataFrame) -> tuple[FittedForm, dict[str, str]] 
             found = fitted_form(longer, at, cells)
             if isinstance(found, str):
                 not_carried[longer.id] = found
+            elif found.negative:
+                not_carried[longer.id] = f"{found.negative} would be negative"
             elif found.aicc < best.aicc:
                 best, not_carried = found, {}
             else:
