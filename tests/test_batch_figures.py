@@ -1,5 +1,6 @@
 """Figures and tables of the batch form: lines through cells, ridges over grids, models left out."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -143,6 +144,14 @@ def test_tables_say_what_the_cells_do_not_test(cells):
         assert "Every cell is one wave" in text
         assert "The KV cache bounds no cell" in text
         assert "Simulated cells without noise" in text
+
+
+def test_table_of_coefficients_says_what_r_is(cells):
+    found = batch_fit(cells)
+    known = replace(found, quality=found.quality.assign(ridge_tokens=181.0))
+    text = markdown(batch_coefficients(known))
+    assert "R of H, in tokens per iteration: 181 of Llama 3.2 (1B)." in text
+    assert "R of H" not in markdown(batch_coefficients(found))
 
 
 def test_tables_without_a_fit_say_so(cells):

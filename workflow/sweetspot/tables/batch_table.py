@@ -32,7 +32,7 @@ def batch_coefficients(fit: BatchFit) -> Table:
             " errors; S is the number of iterations, and H that of those in which computing hides"
             f" reading. {_origin(fit.quality)}"
         ),
-        notes=("Low and High: 95 % intervals by Student's t.", *_notes(fit)),
+        notes=("Low and High: 95 % intervals by Student's t.", *_ridges(fit), *_notes(fit)),
         label="tab:batch-coefficients",
         long=True,
     )
@@ -99,6 +99,15 @@ def _origin(quality: pd.DataFrame) -> str:
     kind = "Simulated cells" if fitted["simulated"].astype(bool).any() else "Cells"
     sure = sorted({text for text in fitted["interval"].fillna("") if text})
     return f"{kind}: {fitted['cells'].sum():.0f} over {len(fitted)} LLMs{'; '.join(['', *sure])}."
+
+
+def _ridges(fit: BatchFit) -> tuple[str, ...]:
+    """Return what R of H is, if a model has it."""
+    known = fit.quality[fit.quality["ridge_tokens"] > 0]
+    found = ", ".join(
+        f"{row.ridge_tokens:.0f} of {printed_name(str(row.model))}" for row in known.itertuples()
+    )
+    return (f"R of H, in tokens per iteration: {found}.",) if found else ()
 
 
 def _notes(fit: BatchFit) -> tuple[str, ...]:
