@@ -70,14 +70,15 @@ $(VLLM)/ready: tests/requirements-vllm.txt
 	@$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	@touch $@
 
-# Plugins of profiles/kubernetes, beside .venv.
+# Plugins of profiles/kubernetes, and Apache's client of IoTDB, beside .venv.
 KUBERNETES := .venv-kubernetes
-$(KUBERNETES)/ready: tests/requirements-kubernetes.txt .venv/ready-test
+IOTDB := .venv-iotdb
+$(KUBERNETES)/ready $(IOTDB)/ready: .venv-%/ready: tests/requirements-%.txt .venv/ready-test
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv pip install --quiet --python $(BIN)/python --no-deps --target $(KUBERNETES) -r $<; \
+	  uv pip install --quiet --python $(BIN)/python --no-deps --target $(@D) -r $<; \
 	else \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade \
-	    --target $(KUBERNETES) -r $<; \
+	    --target $(@D) -r $<; \
 	fi
 	@touch $@
 
@@ -111,12 +112,12 @@ WORKERS = -n $$($(BIN)/python -c 'import os; print(min(8, os.cpu_count() + 1))')
 test: lint
 	$(BIN)/pytest -q -m "not slow" $(WORKERS)
 
-test-slow: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready
+test-slow: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(IOTDB)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
 	$(BIN)/pytest -q -m slow $(WORKERS)
 
-coverage: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready
+coverage: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(IOTDB)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
@@ -199,4 +200,4 @@ lock:
 	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
 
 clean:
-	rm -rf .venv $(TORCH) $(VLLM) $(AUDIT) $(KUBERNETES) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf .venv $(TORCH) $(VLLM) $(AUDIT) $(KUBERNETES) $(IOTDB) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

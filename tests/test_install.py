@@ -31,7 +31,7 @@ def test_packages_that_commands_name_are_those_of_the_project():
     assert names(extras["endpoint"]) == ENDPOINT
     [everything] = map(Requirement, extras["all"])
     assert everything.name == PROJECT["name"]
-    assert everything.extras == extras.keys() - {"all"}
+    assert everything.extras == extras.keys() - {"all", "iotdb"}
 
 
 def closure(requirements):

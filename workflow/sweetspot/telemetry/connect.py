@@ -15,6 +15,8 @@ from sweetspot.telemetry.tls import tls_context
 
 if TYPE_CHECKING:
     from sweetspot.telemetry.influx.server import Server
+    from sweetspot.telemetry.iotdb.layouts import Layout
+    from sweetspot.telemetry.iotdb.session import Session
 
 _EXTRA = {"mqtt": "telemetry", "iotdb": "iotdb"}
 
@@ -32,35 +34,40 @@ def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ)
             from sweetspot.telemetry.mqtt.sink import MqttSink
 
             return MqttSink(where, login)
+        if kind == "iotdb":
+            from sweetspot.telemetry.iotdb.sink import IotdbSink
+
+            return IotdbSink(*_iotdb(where, login))
     except ModuleNotFoundError as error:
         raise _lacking(where, error) from error
-    if kind == "influx":
-        from sweetspot.telemetry.influx.sink import InfluxSink
-
-        return InfluxSink(_influx(where, login))
     if kind == "prometheus":
         from sweetspot.telemetry.prometheus.server import PrometheusSink
 
         return PrometheusSink(where.address.host, where.address.port)
-    raise _nothing("sends to", where)
+    from sweetspot.telemetry.influx.sink import InfluxSink
+
+    return InfluxSink(_influx(where, login))
 
 
 def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ) -> Store:
     """Return what reads samples there; it connects when it first does.
 
     Raises:
-        InputError: as of `open_sink`; or it is a broker, which keeps nothing.
+        InputError: as of `open_sink`; or it keeps nothing.
     """
     login, kind = login_of(where, environment), where.address.kind
-    if kind == "influx":
-        from sweetspot.telemetry.influx.store import InfluxStore
+    if kind in ("mqtt", "prometheus"):
+        raise InputError(f"{where.address.name} keeps nothing; name the store behind it")
+    if kind == "iotdb":
+        try:
+            from sweetspot.telemetry.iotdb.store import IotdbStore
 
-        return InfluxStore(_influx(where, login))
-    if kind == "mqtt":
-        raise InputError(
-            f"{where.address.name} is a broker, which keeps nothing; name the store behind it"
-        )
-    raise _nothing("reads from", where)
+            return IotdbStore(*_iotdb(where, login))
+        except ModuleNotFoundError as error:
+            raise _lacking(where, error) from error
+    from sweetspot.telemetry.influx.store import InfluxStore
+
+    return InfluxStore(_influx(where, login))
 
 
 def _influx(where: TelemetrySink, login: Login) -> "Server":
@@ -78,8 +85,18 @@ def _influx(where: TelemetrySink, login: Login) -> "Server":
     )
 
 
-def _nothing(does: str, where: TelemetrySink) -> InputError:
-    return InputError(f"nothing here {does} {where.address.scheme}://")
+def _iotdb(where: TelemetrySink, login: Login) -> "tuple[Session, Layout]":
+    from sweetspot.telemetry.iotdb.layouts import DATABASE, Table, Tree
+    from sweetspot.telemetry.iotdb.session import Session
+    from sweetspot.telemetry.paths import ROOT
+
+    layout: Layout = (
+        Table(where.store or DATABASE)
+        if where.layout == "table"
+        else Tree(where.path or where.store or ROOT)
+    )
+    tls = tls_context(where.ca) if where.address.tls else None
+    return Session(where.address, login, tls, where.timeout_s, layout.dialect), layout
 
 
 def _lacking(where: TelemetrySink, error: ModuleNotFoundError) -> InputError:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sweetspot.errors import TelemetryError, one_line
+from sweetspot.telemetry.failures import why
 
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_REASON = 200
@@ -102,10 +103,10 @@ class Server:
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if fresh:
-                raise TelemetryError(f"{self.name}: {_why(error)}") from error
+                raise TelemetryError(f"{self.name}: {why(error)}") from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
-            raise TelemetryError(f"{self.name}: {_why(error)}") from error
+            raise TelemetryError(f"{self.name}: {why(error)}") from error
         return self._post(path, body, kind)
 
     def _exchange(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
@@ -176,13 +177,3 @@ def _cut(connection: http.client.HTTPConnection, late: Event) -> None:
     if sock is not None:
         with suppress(OSError):
             sock.shutdown(SHUT_RDWR)
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({error.verify_message}); see ca"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return one_line(error)[:MAX_REASON] or type(error).__name__

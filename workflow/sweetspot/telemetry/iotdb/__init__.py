@@ -1,0 +1,1 @@
+"""Samples to Apache IoTDB and back, by its client's remote calls."""
