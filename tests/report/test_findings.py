@@ -71,6 +71,16 @@ def test_lengths_are_the_fits_or_what_was_observed():
     )
 
 
+def test_best_length_is_not_compared_with_itself():
+    *_, lengths, _ = findings(cells_of({"a": (0.1, 0.2, 0.3)}), NO_SPOTS)
+    assert lengths == (
+        "At 32 input tokens the least energy per token was found with 64 output tokens; 1024 output"
+        " tokens cost 3 times the best length's energy per token."
+    )
+    *_, lengths, _ = findings(cells_of({"a": (0.1, 0.1, 0.1)}), NO_SPOTS)
+    assert lengths.endswith("with 64 output tokens.")
+
+
 def test_one_model_has_its_range():
     cells = cells_of({"a": TWO["a"]})
     spots = pd.DataFrame([spot("a", 250.0, 200.0, 300.0)])

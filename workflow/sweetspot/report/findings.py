@@ -168,11 +168,14 @@ def _costs(curves: pd.DataFrame) -> str:
             if len(at := curve[curve["output_tokens"] == length])
         ]
         low, high = quantity(min(ratios)), quantity(max(ratios))
+        if high == "1":  # the best one of every curve
+            continue
         times = low if low == high else f"{low} to {high}"
         said.append(f"{length} output tokens cost {times} times the best length's energy per token")
-    if said[0] == said[1]:
-        return ""
-    return f"; {said[0]}, {said[1].removesuffix(_SAME)}"
+    first, *others = dict.fromkeys(said) or [""]
+    return (
+        f"; {', '.join([first, *(each.removesuffix(_SAME) for each in others)])}" if first else ""
+    )
 
 
 _SAME = " the best length's energy per token"

@@ -24,6 +24,7 @@ _NOTE = (
     " 95 % interval."
 )
 _DETAILS = "Each in detail: efficiency, what was observed, what is lost there"
+_BEYOND = " *: beyond the output lengths that were run, extrapolated."
 _NO_NOISE = (
     " These cells have no noise: the intervals measure how far the form is from the simulator, not"
     " chance."
@@ -56,10 +57,12 @@ def sweet_spots(
     if len(inputs) > _INPUTS:
         last = len(inputs) - 1
         inputs = [inputs[round(place * last / (_INPUTS - 1))] for place in range(_INPUTS)]
-    rows = []
+    rows, beyond = [], False
     for key, of_group in found:
         at = {int(row.input_tokens): row for row in _rows(of_group)}
-        cells = [spot(at[i]) if i in at else MISSING for i in inputs]
+        marked = {i: _is_extrapolated(at[i]) for i in inputs if i in at}
+        cells = [spot(at[i]) + "*" * marked[i] if i in at else MISSING for i in inputs]
+        beyond = beyond or any(marked.values())
         rows.append([names[key], *cells, *([best.get(key, MISSING)] if best else [])])
     of_each = "\n".join(
         f"<h4>{html.escape(names[key])}</h4>\n{_spots_of(of_group, names[key])}"
@@ -69,7 +72,7 @@ def sweet_spots(
     header += ["best cell (tokens/J)"] if best else []
     return [
         html.table(header, rows, label="Sweet spots"),
-        html.paragraph(f"O*: {note[0].lower()}{note[1:]}", "quiet"),
+        html.paragraph(f"O*: {note[0].lower()}{note[1:]}{_BEYOND * beyond}", "quiet"),
         html.folded(_DETAILS, of_each),
     ]
 
@@ -106,7 +109,7 @@ def _spots_of(spots: pd.DataFrame, name: str) -> str:
     rows = [
         [
             str(int(row.input_tokens)),
-            spot(row) + ("" if row.estimate_inside_range else ", extrapolated"),
+            spot(row) + ", extrapolated" * _is_extrapolated(row),
             number(row.estimated_tokens_per_j),
             f"{quantity(row.range2_low)} to {quantity(row.range2_high)}",
             str(int(row.observed_output_tokens)),
@@ -118,6 +121,10 @@ def _spots_of(spots: pd.DataFrame, name: str) -> str:
     more = len(spots) - len(shown)
     rest = f"{counted(more, 'input length')} more: fits/sweet_spots.csv." if more else ""
     return html.table(header, rows, label=f"Sweet spots of {name}") + html.paragraph(rest, "quiet")
+
+
+def _is_extrapolated(row: Any) -> bool:
+    return not math.isnan(row.estimated_output_tokens) and not row.estimate_inside_range
 
 
 def _rows(frame: pd.DataFrame) -> list[Any]:
