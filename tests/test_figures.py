@@ -336,7 +336,7 @@ def test_figure3_needs_a_grid_of_cells_that_differ() -> None:
     with pytest.raises(InputError, match="add a sweep over `input_tokens` and `output_tokens`"):
         figure3_surface(simulated(surface_cells(input_tokens=[64])), STYLE, LABELS)
     flat = simulated(surface_cells(["opt-1.3b"])).assign(tokens_per_j=5.0)
-    with pytest.raises(InputError, match="several valid cells of different efficiency"):
+    with pytest.raises(InputError, match="no model has two valid cells that differ"):
         figure3_heatmap(flat, STYLE, LABELS)
 
 

@@ -98,6 +98,26 @@ def test_constant_energy_has_no_sweet_spot():
     assert "the energy is the same in all cells" in found.summary()
 
 
+@pytest.mark.parametrize("factor", [0.3, 7.0, 31.0, 100.0])
+@pytest.mark.parametrize(
+    "energy_j", [lambda i, o, k: (i + k) / o, lambda i, o, k: 1e-4 * k * o + 1e-3 * i]
+)
+def test_rounding_makes_no_sweet_spot_and_no_negative_cost(energy_j, factor):
+    cells = surface()
+    (group,) = fit(
+        cells.assign(**{"J/token": energy_j(cells["isl"], cells["osl"], factor)})
+    ).groups()
+    assert group.best.is_exact
+    assert group.sweet_spots["estimated_output_tokens"].isna().all()
+    assert not any("negative" in said for said in fit_warnings(group))
+
+
+def test_exact_surface_has_its_sweet_spots():
+    (group,) = fit(surface()).groups()
+    assert group.best.is_exact
+    assert group.sweet_spots["estimated_output_tokens"].notna().all()
+
+
 def test_groups_are_asked_by_model():
     found = fit(pd.concat([surface("a", noise=0.02), surface("b", noise=0.02)]))
     assert [group.model for group in found.groups()] == ["a", "b"]
@@ -119,6 +139,8 @@ def test_groups_are_asked_by_model():
         (surface(noise=0.1, outputs=OUTPUTS[:3], inputs=INPUTS[:3]), "negative coefficient"),
         (surface(noise=1e-4, outputs=[512, 1024, 2048]), "outside the measured output lengths"),
         (surface(noise=0.02).assign(simulated=True), "simulated cells without noise: "),
+        (surface(noise=0.02).assign(simulated=True, noise=0.0), "simulated cells without noise: "),
+        (surface(noise=0.3, outputs=OUTPUTS[:3], inputs=INPUTS[:3]), "predicts cells left out"),
         (surface(noise=0.02).assign(simulated=True, noise=0.02), "with the noise that was asked"),
         (surface(), "the form meets every cell exactly"),
         (BENT, "lack of fit: "),

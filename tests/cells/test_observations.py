@@ -159,6 +159,7 @@ def test_columns_that_cannot_be_found_are_refused_with_what_was(file, columns, m
         ("m,I,O,J/token\na,1,2,0,5\n", "4 column names and 5 values in each row; are its decimals"),
         ("PK\x03\x04", "is an Excel or zip file; save the sheet as CSV"),
         ("I,O\n1,2\n", "has no column for energy; found: I, O; recognised are names such as"),
+        ("I,O,watts,tput\n1,2,3,4\n", 'columns={"throughput_tokens_per_s": "COLUMN"}'),
         ("I,O,N,duration\n1,2,3,4\n", 'of all rows: columns={"mean_power_w": "450"}'),
         ("I,O,energy_wh\n1,2,3\n", "a whole run, so its number of requests is needed"),
         (f"{HEAD}\nm,1,2,\n", "'energy_per_token_j' holds no number in any row"),

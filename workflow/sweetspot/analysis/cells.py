@@ -77,5 +77,5 @@ def mean_over_repeats(ok: pd.DataFrame) -> pd.DataFrame:
 
 def has_noise(rows: pd.DataFrame) -> bool:
     """Return whether chance had a part in these cells of one group: all but plainly simulated."""
-    noise = rows["noise"].notna().any() if "noise" in rows else False
-    return bool(noise) or not rows["simulated"].any()
+    noise = pd.to_numeric(rows["noise"], errors="coerce") if "noise" in rows else pd.Series()
+    return bool((noise > 0).any()) or not rows["simulated"].any()

@@ -140,9 +140,10 @@ def _coefficients(group: GroupFit, best: FormFit) -> str:
     header = ["term", "value", "SE", "HC3 SE", "95 % interval", "p", "VIF", "unit"]
     title = f"  {best.form.title} ({best.form.source}): e = {best.form.formula}"
     lines = [title, _table(header, body, left=(0, len(header) - 1))]
-    eq5 = group.forms[group.forms["form"] == best.form.id].iloc[0]
-    if not math.isnan(eq5["f_over_eq4"]):
-        lines.append(f"  over Eq. 4: F {eq5['f_over_eq4']:.3g}, p {_p_value(eq5['f_p_value'])}")
+    quality = group.forms[group.forms["form"] == best.form.id].iloc[0]
+    f_value, p_value = quality["f_over_eq4"], quality["f_p_value"]  # of Eq. 5 alone
+    if not math.isnan(f_value):
+        lines.append(f"  over Eq. 4: F {f_value:.3g}, p {_p_value(p_value)}")
     if not math.isnan(best.pure_error):
         error = 100 * best.pure_error if best.weights == "relative" else best.pure_error
         lines.append(

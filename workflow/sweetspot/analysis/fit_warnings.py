@@ -6,10 +6,12 @@ import pandas as pd
 from sweetspot.analysis.cells import has_noise
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
+from sweetspot.energy_models import form
 
 _LEVERAGE = 0.5
 _DF = 10
 _LACK_OF_FIT = 0.05
+_BETTER = 0.8
 _SHOWN = 3
 
 
@@ -22,6 +24,7 @@ def fit_warnings(group: GroupFit) -> list[str]:
         *([missing] if group.no_eq5 else []),
         *_of_origin(group.cells),
         *_of_cells(group.best),
+        *_of_other_forms(group.best, group.forms),
         *_of_coefficients(group.best),
         *_of_sweet_spots(group.sweet_spots),
     ]
@@ -52,7 +55,7 @@ def _of_cells(fit: FormFit) -> list[str]:
         )
     if np.isnan(fit.r_squared):
         found.append("the energy is the same in all cells: lengths make no difference to it")
-    elif np.isnan(fit.p_values).all():
+    elif fit.is_exact:
         found.append("the form meets every cell exactly, so nothing can be tested")
     heavy = np.flatnonzero(fit.leverage > _LEVERAGE)
     if len(heavy):
@@ -69,10 +72,23 @@ def _of_cells(fit: FormFit) -> list[str]:
     return found
 
 
-def _of_coefficients(fit: FormFit) -> list[str]:
-    negative = [
-        term.name for term, value in zip(fit.form.terms, fit.values, strict=True) if value < 0
+def _of_other_forms(best: FormFit, forms: pd.DataFrame) -> list[str]:
+    """Say which form with fewer terms predicts cells left out clearly better, if one does."""
+    own = best.leave_one_cell_out_percent
+    errors = forms.set_index("form")["leave_one_cell_out_percent"].dropna()
+    if errors.empty or best.is_exact or not errors.min() < _BETTER * own:
+        return []
+    other = str(errors.idxmin())
+    return [
+        f"{form(other).title} predicts cells left out better ({errors[other]:.1f} % off against"
+        f" {own:.1f} %): the cells are too few, or scatter too much, for the terms of"
+        f" {best.form.title}"
     ]
+
+
+def _of_coefficients(fit: FormFit) -> list[str]:
+    values = zip(fit.form.terms, fit.without_rounding, strict=True)
+    negative = [term.name for term, value in values if value < 0]
     if not negative:
         return []
     said = "coefficients" if len(negative) > 1 else "coefficient"

@@ -205,5 +205,5 @@ def _refuse(quality: list[dict[str, Any]], forms: tuple[Form, ...], attempted: i
     raise TooFewCellsError(
         f"too few cells to fit {easiest.title} ({easiest.source}): "
         f"{group_title(group)} {nearest['reason']}; "
-        "add lengths to the sweep or measure the failed cells again"
+        "measure other lengths, or what failed again"
     )

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from sweetspot.analysis.cell_means import CellMeans, cell_means
 from sweetspot.analysis.held_out import held_out
-from sweetspot.analysis.linear_fit import LinearFit, linear_fit
+from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
 from sweetspot.analysis.weighted_terms import WeightedTerms, weighted_terms
 from sweetspot.config import FitWeights
 from sweetspot.energy_models import Array, Form
@@ -32,6 +32,18 @@ class FormFit(LinearFit):
     leave_one_input_out_percent: float
     leave_one_output_out_percent: float
     worst: tuple[str, float]
+
+    @property
+    def without_rounding(self) -> Array:
+        """(k,), the values; 0 of terms that a fit without errors has no use for.
+
+        Energies that only fall with the output, say, leave 1e-20 J/token² of a term that rises.
+        """
+        if not self.is_exact:
+            return self.values
+        design = self.form.design_matrix(self.input_tokens, self.output_tokens)
+        shares = np.abs(design * self.values / self.observed_j[:, None]).max(axis=0)
+        return np.where(shares > ALONE, self.values, 0.0)
 
     def energy_per_token_j(self, input_tokens: ArrayLike, output_tokens: ArrayLike) -> Array:
         """Return the fitted e at each of the n cells, in J per output token."""

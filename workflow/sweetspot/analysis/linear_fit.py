@@ -84,6 +84,11 @@ class LinearFit:
         return self.terms.weights
 
     @property
+    def is_exact(self) -> bool:
+        """Whether the terms meet every cell, so that nothing can be tested."""
+        return bool(np.isnan(self.p_values).all())
+
+    @property
     def relative(self) -> Array:
         """(n,), what makes a weighted error a share of the observed energy."""
         return 1 / self.observed_j if self.weights == "equal" else np.ones_like(self.observed_j)

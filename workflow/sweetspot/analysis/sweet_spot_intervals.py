@@ -29,7 +29,8 @@ def sweet_spot_lengths(fit: FormFit, input_tokens: ArrayLike) -> Array:
     inputs = np.asarray(input_tokens, dtype=np.float64)
     if np.isnan(fit.r_squared):  # all energies are equal: a minimum would be one of rounding
         return np.full_like(inputs, np.nan)
-    found = [sweet_spot_output_tokens(fit.values.tolist(), each) for each in inputs.flat]
+    values = fit.without_rounding.tolist()
+    found = [sweet_spot_output_tokens(values, each) for each in inputs.flat]
     return np.reshape(found, inputs.shape)
 
 

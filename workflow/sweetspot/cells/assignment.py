@@ -101,6 +101,9 @@ class Assignment:
         if "energy" in quantities and timed:
             power = self.said.advice({"mean_power_w": "450"})
             advice.append(f"or the mean power of all rows: {power}")
+        elif "energy" in quantities and self.has("mean_power_w"):
+            rate = self.said.advice({"throughput_tokens_per_s": "COLUMN"})
+            advice.append(f"or, as power is there, the output tokens per second: {rate}")
         one = len(quantities) == 1
         return InputError(
             f"{self.where} has no column{'' if one else 's'} for {', '.join(quantities)}; found: "

@@ -62,8 +62,8 @@ def normalised_mean(cells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             scaled.append((grid - low) / (high - low))
     if not scaled:
         raise InputError(
-            "Figure 3 needs several valid cells of different efficiency per model, and no model "
-            "has them; the column `reason` of the cells table says why cells failed"
+            "Figure 3 scales each model's cells from its least to its most efficient, and no model "
+            "has two valid cells that differ"
         )
     stacked = pd.concat(scaled).groupby(level=0)
     inputs, outputs = (sorted(cells[f"{end}_tokens"].unique()) for end in ("input", "output"))

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 import sweetspot
+from sweetspot.analysis.cells import has_noise
 from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
@@ -75,7 +76,8 @@ def _sweet_spots(groups: Sequence[GroupFit]) -> list[str]:
     spots = pd.concat([group.sweet_spots for group in found], ignore_index=True)
     given = all(group.load_is_given for group in found)
     headline = [_headline(found[0])] if len(found) == 1 else []
-    return [*headline, *sweet_spots(spots, load_is_given=given)]
+    noise = all(has_noise(group.cells) for group in found)
+    return [*headline, *sweet_spots(spots, load_is_given=given, has_noise=noise)]
 
 
 def _headline(group: GroupFit) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from sweetspot.figures.evidence import noise_levels
+from sweetspot.analysis.cells import has_noise
 from sweetspot.report import html
 from sweetspot.report.cells_table import cells_table
 from sweetspot.report.exhibits import Picture, figure_exhibit
@@ -81,5 +81,5 @@ def _spots(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str | Exhibit]:
         text = "None: they take Eq. 5, and no model has cells that carry it."
         return [Exhibit(title, html.paragraph(text))]
     best = {key: each.tokens_per_j for key, each in best_cells(cells).items()}
-    has_noise = not cells["simulated"].any() or bool(noise_levels(cells))
-    return [Exhibit(title, "\n".join(sweet_spots(spots, best=best, has_noise=has_noise)))]
+    shown = sweet_spots(spots, best=best, has_noise=has_noise(cells))
+    return [Exhibit(title, "\n".join(shown))]
