@@ -64,6 +64,8 @@ def node(block):
         return []
     known = plain(EXPERIMENT.node)
     del known["checkpoints"]
+    if not EXPERIMENT.node.telemetry.sinks:
+        del known["telemetry"]  # what decides nothing asks for no job
     found = known | {
         "checkpoint": str(weights_of(block)) if needs_weights() else None,
         "model_reference": block.model_reference,

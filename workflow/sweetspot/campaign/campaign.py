@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sweetspot.campaign.cost import Seen
 from sweetspot.campaign.design import Design, design
@@ -17,6 +18,9 @@ from sweetspot.measure.measure import MeasureCell, measuring, reusable_record
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block
 
+if TYPE_CHECKING:
+    from sweetspot.telemetry.publisher import Publisher
+
 log = logging.getLogger(__name__)
 
 
@@ -27,6 +31,7 @@ class Campaign:
     Attributes:
         engine_of: makes the engine of a block, which is to end what takes longer than so many s.
         prepare: makes what a cell needs before it runs.
+        publisher: takes samples to where they are sent; None if nowhere.
         known: by cell, the record that it has: nobody else writes into the folder meanwhile.
     """
 
@@ -35,6 +40,7 @@ class Campaign:
     logbook: Logbook
     engine_of: Callable[[Block, float], Engine]
     prepare: Callable[[Cell], None]
+    publisher: "Publisher | None" = None
     known: dict[Cell, CellRecord | None] = field(default_factory=dict)
 
     @property
@@ -75,7 +81,8 @@ class Campaign:
     @contextmanager
     def measuring(self, block: Block, engine: Engine) -> Iterator[MeasureCell]:
         """Yield a function that measures a cell and makes its record durable."""
-        with measuring(block, engine, self.records) as measure_cell:
+        observe = self.publisher.observe if self.publisher else None
+        with measuring(block, engine, self.records, observe) as measure_cell:
 
             def measure(cell: Cell, *, idle: bool = True) -> CellRecord:
                 self.known[cell] = record = measure_cell(cell, idle=idle)

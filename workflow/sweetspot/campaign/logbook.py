@@ -24,6 +24,7 @@ class Call:
             no more than a cell, and of that `windows`, `idle` around them, `loads` and `closing` of
             engines, `beside` (warm-up and what else a cell takes), `failed` cells, `sensor`,
             `probe_windows` and what else the `probe` took. Calls of earlier versions have none.
+        telemetry: what became of its samples where they were sent, a line for each sink.
     """
 
     started_utc: str
@@ -32,6 +33,7 @@ class Call:
     measured: int = 0
     ended: str = "broke off"
     time_s: dict[str, float] = field(default_factory=dict)
+    telemetry: list[str] = field(default_factory=list)
 
     def spent(self, on: str, seconds: float) -> None:
         """Note what some of the time went on."""

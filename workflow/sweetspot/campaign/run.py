@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
@@ -23,6 +24,9 @@ from sweetspot.errors import EngineError, MeterError, SweetspotError
 from sweetspot.files import make_folder
 from sweetspot.plan.dataset import dataset_writer
 
+if TYPE_CHECKING:
+    from sweetspot.telemetry.publisher import Publisher
+
 log = logging.getLogger(__name__)
 
 
@@ -31,8 +35,13 @@ def require_here(experiment: Experiment) -> None:
 
     Raises:
         EngineError: something is missing; the message names it.
-        InputError: the engine does not have a model, or the experiment cannot be planned.
+        InputError: the engine does not have a model, the experiment cannot be planned, or samples
+            not be sent where it says.
     """
+    if experiment.node.telemetry.sinks:
+        from sweetspot.telemetry.connect import require_sinks
+
+        require_sinks(experiment.node.telemetry)
     require_node(experiment, design(experiment).blocks)
 
 
@@ -65,6 +74,7 @@ def run_campaign(
         logbook=open_logbook(folder / "campaign.json", experiment),
         engine_of=engines_here(experiment, folder),
         prepare=dataset_writer(folder / "datasets", experiment.dataset),
+        publisher=_publisher(experiment),
     )
     call = Call(started_utc=_utc(), minutes=minutes + sum(before_s.values()) / 60)
     for what, seconds in before_s.items():
@@ -102,11 +112,22 @@ def _measure(
         call.ended = str(error)
         raise
     finally:
+        if campaign.publisher:
+            call.telemetry = list(map(str, campaign.publisher.close()))
         call.ended_utc, call.measured = _utc(), len(progress.tried)
         campaign.logbook.alive(box.left_s)
         campaign.save()
         compact = write_compact(campaign)
         log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
+
+
+def _publisher(experiment: Experiment) -> "Publisher | None":
+    """Return what sends samples while they are taken; nothing of it is loaded unless asked for."""
+    if not experiment.node.telemetry.sinks:
+        return None
+    from sweetspot.telemetry.connect import open_publisher
+
+    return open_publisher(experiment.node.telemetry)
 
 
 def _look_at_sensor(campaign: Campaign, whole: Path) -> None:

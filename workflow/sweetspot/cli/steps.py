@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -114,17 +115,25 @@ def _measure(arguments: argparse.Namespace) -> None:
     if arguments.candidates and not arguments.adaptive:
         raise InputError("--candidates needs --adaptive, which says what is enough")
     node = parse_node(arguments.node) if arguments.node else None
-    for name, settings, cells, more, out in zip(*of_each, strict=True):
-        block = parse_block(name, settings, cells, more, arguments.adaptive)
-        dataset = block.settings.dataset
-        measure_block(
-            block,
-            engine(block.settings, node),
-            arguments.records,
-            out,
-            remeasure=arguments.remeasure,
-            prepare=dataset_writer(node.datasets, dataset) if node else lambda _: None,
-        )
+    with ExitStack() as held:
+        observe = None
+        if node and node.telemetry.sinks:
+            from sweetspot.telemetry.session import publishing
+
+            notes = arguments.records.parent / "logs/telemetry" / f"{arguments.block[0]}.jsonl"
+            observe = held.enter_context(publishing(node.telemetry, notes)).observe
+        for name, settings, cells, more, out in zip(*of_each, strict=True):
+            block = parse_block(name, settings, cells, more, arguments.adaptive)
+            dataset = block.settings.dataset
+            measure_block(
+                block,
+                engine(block.settings, node),
+                arguments.records,
+                out,
+                remeasure=arguments.remeasure,
+                prepare=dataset_writer(node.datasets, dataset) if node else lambda _: None,
+                observe=observe,
+            )
 
 
 def _cells(arguments: argparse.Namespace) -> None:

@@ -85,8 +85,8 @@ def parse_address(url: str) -> Address:
         raise wrong(f"url {url!r} has no {'possible port' if host else 'host'}{looks}")
     kind, tls, default = _SCHEMES[parts.scheme]
     path = unquote(parts.path).strip("/")
-    if path and kind == "mqtt":
-        raise wrong(f"url {url!r} has a path, which brokers do not know; use topic")
+    if path and kind in ("mqtt", "prometheus"):
+        raise wrong(f"url {url!r} has a path, for which {parts.scheme}:// has no use")
     return Address(
         scheme=parts.scheme, kind=kind, tls=tls, host=host, port=port or default, path=path
     )

@@ -5,23 +5,26 @@ Each kind is a room of its own, loaded when one is asked for.
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
+from socket import gethostname
 from typing import TYPE_CHECKING
 
-from sweetspot.config.telemetry import TelemetrySink
+from sweetspot.config.telemetry import Telemetry, TelemetrySink
 from sweetspot.errors import InputError
-from sweetspot.telemetry.contracts import Sink, Store
 from sweetspot.telemetry.login import Login, login_of
 from sweetspot.telemetry.tls import tls_context
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what checks a configuration loads none of it
+    from sweetspot.telemetry.contracts import Sink, Store
     from sweetspot.telemetry.influx.server import Server
     from sweetspot.telemetry.iotdb.layouts import Layout
     from sweetspot.telemetry.iotdb.session import Session
+    from sweetspot.telemetry.publisher import Publisher
 
 _EXTRA = {"mqtt": "telemetry", "iotdb": "iotdb"}
 
 
-def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ) -> Sink:
+def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ) -> "Sink":
     """Return what sends samples there; it connects when it first does.
 
     Raises:
@@ -49,7 +52,7 @@ def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ)
     return InfluxSink(_influx(where, login))
 
 
-def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ) -> Store:
+def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ) -> "Store":
     """Return what reads samples there; it connects when it first does.
 
     Raises:
@@ -70,6 +73,38 @@ def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ
     return InfluxStore(_influx(where, login))
 
 
+def open_publisher(
+    telemetry: Telemetry, environment: Mapping[str, str] = os.environ
+) -> "Publisher":
+    """Return what takes a session's samples to all sinks.
+
+    Raises:
+        InputError: as of `open_sink`.
+    """
+    from sweetspot.telemetry.publisher import Publisher
+
+    sinks = [open_sink(where, environment) for where in telemetry.sinks]
+    return Publisher(sinks, gethostname(), interval_s=telemetry.interval_s)
+
+
+def require_sinks(
+    telemetry: Telemetry, environment: Mapping[str, str] = os.environ, *, here: bool = True
+) -> None:
+    """Check what can be known without asking anybody, before there is any job.
+
+    Args:
+        telemetry: where samples are sent.
+        environment: with the variables of passwords.
+        here: whether it is this machine that sends; only then are files looked at.
+
+    Raises:
+        InputError: as of `open_sink`.
+    """
+    for where in telemetry.sinks:
+        known = where if here else replace(where, password_file=None, ca=None)
+        open_sink(known, environment).close()
+
+
 def _influx(where: TelemetrySink, login: Login) -> "Server":
     from sweetspot.telemetry.influx.server import Server
 
@@ -88,6 +123,7 @@ def _influx(where: TelemetrySink, login: Login) -> "Server":
 def _iotdb(where: TelemetrySink, login: Login) -> "tuple[Session, Layout]":
     from sweetspot.telemetry.iotdb.layouts import DATABASE, Table, Tree
     from sweetspot.telemetry.iotdb.session import Session
+    from sweetspot.telemetry.publisher import Publisher
     from sweetspot.telemetry.paths import ROOT
 
     layout: Layout = (
