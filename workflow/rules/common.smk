@@ -172,7 +172,8 @@ def check_before_jobs():
         if EXPERIMENT.node.telemetry.sinks and EXPERIMENT.engine != "simulator":
             from sweetspot.telemetry.connect import require_sinks
 
-            require_sinks(EXPERIMENT.node.telemetry, here=workflow.local_exec)
+            if any(map(cells_left, BLOCKS)):
+                require_sinks(EXPERIMENT.node.telemetry, here=workflow.local_exec)
         if workflow.local_exec:
             if workflow.resource_settings.cores < 1:  # Snakemake would wait for one for ever
                 stop("no job can run on less than 1 core; say with --cores how many there are")

@@ -175,7 +175,9 @@ class TelemetrySink(Section):
         for place in _PLACE.findall(self.topic):
             if place not in PLACES:
                 raise wrong(f"topic names {{{place}}}; it may name {{host}} and {{gpu}}")
-        if any(each in self.topic for each in "+#\0"):
+        if any(each in _PLACE.sub("", self.topic) for each in "{}"):
+            raise wrong("topic holds { or } that name nothing; it may name {host} and {gpu}")
+        if any(each in self.topic for each in "+#"):
             raise wrong("topic holds + or #, which brokers keep for subscriptions")
 
     @property

@@ -182,13 +182,17 @@ class _Lane:
         """Send samples, and return those that are to be sent again."""
         done = 0
         for source, items in groupby(batch, key=_source):
+            if self._abandoned:
+                return batch[done:]
             samples = [Sample(at, _values(look)) for _, at, look in items]
             try:
                 self._sink.send(source, samples)
             except Exception as error:  # a library's own, too: the samples of others go on
+                reason = one_line(error or type(error).__name__)
+                reason = reason.removeprefix(f"{self._sink.name}: ")
                 if not self._reason:
-                    log.warning("telemetry: %s; it is tried again", one_line(error))
-                self._reason = one_line(error)
+                    log.warning("telemetry to %s: %s; trying again", self._sink.name, reason)
+                self._reason = reason
                 return batch[done:]
             done += len(samples)
             self._acknowledged += len(samples)

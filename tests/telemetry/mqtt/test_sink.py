@@ -1,0 +1,100 @@
+"""The sink at brokers that are there, are not, refuse, fall silent or hang up."""
+
+import socket
+import time
+
+import pytest
+
+from sweetspot.errors import InputError, TelemetryError
+from sweetspot.telemetry.sample import Source
+
+SOURCE = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
+
+
+def test_send_returns_when_all_is_acknowledged(broker, sink_to, samples):
+    sink_to(broker.port).send(SOURCE, samples(1200))
+    assert len(broker.messages) == 2400  # t_s and power, and more than are in flight at once
+    assert len(set(broker.messages)) == 2400
+
+
+def test_one_connection_serves_all_calls_and_another_no_one_with_the_same_name(
+    broker, sink_to, samples
+):
+    one, other = sink_to(broker.port), sink_to(broker.port)
+    for sink in (one, other, one, other):
+        sink.send(SOURCE, samples(1))
+    assert len(set(broker.clients)) == len(broker.clients) == 2
+    assert all(socket.gethostname() in client for client in broker.clients)
+
+
+def test_a_broker_that_ended_a_silent_connection_costs_nothing(
+    broker, sink_to, samples, wait_until
+):
+    sink = sink_to(broker.port)
+    sink.send(SOURCE, samples(1))
+    broker.hang_up()
+
+    def hears():
+        try:
+            sink.send(SOURCE, samples(1))
+        except TelemetryError:  # the end of it had not come yet
+            return False
+        return len(broker.clients) > 1
+
+    wait_until(hears)
+
+
+def test_what_was_not_acknowledged_is_sent_again_by_the_next_call(broker, sink_to, samples):
+    broker.hangs_up_after = 5
+    sink = sink_to(broker.port)
+    with pytest.raises(TelemetryError, match=r"^mqtt://127\.0\.0\.1:\d+: "):
+        sink.send(SOURCE, samples(10))
+    sink.send(SOURCE, samples(10))
+    assert len(set(broker.messages)) == 20
+
+
+def test_a_broker_that_falls_silent_is_given_up_in_time(broker, sink_to, samples):
+    broker.acknowledges = 3
+    begun_s = time.monotonic()
+    with pytest.raises(TelemetryError, match=r"3 messages are not acknowledged after 0\.3 s"):
+        sink_to(broker.port, timeout_s=0.3).send(SOURCE, samples(3))
+    assert time.monotonic() - begun_s >= 0.3
+
+
+def test_a_broker_that_says_nothing_at_all_is_given_up_in_time(sink_to, samples):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        sink = sink_to(mute.getsockname()[1], timeout_s=0.3)
+        with pytest.raises(TelemetryError, match=r"no answer after 0\.3 s"):
+            sink.send(SOURCE, samples(1))
+
+
+def test_a_refusal_is_said_without_the_password(broker, sink_to, samples):
+    broker.answer = 5
+    sink = sink_to(broker.port, user="me", password_env="PW", environment={"PW": "s3cr3t"})
+    with pytest.raises(TelemetryError, match=r": Not authorized$") as refused:
+        sink.send(SOURCE, samples(1))
+    assert broker.logins == [("me", "s3cr3t")]
+    assert "s3cr3t" not in f"{refused.value!r} {sink!r} {vars(sink)!r}"
+
+
+def test_nobody_who_listens_is_said(free_port, sink_to, samples):
+    with pytest.raises(TelemetryError, match="Connection refused"):
+        sink_to(free_port).send(SOURCE, samples(1))
+
+
+def test_a_name_that_dns_does_not_know_is_said(sink_to, samples, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    with pytest.raises(TelemetryError, match=r"mqtt://broker\.example:1883: no such host"):
+        sink_to(1883, host="broker.example").send(SOURCE, samples(1))
+
+
+def test_a_file_that_is_none_of_certificates_is_refused_before_anything_is_sent(tmp_path, sink_to):
+    for content in (None, "no certificate"):
+        path = tmp_path / "ca.pem"
+        if content:
+            path.write_text(content)
+        with pytest.raises(InputError, match="is no file of certificates"):
+            sink_to(8883, "mqtts", ca=str(path))

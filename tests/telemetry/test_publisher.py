@@ -1,0 +1,195 @@
+"""Samples from a meter to sinks that are well, slow, hung, full, or gone for a while."""
+
+import logging
+import math
+import threading
+import time
+
+import pytest
+from in_memory import InMemory
+
+from sweetspot.errors import TelemetryError
+from sweetspot.metering import sampler
+from sweetspot.metering.nvml import Board
+from sweetspot.metering.sampler import NvmlMeter
+from sweetspot.metering.samples import CHANNELS, Look
+from sweetspot.telemetry.publisher import AT_ONCE, Delivered, Publisher
+from sweetspot.telemetry.sample import Source, stamped
+
+SOURCE = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
+NEVER_S = 3600.0
+
+
+class Hung(InMemory):
+    """Does not answer until it is let go; `calls` are the samples of each call."""
+
+    name = "memory://hung"
+
+    def __init__(self):
+        super().__init__()
+        self.calls, self.let_go = [], threading.Event()
+
+    def send(self, source, samples):
+        self.calls.append(len(samples))
+        self.let_go.wait(60)
+        super().send(source, samples)
+
+
+class Broken(InMemory):
+    """Fails so many times, each time in another way."""
+
+    name = "memory://broken"
+
+    def __init__(self, *failures):
+        super().__init__()
+        self.failures = list(failures)
+
+    def send(self, source, samples):
+        if self.failures:
+            raise self.failures.pop(0)
+        super().send(source, samples)
+
+
+def look(number):
+    nan = dict.fromkeys(CHANNELS, math.nan)
+    t_s = number / 10
+    return Look(**nan | {"t_s": t_s, "utc_s": 1_790_000_000 + t_s, "power_instant_w": 300.0})
+
+
+@pytest.fixture
+def publish():
+    """Return a function that begins a publisher, which is closed with the test."""
+    begun = []
+
+    def begin(*sinks, interval_s=NEVER_S, **options):
+        begun.append(Publisher(sinks, "n1", interval_s=interval_s, **options))
+        return begun[-1]
+
+    yield begin
+    for publisher in begun:
+        publisher.close(0)
+
+
+def put(publisher, numbers, uuid="GPU-1"):
+    """Publish a trace whole."""
+    trace = publisher.observe(uuid, "NVIDIA H200")
+    for number in numbers:
+        trace.put(look(number))
+    trace.close()
+
+
+def test_what_a_meter_saw_is_what_a_store_gets_to_the_bit(
+    publish, fake_nvml, memory, monkeypatch, wait_until
+):
+    fake_nvml({})
+    clock = iter(range(1_790_000_000, 0, -3600))  # it is set back an hour at each look at it
+    monkeypatch.setattr(sampler, "time", lambda: float(next(clock)))
+    publisher = publish(memory, interval_s=0.01)
+    with Board("GPU-0") as board:
+        meter = NvmlMeter(board, 0.02)
+        meter.start(None, publisher.observe)
+        wait_until(lambda: memory.sent > 5)  # live: before the meter stops
+        readings = meter.stop()
+    (found,) = publisher.close()
+    samples = readings.samples
+    rows = list(
+        zip(
+            readings.trace.t_s.tolist(),
+            readings.trace.power_w.tolist(),
+            *(getattr(samples, name).tolist() for name in CHANNELS[1:]),
+            strict=True,
+        )
+    )
+    ((source, held),) = memory.held.items()
+    assert source == Source(gpu_uuid="GPU-0", gpu_name="NVIDIA H100 80GB HBM3", host="n1")
+    expected = stamped(rows, float(samples.utc_s[0]), memory.unit_ns)
+    assert list(map(repr, held.values())) == list(map(repr, expected))  # NaN is no other NaN
+    assert found == Delivered(
+        sink=memory.name, samples=len(rows), acknowledged=len(rows), dropped=0
+    )
+
+
+def test_sink_that_hangs_holds_up_neither_the_meter_nor_another_sink(publish, memory, wait_until):
+    hung = Hung()
+    publisher = publish(hung, memory)
+    put(publisher, range(100))
+    put(publisher, range(100, 200), uuid="GPU-2")
+    wait_until(lambda: memory.sent == 200)
+    begun_s = time.monotonic()
+    stuck, well = publisher.close(0.2)
+    assert time.monotonic() - begun_s >= 0.2
+    assert (stuck.samples, stuck.acknowledged, stuck.lost) == (200, 0, 200)
+    assert (well.acknowledged, well.lost) == (200, 0)
+    assert str(stuck) == (
+        "telemetry to memory://hung: 200 samples, 0 acknowledged, 200 left (no answer);"
+        " `sweetspot telemetry replay` sends them"
+    )
+    calls = len(hung.calls)
+    hung.let_go.set()
+    wait_until(
+        lambda: f"telemetry to {hung.name}" not in (each.name for each in threading.enumerate())
+    )
+    assert len(hung.calls) == calls  # it is left behind, and takes no time of what comes later
+
+
+def test_of_more_than_can_wait_the_oldest_are_dropped(publish, wait_until):
+    hung = Hung()
+    publisher = publish(hung, most_waiting=10)
+    put(publisher, [0])
+    wait_until(lambda: hung.calls)
+    put(publisher, range(1, 51))
+    hung.let_go.set()
+    (found,) = publisher.close(60)
+    assert (found.samples, found.acknowledged, found.dropped) == (51, 11, 40)
+    assert [each.values[0] for each in hung.read(SOURCE, 0, 2**62)] == [
+        0.0,
+        *(number / 10 for number in range(41, 51)),
+    ]
+    assert ", 11 acknowledged, 40 dropped; `sweetspot telemetry replay`" in str(found)
+
+
+def test_sink_that_comes_back_gets_all_and_is_spoken_of_once(publish, caplog, wait_until):
+    broken = Broken(TelemetryError("memory://broken: gone\nfor now"), KeyError("odd"), OSError())
+    publisher = publish(broken, interval_s=0.01)
+    with caplog.at_level(logging.INFO):
+        put(publisher, range(AT_ONCE + 7))
+        wait_until(lambda: broken.sent == AT_ONCE + 7)
+        (found,) = publisher.close(60)
+    assert found.lost == 0
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "telemetry to memory://broken: gone for now; trying again"),
+        (
+            "INFO",
+            f"telemetry to memory://broken: {AT_ONCE + 7} samples, {AT_ONCE + 7} acknowledged",
+        ),
+    ]
+
+
+def test_sink_that_never_comes_is_said_with_why(publish, caplog):
+    broken = Broken(*[TelemetryError("memory://broken: refused")] * 1000)
+    publisher = publish(broken)
+    put(publisher, range(5))
+    (found,) = publisher.close(60)
+    assert (found.samples, found.acknowledged, found.dropped) == (5, 0, 0)
+    last = caplog.records[-1]
+    assert last.levelname == "WARNING"
+    assert last.getMessage() == (
+        "telemetry to memory://broken: 5 samples, 0 acknowledged, 5 left (refused);"
+        " `sweetspot telemetry replay` sends them"
+    )
+
+
+def test_end_sends_what_waits_without_waiting_for_its_time(publish, memory):
+    publisher = publish(memory)
+    trace = publisher.observe("GPU-1", "NVIDIA H200")
+    for number in range(3 * AT_ONCE):
+        trace.put(look(number))
+    (found,) = publisher.close(60)
+    assert (found.acknowledged, found.lost) == (3 * AT_ONCE, 0)
+    assert memory.sent == 3 * AT_ONCE
+
+
+def test_a_session_without_a_sample_says_so(publish, memory):
+    assert str(publish(memory).close()[0]) == (
+        "telemetry to memory://here: 0 samples, 0 acknowledged"
+    )
