@@ -123,7 +123,6 @@ def _influx(where: TelemetrySink, login: Login) -> "Server":
 def _iotdb(where: TelemetrySink, login: Login) -> "tuple[Session, Layout]":
     from sweetspot.telemetry.iotdb.layouts import DATABASE, Table, Tree
     from sweetspot.telemetry.iotdb.session import Session
-    from sweetspot.telemetry.publisher import Publisher
     from sweetspot.telemetry.paths import ROOT
 
     layout: Layout = (
