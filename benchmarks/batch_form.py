@@ -148,7 +148,7 @@ def form_rows(cells: pd.DataFrame) -> list[list[str]]:
             fitted = fit_model(model, cells[cells["model"] == model])
             means = means_of(fitted.cells)
             design = each.design_matrix(fitted.at)
-            terms = weighted_terms(design, means.energy_per_token_j, "relative")
+            terms = weighted_terms(design.T, means.energy_per_token_j, "relative")
             out = linear_fit(terms, means).cell_out
             lost = int(np.isnan(out).sum())
             row.append(

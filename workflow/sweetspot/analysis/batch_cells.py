@@ -19,17 +19,11 @@ def cell_means(ok: pd.DataFrame) -> pd.DataFrame:
     keys = [*CELL, *(["max_concurrency"] if "max_concurrency" in ok else [])]
     kept = {"max_num_tokens": ("max_num_tokens", "min")} if "max_num_tokens" in ok else {}
     energy = "energy_per_token_j"
-    means = ok.groupby(keys, sort=False, dropna=False)[energy].transform("mean")
-    return (
-        ok.assign(square=(ok[energy] - means) ** 2)
-        .groupby(keys, sort=False, dropna=False, as_index=False)
-        .agg(
-            **{energy: (energy, "mean")},
-            repeats=("model", "size"),
-            spread_j2=("square", "sum"),
-            **kept,
-        )
-    )
+    rows = ok.groupby(keys, sort=False, dropna=False, as_index=False)
+    cells = rows.agg(**{energy: (energy, "mean")}, repeats=("model", "size"), **kept)
+    number = rows.ngroup().to_numpy()
+    squares = (ok[energy] - cells[energy].to_numpy()[number]) ** 2
+    return cells.assign(spread_j2=squares.groupby(number, sort=False).sum())
 
 
 def means_of(cells: pd.DataFrame) -> CellMeans:

@@ -124,7 +124,7 @@ def fitted_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> FittedForm |
 def fit_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> LinearFit | str:
     """Return the fit of a form to all cells, or why they do not carry it."""
     means = means_of(cells)
-    terms = weighted_terms(form.design_matrix(at), means.energy_per_token_j, "relative")
+    terms = weighted_terms(form.design_matrix(at).T, means.energy_per_token_j, "relative")
     return _obstacle(form, terms, cells) or linear_fit(terms, means)
 
 

@@ -102,7 +102,7 @@ def fit_model(
         values = ok[column].unique()
         if len(values) > 1:
             return f"cells with {column} {' and '.join(map(str, values))} are mixed"
-    limited = ok.assign(batch_limit=ok[["requests", "max_batch_size"]].min(axis="columns"))
+    limited = ok.assign(batch_limit=np.minimum(ok["requests"], ok["max_batch_size"]))
     for name in {"max_concurrency", "max_num_tokens"} & set(limited):  # anybody's columns
         numbers = pd.to_numeric(limited[name], errors="coerce")
         limited[name] = numbers.where((numbers >= 1) & (numbers < np.inf))

@@ -16,7 +16,7 @@ from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, b
 from sweetspot.analysis.batch_words import summary_lines
 from sweetspot.analysis.cells import groups, has_noise, ok_cells
 from sweetspot.analysis.least_squares import obstacle, terms_at
-from sweetspot.analysis.linear_fit import linear_fit
+from sweetspot.analysis.linear_fit import each_left_out, least_squares
 from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.energy_models import Array, form
@@ -149,7 +149,7 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
     Raises:
         InputError: a row cannot be used (`ok_cells`).
     """
-    attempted = cells["model"].astype(str).value_counts()
+    left_out = cells.loc[cells["status"] != "ok", "model"].astype(str).value_counts()
     fits: dict[str, ModelBatchFit] = {}
     coefficients: list[dict[str, Any]] = []
     quality: list[dict[str, Any]] = []
@@ -168,7 +168,7 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
             {
                 **_quality_row(fitted, per_load),
                 "observations": len(of_model),
-                "cells_left_out": int(attempted[model]) - len(of_model),
+                "cells_left_out": int(left_out.get(model, 0)),
                 "simulated": simulated,
                 "noise": noise,
                 "interval": interval_in_words(of_model),
@@ -248,8 +248,11 @@ def _eq5(cells: pd.DataFrame) -> tuple[float, float]:
     terms = terms_at(_EQ5, means, "relative")
     if obstacle(_EQ5, means, terms):
         return float("nan"), float("nan")
-    fit = linear_fit(terms, means)
-    return fit.mape_percent, float(np.mean(np.abs(fit.cell_out) * 100))
+    observed = means.energy_per_token_j
+    _, errors = least_squares(terms, observed)
+    left_out = each_left_out(errors, terms.leverage)
+    mape = float(np.mean(np.abs(errors / terms.root) / observed) * 100)
+    return mape, float(np.mean(np.abs(left_out) * 100))
 
 
 def _quality_row(fitted: ModelBatchFit, per_load: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -36,12 +36,12 @@ class CellMeans:
     @cached_property
     def input_places(self) -> Places:
         """(n,), which of the input lengths a cell has, in their order, from 0 up."""
-        return np.unique(self.input_tokens, return_inverse=True)[1]
+        return _places(self.input_tokens)
 
     @cached_property
     def output_places(self) -> Places:
         """(n,), which of the output lengths."""
-        return np.unique(self.output_tokens, return_inverse=True)[1]
+        return _places(self.output_tokens)
 
 
 def cell_means(input_tokens: Array, output_tokens: Array, energy_per_token_j: Array) -> CellMeans:
@@ -52,7 +52,7 @@ def cell_means(input_tokens: Array, output_tokens: Array, energy_per_token_j: Ar
     error. A cell counts once, however many repeats it has.
     """
     # Energies are ordered, too: sums, and so all results, are the same for any order of rows.
-    order = np.lexsort((energy_per_token_j, output_tokens, input_tokens))
+    order = np.lexsort((energy_per_token_j, _short(output_tokens), _short(input_tokens)))
     inputs, outputs, energies = (
         np.asarray(column, dtype=np.float64)[order]
         for column in (input_tokens, output_tokens, energy_per_token_j)
@@ -69,3 +69,19 @@ def cell_means(input_tokens: Array, output_tokens: Array, energy_per_token_j: Ar
         repeats.astype(np.float64),
         np.add.reduceat(deviations**2, starts),
     )
+
+
+def _places(lengths: Array) -> Places:
+    short = _short(lengths)
+    if short.dtype != np.uint16:
+        return np.unique(short, return_inverse=True)[1]
+    known = np.bincount(short) > 0
+    return (np.cumsum(known) - 1)[short]
+
+
+def _short(lengths: Array) -> Array | NDArray[np.uint16]:
+    """Return lengths as integers of 16 bits where they are such: a million are sorted at once."""
+    if lengths.min() < 0 or lengths.max() >= 2**16:
+        return lengths
+    short = lengths.astype(np.uint16)
+    return short if (short == lengths).all() else lengths

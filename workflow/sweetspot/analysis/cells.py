@@ -24,7 +24,7 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
     """
     where = "the table of cells"
     require_columns(cells, _REQUIRED, where)
-    ok = cells[cells["status"] == "ok"]
+    ok = of_status_ok(cells)
     checked: dict[str, pd.Series[Any]] = {"simulated": booleans(ok, "simulated", where)}
     for column in _POSITIVE:
         numbers = positive(ok, column, where)
@@ -39,6 +39,12 @@ def ok_cells(cells: pd.DataFrame) -> pd.DataFrame:
                     f"{' and '.join(map(str, values))}; put them into separate tables"
                 )
     return ok
+
+
+def of_status_ok(cells: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows with status "ok"; many rows are not copied where all have it."""
+    ok = cells["status"] == "ok"
+    return cells if ok.all() else cells[ok]
 
 
 def groups(frame: pd.DataFrame, by: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
 from sweetspot.analysis.batch_tables import BatchFit, batch_fit
-from sweetspot.analysis.cells import GROUP, groups
+from sweetspot.analysis.cells import GROUP, groups, of_status_ok
 from sweetspot.analysis.fit_summary import summary, values
 from sweetspot.analysis.fits import Fits, fit_forms
 from sweetspot.analysis.group_fit import GroupFit, best_form
@@ -76,7 +76,7 @@ class Fit:
         rows_of, coefficients_of, spots_of = (
             dict(groups(frame, GROUP))
             for frame in (
-                cells[cells["status"] == "ok"],
+                of_status_ok(cells),
                 self.fits.coefficients,
                 self.sweet_spots,
             )

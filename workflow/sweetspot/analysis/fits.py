@@ -85,8 +85,9 @@ def fit_forms(
     """
     forms = tuple(forms)
     ok = ok_cells(cells)
-    loads = {column: pd.to_numeric(cells[column], errors="coerce") for column in GROUP[1:]}
-    attempted = cells.assign(**loads).groupby(GROUP, sort=False).size().to_dict()
+    others = cells[cells["status"] != "ok"]
+    loads = {column: pd.to_numeric(others[column], errors="coerce") for column in GROUP[1:]}
+    left_out = others.assign(**loads).groupby(GROUP, sort=False).size().to_dict()
     found: dict[_Key, FormFit] = {}
     coefficients: list[dict[str, Any]] = []
     quality: list[dict[str, Any]] = []
@@ -99,7 +100,7 @@ def fit_forms(
         of_group = {
             "cells": len(means.repeats),
             "observations": means.observations,
-            "cells_left_out": attempted[group] - len(rows),
+            "cells_left_out": left_out.get(group, 0),
             "simulated": bool(rows["simulated"].iloc[0]),
             "noise": rows["noise"].iloc[0] if "noise" in rows else np.nan,
             "interval": interval_in_words(rows),

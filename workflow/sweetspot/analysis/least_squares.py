@@ -64,8 +64,8 @@ class FormFit(LinearFit):
 def terms_at(form: Form, cells: CellMeans, weights: FitWeights) -> WeightedTerms:
     """Return a form's terms at cells, as a fit takes them."""
     lengths = cells.input_tokens, cells.output_tokens
-    design = np.array([term.function(*lengths) for term in form.terms]).T
-    return weighted_terms(design, cells.energy_per_token_j, weights)
+    terms = [term.function(*lengths) for term in form.terms]
+    return weighted_terms(terms, cells.energy_per_token_j, weights)
 
 
 def obstacle(form: Form, cells: CellMeans, terms: WeightedTerms) -> str:

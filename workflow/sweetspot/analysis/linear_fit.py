@@ -101,9 +101,10 @@ def linear_fit(terms: WeightedTerms, cells: CellMeans) -> LinearFit:
 
     observed, root, scale, basis = cells.energy_per_token_j, terms.root, terms.scale, terms.basis
     target, weights_of = root * observed, root**2
-    inverse, projected = np.linalg.inv(terms.triangle), basis.T @ target
+    projected, residuals = least_squares(terms, observed)
+    inverse = np.linalg.inv(terms.triangle)
     values, unscaled = inverse @ projected, inverse @ inverse.T
-    residuals, df = target - basis @ projected, len(observed) - len(values)
+    df = len(observed) - len(values)
     square = float(residuals @ residuals)
     covariance = square / df * unscaled
     std_errors = np.sqrt(np.diag(covariance))
@@ -155,6 +156,13 @@ def linear_fit(terms: WeightedTerms, cells: CellMeans) -> LinearFit:
         weighted_errors=residuals,
         cell_out=cell_out,
     )
+
+
+def least_squares(terms: WeightedTerms, observed_j: Array) -> tuple[Array, Array]:
+    """Return what energies are along the basis, (k,), and their weighted errors, (n,)."""
+    target = terms.root * observed_j
+    projected = terms.basis.T @ target
+    return projected, target - terms.basis @ projected
 
 
 def each_left_out(residuals: Array, leverage: Array) -> Array:

@@ -131,8 +131,10 @@ def _observed(fit: FormFit) -> pd.DataFrame:
     """Return what was measured at each input length of a fit's cells: its best, and its range."""
     inputs, outputs, energies = fit.input_tokens, fit.output_tokens, fit.observed_j
     starts = np.flatnonzero(np.diff(inputs, prepend=np.nan) != 0)  # cells are in order of I, then O
-    best = np.lexsort((outputs, energies, inputs))[starts]
     ends = np.append(starts[1:], len(inputs)) - 1
+    least = np.repeat(np.minimum.reduceat(energies, starts), ends - starts + 1)
+    equals = np.flatnonzero(energies == least)
+    best = equals[np.searchsorted(equals, starts)]  # of equals the shortest output, the first
     return pd.DataFrame(
         {
             "input_tokens": inputs[starts].astype("int64"),

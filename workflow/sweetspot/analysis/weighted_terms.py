@@ -4,6 +4,7 @@ All that least squares needs follows from these two without losing digits. Of a 
 basis is made in blocks that fit into a processor's cache.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -59,15 +60,19 @@ class WeightedTerms:
         return found
 
 
-def weighted_terms(design: Array, energy_per_token_j: Array, weights: FitWeights) -> WeightedTerms:
-    """Return terms, (n, k), weighted by the energies, (n,), that are to be fitted to them."""
+def weighted_terms(
+    terms: Sequence[Array] | Array, energy_per_token_j: Array, weights: FitWeights
+) -> WeightedTerms:
+    """Return k terms, (n,) each, weighted by the energies, (n,), that are to be fitted to them."""
     ones = np.ones_like(energy_per_token_j)
     root = 1 / energy_per_token_j if weights == "relative" else ones
-    weighted = np.multiply(design, root[:, None], order="F")
+    weighted = np.empty((len(root), len(terms)), order="F")
+    for place, term in enumerate(terms):
+        np.multiply(term, root, out=weighted[:, place])
     scale = np.sqrt(np.einsum("ij,ij->j", weighted, weighted))
     weighted /= scale
     basis, triangle = _basis(weighted)
-    constant = (design == design[0]).all(axis=0)
+    constant = np.array([bool((term == term[0]).all()) for term in terms])
     leverage = np.einsum("ij,ij->i", basis, basis)
     return WeightedTerms(weights, root, scale, basis, triangle, constant, leverage)
 

@@ -5,6 +5,7 @@ are said.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,8 +77,9 @@ def clean(cells: pd.DataFrame, where: str, given: GivenColumns) -> tuple[pd.Data
     )[known]
     cells = cells.assign(**{name: cells[name].astype("int64") for name in COUNTS})
     cells, mixed = _separated(cells.reset_index(drop=True))
-    point = cells.groupby(POINT, sort=False).ngroup()
-    cells = cells.assign(repeat=_repeats(cells, point))
+    points = cells.groupby(POINT, sort=False)
+    point = points.ngroup()
+    cells = cells.assign(repeat=_repeats(cells, point, points.cumcount()))
     cells = cells.assign(cell=_names(cells))
     notes = [f"left out: {'; '.join(said)}"] if said else []
     return cells, [*notes, *mixed, *_of_repeats(cells, point), *_magnitude(cells, given)]
@@ -114,8 +116,8 @@ class _Fates:
 def texts(values: "pd.Series") -> "pd.Series":
     """Return texts without blanks around them, empty where there is none."""
     codes, known = pd.factorize(values)  # the few that there are: a million rows take no second
-    words = np.array([*(str(value).strip() for value in known), ""], dtype=object)
-    return pd.Series(words[codes], index=values.index)
+    words = pd.Series([*(str(value).strip() for value in known), ""])
+    return words.iloc[codes].set_axis(values.index)  # of none the code is -1: the last
 
 
 def _copies(cells: pd.DataFrame) -> "pd.Series":
@@ -187,14 +189,14 @@ def _separated(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     return cells, notes
 
 
-def _repeats(cells: pd.DataFrame, point: "pd.Series") -> "pd.Series":
+def _repeats(cells: pd.DataFrame, point: "pd.Series", order: "pd.Series") -> "pd.Series":
     """Return the number of each repeat of a cell: its own where that is one, else its order.
 
     Args:
         cells: the rows.
         point: the number of the cell that each of them is a repeat of.
+        order: how many of that cell come before it.
     """
-    order = point.groupby(point).cumcount()
     if "repeat" not in cells:
         return order
     own = pd.to_numeric(cells["repeat"], errors="coerce")
@@ -204,32 +206,40 @@ def _repeats(cells: pd.DataFrame, point: "pd.Series") -> "pd.Series":
     return order
 
 
-def _names(cells: pd.DataFrame) -> list[str]:
+def _names(cells: pd.DataFrame) -> NDArray[np.object_]:
     """Return the ids of cells, as `Cell.id` makes them."""
-    of_group = cells.groupby(GROUP, sort=False).ngroup()
-    first = cells.loc[~of_group.duplicated(), GROUP].itertuples(index=False, name=None)
-    loads = np.array([f"{model}/b{limit}/n{n}/i" for model, n, limit in first], dtype=object)
-    columns = (cells[name].tolist() for name in ("input_tokens", "output_tokens", "repeat"))
-    rows = zip(loads[of_group].tolist(), *columns, strict=True)
-    return [f"{load}{i}_o{o}/r{repeat}" for load, i, o, repeat in rows]
+    # of a million rows there are far fewer of both halves
+    begins, of_begins = _distinct(cells, [*GROUP, "input_tokens"])
+    ends, of_ends = _distinct(cells, ["output_tokens", "repeat"])
+    begin = np.array([f"{model}/b{b}/n{n}/i{i}" for model, n, b, i in of_begins], dtype=object)
+    end = np.array([f"_o{o}/r{repeat}" for o, repeat in of_ends], dtype=object)
+    return np.asarray(begin[begins] + end[ends])
+
+
+def _distinct(cells: pd.DataFrame, keys: list[str]) -> tuple["pd.Series", Iterator[Any]]:
+    """Return the number of each row's values of these columns, and the values by their number."""
+    number = cells.groupby(keys, sort=False).ngroup()
+    return number, cells.loc[~number.duplicated(), keys].itertuples(index=False, name=None)
 
 
 def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
     """Say which cells were measured several times, and which of them disagree."""
-    ok = cells[cells["status"] == "ok"]
-    energies = ok.groupby(point[ok.index], sort=False)["energy_per_token_j"].agg(
-        ["count", "min", "max"]
-    )
-    repeated = energies[energies["count"] > 1]
-    if repeated.empty:
+    ok = (cells["status"] == "ok").to_numpy()
+    several = ok & (np.bincount(point[ok], minlength=len(point))[point] > 1)
+    if not several.any():
         return []
+    repeated = (
+        cells.loc[several, "energy_per_token_j"]
+        .groupby(point[several], sort=False)
+        .agg(["count", "min", "max"])
+    )
     notes = [
         f"{repeated['count'].sum()} rows are repeats of {len(repeated)} cells: a fit takes each "
         "cell's mean"
     ]
     apart = repeated[repeated["max"] >= _DISAGREE * repeated["min"]]
     if len(apart):
-        model, _, _, inputs, outputs = ok.loc[point[ok.index] == apart.index[0], POINT].iloc[0]
+        model, _, _, inputs, outputs = cells.loc[ok & (point == apart.index[0]), POINT].iloc[0]
         low, high = apart.iloc[0][["min", "max"]]
         notes.append(
             f"Warning: the repeats of {len(apart)} cell{'s' * (len(apart) > 1)} differ "
