@@ -1,15 +1,20 @@
 """Predictions corrected by measured cells: which count, what they change, and how that is said."""
 
 import json
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 import sweetspot
+from sweetspot.analysis.batch_fits import fit_model
+from sweetspot.analysis.batch_form import COUNTED_FORMS, loads
 from sweetspot.ask.corrected import corrected
 from sweetspot.cli import main
 from sweetspot.errors import InputError
+from sweetspot.simulator.correction import Correction, Point
 
 H200 = Path(__file__).parents[2] / "data" / "h200-vllm"
 ASK = {"engine": "vllm-uncompiled", "requests": 128, "max_batch_size": 512}
@@ -69,6 +74,77 @@ def test_eq5_does_not_take_over_where_it_misses_more(cells, answer):
     assert found.basis == "simulator, corrected"
     assert found.left_out_percent < 0.1
     assert found.energy_per_token_j == pytest.approx(answer.energy_per_token_j, rel=1e-3)
+
+
+def test_bases_are_compared_on_the_same_cells(cells, answer):
+    own = cells[cells["model"] == "llama-3.1-8b"].reset_index(drop=True)
+    found = corrected(answer, own)
+    assert found.left_out == "9 cells of the asked load"
+    columns = ["model", "input_tokens", "output_tokens", "requests"]
+    points = [Point(*row) for row in own[columns].itertuples(index=False)]
+    asked = {"gpu": "h200-sxm", "engine": "vllm-uncompiled", "max_batch_size": 512}
+    simulated_j = [
+        sweetspot.predict(**point._asdict(), **asked).energy_per_token_j for point in points
+    ]
+    errors = Correction(points, np.log(own["energy_per_token_j"] / simulated_j).to_numpy())
+    of_load = errors.left_out("llama-3.1-8b")[own["requests"] == 128]
+    of_batch = fit_model("llama-3.1-8b", own)
+    of_load_by_batch = of_batch.cell_out[of_batch.cells["requests"] == 128]
+    assert found.others_left_out_percent == {
+        "simulator, corrected": pytest.approx(100 * np.abs(of_load).mean()),
+        "batch form": pytest.approx(100 * np.abs(of_load_by_batch).mean()),
+    }
+
+
+PLANTED = np.array([0.03, 4e-7, 4e-5, 0.03, 2.0, 9.0, 500.0])
+LENGTHS = [*product((128, 512, 1024), (64, 256, 1024))]
+
+
+def planted(requests, lengths=LENGTHS):
+    """Return cells as the form has them, far from what is simulated."""
+    inputs, outputs = np.array(lengths).T
+    energies = COUNTED_FORMS[0].design_matrix(loads(requests, 512, inputs, outputs)) @ PLANTED
+    scatter = 1 + 0.01 * np.random.default_rng(requests).standard_normal(len(energies))
+    return pd.DataFrame(
+        {
+            "model": "llama-3.1-8b",
+            "requests": requests,
+            "max_batch_size": 512,
+            "input_tokens": inputs,
+            "output_tokens": outputs,
+            "energy_per_token_j": energies * scatter,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def several():
+    return pd.concat(planted(requests) for requests in (8, 32, 256))
+
+
+def test_batch_form_answers_for_a_load_that_nobody_measured(several, answer):
+    found = corrected(answer, several)
+    assert (found.basis, found.own_cells) == ("batch form", 27)
+    assert found.left_out == "3 loads with 27 cells"
+    assert found.left_out_percent < found.others_left_out_percent["simulator, corrected"]
+    (at,) = COUNTED_FORMS[0].design_matrix(loads(128, 512, 512, 256)) @ PLANTED
+    assert found.energy_per_token_low_j < at < found.energy_per_token_high_j
+    assert "by the corrected simulator by" in found.words
+    assert any(note == "Eq. 5 says nothing: no cell is of the asked load" for note in found.notes)
+
+
+def test_batch_form_says_nothing_beyond_its_loads_and_lengths(several, answer):
+    for change, reason in (
+        ({"requests": 300}, "N 300 is not between the measured 8 and 256"),
+        ({"output_tokens": 2048}, "output length 2048 is not between the measured 64 and 1024"),
+        ({"max_batch_size": 50}, "no cell has as many waves"),
+    ):
+        asked = {"input_tokens": 512, "output_tokens": 256, **ASK} | change
+        at = sweetspot.predict("llama-3.1-8b", "h200-sxm", **asked)
+        found = corrected(at, several)
+        assert found.basis == "simulator, corrected"
+        assert found.left_out == "27 cells"
+        assert f"the batch form says nothing: {reason}" in found.notes
 
 
 def test_cells_of_another_board_engine_or_kind_do_not_count(cells, answer):

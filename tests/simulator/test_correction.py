@@ -71,7 +71,8 @@ def test_constant_error_is_found_from_four_cells():
     assert found.factor == pytest.approx(1.1, abs=0.02)
 
 
-def test_errors_of_cells_left_out_are_those_of_corrections_without_them():
+@pytest.mark.parametrize("groups", [None, [0, 1, 1]])
+def test_errors_of_cells_left_out_are_those_of_corrections_without_them(groups):
     rng = np.random.default_rng(3)
     points = [
         Point(model, 2**i, 2**o, 100)
@@ -79,9 +80,12 @@ def test_errors_of_cells_left_out_are_those_of_corrections_without_them():
         for i, o in [(6, 6), (9, 8), (6, 11)]
     ]
     log_ratios = 0.05 * rng.standard_normal(len(points))
+    at_once = np.array([0, 1, 2] if groups is None else groups)
     expected = []
     for place in range(3):
-        kept = [k for k in range(len(points)) if k != place]
+        out = np.flatnonzero(at_once == at_once[place])
+        kept = [k for k in range(len(points)) if k not in out]
         less = Correction([points[k] for k in kept], log_ratios[kept])
         expected.append(less.at([points[place]])[0].factor / np.exp(log_ratios[place]) - 1)
-    assert Correction(points, log_ratios).left_out("mine") == pytest.approx(expected)
+    found = Correction(points, log_ratios).left_out("mine", None if groups is None else at_once)
+    assert found == pytest.approx(expected)

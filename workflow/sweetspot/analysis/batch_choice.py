@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.batch_cells import cell_name, load_places, means_of
-from sweetspot.analysis.batch_form import COUNTED_FORMS, JOINT_FORMS, BatchForm, Loads
+from sweetspot.analysis.batch_form import BATCH_FORMS, COUNTED_FORMS, JOINT_FORMS, BatchForm, Loads
 from sweetspot.analysis.batch_ridge import find_ridges
 from sweetspot.analysis.held_out import left_out
 from sweetspot.analysis.linear_fit import ALONE, LinearFit, linear_fit
@@ -98,11 +98,13 @@ def choose(at: Loads, cells: pd.DataFrame) -> tuple[FittedForm, dict[str, str]] 
             elif found.negative:
                 not_carried[longer.id] = f"{found.negative} would be negative"
             elif found.aicc < best.aicc:
-                best, not_carried = found, {}
+                best = found
             else:
                 more = found.aicc - best.aicc
                 not_carried[longer.id] = f"AICc {more:.1f} above that of {best.form.id}"
-    return best, not_carried
+    terms = len(best.form.terms)
+    longer_ones = [each.id for each in BATCH_FORMS if len(each.terms) > terms]
+    return best, {name: not_carried[name] for name in longer_ones if name in not_carried}
 
 
 def fitted_form(form: BatchForm, at: Loads, cells: pd.DataFrame) -> FittedForm | str:

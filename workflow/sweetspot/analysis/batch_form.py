@@ -206,10 +206,11 @@ def _form(form_id: str, names: str) -> BatchForm:
 
 JOINT_FORMS = (
     _form("batch8", "a0 a1 a2 a3 a5 a6 w r"),
+    _form("batch8h", "a0 a1 a2 a3 a5 w h r"),
     _form("batch", "a0 a1 a2 a3 a5 a6 w h r"),
 )
-"""With terms of what is not a sum, too: of requests among prompts; and of hidden reading, for which
-cells must differ in how many requests are in flight."""
+"""With terms of what is not a sum, too: of requests among prompts, of hidden reading, for which
+cells must differ in how many requests are in flight, and of both."""
 
 COUNTED_FORMS = (
     _form("batch7", "a0 a1 a2 a3 a5 w r"),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import exp, log1p, pi, sqrt
 from typing import Any
 
@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from sweetspot.analysis.fits import fit_forms
+from sweetspot.analysis.batch_cells import CELL, LOAD, cell_means
+from sweetspot.ask.own_forms import BATCH, EQ5, FormAnswer, batch_answer, eq5_answer, of_asked_load
 from sweetspot.ask.predict import Prediction
 from sweetspot.catalog import gpu as board_of
 from sweetspot.catalog import load_model
@@ -22,8 +23,8 @@ from sweetspot.simulator.run import Sent, simulate_each
 
 LEVEL = 0.9
 MEAN_OF_ABSOLUTE = sqrt(2 / pi)  # of a normal variable, in deviations
-_EQ5 = "memory_flops"
-MIN_CELLS_OF_FORM = 7  # lengths that Eq. 5 takes, one more than its coefficients
+MIN_CELLS_OF_FORM = 7  # that Eq. 5 takes, one more than its coefficients
+_SIMULATOR = "simulator, corrected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,14 +36,16 @@ class CorrectedPrediction:
         energy_per_token_low_j, energy_per_token_high_j: between which a measurement is expected,
             90 % of the time.
         simulated_per_token_j: what was simulated, without correction.
-        basis: `simulator, corrected`, or `Eq. 5` where a fit to the model's own cells at this load
-            misses them by less when each is left out.
-        own_cells: of the model.
+        basis: `simulator, corrected`; or a form that misses the model's own cells by less when they
+            are left out: `Eq. 5`, fitted to those of the asked load, or `batch form`, to all.
+        own_cells: of the model, that the basis rests on.
         other_cells: of others, on the same board with the same engine.
         other_models: their names.
         left_out_percent: mean error of the model's cells, each left out; None of fewer than two.
         simulated_left_out_percent: the same of the simulator without correction.
-        notes: how the cells were understood, and which were not used.
+        others_left_out_percent: the same, on the same cells, of each basis that was not taken.
+        left_out: which cells these are, and what was left out at once.
+        notes: how the cells were understood, which were not used, and why forms say nothing.
     """
 
     energy_per_token_j: float
@@ -53,16 +56,18 @@ class CorrectedPrediction:
     own_cells: int
     other_cells: int
     other_models: tuple[str, ...]
-    left_out_percent: float | None
-    simulated_left_out_percent: float | None
-    notes: tuple[str, ...]
+    left_out_percent: float | None = None
+    simulated_left_out_percent: float | None = None
+    others_left_out_percent: Mapping[str, float] = field(default_factory=dict)
+    left_out: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
-        """What it rests on."""
+        """What it rests on, and why on that."""
         cells = f"{self.own_cells} cell{'s' * (self.own_cells != 1)} of this model"
-        if self.basis == _FORM:
-            found = f"{_FORM} fitted to {cells}"
+        if self.basis != _SIMULATOR:
+            found = f"{_NAMES[self.basis]} fitted to {cells}"
         else:
             found = (
                 f"simulated × {self.energy_per_token_j / self.simulated_per_token_j:.3f} by {cells}"
@@ -71,14 +76,19 @@ class CorrectedPrediction:
                 models = len(self.other_models)
                 found += f" and {self.other_cells} of {models} other{'s' * (models > 1)}"
         if self.left_out_percent is not None:
-            found += (
-                f"; left out in turn, these are missed by {self.left_out_percent:.1f} %, by the"
-                f" simulator alone by {self.simulated_left_out_percent:.1f} %"
+            others = self.others_left_out_percent.items()
+            found += "".join(
+                [
+                    f"; left out in turn, {self.left_out} are missed by",
+                    f" {self.left_out_percent:.1f} %",
+                    *(f", by {_NAMES[name]} by {percent:.1f} %" for name, percent in others),
+                    f", by the simulator alone by {self.simulated_left_out_percent:.1f} %",
+                ]
             )
         return found
 
 
-_SIMULATOR, _FORM = "simulator, corrected", "Eq. 5"
+_NAMES = {_SIMULATOR: "the corrected simulator", EQ5: "Eq. 5", BATCH: "the batch form"}
 
 
 def corrected(
@@ -102,18 +112,19 @@ def corrected(
     """
     observed = read_observations(cells, columns=columns)
     notes = list(observed.notes)
-    used = _of_same(observed.cells, answer, notes)
-    points, measured_j, simulated_j = _beside(used, answer, notes)
-    if not points:
+    used = _beside(_of_same(observed.cells, answer, notes), answer, notes)
+    if used.empty:
         raise InputError(
             f"no measured cell of {answer.gpu} with {answer.engine} is left to correct by:"
             f" {'; '.join(notes) or 'none can be simulated'}"
         )
-    correction = Correction(points, np.log(measured_j / simulated_j))
+    points = [Point(*row) for row in used[list(Point._fields)].itertuples(index=False)]
+    correction = Correction(
+        points, np.log((used["energy_per_token_j"] / used["simulated_per_token_j"]).to_numpy())
+    )
     at = Point(answer.model, answer.input_tokens, answer.output_tokens, answer.requests)
     (found,) = correction.at([at])
-    own = np.array([point.model == answer.model for point in points])
-    many = int(own.sum()) > 1
+    own = used[used["model"] == answer.model]
     value_j, factor = answer.energy_per_token_j * found.factor, found.times(LEVEL)
     known = CorrectedPrediction(
         energy_per_token_j=value_j,
@@ -121,20 +132,99 @@ def corrected(
         energy_per_token_high_j=value_j * factor,
         simulated_per_token_j=answer.energy_per_token_j,
         basis=_SIMULATOR,
-        own_cells=int(own.sum()),
-        other_cells=int((~own).sum()),
-        other_models=tuple(dict.fromkeys(p.model for p in points if p.model != answer.model)),
-        left_out_percent=_mean_percent(correction.left_out(answer.model)) if many else None,
-        simulated_left_out_percent=(
-            _mean_percent(simulated_j[own] / measured_j[own] - 1) if many else None
-        ),
-        notes=tuple(notes),
+        own_cells=len(own),
+        other_cells=len(used) - len(own),
+        other_models=tuple(dict.fromkeys(used.loc[used["model"] != answer.model, "model"])),
     )
-    return _by_form(known, used, answer) or known
+    if not own.empty:
+        known = _least_missed(known, answer, own, correction, notes)
+    return replace(known, notes=tuple(notes))
 
 
-def _mean_percent(errors: np.ndarray) -> float:
-    return 100 * float(np.mean(np.abs(errors)))
+def _least_missed(
+    known: CorrectedPrediction,
+    answer: Prediction,
+    own: pd.DataFrame,
+    correction: Correction,
+    notes: list[str],
+) -> CorrectedPrediction:
+    """Return what misses the model's own cells, left out, by the least: a form, or what is known.
+
+    All are compared on the same cells: on those of the asked load, where Eq. 5 has an answer. They
+    are left out one by one, or all of a load at once where the asked load was not measured.
+    """
+    cells = cell_means(own.drop(columns="max_concurrency", errors="ignore"))
+    cell = own.groupby(CELL, sort=False).ngroup().to_numpy()
+    forms = _forms(answer, own, cells, notes) if len(cells) >= MIN_CELLS_OF_FORM else []
+    at_once, unit = cell, "cell"
+    if forms and not of_asked_load(answer, cells).any():
+        at_once, unit = own.groupby(LOAD, sort=False).ngroup().to_numpy(), "load"
+
+    def by_cell(errors: np.ndarray) -> np.ndarray:
+        return pd.Series(np.abs(errors)).groupby(cell).mean().to_numpy()
+
+    alone = (own["simulated_per_token_j"] / own["energy_per_token_j"]).to_numpy() - 1
+    corrected_errors = by_cell(correction.left_out(answer.model, at_once))
+    compared = ~np.isnan(np.sum([corrected_errors, *(each.errors for each in forms)], axis=0))
+    if compared.sum() < 2:
+        return known
+
+    def percent(errors: np.ndarray) -> float:
+        return 100 * float(np.mean(errors[compared]))
+
+    missed = {_SIMULATOR: percent(corrected_errors)}
+    missed |= {each.name: percent(each.errors) for each in forms}
+    known = replace(
+        known,
+        left_out_percent=missed[_SIMULATOR],
+        simulated_left_out_percent=percent(by_cell(alone)),
+        left_out=_words_of(cells[compared], unit, len(cells)),
+    )
+    best = min(forms, key=lambda each: missed[each.name], default=None)
+    if best is not None and missed[best.name] < missed[_SIMULATOR]:
+        known = _by_form(known, best, missed[best.name], int(compared.sum()))
+    others = {name: each for name, each in missed.items() if name != known.basis}
+    return replace(known, others_left_out_percent=others)
+
+
+def _forms(
+    answer: Prediction, own: pd.DataFrame, cells: pd.DataFrame, notes: list[str]
+) -> list[FormAnswer]:
+    """Return what forms say; of those that say nothing, note why."""
+    found = []
+    for name, form in (
+        (EQ5, eq5_answer(answer, cells)),
+        (BATCH, batch_answer(answer, own, cells)),
+    ):
+        if isinstance(form, str):
+            notes.append(f"{_NAMES[name]} says nothing: {form}")
+        else:
+            found.append(form)
+    return found
+
+
+def _words_of(cells: pd.DataFrame, unit: str, of_model: int) -> str:
+    loads = len(cells.drop_duplicates(LOAD))
+    if unit == "load":
+        return f"{loads} loads with {len(cells)} cells"
+    return f"{len(cells)} cells" + " of the asked load" * (loads == 1 and len(cells) < of_model)
+
+
+def _by_form(
+    known: CorrectedPrediction, form: FormAnswer, missed_percent: float, compared: int
+) -> CorrectedPrediction:
+    """Return what a form says, with an interval from how far cells are missed by it."""
+    deviation = log1p(missed_percent / 100) / MEAN_OF_ABSOLUTE
+    factor = exp(deviation * float(stats.t.ppf((1 + LEVEL) / 2, min(form.df, compared))))
+    return replace(
+        known,
+        energy_per_token_j=form.energy_per_token_j,
+        energy_per_token_low_j=form.energy_per_token_j / factor,
+        energy_per_token_high_j=form.energy_per_token_j * factor,
+        basis=form.name,
+        own_cells=form.cells,
+        left_out_percent=missed_percent,
+    )
 
 
 def _of_same(cells: pd.DataFrame, answer: Prediction, notes: list[str]) -> pd.DataFrame:
@@ -163,13 +253,9 @@ def _is(name: Any, gpu: str) -> bool:
         return False
 
 
-def _beside(
-    cells: pd.DataFrame, answer: Prediction, notes: list[str]
-) -> tuple[list[Point], np.ndarray, np.ndarray]:
-    """Return where cells are, their energies per token as measured, and as simulated."""
-    points: list[Point] = []
-    measured_j: list[float] = []
-    simulated_j: list[float] = []
+def _beside(cells: pd.DataFrame, answer: Prediction, notes: list[str]) -> pd.DataFrame:
+    """Return the cells that can be simulated, with that and their loads, as of what was asked."""
+    parts = []
     asked = answer.workload.deployment
     for _, group in cells.groupby(["model", "max_batch_size"], sort=False):
         model, max_batch_size = group[["model", "max_batch_size"]].iloc[0]
@@ -180,16 +266,16 @@ def _beside(
             continue
         lengths = group[["requests", "input_tokens", "output_tokens"]].astype(int)
         sent = [Sent(*row) for row in lengths.itertuples(index=False)]
-        for each, run, energy_j in zip(
-            sent, simulate_each(deployment, sent), group["energy_per_token_j"], strict=True
-        ):
-            if run is None:
-                continue
-            name = deployment.model.id
-            points.append(Point(name, each.input_tokens, each.output_tokens, each.requests))
-            measured_j.append(float(energy_j))
-            simulated_j.append(run.energy_j / run.output_tokens)
-    return points, np.array(measured_j), np.array(simulated_j)
+        simulated_j = [
+            np.nan if run is None else run.energy_j / run.output_tokens
+            for run in simulate_each(deployment, sent)
+        ]
+        known = group.assign(model=deployment.model.id, simulated_per_token_j=simulated_j)
+        parts.append(known[known["simulated_per_token_j"].notna()])
+    if not parts:
+        return cells.iloc[:0]
+    found = pd.concat(parts, ignore_index=True).assign(engine=answer.engine, gpu=answer.gpu)
+    return found.assign(batch_limit=found[["requests", "max_batch_size"]].min(axis="columns"))
 
 
 def _deployment(asked: Deployment, model: str, max_batch_size: int) -> Deployment:
@@ -201,43 +287,3 @@ def _deployment(asked: Deployment, model: str, max_batch_size: int) -> Deploymen
         max_seq_len=max(asked.limits.max_seq_len, architecture.max_positions),
     )
     return replace(asked, model=architecture, limits=limits)
-
-
-def _by_form(
-    known: CorrectedPrediction, cells: pd.DataFrame, answer: Prediction
-) -> CorrectedPrediction | None:
-    """Return what Eq. 5 fitted to the model's cells at this load says, where it misses less."""
-    in_flight = min(answer.requests, answer.max_batch_size)
-    same = cells[
-        (cells["model"] == answer.model)
-        & (cells["requests"] == answer.requests)
-        & (cells[["requests", "max_batch_size"]].min(axis=1) == in_flight)
-    ].assign(max_batch_size=answer.max_batch_size)
-    lengths = same[["input_tokens", "output_tokens"]].drop_duplicates()
-    if len(lengths) < MIN_CELLS_OF_FORM or known.left_out_percent is None:
-        return None
-    for name in ("input_tokens", "output_tokens"):
-        if not lengths[name].min() <= getattr(answer, name) <= lengths[name].max():
-            return None
-    fits = fit_forms(same, weights="relative")
-    group = (answer.model, answer.requests, answer.max_batch_size)
-    fit = fits.of_form(_EQ5).get(group)
-    if fit is None:
-        return None
-    ((missed, df),) = fits.quality.loc[
-        fits.quality["form"] == _EQ5, ["leave_one_cell_out_percent", "df"]
-    ].to_numpy(float)
-    if not missed < known.left_out_percent:
-        return None
-    value_j = float(fit.energy_per_token_j([answer.input_tokens], [answer.output_tokens])[0])
-    deviation = log1p(missed / 100) / MEAN_OF_ABSOLUTE
-    factor = exp(deviation * float(stats.t.ppf((1 + LEVEL) / 2, df)))
-    return replace(
-        known,
-        energy_per_token_j=value_j,
-        energy_per_token_low_j=value_j / factor,
-        energy_per_token_high_j=value_j * factor,
-        basis=_FORM,
-        own_cells=len(same),
-        left_out_percent=float(missed),
-    )

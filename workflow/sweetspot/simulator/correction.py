@@ -13,11 +13,14 @@ and 9.9.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from sweetspot.metering.samples import FloatArray
+
+IntArray = npt.NDArray[np.integer[Any]]
 
 # Deviations of the parts, how far they reach, and a cell's own noise: rounded from what is most
 # likely of 42 cells of three models (data/h200-vllm) beside constants that were not fitted to them.
@@ -103,15 +106,23 @@ class Correction:
         df = KNOWN_AS_FROM + count
         return float(np.sqrt((KNOWN_AS_FROM + square) / df)), df
 
-    def left_out(self, model: str) -> FloatArray:
+    def left_out(self, model: str, groups: IntArray | None = None) -> FloatArray:
         """Return (k,) relative errors of a model's cells, each corrected by all cells but itself.
 
-        Source: section 5.4.2.
+        With `groups`, (k,), by all but those of its own group.
+
+        Source: section 5.4.2; of a group it is the block of the inverse that is inverted.
         """
+        own = np.flatnonzero([point.model == model for point in self.points])
         inverse = np.linalg.inv(_noisy(self.points))
-        missed = (inverse @ self.log_ratios) / np.diag(inverse)
-        own = np.array([point.model == model for point in self.points])
-        return np.asarray(np.expm1(-missed[own]))
+        target = (inverse @ self.log_ratios)[own]
+        block = inverse[np.ix_(own, own)]
+        group = np.arange(len(own)) if groups is None else groups
+        missed = np.empty(len(own))
+        for each in np.unique(group):
+            of_group = group == each
+            missed[of_group] = np.linalg.solve(block[np.ix_(of_group, of_group)], target[of_group])
+        return np.asarray(np.expm1(-missed))
 
 
 def _posterior(
