@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.batch_cells import CELL, means_of
-from sweetspot.analysis.batch_fits import fit_model
+from sweetspot.analysis.batch_fits import ONE_LOAD, fit_model
 from sweetspot.analysis.least_squares import fit_means, obstacle, terms_at
 from sweetspot.ask.predict import Prediction
 from sweetspot.energy_models import form
@@ -86,7 +86,7 @@ def batch_answer(answer: Prediction, ok: pd.DataFrame, cells: pd.DataFrame) -> F
         answer.model, ok, max_num_tokens=answer.workload.deployment.limits.max_num_tokens
     )
     if isinstance(fitted, str):
-        return fitted
+        return "all cells are of one load" if fitted == ONE_LOAD else fitted
     load = (answer.requests, answer.max_batch_size, answer.input_tokens, answer.output_tokens)
     if fitted.loads(*load).waves[0] > fitted.at.waves.max():
         return "no cell has as many waves"
