@@ -115,11 +115,13 @@ test: lint
 test-slow: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(IOTDB)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
+	@sh scripts/telemetry.sh
 	$(BIN)/pytest -q -m slow $(WORKERS)
 
 coverage: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(IOTDB)/ready
 	@sh scripts/slurm.sh
 	@sh scripts/browser.sh
+	@sh scripts/telemetry.sh
 	$(BIN)/pytest -q $(WORKERS) --cov --cov-report=term:skip-covered
 
 lint: .venv/ready-test

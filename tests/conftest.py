@@ -70,7 +70,15 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 # What `make test-slow` alone sets up.
-APART = {"browser", "forgetful_slurm", "kubernetes_plugins", "slurm", "torch_python", "vllm_python"}
+APART = {
+    "browser",
+    "forgetful_slurm",
+    "influxd",
+    "kubernetes_plugins",
+    "slurm",
+    "torch_python",
+    "vllm_python",
+}
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
