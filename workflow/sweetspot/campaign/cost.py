@@ -14,6 +14,7 @@ WARM_UP_TOKENS = 16  # as in engines/workers/
 OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell was timed
 LOAD_S = 60.0  # of an engine, before one was loaded
 PLAIN_LOAD_S = 30.0  # of one that compiles nothing; vLLM on an H200: 27 to 32
+ASK_S = 2.0  # of a server that runs: what it is is asked
 LOAD_MARGIN = 1.5  # by how much one model's load may take longer than another's
 NEAR = 0.1  # squared octaves; how much nearer than one beside it the very same cell counts
 GRID_MARGIN = 1.1  # by how much a whole grid may take longer than expected
@@ -103,6 +104,8 @@ def load_s(block: Block, known_s: Mapping[str, float]) -> float:
         return known_s[block.id]
     if known_s:
         return LOAD_MARGIN * max(known_s.values())
+    if block.settings.engine == "endpoint":
+        return ASK_S
     options = block.settings.options
     compiles = options.get("compilation", "none") != "none" or options.get("cache") == "static"
     return LOAD_S if compiles or block.settings.engine == "tensorrt-llm" else PLAIN_LOAD_S

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sweetspot.config import Experiment
+from sweetspot.config import Endpoint, Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_bytes_if_there
@@ -97,13 +97,21 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
     return replace(logbook, experiment=now)
 
 
+def _fixed(key: str, experiment: Mapping[str, Any]) -> Any:
+    """Return what of a key may not change: a server may stand elsewhere."""
+    value = experiment[key]
+    if key != "endpoint" or not isinstance(value, Mapping):
+        return value
+    return {name: each for name, each in value.items() if name not in Endpoint.PLACES}
+
+
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """Return which key is not what it was; empty if nothing matters.
 
     A key that an earlier version did not know had no value to change.
     """
     for key in now:
-        if key in before and key not in FREE and before[key] != now[key]:
+        if key in before and key not in FREE and _fixed(key, before) != _fixed(key, now):
             return f"`{key}`"
     dropped = [model for model in before.get("models", []) if model not in now["models"]]
     return f"list of `models` ({dropped[0]} is gone)" if dropped else ""

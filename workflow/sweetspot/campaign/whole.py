@@ -119,7 +119,7 @@ class _Parts:
             if experiment.engine == "simulator":
                 raise InputError(
                     "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm,"
-                    " transformers, deepspeed)"
+                    " transformers, deepspeed, endpoint)"
                 )
             design(experiment)
             open_logbook(self.folder / name / "campaign.json", experiment)
