@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures bench audit clean
+.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures telemetry-demo bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -30,6 +30,7 @@ help:
 	@echo "make front        candidates between latency and energy: the figure of docs/choosing.md"
 	@echo "make picture      the explorer's first screen, for its page in docs/"
 	@echo "make pictures     these three and README's figure, as today's code draws them"
+	@echo "make telemetry-demo  a broker and a store on loopback, live, by replay, and back (a minute)"
 	@echo "make bench        cost of the simulator against size, and of a question, of experiments"
 	@echo "make audit        known flaws of the locked packages, by the package index itself: fails"
 	@echo "                  where a mirror of packages alone is reached"
@@ -200,6 +201,10 @@ LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3
 lock:
 	$(LOCK) --group build -o requirements.lock
 	$(LOCK) --group test -c requirements.lock -o requirements-test.lock
+
+# Needs Debian's mosquitto, mosquitto-clients and influxdb, and `cc`; ends all that it starts.
+telemetry-demo: env
+	@$(BIN)/python scripts/telemetry_demo.py
 
 clean:
 	rm -rf .venv $(TORCH) $(VLLM) $(AUDIT) $(KUBERNETES) $(IOTDB) .snakemake .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -1,0 +1,237 @@
+"""docs/telemetry.md: its files are what commands take, and its commands print what is shown."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import shown
+import yaml
+from in_memory import InMemory
+
+from sweetspot.cli import main
+from sweetspot.config import TelemetrySink, parse_experiment, parse_section
+from sweetspot.engines.simulated import SimulatorEngine
+from sweetspot.errors import TelemetryError
+from sweetspot.measure.measure import measure_block
+from sweetspot.plan.plan import plan
+from sweetspot.telemetry import connect
+from sweetspot.telemetry.kept import read_folder
+from sweetspot.telemetry.prometheus import watched
+from sweetspot.telemetry.prometheus.page import METRICS, Metric
+
+PAGE = shown.read("docs/telemetry.md")
+COMMANDS = shown.commands(PAGE)
+LIVE, SIMULATED = map(yaml.safe_load, shown.blocks("yaml", PAGE))
+ENVS = shown.ROOT / "envs/telemetry"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working folder with the page's simulated run."""
+    monkeypatch.chdir(tmp_path)
+    for block in plan(parse_experiment(SIMULATED)).blocks:
+        measure_block(block, SimulatorEngine(), Path("results/small/records"), Path("block.jsonl"))
+    return tmp_path
+
+
+def command(words):
+    (found,) = [each for each in COMMANDS if each.startswith(f"sweetspot telemetry {words}")]
+    return found
+
+
+def test_replay_and_query_print_what_is_shown(folder, monkeypatch, capsys):
+    store = InMemory(1)
+
+    def open_there(where):
+        store.name = where.address.name
+        return store
+
+    monkeypatch.setattr(connect, "open_sink", open_there)
+    monkeypatch.setattr(connect, "open_store", open_there)
+    for each in map(command, ("replay", "query")):
+        assert shown.said(each, capsys) == COMMANDS[each]
+
+
+def test_cells_of_the_list_are_what_is_shown(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (windows,) = shown.blocks("csv", PAGE)
+    Path("windows.csv").write_text(windows)
+    begun_s = 1_789_999_200  # 14:00
+    lines = [f"{begun_s - 60 + 0.5 * tick},gpu_0,600" for tick in range(1500)]
+    Path("power.csv").write_text("\n".join(["time,gpu,power_w", *lines, ""]))
+    each = command("cells")
+    assert main(each.split()[1:]) == 0
+    assert capsys.readouterr().err == COMMANDS[each]
+    assert Path("cells.csv").read_text().count(",ok,") == 3
+
+
+def test_experiment_of_the_page_has_its_sinks():
+    sinks = parse_experiment(LIVE).node.telemetry.sinks
+    assert [sink.address.kind for sink in sinks] == ["mqtt", "influx"]
+    assert sinks[1].name == "lab"
+
+
+def test_urls_of_the_table_are_understood():
+    for scheme in re.findall(r"`([a-z+]+://)`", PAGE):
+        assert parse_section(TelemetrySink, {"url": f"{scheme}there"}).address.host == "there"
+
+
+def test_dashboard_asks_for_metrics_that_there_are():
+    board = json.loads((ENVS / "grafana/dashboards/sweetspot.json").read_text())
+    there = {each.name for each in METRICS}
+    there |= {each.name for each in vars(watched).values() if isinstance(each, Metric)}
+    asked = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
+    asked += [each["definition"] for each in board["templating"]["list"]]
+    names = set(re.findall(r"(?:DCGM_FI|sweetspot)_\w+", " ".join(asked)))
+    assert len(names) > 8
+    assert names <= there
+    assert all(name in there for name in re.findall(r"`((?:DCGM_FI|sweetspot)_\w+)`", PAGE))
+
+
+def test_containers_mount_files_that_are_there():
+    compose = yaml.safe_load((ENVS / "compose.yaml").read_text())
+    mounts = [
+        mount.split(":")[0]
+        for service in compose["services"].values()
+        for mount in service["volumes"]
+        if mount.startswith("./")
+    ]
+    assert {mount for mount in mounts if not (ENVS / mount).exists()} == {"./secrets"}
+    assert yaml.safe_load((ENVS / "prometheus.yml").read_text())["scrape_configs"]
+
+
+def free_port():
+    with closing(socket.socket()) as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def until(there, what):
+    end_s = time.monotonic() + 60
+    while not there():
+        assert time.monotonic() < end_s, f"in vain: {what}"
+        time.sleep(0.05)
+
+
+@pytest.fixture
+def needs():
+    """Return a function that skips where programs are missing, which CI has."""
+
+    def require(*programs):
+        missing = [each for each in programs if not shutil.which(each)]
+        if missing and os.environ.get("CI"):
+            pytest.fail(f"{', '.join(missing)} not found: scripts/telemetry.sh installs it")
+        if missing:
+            pytest.skip(f"no {', '.join(missing)} here")
+
+    return require
+
+
+@pytest.fixture
+def broker(folder, needs):
+    """The broker of envs/telemetry on a port of its own, with the page's secrets; its port."""
+    needs("mosquitto", "mosquitto_passwd", "mosquitto_sub", "openssl")
+    secrets, listening = shown.blocks("sh", PAGE)
+    script = secrets.replace("envs/telemetry", str(ENVS))
+    subprocess.run(["sh", "-euc", script], check=True)
+    (folder / "mosquitto/config").mkdir(parents=True)
+    (folder / "mosquitto/data").mkdir()
+    (folder / "mosquitto/secrets").symlink_to(folder / "secrets")
+    shutil.copy(ENVS / "mosquitto/acl", folder / "mosquitto/config/acl")
+    port = free_port()
+    settings = (ENVS / "mosquitto/mosquitto.conf").read_text()
+    settings = settings.replace("/mosquitto/", f"{folder}/mosquitto/")
+    settings = settings.replace("listener 8883", f"user root\nlistener {port} 127.0.0.1")
+    (folder / "mosquitto.conf").write_text(settings)
+    with (folder / "mosquitto.log").open("wb") as log:
+        process = subprocess.Popen(
+            ["mosquitto", "-c", folder / "mosquitto.conf"], stdout=log, stderr=log
+        )
+    try:
+
+        def listens():
+            assert process.poll() is None, (folder / "mosquitto.log").read_text()
+            with closing(socket.socket()) as sock:
+                return sock.connect_ex(("127.0.0.1", port)) == 0
+
+        until(listens, "the broker listens")
+        yield port, listening
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow(reason="a real broker, its certificates and passwords: seconds")
+def test_broker_of_the_page_passes_a_run_on_to_a_subscriber_and_to_nobody_else(broker, folder):
+    port, listening = broker
+    words = listening.replace("broker.example.org -p 8883", f"localhost -p {port}")
+    words = words.replace("org/#", "#")  # a simulated run's topics begin with simulated/
+    subscriber = subprocess.Popen(["sh", "-c", f"exec {words.strip()}"])
+    try:
+        sink = LIVE["node"]["telemetry"]["sinks"][0] | {"url": f"mqtts://localhost:{port}"}
+        for key in ("password_file", "ca"):
+            sink[key] = str(folder / sink[key])
+
+        def mark_has_come():
+            mark = ["mosquitto_pub", "-h", "localhost", "-p", str(port), "-q", "1"]
+            mark += ["--cafile", "secrets/ca.crt", "-u", "sweetspot"]
+            mark += ["-P", Path("secrets/sweetspot.password").read_text().strip()]
+            subprocess.run([*mark, "-t", "org/mark", "-m", "0;0"], check=True)
+            return Path("examon.log").is_file() and "org/mark" in Path("examon.log").read_text()
+
+        until(mark_has_come, "the subscriber answers")
+        with closing(connect.open_sink(parse_section(TelemetrySink, sink))) as opened:
+            (kept, *_) = read_folder(Path("results/small")).kept
+            samples = kept.samples(kept.readings(), opened.unit_ns)
+            opened.send(kept.source, samples)
+        sent = re.compile(rf"SIM-{kept.record.key}/power ")
+        until(
+            lambda: len(sent.findall(Path("examon.log").read_text())) == len(samples),
+            "all messages have come",
+        )
+    finally:
+        subscriber.terminate()
+        subscriber.wait()
+    for refused in ({"user": "nobody"}, {"user": "reader"}):
+        with pytest.raises(TelemetryError, match=r"[Nn]ot authori[sz]ed"):
+            connect.open_sink(parse_section(TelemetrySink, sink | refused)).send(
+                kept.source, samples
+            )
+
+
+@pytest.mark.slow(reason="a broker, a store and two runs of Snakemake")
+def test_demo_finds_all_that_it_sent_and_leaves_nothing_behind(tmp_path, needs):
+    needs("mosquitto", "mosquitto_sub", "influxd", "cc")
+    demo = [sys.executable, str(shown.ROOT / "scripts/telemetry_demo.py")]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        demo, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("4 cells: energies of the record, to the bit") == 3
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow(reason="a broker and a store are started")
+def test_demo_that_is_interrupted_ends_what_it_started(tmp_path, needs):
+    needs("mosquitto", "mosquitto_sub", "influxd", "cc")
+    demo = [sys.executable, str(shown.ROOT / "scripts/telemetry_demo.py")]
+    with subprocess.Popen(
+        demo, env=os.environ | {"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    ) as running:
+        port = re.search(r"mqtt://127.0.0.1:(\d+)", running.stdout.readline())[1]
+        running.send_signal(signal.SIGINT)
+        running.stdout.read()
+    assert running.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+    with closing(socket.socket()) as sock:
+        assert sock.connect_ex(("127.0.0.1", int(port))) != 0
