@@ -67,6 +67,9 @@ def test_fit_leaves_a_folder(stranger, capsys):
     }
     table = (stranger / "out/tables/table3_mape.md").read_text(encoding="utf-8")
     assert "Cells: 20 of mine" in table
+    assert table.count("'mJ/token'") == 1
+    page = (stranger / "out/report.html").read_text(encoding="utf-8")
+    assert page.count("&#x27;mJ/token&#x27;") == 1  # not below each table again
 
 
 def test_two_boards_have_figures_of_their_own_and_what_they_lack_is_said(stranger, capsys):

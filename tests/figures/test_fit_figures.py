@@ -177,6 +177,19 @@ def test_fit_figures_of_a_simpler_form_name_it():
 
 
 @pytest.mark.usefixtures("no_layout")
+def test_band_that_reaches_zero_leaves_the_axis_to_the_cells():
+    cells = noisy(["opt-1.3b"])
+    cells["energy_per_token_j"] *= np.random.default_rng(5).lognormal(0, 1, len(cells))
+    (group,) = fit(cells).groups()
+    low, _ = group.best.interval(group.best.input_tokens, group.best.output_tokens)
+    assert low.min() < 0
+    for ax in fit_curves([group], STYLE, None).axes:
+        curve, dots, *_ = ax.lines
+        drawn = np.concatenate([curve.get_ydata(), dots.get_ydata()])
+        assert ax.get_ylim()[0] >= drawn[drawn > 0].min() / 2.01
+
+
+@pytest.mark.usefixtures("no_layout")
 def test_sweet_spot_beyond_the_cells_is_said_to_be(one):
     assert "No diamond" not in small_print(fit_curves(one, STYLE, None))
     cells = noisy(["llama-3.1-8b"], lengths=[64, 96, 128])

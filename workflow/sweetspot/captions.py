@@ -54,9 +54,9 @@ FIGURES: Mapping[str, Caption] = {
     ),
     "fit_curves": Caption(
         "Fitted curves through the cells, and sweet spots",
-        "Energy per output token against output length, with the curve of the Memory and FLOPs"
-        " form (Eq. 5), its 95 % band, and the sweet spot that Eq. 6 gives, with its interval; a"
-        " panel per model, or per input length of the only one.",
+        "Energy per output token against output length, with the fitted curve, of Eq. 5 where the"
+        " cells carry it, its 95 % band, and the sweet spot that Eq. 6 gives of Eq. 5, with its"
+        " interval; a panel per model, or per input length of the only one.",
     ),
     "fit_errors": Caption(
         "What the fit misses",
@@ -66,8 +66,8 @@ FIGURES: Mapping[str, Caption] = {
     ),
     "fit_coefficients": Caption(
         "Coefficients with their 95 % intervals",
-        "A panel per coefficient of Eq. 5 and a row per model. A white marker means that zero is"
-        " inside.",
+        "A panel per coefficient of the fitted form, of Eq. 5 where the cells carry it, and a row"
+        " per model. A white marker means that zero is inside.",
     ),
     "batch_across": Caption(
         "Coefficients of the batch form, predicted from other models",

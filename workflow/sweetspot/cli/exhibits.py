@@ -94,7 +94,7 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
     from sweetspot.analysis.fit import fit
     from sweetspot.errors import unknown_name
     from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS
-    from sweetspot.tables.own_table import own_table
+    from sweetspot.tables.own_table import own_table, with_reading
 
     known = (*TABLES_OF_OWN_FITS, *TABLES_OF_BATCH)
     if arguments.name not in known:
@@ -103,7 +103,7 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
     columns = columns_of(arguments.columns)
     found = fit(arguments.cells, columns=columns, weights=arguments.weights)
     _say(found.notes)
-    return own_table(arguments.name, found, models=arguments.models)
+    return with_reading(own_table(arguments.name, found, models=arguments.models), found)
 
 
 def _tables(arguments: argparse.Namespace) -> None:

@@ -23,7 +23,7 @@ from sweetspot.outputs import TABLES_OF_BATCH, TABLES_OF_OWN_FITS, figures_of
 from sweetspot.report.exhibits import Picture
 from sweetspot.report.fit_page import fit_html
 from sweetspot.tables import write_table
-from sweetspot.tables.own_table import own_table
+from sweetspot.tables.own_table import own_table, with_reading
 
 _ORIGIN = ("simulated", "gpu", "engine")
 
@@ -50,7 +50,7 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
         except InputError as error:
             missing.append(f"no {name}: {error}")
         else:
-            write_table(table, out / "tables" / name)
+            write_table(with_reading(table, found), out / "tables" / name)
             tables.append((name, table))
     pictures, not_drawn = _draw(found, out)
     page = fit_html(

@@ -35,6 +35,7 @@ _BEYOND = " No diamond: O* is beyond the cells."
 _AND_SPOT = ", and the sweet spot O* with its interval"
 _HEIGHT_IN = 1.75
 _PER_DOUBLING = 16
+_ROOM_BELOW = 2.0
 
 
 def fit_curves(
@@ -90,7 +91,8 @@ def fit_curves(
         fewer = f" {len(models)} of {len(of_fit.models)} models, best to worst fit."
         notes = [
             f"{of_fit.form}, {of_fit.weights}: line, with the 95 % band of the mean. Dots: cells."
-            f"{_SPOTS if has_spot else ''}{_BEYOND if beyond else ''} Scales differ.",
+            f"{_SPOTS if has_spot else ''}{_BEYOND if beyond else ''}"
+            f"{' Scales differ.' if len(subjects) > 1 else ''}",
             fewer.strip() if len(models) < len(of_fit.models) else "",
             of_fit.no_noise,
         ]
@@ -190,6 +192,9 @@ def _dress(ax: Axes, of_fit: Shown, model: str, title: str, *, ticks: int) -> No
     ax.set_yscale("log")
     length_ticks(ax.xaxis, lengths, ticks)
     least_span(ax)
+    # a band that reaches zero has no lower end on this axis: it is cut, not what is measured
+    drawn = np.concatenate([np.asarray(line.get_ydata()) for line in ax.lines])
+    ax.set_ylim(bottom=max(ax.get_ylim()[0], drawn[drawn > 0].min() / _ROOM_BELOW))
     decimal_ticks(ax.yaxis)
     ax.set_title(title)
     plain_look(ax)

@@ -234,9 +234,7 @@ def _origin(quality: pd.DataFrame) -> str:
     kind = "Cells"
     if quality["simulated"].any():
         noise = quality["noise"].max()
-        kind = (
-            f"Simulated cells {'without' if np.isnan(noise) else f'with {100 * noise:.3g} %'} noise"
-        )
+        kind = f"Simulated cells {f'with {100 * noise:.3g} %' if noise > 0 else 'without'} noise"
     sure = sorted({text for text in quality["interval"].fillna("") if text})
     whom = f"over {len(per_model)} LLMs"
     if len(per_model) == 1:
@@ -258,7 +256,7 @@ def _left_out(quality: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _without_noise(quality: pd.DataFrame) -> bool:
-    return bool((quality["simulated"] & quality["noise"].isna()).any())
+    return bool((quality["simulated"] & ~(quality["noise"] > 0)).any())
 
 
 def _error_column(kind: str, form_id: str) -> str:

@@ -10,7 +10,7 @@ from sweetspot.tables.table import Table
 
 
 def own_table(name: str, found: Fit, *, models: Sequence[str] = ()) -> Table:
-    """Return a table of a fit, with how its measurements were understood as notes.
+    """Return a table of a fit.
 
     Tables 3 to 5 are of these models, or of all; those of the batch form of all.
 
@@ -18,8 +18,11 @@ def own_table(name: str, found: Fit, *, models: Sequence[str] = ()) -> Table:
         InputError: a model was not fitted, or the cells do not carry the table.
     """
     if name in TABLES_OF_BATCH:
-        table = table_of_batch(name, found.batch)
-    else:
-        table = fit_table(name, found.fits, found.sweet_spots, found.extremes, models=models)
+        return table_of_batch(name, found.batch)
+    return fit_table(name, found.fits, found.sweet_spots, found.extremes, models=models)
+
+
+def with_reading(table: Table, found: Fit) -> Table:
+    """Return a table that stands alone, with how the measurements were understood as notes."""
     notes = (f"{note[0].upper()}{note[1:]}." for note in found.notes)
     return replace(table, notes=(*table.notes, *notes))
