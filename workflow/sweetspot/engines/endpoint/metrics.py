@@ -1,7 +1,7 @@
 """What a server counts of itself, by its page /metrics.
 
-Sources: vLLM, usage/metrics; SGLang, production_metrics; text-generation-inference,
-reference/metrics; llama.cpp, tools/server/README.md.
+Sources: vLLM, usage/metrics; SGLang, production_metrics; text-generation-inference v3.3.7,
+backends/v3/src and router/src; llama.cpp, tools/server/README.md.
 """
 
 import re
