@@ -38,6 +38,14 @@ _PEAK: Mapping[str, Any] = {
     "markeredgecolor": "black",
     "markeredgewidth": 0.9,
 }
+_STAMP: Mapping[str, Any] = {
+    **dict.fromkeys(("ha", "va"), "center"),
+    "color": "0.85",
+    "alpha": 0.5,
+    "weight": "bold",
+    "size": 15,
+    "rotation": -12,
+}
 _SURFACE_HEIGHT_IN = 2.55
 _TICKS = 4  # of a length's axis in the surface: more run into one another
 
@@ -136,9 +144,8 @@ def figure3_surface(
         ax.plot(*([at] for at in place), **_PEAK)
         found = f"Ring: {peak:.2f} at I = {peak_input}, O = {peak_output}"
         ax.text2D(0.98, 0.93, found, ha="right", transform=ax.transAxes)
-        if evidence.stamp:
-            corner = {"color": "0.6", "weight": "bold", "transform": ax.transAxes}
-            ax.text2D(0.02, 0.93, evidence.stamp, **corner)
+        if evidence.stamp:  # across the surface, as a crop of it would lose a corner
+            ax.text2D(*(0.52, 0.45, evidence.stamp), transform=ax.transAxes, **_STAMP)
         # the efficient corner stands at the back, so that it hides nothing
         ax.invert_yaxis()
         ax.view_init(elev=28, azim=-58)
