@@ -32,25 +32,28 @@ def simulated_run(small_run, tmp_path):
 def metered_run(tmp_path):
     """Return a function that writes the folder of a run of so many metered cells, 20 s each.
 
-    Cells of one board follow each other every 30 s; `changes` are of all records.
+    Cells of one board follow each other every 30 s; the power of looks `unread` could not be read;
+    `changes` are of all records.
     """
 
-    def build(cells=2, samples=200, **changes):
+    def build(cells=2, samples=200, unread=(), **changes):
         folder = tmp_path / "metered"
         for number in range(cells):
             begun_s = 5000.0 + 30 * number
             t_s = begun_s + np.linspace(0, 20, samples) + np.arange(samples) % 7 * 1.3e-4
             power_w = 300 + 100 * np.sin(t_s) + np.arange(samples) % 3 * 20.0
+            read_w = power_w.copy()
+            read_w[list(unread)] = np.nan
             channels = dict.fromkeys(CHANNELS, np.full(samples, np.nan)) | {
                 "t_s": t_s,
-                "power_instant_w": power_w,
+                "power_instant_w": read_w,
                 "power_usage_w": np.round(power_w, 1),
                 "counter_j": np.cumsum(np.append(0, np.diff(t_s)) * power_w),
                 "sm_mhz": np.full(samples, 1980.0),
                 "utc_s": np.append(UTC_S + 30 * number, np.full(samples - 1, np.nan)),
             }
-            trace, of_board = PowerTrace(t_s, power_w), Samples(**channels)
-            readings = readings_of(trace, of_board)
+            of_board = Samples(**channels)
+            readings = readings_of(PowerTrace(t_s, of_board.power()[1]), of_board)
             window = Window(readings, begun_s + 2.0003, begun_s + 18.0007)
             energy_j = window.energy.integration_j / 4
             path = folder / f"records/tiny/b8/n10/i16_o{8 + number}/r0.{number:016x}.json"

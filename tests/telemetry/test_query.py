@@ -66,12 +66,32 @@ def test_samples_lost_on_a_plateau_are_found_by_their_count(stored):
         assert row.gap_s > 1.9 * row.gap_kept_s
 
 
-def test_energy_of_other_power_is_a_difference(stored):
+def test_other_power_is_a_difference(stored):
     found, store = stored
     change(store, lambda values: [values[0], values[1] * (1 - 1e-12), *values[2:]])
-    assert all("energy_integration_j" in row.differences[0] for row in query(found, store))
+    for row in query(found, store):
+        assert "power_w is another in 200 samples" in row.differences
+    instant = COLUMNS.index("power_instant_w")
+    change(store, lambda values: [*values[:instant], values[1] * 1.001, *values[instant + 1 :]])
+    for row in query(found, store):
+        assert "energy_integration_j is" in row.differences[-1]
     change(store, lambda values: [math.nan, values[1] * 1.001, *values[2:]])
     assert all(" J, not " in row.differences[0] for row in query(found, store))
+
+
+def test_look_whose_power_could_not_be_read_is_the_same_live_and_by_replay(metered_run, memory):
+    folder = metered_run(cells=1, unread=(50, 120))
+    found = read_folder(folder)
+    replay(found, memory)
+    (held,) = memory.held.values()
+    instant = COLUMNS.index("power_instant_w")
+    unread = [each for each in held.values() if math.isnan(each.values[instant])]
+    assert [math.isnan(each.values[POWER]) for each in unread] == [True, True]
+    (row,) = query(found, memory)
+    assert (row.differences, row.to_the_bit) == ((), True)
+    change(memory, without(T_S))
+    (row,) = query(found, memory)
+    assert (row.differences, row.to_the_bit) == ((), False)
 
 
 def test_channel_that_is_lost_in_places_is_a_difference(stored):

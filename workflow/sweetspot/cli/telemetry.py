@@ -232,10 +232,10 @@ def _comparison(name: str, rows: "Sequence[Returned]") -> Iterable[str]:
     if exact:
         yield f"  {exact} cells: energies of the record, to the bit"
     if near := [row for row in rows if not row.differences and not row.to_the_bit]:
-        worst = max(near, key=lambda row: row.within_j / row.energy_kept_j)
+        worst = max(row.within_j / (row.energy_kept_j or 1.0) for row in near)
         yield (
             f"  {len(near)} cells: energies as integrated from the trace, within what rounding"
-            f" times may do ({worst.within_j / worst.energy_kept_j:.1e} at most)"
+            f" times may do ({worst:.1e} at most)"
         )
     if not wrong:
         return

@@ -40,12 +40,19 @@ class Kept:
         return readings_of(*read_trace(self.path))
 
     def samples(self, readings: Readings, unit_ns: int) -> list[Sample]:
-        """Return them as a store has them that counts time in such units."""
+        """Return them as a store has them that counts time in such units.
+
+        Power is what each look read of it, as a meter sends it (`power_w`): what a trace has in
+        place of a reading that failed is in no store.
+        """
         trace, samples = readings.trace, readings.samples
-        columns = [trace.t_s.tolist(), trace.power_w.tolist()]
         if samples is None:
+            columns = [trace.t_s.tolist(), trace.power_w.tolist()]
             columns += [[np.nan] * trace.t_s.size] * (len(COLUMNS) - 2)
         else:
+            instant_w, average_w = samples.power_instant_w, samples.power_average_w
+            power_w = np.where(np.isnan(instant_w), average_w, instant_w)
+            columns = [trace.t_s.tolist(), power_w.tolist()]
             columns += [getattr(samples, name).tolist() for name in CHANNELS[1:]]
         return stamped(zip(*columns, strict=True), self.first_utc_s, unit_ns)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, FloatArray, Samples
-from sweetspot.metering.trace import PowerTrace, window_energy_j
+from sweetspot.metering.trace import PowerTrace
 from sweetspot.metering.window import Window
 from sweetspot.telemetry.contracts import Store
 from sweetspot.telemetry.kept import Folder, Kept, readings_of
@@ -21,6 +21,8 @@ WAYS = {
     "sum_500ms_j": "energy_sum_500ms_j",
 }
 """An energy of a window, and where a record has it, of one pass."""
+
+POWER = COLUMNS.index("power_w")
 
 ROUNDING = 1e-12
 """Relative; what sums of floats may be off."""
@@ -36,7 +38,7 @@ class Returned:
         gap_s, gap_kept_s: the longest time between two neighbours, of both.
         energy_j: of one pass, integrated from what the store gave; None where it does not span the
             window.
-        energy_kept_j: the same of the trace.
+        energy_kept_j: the same of the trace, or of what of it is in stores.
         to_the_bit: whether the store gave times of the trace's own back, so that every energy must
             be equal to the bit.
         within_j: else, how far `energy_j` may be off, as times are rounded to the store's unit.
@@ -51,7 +53,7 @@ class Returned:
     gap_s: float | None
     gap_kept_s: float
     energy_j: float | None
-    energy_kept_j: float
+    energy_kept_j: float | None
     to_the_bit: bool
     within_j: float
     differences: tuple[str, ...]
@@ -83,27 +85,31 @@ def compared(kept: Kept, store: Store) -> Returned:
     readings = kept.readings()
     expected = kept.samples(readings, store.unit_ns)
     given = store.read(kept.source, expected[0].at, expected[-1].at)
-    off_s = _off_s(readings.trace, expected, kept.first_utc_s, store.unit_ns)
-    back = _readings(kept, readings.trace, given, off_s, store.unit_ns)
     record, passes = kept.record, kept.record.passes or 1
-    start_s, end_s = window_of(kept, readings.trace)
+    off_s = _off_s(readings.trace, expected, kept.first_utc_s, store.unit_ns)
     to_the_bit = bool(given) and not any(math.isnan(each.values[0]) for each in given)
-    kept_j = window_energy_j(readings.trace, start_s, end_s)
-    within_j = off_s * float(np.abs(np.diff(readings.trace.power_w)).sum())
-    try:
-        window = None if back is None else Window(back, start_s, end_s)
-    except ValueError:  # what is back does not span it
-        window = None
-    back_j = None if back is None or window is None else window_energy_j(back.trace, start_s, end_s)
+    wanted: Readings | None = readings
+    if to_the_bit:
+        back = _whole(given)
+    else:
+        wanted = _power_alone(kept, readings.trace, expected, 0.0, store.unit_ns)
+        back = _power_alone(kept, readings.trace, given, off_s, store.unit_ns)
+    span = window_of(kept, readings.trace)
+    of_trace, of_store = _window(wanted, *span), _window(back, *span)
+    kept_j = None if of_trace is None else of_trace.energy.integration_j
+    back_j = None if of_store is None else of_store.energy.integration_j
+    within_j = 0.0
     differences = [*_lost(expected, given), *_thinned(expected, given)]
-    if window is None or back_j is None:
+    if of_store is None or back_j is None:
         differences.append("no energy: what the store has does not span the window")
     elif to_the_bit:
-        differences += _other_energies(kept, window)
-    elif abs(back_j - kept_j) > within_j + ROUNDING * kept_j:
-        differences.append(
-            f"{back_j / passes!r} J, not {kept_j / passes!r} J within {within_j / passes:.2g} J"
-        )
+        differences += [*_other_values(expected, given), *_other_energies(kept, of_store)]
+    elif of_trace is not None and kept_j is not None:
+        within_j = off_s * float(np.abs(np.diff(of_trace.readings.trace.power_w)).sum())
+        if abs(back_j - kept_j) > within_j + ROUNDING * kept_j:
+            differences.append(
+                f"{back_j / passes!r} J, not {kept_j / passes!r} J within {within_j / passes:.2g} J"
+            )
     return Returned(
         cell=record.cell,
         device=kept.source.gpu_uuid,
@@ -113,9 +119,9 @@ def compared(kept: Kept, store: Store) -> Returned:
         gap_s=_gap_s(given, store.unit_ns),
         gap_kept_s=_gap_s(expected, store.unit_ns) or 0.0,
         energy_j=None if back_j is None else back_j / passes,
-        energy_kept_j=kept_j / passes,
+        energy_kept_j=None if kept_j is None else kept_j / passes,
         to_the_bit=to_the_bit,
-        within_j=0.0 if to_the_bit else within_j / passes,
+        within_j=within_j / passes,
         differences=tuple(differences),
     )
 
@@ -145,31 +151,55 @@ def _times_s(first_t_s: float, first_utc_s: float, at: Sequence[int], unit_ns: i
     return np.asarray(first_t_s + since_ns / 1e9, dtype=np.float64)
 
 
-def _readings(
-    kept: Kept, trace: PowerTrace, given: Sequence[Sample], off_s: float, unit_ns: int
-) -> Readings | None:
-    """Return what a store gave as a meter's readings; None where it is no trace.
+def _whole(given: Sequence[Sample]) -> Readings | None:
+    """Return what a store gave with the trace's own times as a meter's readings.
 
-    Where it has no times of the trace's own, its first and last sample, which rounding may have put
-    inside a window that reaches from one to the other, are moved back by no more than `off_s`.
+    None where it is no trace. A store that has power alone gives power alone.
     """
-    given = [each for each in given if math.isfinite(each.values[1])]
-    if len(given) < 2:
+    t_s, power_w, *others = np.array([each.values for each in given]).T
+    samples = None
+    if not np.isnan(others).all():
+        samples = Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True)))
+        if found := samples.power():
+            power_w = found[1]
+    known = np.isfinite(power_w)
+    try:
+        trace = PowerTrace(t_s[known], power_w[known])
+    except ValueError:
         return None
-    columns = np.array([each.values for each in given]).T
-    t_s, power_w, *others = columns
-    if np.isnan(t_s).any():
-        t_s = _times_s(trace.t_s[0], kept.first_utc_s, [each.at for each in given], unit_ns)
-        for place in (0, -1):
+    return readings_of(trace, samples if known.all() else None)
+
+
+def _power_alone(
+    kept: Kept, trace: PowerTrace, samples: Sequence[Sample], off_s: float, unit_ns: int
+) -> Readings | None:
+    """Return power at the times of a store as a meter's readings; None where it is no trace.
+
+    The first and the last sample, which rounding may have put inside a window that reaches from one
+    to the other, are moved back by no more than `off_s`. With 0 s all are where the trace has them.
+    """
+    known = [place for place, each in enumerate(samples) if math.isfinite(each.values[POWER])]
+    power_w = [samples[place].values[POWER] for place in known]
+    if not off_s:
+        t_s = trace.t_s[known]
+    else:
+        at = [samples[place].at for place in known]
+        t_s = _times_s(trace.t_s[0], kept.first_utc_s, at, unit_ns)
+        for place in (0, -1) if known else ():
             if abs(t_s[place] - trace.t_s[place]) <= off_s:
                 t_s[place] = trace.t_s[place]
     try:
-        back = PowerTrace(t_s, power_w)
+        return readings_of(PowerTrace(t_s, np.array(power_w)), None)
     except ValueError:
         return None
-    if np.isnan(others).all():  # of a meter that has power only
-        return readings_of(back, None)
-    return readings_of(back, Samples(**dict(zip(CHANNELS, (t_s, *others), strict=True))))
+
+
+def _window(readings: Readings | None, start_s: float, end_s: float) -> Window | None:
+    """Return a window of readings; None where they do not span it."""
+    try:
+        return None if readings is None else Window(readings, start_s, end_s)
+    except ValueError:
+        return None
 
 
 def _lost(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[str]:
@@ -194,6 +224,20 @@ def _thinned(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[st
             )
             if lost:
                 yield f"{name} is missing in {lost} samples that have one"
+
+
+def _other_values(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[str]:
+    """Yield channels in which samples have another value than the trace."""
+    wanted = {each.at: each.values for each in expected}
+    pairs = [(wanted[each.at], each.values) for each in given if each.at in wanted]
+    for place, name in enumerate(COLUMNS):
+        changed = sum(
+            there[place] != back[place]
+            and not (math.isnan(there[place]) or math.isnan(back[place]))
+            for there, back in pairs
+        )
+        if changed:
+            yield f"{name} is another in {changed} samples"
 
 
 def _other_energies(kept: Kept, window: Window) -> Iterator[str]:
