@@ -146,6 +146,7 @@ SECRETS = {
     "AWS_SECRET_ACCESS_KEY": "s3cr3t/aws+U6b3V1",
     "GITHUB_TOKEN": "s3cr3t_ghp_9f2K77",
     "HF_TOKEN": "s3cr3t_hf_aX81mQ",
+    "MQTT_PASSWORD": "s3cr3t-mqtt-x9R2",
     "NGC_API_KEY": "s3cr3t-ngc-Zm9vYm",
     "WANDB_API_KEY": "s3cr3t40f7e1c3",
     "PIP_INDEX_URL": "https://me:s3cr3t-pip-77@packages.example/simple",

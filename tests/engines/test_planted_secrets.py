@@ -8,6 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 import pytest
+from tiny_broker import TinyBroker
 
 from sweetspot.catalog.packaged import read_packaged
 from sweetspot.cli import main
@@ -55,8 +56,15 @@ def command_lines():
 def test_secrets_stay_where_they_are(
     planted_in, tensorrt_llm, fake_nvml, tmp_path, monkeypatch, capsys
 ):
-    """Also where an engine prints all that it has, and where it says so as it fails."""
+    """Also where an engine prints all that it has, and where it says so as it fails.
+
+    Samples are sent to a broker that takes the password, and to a store that is not there.
+    """
     fake_nvml({})
+    broker = TinyBroker()
+    login = {"user": "me", "password_env": "MQTT_PASSWORD"}
+    urls = (f"mqtt://127.0.0.1:{broker.port}", "influx+http://127.0.0.1:9/power")
+    telemetry = {"sinks": [login | {"url": url} for url in urls]}
     monkeypatch.setenv("FAULT", "tell all@n4_i16_o16")
     folder = tmp_path / "project"
     checkpoint = folder / "checkpoints/facebook/opt-1.3b"
@@ -65,6 +73,7 @@ def test_secrets_stay_where_they_are(
     (checkpoint / "config.json").write_text(json.dumps(config))
     (checkpoint / "model.safetensors").touch()
     node = {"python": sys.executable, "opt_examples": str(tensorrt_llm.opt_examples)}
+    node["telemetry"] = telemetry
 
     def snakemake(experiment, *targets):
         configuration = folder / f"{experiment['run']}.json"
@@ -83,6 +92,12 @@ def test_secrets_stay_where_they_are(
 
     with command_lines() as seen:
         said = snakemake(SIMULATED) + snakemake(MEASURED, "results/measured/cells.csv")
+    broker.close()
+    assert set(broker.logins) == {("me", "s3cr3t-mqtt-x9R2")}
+    (notes,) = folder.glob("results/measured/logs/telemetry/**/*.jsonl")
+    taken, refused = map(json.loads, notes.read_text().splitlines())
+    assert taken["samples"] == taken["acknowledged"] == refused["samples"] > 0
+    assert (refused["acknowledged"], refused["reason"]) == (0, "Connection refused")
     assert main(["crate", str(folder / "results/simulated")]) == 0
     said += capsys.readouterr().out
     records = [
