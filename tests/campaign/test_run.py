@@ -15,6 +15,7 @@ import time
 import pytest
 import tiny
 import yaml
+from tiny_broker import TinyBroker
 
 from sweetspot.campaign.compact import read_manifest
 from sweetspot.campaign.sensor.square_wave import PROGRAM
@@ -24,7 +25,14 @@ from sweetspot.measure.record import read_block
 
 
 @pytest.fixture
-def campaign(tmp_path, fake_nvml, torch_python):
+def broker():
+    broker = TinyBroker()
+    yield broker
+    broker.close()
+
+
+@pytest.fixture
+def campaign(tmp_path, fake_nvml, torch_python, broker):
     """Write a campaign that a CPU can run, on a machine with a fake H100; return its command."""
     fake_nvml({"low": 300})
     (tmp_path / "tiny").mkdir()
@@ -37,7 +45,10 @@ def campaign(tmp_path, fake_nvml, torch_python):
         "limits": {"max_seq_len": 64, "max_batch_size": 4, "max_num_tokens": 64},
         "transformers": {"weights": "random", "device": "cpu", "warmup": 1},
         "measure": {"interval_s": 0.02, "min_window_s": 0.2, "idle_s": 0.1},
-        "node": {"python": torch_python},
+        "node": {
+            "python": torch_python,
+            "telemetry": {"sinks": [{"url": f"mqtt://127.0.0.1:{broker.port}"}]},
+        },
     }
     (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(config))
     return [
@@ -48,7 +59,7 @@ def campaign(tmp_path, fake_nvml, torch_python):
 
 @pytest.mark.slow(reason="PyTorch, in a campaign that is interrupted")
 def test_campaign_is_interrupted_gone_on_with_done_and_reported(
-    campaign, tmp_path, caplog, capsys, monkeypatch
+    campaign, broker, tmp_path, caplog, capsys, monkeypatch
 ):
     data = tmp_path / "out" / "compact"
     command = [sys.executable, "-m", "sweetspot", *campaign, "--skip-sensor"]
@@ -93,6 +104,16 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     done = read_manifest(data).calls
     assert [call.measured for call in done[1:]] == [5 - sum(begun.cells.values()), 0]
     assert {call.ended for call in done[1:]} == {"all cells are measured"}
+    to = f"telemetry to mqtt://127.0.0.1:{broker.port}: "
+    said = [
+        re.match(rf"{to}(\d+) samples, (\d+) acknowledged", line)
+        for call in json.loads((tmp_path / "out/campaign.json").read_text())["calls"]
+        for line in call["telemetry"]
+    ]
+    assert len(said) == 3  # also of the call that was ended by a signal, and of that of no cell
+    assert [int(each[1]) > 0 for each in said] == [True, True, False]
+    sent = sum(topic.endswith("/GPU-0/t_s") for topic, _ in broker.messages)
+    assert 0 < sum(int(each[2]) for each in said) <= sent
     assert main(["campaign-report", str(tmp_path / "out"), "--out", str(tmp_path / "report")]) == 0
     page = (tmp_path / "report" / "report.html").read_text()
     assert "the model ran on the CPU while the GPU was metered</td><td>5</td>" in page

@@ -1,11 +1,13 @@
 """`sweetspot watch` at a small real server and boards of the fake driver."""
 
+import json
 import os
 import re
 import urllib.request
 
 import pytest
 from openai_server import serving
+from tiny_broker import TinyBroker
 
 from sweetspot.cli import main
 
@@ -90,6 +92,24 @@ def test_what_is_watched_is_shown_to_prometheus(fake_nvml, capsys, monkeypatch):
     assert shown["sweetspot_watch_output_tokens_total"] == "1000.0"
     assert shown["sweetspot_watch_energy_joules_total"] == "250.0"
     assert float(shown["sweetspot_watch_power_watts"]) > 0
+
+
+def test_each_look_is_sent_where_an_experiment_says(watched, capsys, caplog, tmp_path):
+    broker = TinyBroker()
+    sink = {"url": f"mqtt://127.0.0.1:{broker.port}"}
+    (tmp_path / "e.json").write_text(json.dumps({"node": {"telemetry": {"sinks": [sink]}}}))
+    command = ["watch", "--url", watched.url, "--every", "0.1", "--for", "0.3"]
+    assert main([*command, "--telemetry", str(tmp_path / "e.json")]) == 0
+    broker.close()
+    looks = len(capsys.readouterr().out.splitlines())  # a line between two, and one of all
+    powers = [(t, p) for t, p in broker.messages if t.endswith("/power")]
+    assert len(powers) == looks
+    assert {payload.partition(";")[0] for _, payload in powers} == {"600.0"}
+    assert {topic.split("/")[-2] for topic, _ in powers} == {"GPU-0_GPU-1"}
+    assert f": {looks} samples, {looks} acknowledged" in caplog.text
+    (tmp_path / "e.json").write_text("{}")
+    assert main([*command, "--telemetry", str(tmp_path / "e.json")]) == 2
+    assert "e.json has no node.telemetry with sinks" in capsys.readouterr().err
 
 
 def test_metrics_at_no_port_are_refused(watched, capsys):

@@ -3,12 +3,14 @@
 import argparse
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands, show_progress
 
 if TYPE_CHECKING:
     from sweetspot.telemetry.prometheus.server import MetricsServer
+    from sweetspot.telemetry.publisher import Publisher
 
 _WATCH = """\
 Show what a running OpenAI-compatible server draws and gives: W of all its boards, output tokens/s
@@ -39,6 +41,12 @@ def add_commands(commands: Commands) -> None:
         metavar="[HOST:]PORT",
         help="show it to Prometheus, too, at /metrics; HOST is 127.0.0.1 unless it is named",
     )
+    watch.add_argument(
+        "--telemetry",
+        type=Path,
+        metavar="FILE",
+        help="experiment whose node.telemetry says where each look is sent",
+    )
     watch.set_defaults(run=_watch)
 
 
@@ -55,6 +63,24 @@ def _metrics(where: str) -> "MetricsServer":
     return server
 
 
+def _publisher(path: Path) -> "Publisher":
+    """Return what sends looks to the sinks of an experiment.
+
+    Raises:
+        InputError: it names none, or what it says of one is wrong.
+    """
+    from sweetspot.config import parse_experiment
+    from sweetspot.errors import InputError
+    from sweetspot.reading import as_mapping, read_yaml
+    from sweetspot.telemetry.connect import open_publisher
+
+    config = as_mapping(read_yaml(path, "experiment"), str(path))
+    telemetry = parse_experiment(config, str(path)).node.telemetry
+    if not telemetry.sinks:
+        raise InputError(f"{path} has no node.telemetry with sinks")
+    return open_publisher(telemetry)
+
+
 def _watch(arguments: argparse.Namespace) -> None:
     from sweetspot.config import parse_section
     from sweetspot.config.endpoint import Endpoint
@@ -68,12 +94,19 @@ def _watch(arguments: argparse.Namespace) -> None:
     for_s = math.inf if arguments.for_s is None else arguments.for_s
     if not (arguments.every > 0 and math.isfinite(arguments.every) and for_s > 0):
         raise InputError("--every and --for must be more than 0 s")
+    publisher = _publisher(arguments.telemetry) if arguments.telemetry else None
     shown = _metrics(arguments.metrics) if arguments.metrics else None
     is_live = sys.stdout.isatty() and sys.stderr.isatty()
     total = None
     try:
         server = server_of(options, timeout_s=30)
-        spans = watch(server, options.gpus, every_s=arguments.every, for_s=for_s)
+        spans = watch(
+            server,
+            options.gpus,
+            every_s=arguments.every,
+            for_s=for_s,
+            observe=publisher.observe if publisher else None,
+        )
         for now, so_far in spans:
             total = so_far
             if shown is not None:
@@ -85,9 +118,11 @@ def _watch(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:  # the way to leave it; the server goes on
         pass
     finally:
-        if shown is not None:
-            shown.close()
         if is_live:
             show_progress("")
+        if publisher is not None:
+            publisher.close()
+        if shown is not None:
+            shown.close()
         if total is not None:
             print(f"in {total.duration_s:.1f} s: {total.energy_j:.4g} J, {total.line}", flush=True)

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
 from sweetspot.engines.endpoint.boards import computing_of
 from sweetspot.engines.endpoint.client import Server, run
@@ -12,6 +12,7 @@ from sweetspot.engines.endpoint.found import counts_of
 from sweetspot.engines.endpoint.metrics import Counts
 from sweetspot.errors import EngineError, InputError
 from sweetspot.metering.boards import Boards
+from sweetspot.metering.meter import Observe
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.samples import Look, power_w
 
@@ -45,9 +46,16 @@ class Span:
 
 
 def watch(
-    server: Server, gpus: Collection[str] | None, *, every_s: float, for_s: float
+    server: Server,
+    gpus: Collection[str] | None,
+    *,
+    every_s: float,
+    for_s: float,
+    observe: Observe | None = None,
 ) -> Iterator[tuple[Span, Span]]:
     """Yield what a server did since the last look, and since the first, until `for_s` is over.
+
+    `observe` makes what gets each look, too.
 
     Raises:
         EngineError: it does not answer, or no longer.
@@ -59,6 +67,12 @@ def watch(
     with ExitStack() as held:
         boards = Boards([held.enter_context(Board(uuid)) for uuid in computing.uuids])
         look = boards.look()
+        look = look.noted(utc_s=time() - (monotonic() - look.t_s))
+        observers = []
+        if observe is not None:
+            facts = boards.facts()
+            observers.append(observe(facts["gpu_uuid"], facts["gpu_name"]))
+            observers[0].put(look)
         first_look, first, total_j = look, before, 0.0
         number = 0
         while look.t_s - first_look.t_s < for_s:
@@ -66,6 +80,8 @@ def watch(
             sleep(max(0.0, first_look.t_s + min(number * every_s, for_s) - monotonic()))
             last, counted = look, before
             before, look = _counts(server), boards.look()
+            for observer in observers:
+                observer.put(look)
             energy_j = _energy_j(last, look)
             total_j += energy_j
             yield (
