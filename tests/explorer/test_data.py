@@ -53,6 +53,7 @@ def test_page_describes_models_and_boards_of_grids_and_of_cells():
     served = [deploy("llama-3.2-1b", gpu) for gpu in ("h100-sxm", "h200-sxm")]
     data = page_data("a title", served, AXES, [], cell_rows(measured()), ["a note"])
     assert [each["id"] for each in data["models"]] == ["llama-3.2-1b", "opt-1.3b"]
+    assert all(data["engines"][each["engine"]] for each in data["cells"] if each["engine"])
     assert [each["id"] for each in data["gpus"]] == ["h100-sxm", "h200-sxm", "my-board"]
     assert data["gpus"][0]["power_limit_w"] == 700
     assert data["gpus"][2]["idle_power_w"] is None

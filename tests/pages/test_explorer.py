@@ -70,6 +70,7 @@ def data():
         "made_by": "sweetspot of a test",
         "title": f"Small and {HOSTILE}",
         "notes": ["Grids are simulated: no GPU ran."],
+        "engines": {"vllm": "vLLM"},
         "models": [
             {"id": "small", "name": "Small", "colour": "#0173B2", "context": 8192},
             {"id": HOSTILE, "name": HOSTILE, "colour": "#0173B2", "context": None},

@@ -12,6 +12,7 @@ from sweetspot.catalog import catalog_entry, catalog_id, gpu, model_ids
 from sweetspot.energy_models import form
 from sweetspot.errors import InputError
 from sweetspot.explorer.grid import Axes, rounded
+from sweetspot.figures.labels import engine_name
 from sweetspot.palettes import family_colours, family_of
 from sweetspot.published import GRID, MAX_BATCH_SIZE, REQUESTS, table5
 from sweetspot.simulator.deployment.deployment import Deployment
@@ -59,6 +60,7 @@ def page_data(
     names = [*models, *(each["model"] for each in cells if each["model"] not in models)]
     names = list(dict.fromkeys(names))
     others = dict.fromkeys(each["gpu"] for each in cells if each["gpu"] not in boards)
+    engines = dict.fromkeys(filter(None, (each.get("engine") for each in (*grids, *cells))))
     colours = family_colours(PALETTE, map(family_of, names))
     return {
         "format": FORMAT,
@@ -78,6 +80,7 @@ def page_data(
             *(_board(each) for each in boards.values()),
             *({"id": name, "name": name, **_UNKNOWN_BOARD} for name in others),
         ],
+        "engines": {each: engine_name(each) for each in engines},
         **axes._asdict(),
         "grids": list(grids),
         "cells": list(cells),

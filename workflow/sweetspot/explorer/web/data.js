@@ -4,6 +4,7 @@
 const DATA = JSON.parse(document.getElementById("data").textContent);
 const MODELS = new Map(DATA.models.map((each) => [each.id, each]));
 const GPUS = new Map(DATA.gpus.map((each) => [each.id, each]));
+const engineName = (id) => DATA.engines[id] ?? id;
 
 const loadOf = ({ requests, rate }) => (rate === undefined ? `n${requests}` : `r${rate}`);
 const loadInWords = (load) =>
@@ -14,7 +15,7 @@ const loadInWords = (load) =>
 // What tells grids of a model apart, in the order in which a choice gives way to what is there.
 const DIMENSIONS = {
   gpu: { title: "Board", of: (grid) => grid.gpu, say: (id) => GPUS.get(id)?.name ?? id },
-  engine: { title: "Engine", of: (grid) => grid.engine, say: (id) => id },
+  engine: { title: "Engine", of: (grid) => grid.engine, say: engineName },
   weights: {
     title: "Precision of weights",
     of: (grid) => grid.weights,
@@ -34,7 +35,7 @@ const DIMENSIONS = {
 };
 const SPLIT_LABEL = {
   gpu: (id) => shortBoard(id),
-  engine: (id) => id,
+  engine: engineName,
   weights: (id) => (id === "model" ? "own precision" : id.toUpperCase()),
   load: loadInWords,
   batch: (size) => `batch ≤ ${size}`,

@@ -228,7 +228,7 @@ function panelsOf(number, columns, { high, gap, across }) {
 function hoverOf({ row }) {
   const lines = [
     `<b>${plain(modelName(row.model))}</b>, ${plain(row.what === "grid" ? "simulated" : `${row.evidence} ${row.what}`)}`,
-    `${plain(shortBoard(row.gpu))}${row.engine ? `, ${plain(row.engine)}` : ""}`,
+    `${plain(shortBoard(row.gpu))}${row.engine ? `, ${plain(engineName(row.engine))}` : ""}`,
     `${count(row.input_tokens)} + ${count(row.output_tokens)} tokens`,
     [
       row.requests && `N = ${count(row.requests)}`,

@@ -49,7 +49,7 @@ function choiceInWords(state, entries) {
   if (fixed("weights") && state.weights !== "model")
     said.push(`${state.weights.toUpperCase()} weights`);
   if (split !== "gpu" && view !== "pareto") said.push(shortBoard(state.gpu));
-  if (fixed("engine")) said.push(state.engine);
+  if (fixed("engine")) said.push(engineName(state.engine));
   return upper(said.filter(Boolean).join(" · "));
 }
 
