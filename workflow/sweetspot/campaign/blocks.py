@@ -4,7 +4,7 @@ A block takes its stated cells first, then chooses its N, then fills its grid.
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sweetspot.campaign.campaign import Campaign
@@ -87,7 +87,7 @@ class BlockRun:
 
         def grid_s(requests: int) -> float:
             stated_s = list(map(expected_s, self._missing(self._stated())))
-            grid_s = list(map(expected_s, self._missing(design.grid(self.block, requests))))
+            grid_s = list(map(expected_s, self._missing(campaign.grid(self.block, requests))))
             longest_s = max([*stated_s, *grid_s], default=0.0)
             return sum(stated_s) + GRID_MARGIN * sum(grid_s) + (CELL_MARGIN - 1) * longest_s
 
@@ -106,7 +106,7 @@ class BlockRun:
         requests = self.campaign.logbook.requests
         ahead = self._missing([*self._stated(), *self._likely_grid(share)])
         with open_slot(self.campaign, self.block, share, self.box, self.progress, ahead) as slot:
-            self._fill(slot, self._stated())
+            self._fill(slot, self._stated)
             if self.block.id not in requests:
                 chosen = self._climb(slot)
                 if chosen is None and self._missing(self._grid()[:1]):
@@ -115,14 +115,28 @@ class BlockRun:
                     requests[self.block.id] = chosen
                     self.campaign.save()
                     self.campaign.say(f"{self.block.id}: N = {chosen}")
-            self._fill(slot, self._grid())
+            self._fill(slot, self._grid)
+            self._note_design()
             if fills:
-                self._fill(slot, self._more())
+                self._fill(slot, self._more)
 
-    def _fill(self, slot: Slot, cells: Sequence[Cell]) -> None:
-        while cell := slot.first_that_fits(self._missing(cells)):
+    def _fill(self, slot: Slot, cells: Callable[[], Sequence[Cell]]) -> None:
+        """Measure what fits of some cells; which these are may hang on those measured before."""
+        while cell := slot.first_that_fits(self._missing(cells())):
             slot.measure(cell)
             self.progress.compact_now_and_then(self.campaign)
+
+    def _note_design(self) -> None:
+        """Note and say what an adaptive design asked for, once its cells have had their time."""
+        campaign, name = self.campaign, self.block.id
+        requests = campaign.logbook.requests.get(name)
+        if requests is None or campaign.experiment.measure.design != "adaptive":
+            return
+        said = campaign.decision(self.block, requests).in_words
+        if campaign.logbook.adaptive.get(name) != said:
+            campaign.logbook.adaptive[name] = said
+            campaign.save()
+            campaign.say(said)
 
     def _stated(self) -> list[Cell]:
         return self.campaign.design.stated(self.block)
@@ -132,11 +146,11 @@ class BlockRun:
         design = self.campaign.design
         steps = design.ladder(self.block)
         chosen = self.campaign.logbook.requests.get(self.block.id)
-        return design.grid(self.block, chosen or steps[0]) if steps else []
+        return self.campaign.grid(self.block, chosen or steps[0]) if steps else []
 
     def _likely_grid(self, share: TimeBox) -> list[Cell]:
         """Return the grid at the N that will be chosen if all takes as long as simulated."""
-        design, steps = self.campaign.design, self.campaign.design.ladder(self.block)
+        steps = self.campaign.design.ladder(self.block)
         if not steps or self.block.id in self.campaign.logbook.requests:
             return self._grid()
         known = costs(self.block, self.campaign.metering)
@@ -145,14 +159,14 @@ class BlockRun:
         room_s = share.left_s - load_s(self.block, self.campaign.logbook.load_s) - stated_s
 
         def grid_s(n: int) -> float:
-            return sum(map(expected_s, design.grid(self.block, n)))
+            return sum(map(expected_s, self.campaign.grid(self.block, n)))
 
-        return design.grid(self.block, largest_that_fits(steps, grid_s, room_s))
+        return self.campaign.grid(self.block, largest_that_fits(steps, grid_s, room_s))
 
     def _more(self) -> list[Cell]:
         """Return what fills the time when all else is done."""
         requests = self.campaign.logbook.requests.get(self.block.id)
-        return self.campaign.design.more(self.block, requests)
+        return self.campaign.more(self.block, requests)
 
     def _climb(self, slot: Slot) -> int | None:
         """Return the largest N whose grid fits; None if there is no time to find out, or no way.
@@ -167,7 +181,7 @@ class BlockRun:
         tested: list[int] = []
 
         def grid_s(n: int) -> float:
-            return sum(slot.expected_s(self._missing(design.grid(self.block, n))).values())
+            return sum(slot.expected_s(self._missing(self.campaign.grid(self.block, n))).values())
 
         while steps and requests not in tested:
             centre = design.grid(self.block, requests)[0]

@@ -14,6 +14,7 @@ from sweetspot.campaign.logbook import Logbook
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering, Remeasure
 from sweetspot.engines.base import Engine
+from sweetspot.measure.adaptive import Decision, decision
 from sweetspot.measure.measure import MeasureCell, measuring, reusable_record
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block
@@ -62,6 +63,32 @@ class Campaign:
     def blocks(self) -> tuple[Block, ...]:
         """The blocks in order of importance, each with its cells at every N of the ladder."""
         return self.design.blocks
+
+    def grid(self, block: Block, requests: int) -> list[Cell]:
+        """Return what is measured of a block's grid at one N, before anything fills the time.
+
+        Of an adaptive design that is what was measured, and what is expected to be needed yet.
+        """
+        if self.experiment.measure.design != "adaptive":
+            return self.design.grid(block, requests)
+        found = self.decision(block, requests)
+        needed = found.cells[: found.needed]
+        left = set(found.cells)
+        return [c for c in self.design.grid(block, requests) if c not in left] + list(needed)
+
+    def more(self, block: Block, requests: int | None) -> list[Cell]:
+        """Return what fills the time when a block's other cells are done, in its order."""
+        rest: list[Cell] = []
+        if requests and self.experiment.measure.design == "adaptive":
+            found = self.decision(block, requests)
+            rest = list(found.cells[found.needed :])
+        return rest + self.design.more(block, requests)
+
+    def decision(self, block: Block, requests: int) -> Decision:
+        """Return what an adaptive design asks for at one N of a block's grid."""
+        cells = self.design.grid(block, requests)
+        known = {cell: record for cell in cells if (record := self.record(block, cell))}
+        return decision(block.id, cells, known, self.experiment.adaptive)
 
     def measured(self, block: Block) -> Iterator[CellRecord]:
         """Return the records that a block has, whatever their status or N."""

@@ -26,7 +26,8 @@ class Design:
         blocks: in order of importance, each with all its cells.
         sweeps: by cell id, the sweeps that name it.
         grid_sweep: name of the first one.
-        first: ids of the grid's cells that are measured before any other of it.
+        first: ids of the grid's cells that are measured before any other of it; of an adaptive
+            design any may be.
     """
 
     blocks: tuple[Block, ...]
@@ -85,8 +86,8 @@ def design(experiment: Experiment) -> Design:
         measure = replace(experiment.measure, block="model", **changes)
         return plan(replace(experiment, measure=measure))
 
-    chosen = planned()
-    whole = chosen if experiment.measure.design == "grid" else planned(design="grid")
+    whole = planned(design="grid")
+    chosen = planned() if experiment.measure.design == "few" else whole
     kept = {cell.id for cell in chosen.cells}
     blocks = []
     for block in whole.blocks:

@@ -11,8 +11,8 @@ from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_bytes_if_there
 from sweetspot.schema.writing import json_text, plain
 
-# What may change between two calls: where things lie, how they look, and more models.
-FREE = ("run", "models", "node", "figures")
+# What may change between two calls: where things lie, how they look, more models, what is enough.
+FREE = ("run", "models", "node", "figures", "adaptive")
 
 
 @dataclass(kw_only=True)
@@ -47,6 +47,7 @@ class Logbook:
     Attributes:
         experiment: what is measured, as it stood in the first call, later models added.
         requests: by block, the N that was chosen for it.
+        adaptive: by block, what its adaptive design said last.
         load_s: by block, how long its engine took to load, the last time.
         extra_s: by cell, the time it took beside its window and the idle times around it.
         window_start_s: by cell, when its window began, on the clock of its power trace; only of
@@ -57,6 +58,7 @@ class Logbook:
     schema_version: Literal[1] = 1
     experiment: dict[str, Any]
     requests: dict[str, int] = field(default_factory=dict)
+    adaptive: dict[str, str] = field(default_factory=dict)
     load_s: dict[str, float] = field(default_factory=dict)
     extra_s: dict[str, float] = field(default_factory=dict)
     window_start_s: dict[str, float] = field(default_factory=dict)

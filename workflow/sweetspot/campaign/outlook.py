@@ -7,7 +7,7 @@ long as the simulator says.
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
@@ -24,6 +24,7 @@ from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering, Remeasure
 from sweetspot.engines.base import Engine, Session
+from sweetspot.measure.adaptive import Decision, decision
 from sweetspot.measure.measure import MeasureCell, described
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.block import Block, Settings
@@ -116,6 +117,18 @@ class PlayedCampaign(Campaign):
     ) -> CellRecord | None:
         """Return what was played of a cell."""
         return self.known.get(cell)
+
+    def decision(self, block: Block, requests: int) -> Decision:
+        """Return what is left of what is expected beforehand: played cells have no energies."""
+        found = self.beforehand(block, requests)
+        left = tuple(cell for cell in found.cells if cell not in self.known)
+        needed = max(0, found.needed - (len(found.cells) - len(left)))
+        return replace(found, cells=left, needed=needed)
+
+    def beforehand(self, block: Block, requests: int) -> Decision:
+        """Return what an adaptive design is expected to ask for in all."""
+        cells = self.design.grid(block, requests)
+        return decision(block.id, cells, {}, self.experiment.adaptive)
 
     @contextmanager
     def measuring(self, block: Block, engine: Engine) -> Iterator[MeasureCell]:
@@ -237,15 +250,18 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
 def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
     """Yield what was measured of each block, then what found no time."""
     design, requests = campaign.design, campaign.logbook.requests
+    is_adaptive = campaign.experiment.measure.design == "adaptive"
     for block in campaign.blocks:
         chosen = requests.get(block.id)
         stated = design.stated(block)
         grid = design.grid(block, chosen) if chosen else []
-        groups = {
-            "stated": stated,
-            f"grid, N = {chosen}": grid,
-            "more": design.more(block, chosen),
-        }
+        more = design.more(block, chosen)
+        if chosen and is_adaptive:
+            expected = campaign.beforehand(block, chosen)
+            grid = list(expected.cells[: expected.needed])
+            more = [*expected.cells[expected.needed :], *more]
+        of_grid = f"{'adaptive' if is_adaptive else 'grid'}, N = {chosen}"
+        groups = {"stated": stated, of_grid: grid, "more": more}
         groups = {what: cells for what, cells in groups.items() if cells}
         if len(groups) > 1 and stated:  # a cell of both is measured as the one that comes first
             groups = {

@@ -20,6 +20,7 @@ from sweetspot.campaign.report.tables import (
 )
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
+from sweetspot.measure.adaptive import Decision
 from sweetspot.measure.record import CellRecord
 from sweetspot.report import html
 from sweetspot.report.exhibits import figure_exhibit, table_exhibit
@@ -52,6 +53,7 @@ def sections_of(
     manifest: Manifest,
     planned: Design,
     chosen: Mapping[str, int],
+    adaptive: Mapping[str, Decision],
     records: Sequence[CellRecord],
     cells: pd.DataFrame,
     loads: Sequence[Load],
@@ -67,6 +69,7 @@ def sections_of(
         manifest: of the data.
         planned: the cells that were to be measured.
         chosen: N of the grid, by block.
+        adaptive: what an adaptive design asks for, by block; empty for others.
         records: those that were.
         cells: the same, as cells.csv has them.
         loads: what each N gave.
@@ -77,7 +80,7 @@ def sections_of(
         probe: what single kernels took; empty where the board was not probed.
     """
     return [
-        _what(manifest, planned, chosen, records),
+        _what(manifest, planned, chosen, records, adaptive),
         Section(
             "What differs from the paper", [html.bullets(differences(manifest, chosen, records))]
         ),
@@ -119,6 +122,7 @@ def _what(
     planned: Design,
     chosen: Mapping[str, int],
     records: Sequence[CellRecord],
+    adaptive: Mapping[str, Decision],
 ) -> Section:
     minutes = sum(call.minutes for call in manifest.calls)
     title = "What was measured" if not manifest.simulated else "What was simulated"
@@ -131,7 +135,8 @@ def _what(
                 f" {minutes:g} minutes of time given. N of {planned.grid_sweep} was chosen by the"
                 " time there was; cells come most informative first."
             ),
-            _table(title, header, status_rows(chosen, planned, records)),
+            _table(title, header, status_rows(chosen, planned, records, adaptive)),
+            *([html.bullets([each.in_words for each in adaptive.values()])] if adaptive else []),
         ],
     )
 

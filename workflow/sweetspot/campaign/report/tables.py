@@ -13,6 +13,8 @@ from sweetspot.analysis.fit_files import read_fits, read_written
 from sweetspot.campaign.compact import Manifest
 from sweetspot.campaign.design import Design
 from sweetspot.cells.cell import Cell
+from sweetspot.config import Adaptive
+from sweetspot.measure.adaptive import Decision, decision
 from sweetspot.measure.record import CellRecord
 
 Rows = Sequence[tuple[str, ...]]
@@ -43,21 +45,47 @@ def grid_records(
     return [r for r in records if planned.in_grid(r.cell) and r.requests == chosen[block_of(r)]]
 
 
-def status_rows(chosen: Mapping[str, int], planned: Design, records: Sequence[CellRecord]) -> Rows:
-    """Return per block and sweep: N, how many cells are in which state, how many are missing."""
+def decided(
+    chosen: Mapping[str, int], planned: Design, records: Sequence[CellRecord], target: Adaptive
+) -> dict[str, Decision]:
+    """Return what an adaptive design asks for by these records, by block."""
+    by_id = {record.cell: record for record in records}
+    found = {}
+    for block in planned.blocks:
+        if block.id in chosen:
+            cells = planned.grid(block, chosen[block.id])
+            known = {cell: by_id[cell.id] for cell in cells if cell.id in by_id}
+            found[block.id] = decision(block.id, cells, known, target)
+    return found
+
+
+def status_rows(
+    chosen: Mapping[str, int],
+    planned: Design,
+    records: Sequence[CellRecord],
+    adaptive: Mapping[str, Decision],
+) -> Rows:
+    """Return per block and sweep: N, how many cells are in which state, how many are missing.
+
+    Of an `adaptive` design those are missing that are expected to be needed.
+    """
     status = {record.cell: record.status for record in records}
     rows = []
     for block in planned.blocks:
         of_sweeps: dict[str, list[Cell]] = {}
         if block.id in chosen:
-            of_sweeps[planned.grid_sweep] = planned.grid(block, chosen[block.id])
+            cells = planned.grid(block, chosen[block.id])
+            if found := adaptive.get(block.id):
+                spare = set(found.cells[found.needed :])
+                cells = [cell for cell in cells if cell not in spare]
+            of_sweeps[planned.grid_sweep] = cells
         for cell in planned.stated(block):
             for sweep in planned.stated_in(cell):
                 of_sweeps.setdefault(sweep, []).append(cell)
         for sweep, cells in of_sweeps.items():
-            found = [status.get(cell.id, "missing") for cell in cells]
+            states = [status.get(cell.id, "missing") for cell in cells]
             loads = ", ".join(map(str, sorted({cell.requests for cell in cells})))
-            counts = (found.count(each) for each in ("ok", "failed", "invalid", "missing"))
+            counts = (states.count(each) for each in ("ok", "failed", "invalid", "missing"))
             rows.append((block.id, sweep, loads, *map(str, counts)))
     return rows
 

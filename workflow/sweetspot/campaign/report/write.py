@@ -16,7 +16,7 @@ from sweetspot.campaign.report.beside_campaigns import write_beside_campaigns
 from sweetspot.campaign.report.beside_simulator import write_beside
 from sweetspot.campaign.report.results import write_load
 from sweetspot.campaign.report.sections import sections_of
-from sweetspot.campaign.report.tables import chosen_requests, grid_records
+from sweetspot.campaign.report.tables import chosen_requests, decided, grid_records
 from sweetspot.catalog import load_model
 from sweetspot.cells.read import read_cells
 from sweetspot.config import parse_experiment
@@ -78,8 +78,10 @@ def write_report(
     beside = [] if manifest.simulated else write_beside(data, experiment.figures, out)
     campaigns = write_beside_campaigns(data, others, experiment.figures, out)
     probed = next((each for each in probes if _is_of(each, manifest)), None)
+    is_adaptive = experiment.measure.design == "adaptive"
+    adaptive = decided(chosen, planned, records, experiment.adaptive) if is_adaptive else {}
     sections = sections_of(
-        *(manifest, planned, chosen, records, cells, loads, batch, _sensor(data), beside),
+        *(manifest, planned, chosen, adaptive, records, cells, loads, batch, _sensor(data), beside),
         campaigns,
         probe_parts(probed, out / "probe", experiment.figures) if probed else [],
     )
