@@ -14,6 +14,7 @@ from sweetspot.campaign.time_box import TimeBox
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Remeasure
 from sweetspot.errors import EngineError, MeterError
+from sweetspot.measure.work import MOST
 from sweetspot.plan.block import Block
 
 log = logging.getLogger(__name__)
@@ -87,10 +88,14 @@ class BlockRun:
 
         def grid_s(requests: int) -> float:
             stated_s = list(map(expected_s, self._missing(self._stated())))
-            grid_s = list(map(expected_s, self._missing(campaign.grid(self.block, requests))))
+            grid = self._missing(campaign.grid(self.block, requests, times=MOST))
+            grid_s = list(map(expected_s, grid))
             longest_s = max([*stated_s, *grid_s], default=0.0)
             return sum(stated_s) + GRID_MARGIN * sum(grid_s) + (CELL_MARGIN - 1) * longest_s
 
+        if len(steps) > 1:  # which N fits shows the centre at the smallest
+            centre = self._missing(design.grid(self.block, steps[0])[:1])
+            load_close_s += sum(map(expected_s, centre))
         edges = (steps[0], steps[-1]) if steps else (0, 0)
         return Asked(*(load_close_s + grid_s(requests) for requests in edges))
 
@@ -115,28 +120,30 @@ class BlockRun:
                     requests[self.block.id] = chosen
                     self.campaign.save()
                     self.campaign.say(f"{self.block.id}: N = {chosen}")
-            self._fill(slot, self._grid)
-            self._note_design()
+            if self._fill(slot, self._grid):
+                self._note_design()
             if fills:
                 self._fill(slot, self._more)
 
-    def _fill(self, slot: Slot, cells: Callable[[], Sequence[Cell]]) -> None:
-        """Measure what fits of some cells; which these are may hang on those measured before."""
+    def _fill(self, slot: Slot, cells: Callable[[], Sequence[Cell]]) -> bool:
+        """Measure what fits of cells, which may hang on those before; return whether any did."""
+        measured = False
         while cell := slot.first_that_fits(self._missing(cells())):
             slot.measure(cell)
+            measured = True
             self.progress.compact_now_and_then(self.campaign)
+        return measured
 
     def _note_design(self) -> None:
-        """Note and say what an adaptive design asked for, once its cells have had their time."""
+        """Note and say why an adaptive design stopped, before anything fills the time."""
         campaign, name = self.campaign, self.block.id
         requests = campaign.logbook.requests.get(name)
         if requests is None or campaign.experiment.measure.design != "adaptive":
             return
         said = campaign.decision(self.block, requests).in_words
-        if campaign.logbook.adaptive.get(name) != said:
-            campaign.logbook.adaptive[name] = said
-            campaign.save()
-            campaign.say(said)
+        campaign.logbook.adaptive[name] = said
+        campaign.save()
+        campaign.say(said)
 
     def _stated(self) -> list[Cell]:
         return self.campaign.design.stated(self.block)

@@ -64,15 +64,16 @@ class Campaign:
         """The blocks in order of importance, each with its cells at every N of the ladder."""
         return self.design.blocks
 
-    def grid(self, block: Block, requests: int) -> list[Cell]:
+    def grid(self, block: Block, requests: int, *, times: int = 1) -> list[Cell]:
         """Return what is measured of a block's grid at one N, before anything fills the time.
 
-        Of an adaptive design that is what was measured, and what is expected to be needed yet.
+        Of an adaptive design that is what was measured, and so many times the cells that are
+        expected to be needed yet.
         """
         if self.experiment.measure.design != "adaptive":
             return self.design.grid(block, requests)
         found = self.decision(block, requests)
-        needed = found.cells[: found.needed]
+        needed = found.cells[: times * found.needed]
         left = set(found.cells)
         return [c for c in self.design.grid(block, requests) if c not in left] + list(needed)
 

@@ -40,6 +40,7 @@ class Manifest:
 
     Attributes:
         requests: by block, the N that was chosen.
+        adaptive: by block, why its adaptive design stopped; nothing of other designs.
         cells: how many cells have which status.
         gpus: the boards that were measured on, with driver and power limit.
         traces: columns of the traces' file, and the width of its buckets.
@@ -50,6 +51,7 @@ class Manifest:
     simulated: bool
     experiment: dict[str, Any]
     requests: dict[str, int]
+    adaptive: dict[str, str] = field(default_factory=dict)
     cells: dict[str, int]
     calls: list[Call]
     gpus: list[dict[str, str]]
@@ -89,6 +91,7 @@ def write_compact(campaign: Campaign) -> Path:
         simulated=any(record.simulated for record in records),
         experiment=campaign.logbook.experiment,
         requests=campaign.logbook.requests,
+        adaptive=campaign.logbook.adaptive,
         cells={status: statuses.count(status) for status in ("ok", "failed", "invalid")},
         calls=campaign.logbook.calls,
         gpus=_gpus(records),

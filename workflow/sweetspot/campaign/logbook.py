@@ -47,7 +47,7 @@ class Logbook:
     Attributes:
         experiment: what is measured, as it stood in the first call, later models added.
         requests: by block, the N that was chosen for it.
-        adaptive: by block, what its adaptive design said last.
+        adaptive: by block, why its adaptive design stopped.
         load_s: by block, how long its engine took to load, the last time.
         extra_s: by cell, the time it took beside its window and the idle times around it.
         window_start_s: by cell, when its window began, on the clock of its power trace; only of

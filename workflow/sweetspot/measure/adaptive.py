@@ -10,7 +10,7 @@ from sweetspot.config import Adaptive
 from sweetspot.measure.record import CellRecord
 from sweetspot.plan.adaptive import Next, Stop, next_cells
 from sweetspot.plan.block import Block
-from sweetspot.plan.lengths import Lengths
+from sweetspot.plan.lengths import Lengths, informative_first
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Decision:
         """All of it in one line."""
         if isinstance(self.found, Stop):
             done = "enough" if self.found.is_enough else "ended"
-            said = f"{done} after {self.measured} of {self.of} lengths"
+            said = f"{done} with {self.measured} of {self.of} lengths"
         else:
             said = f"{self.measured} of {self.of} lengths, {self.found.needed} more expected"
         return f"{self.block}, N = {self.requests}: {said}: {self.found.reason}"
@@ -76,7 +76,7 @@ def decision(
             measured[lengths] = fmean(energies_j)
     requests = cells[0].requests
     found = next_cells(measured, left, requests, target)
-    order = found.lengths if isinstance(found, Next) else ()
+    order = informative_first(left, requests, measured)
     needed = order[: found.needed] if isinstance(found, Next) else ()
     return Decision(
         block=block,
@@ -112,7 +112,7 @@ def more_cells(block: Block, known: Mapping[Cell, CellRecord]) -> Iterator[Cell]
     while waiting:
         waiting = False
         for each in decisions(block, known):
-            if each.cells:
+            if each.needed:
                 waiting = True
                 yield each.cells[0]
                 break

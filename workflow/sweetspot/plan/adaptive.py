@@ -30,6 +30,7 @@ NOISE_CELLS = 4
 """In cells, how much that counts beside the residuals: with few of them, luck would end it."""
 
 LEAST_SHARE = 0.05  # of the median energy: a fit that falls below has no relative error
+MOST_FACTOR = 10.0  # a sweet spot that is known no better is not known
 T95 = 1.96
 _ALPHA4 = 4
 
@@ -55,7 +56,8 @@ class Expected(NamedTuple):
     @property
     def in_words(self) -> str:
         """Both in words."""
-        spot = "not known" if np.isinf(self.spot_factor) else f"within x{self.spot_factor:.2f}"
+        known = self.spot_factor < MOST_FACTOR
+        spot = f"within x{self.spot_factor:.2f}" if known else "not known"
         return f"expected error of Eq. 5 {self.error_percent:.2f} % (rms), sweet spot {spot}"
 
 

@@ -136,9 +136,20 @@ def _what(
                 " time there was; cells come most informative first."
             ),
             _table(title, header, status_rows(chosen, planned, records, adaptive)),
-            *([html.bullets([each.in_words for each in adaptive.values()])] if adaptive else []),
+            *([html.bullets(_why_stopped(manifest, adaptive))] if adaptive else []),
         ],
     )
+
+
+def _why_stopped(manifest: Manifest, adaptive: Mapping[str, Decision]) -> list[str]:
+    """Return why the grid of each block was left, and what is known with all that came later."""
+    lines = []
+    for block, found in adaptive.items():
+        said = manifest.adaptive.get(block)
+        lines += [said] if said else []
+        if found.in_words != said:
+            lines.append(f"with all that was measured: {found.in_words}")
+    return lines
 
 
 def differences(
