@@ -175,7 +175,9 @@ def test_broker_of_the_page_passes_a_run_on_to_a_subscriber_and_to_nobody_else(b
     port, listening = broker
     words = listening.replace("broker.example.org -p 8883", f"localhost -p {port}")
     words = words.replace("org/#", "#")  # a simulated run's topics begin with simulated/
-    subscriber = subprocess.Popen(["sh", "-c", f"exec {words.strip()}"])
+    subscriber = subprocess.Popen(
+        ["sh", "-c", words.replace("mosquitto_sub", "exec mosquitto_sub")]
+    )
     try:
         sink = LIVE["node"]["telemetry"]["sinks"][0] | {"url": f"mqtts://localhost:{port}"}
         for key in ("password_file", "ca"):

@@ -38,6 +38,7 @@ for user in sweetspot reader; do
     { cat "$user.password"; cat "$user.password"; } | mosquitto_passwd passwords "$user" >/dev/null
   fi
 done
-for user in grafana; do
-  [ -e "$user.password" ] || openssl rand -hex 24 >"$user.password"
-done
+[ -e grafana.password ] || openssl rand -hex 24 >grafana.password
+
+# what mosquitto_sub reads where XDG_CONFIG_HOME is this folder
+printf -- '-u reader\n-P %s\n--cafile %s/ca.crt\n' "$(cat reader.password)" "$PWD" >mosquitto_sub

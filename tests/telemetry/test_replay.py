@@ -81,6 +81,14 @@ def test_cell_without_its_trace_is_counted(metered_run):
     assert (len(found.kept), len(found.without_trace)) == (1, 1)
 
 
+def test_parts_of_a_campaign_are_sent_each(metered_run, memory, tmp_path):
+    folder = tmp_path / "campaign"
+    folder.mkdir()
+    metered_run().rename(folder / "vllm")
+    done = replay(read_folder(folder), memory)
+    assert (done.cells, done.samples) == (2, 400)
+
+
 def test_data_of_a_campaign_are_refused_as_they_hold_no_samples(tmp_path):
     (tmp_path / "records.jsonl").touch()
     with pytest.raises(InputError, match=r"means of power.* give the folder of the campaign"):
