@@ -61,7 +61,8 @@ def across_models(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
         fewer models.
     """
     known = set(model_ids())
-    used = {m: fit for m, fit in counted_fits(fits).items() if m in known}
+    of_catalog = {model: fit for model, fit in fits.items() if model in known}
+    used = counted_fits(of_catalog) if len(of_catalog) >= LEAST_MODELS else {}
     if len(used) < LEAST_MODELS:
         return pd.DataFrame(columns=ACROSS)
     values = np.array([fit.values for fit in used.values()])
@@ -94,7 +95,12 @@ def across_models(fits: Mapping[str, ModelBatchFit]) -> pd.DataFrame:
 
 def counted_fits(fits: Mapping[str, ModelBatchFit]) -> dict[str, LinearFit]:
     """Return the fits of what is counted, of the models whose cells carry all of it."""
-    found = {model: fit_form(_COUNTED, fit.at, fit.cells) for model, fit in fits.items()}
+    found = {
+        model: fitted.fit
+        if fitted.form is _COUNTED
+        else fit_form(_COUNTED, fitted.at, fitted.cells)
+        for model, fitted in fits.items()
+    }
     return {model: fit for model, fit in found.items() if not isinstance(fit, str)}
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from sweetspot.config import FitWeights
 from sweetspot.errors import InputError, unknown_name
 
 
-@dataclass(frozen=True, eq=False, repr=False, slots=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fit:
     """The six forms fitted to somebody's measurements.
 
@@ -32,13 +33,14 @@ class Fit:
         observations: the measurements as cells, and how they were understood.
         fits: coefficients and quality of every form, as tables.
         sweet_spots: one row per input length of every group that Eq. 5 was fitted to.
-        batch: the form that knows the batch, fitted to all loads of each model that has several.
+        max_num_tokens: tokens of an iteration at most, for `batch`, where the measurements do not
+            say.
     """
 
     observations: Observations
     fits: Fits
     sweet_spots: pd.DataFrame
-    batch: BatchFit
+    max_num_tokens: float
 
     def __repr__(self) -> str:
         models, cells = self.forms["model"].nunique(), sum(group.count for group in self.groups())
@@ -54,6 +56,11 @@ class Fit:
     def notes(self) -> tuple[str, ...]:
         """How the measurements were understood, one sentence each."""
         return self.observations.notes
+
+    @cached_property
+    def batch(self) -> BatchFit:
+        """The form that knows the batch, fitted to all loads of each model that has several."""
+        return batch_fit(self.observations.cells, max_num_tokens=self.max_num_tokens)
 
     @property
     def forms(self) -> pd.DataFrame:
@@ -230,9 +237,7 @@ def fit_observations(
 ) -> Fit:
     """Fit the six forms to measurements that were read; as `fit`."""
     fits = fit_forms(observations.cells, weights=weights)
-    cells = observations.cells
-    batch = batch_fit(cells, max_num_tokens=max_num_tokens)
-    return Fit(observations, fits, sweet_spots(fits), batch)
+    return Fit(observations, fits, sweet_spots(fits), max_num_tokens)
 
 
 def _within(lengths: np.ndarray, measured: np.ndarray) -> np.ndarray:
