@@ -1,6 +1,7 @@
 """Samples on their way from a meter to sinks: a queue and a thread for each, and nobody waits."""
 
 import logging
+import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,6 +21,9 @@ MOST_WAITING = 50_000
 
 AT_ONCE = 500
 """Samples that are acknowledged together."""
+
+CATCH_UP_S = 1.0
+"""Between two such lots, where more of them wait: ten times as many as are sampled at most."""
 
 CLOSE_S = 2.0
 """Longest that the end takes, of all sinks together: what is left then comes by replay."""
@@ -165,8 +169,10 @@ class _Lane:
                 batch = self._sent(batch)
                 if ending and (batch or not self._waiting):
                     return
-                if batch or not self._waiting:
-                    self._hurry.wait(self._interval_s)
+                if not ending:  # what waited long is caught up with, but at no whole core's cost
+                    is_behind = not batch and len(self._waiting) >= AT_ONCE
+                    wait_s = min(self._interval_s, CATCH_UP_S if is_behind else math.inf)
+                    self._hurry.wait(wait_s)
         finally:
             with suppress(Exception):
                 self._sink.close()

@@ -1,0 +1,54 @@
+"""What is looked at before there is any job, without asking a broker or a store."""
+
+import sys
+
+import pytest
+
+from sweetspot.config import Telemetry, TelemetrySink
+from sweetspot.errors import InputError
+from sweetspot.telemetry.connect import open_store, require_sinks
+
+LOGIN = {"user": "me", "password_env": "PW"}
+
+
+def telemetry(**sink):
+    return Telemetry(sinks=[TelemetrySink(**{"url": "mqtt://127.0.0.1:9"} | sink)])
+
+
+def test_nobody_has_to_be_there_yet():
+    require_sinks(telemetry())
+    require_sinks(telemetry(**LOGIN), {"PW": "s3cr3t"})
+    require_sinks(telemetry(url="influx+https://nobody.example/power"))
+
+
+def test_variable_of_a_password_has_to_be_set_where_jobs_are_submitted_too():
+    for here in (True, False):
+        with pytest.raises(InputError, match=r"PW \(password_env\) is not set"):
+            require_sinks(telemetry(**LOGIN), {}, here=here)
+
+
+def test_files_are_looked_at_where_samples_are_sent_only(tmp_path):
+    missing = tmp_path / "missing"
+    for sink in (
+        {"user": "me", "password_file": missing},
+        {"url": "mqtts://127.0.0.1:9", "ca": missing},
+        {"url": "influx+https://127.0.0.1:9/power", "ca": missing},
+    ):
+        require_sinks(telemetry(**sink), {}, here=False)
+        with pytest.raises(InputError, match="missing"):
+            require_sinks(telemetry(**sink), {})
+
+
+@pytest.mark.parametrize("url", ["mqtt://127.0.0.1:9", "prometheus://127.0.0.1:9"])
+def test_what_keeps_nothing_is_no_store(url):
+    with pytest.raises(InputError, match="keeps nothing; name the store behind it"):
+        open_store(TelemetrySink(url=url))
+
+
+def test_package_that_is_missing_is_named_with_its_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "paho.mqtt", None)
+    monkeypatch.delitem(sys.modules, "sweetspot.telemetry.mqtt.sink", raising=False)
+    with pytest.raises(
+        InputError, match=r"needs the package paho.*: pip install '\.\[telemetry\]'"
+    ):
+        require_sinks(telemetry())
