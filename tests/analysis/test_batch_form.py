@@ -276,6 +276,13 @@ def test_files_are_read_back_as_they_were_written(several, tmp_path):
     assert replace(expected, fits={}).summary_lines() == found.summary_lines()
 
 
+def test_interval_without_an_upper_end_says_so(several):
+    found = batch_fit(several)
+    lines = replace(found, spots=found.spots.assign(estimated_high=np.nan)).summary_lines()
+    assert sum(" to any " in line for line in lines) == len(found.spots)
+    assert not any("nan" in line for line in lines)
+
+
 def test_columns_that_are_no_numbers_are_not_used(several):
     odd = several.assign(max_concurrency="many", max_num_tokens=["8192", "0", "?"] * 9)
     [quality] = batch_fit(odd).quality.itertuples()

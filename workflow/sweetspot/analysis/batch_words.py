@@ -1,5 +1,6 @@
 """What the batch form's fits say, in words: for a screen, and as notes below tables."""
 
+import math
 from textwrap import wrap
 from typing import Any
 
@@ -100,12 +101,19 @@ def _errors(row: Any, terms: int) -> list[str]:
     return lines
 
 
+def _interval(low: float, high: float) -> str:
+    """Return an interval of lengths, in the words of a fit of one load; NaN is no end."""
+    if math.isnan(low):
+        return "–"
+    return f"{low:.0f} to {'any' if math.isnan(high) else f'{high:.0f}'}"
+
+
 def _spots(spots: pd.DataFrame) -> list[str]:
     header = f"  {'N':>6} {'limit':>6} {'I':>6} {'O*':>7} {'95 %':>16} {'within 2 %':>16}  waves"
     lines = [
         f"  {row.requests:>6} {row.batch_limit:>6} {row.input_tokens:>6}"
         f" {row.estimated_output_tokens:>7.0f}"
-        f" {f'{row.estimated_low:.0f} to {row.estimated_high:.0f}':>16}"
+        f" {_interval(row.estimated_low, row.estimated_high):>16}"
         f" {f'{row.range2_low:.0f} to {row.range2_high:.0f}':>16}  {row.waves:.0f}"
         for row in spots[spots["estimated_output_tokens"].notna()].itertuples()
     ]
