@@ -101,7 +101,7 @@ def _errors(row: Any, terms: int) -> list[str]:
     return lines
 
 
-def _interval(low: float, high: float) -> str:
+def _interval(low: Any, high: Any) -> str:
     """Return an interval of lengths, in the words of a fit of one load; NaN is no end."""
     if math.isnan(low):
         return "–"
