@@ -27,6 +27,7 @@ from sweetspot.telemetry import connect
 from sweetspot.telemetry.kept import read_folder
 from sweetspot.telemetry.prometheus import watched
 from sweetspot.telemetry.prometheus.page import METRICS, Metric
+from sweetspot.telemetry.sample import Source
 
 PAGE = shown.read("docs/telemetry.md")
 COMMANDS = shown.commands(PAGE)
@@ -199,6 +200,14 @@ def test_broker_of_the_page_passes_a_run_on_to_a_subscriber_and_to_nobody_else(b
         until(
             lambda: len(sent.findall(Path("examon.log").read_text())) == len(samples),
             "all messages have come",
+        )
+        as_json = parse_section(TelemetrySink, sink | {"format": "iotdb-json"})
+        measured = Source(gpu_uuid="GPU-1", gpu_name="", host="node01")
+        with closing(connect.open_sink(as_json)) as opened:
+            opened.send(measured, samples)
+        until(
+            lambda: "root.sweetspot.node01.GPU_1 [{" in Path("examon.log").read_text(),
+            "messages of one level have come",
         )
     finally:
         subscriber.terminate()
