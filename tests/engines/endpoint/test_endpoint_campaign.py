@@ -17,10 +17,10 @@ def test_campaign_measures_a_running_server(server, fake_nvml, tmp_path, capsys)
         "endpoint": {"url": server.url},
         "sweeps": {"grid": {"input_tokens": [8, 16], "output_tokens": [4], "requests": [4, 2]}},
         "limits": {"max_batch_size": 4},
-        "measure": {"interval_s": 0.02, "min_window_s": 0.1, "idle_s": 0},
+        "measure": {"interval_s": 0.02, "min_window_s": 0.5, "idle_s": 0},
     }
     (tmp_path / "campaign.yaml").write_text(yaml.safe_dump(config))
-    words = ["campaign", str(tmp_path / "campaign.yaml"), "--minutes", "2", "--skip-sensor"]
+    words = ["campaign", str(tmp_path / "campaign.yaml"), "--minutes", "9", "--skip-sensor"]
     words += ["--out", str(tmp_path / "out")]
     assert main([*words, "--dry-run"]) == 0
     assert "grid, N = 4               0.0 min  2 of 2 cells" in capsys.readouterr().out
