@@ -41,6 +41,7 @@ def test_board_of_a_plugin_is_told_by_its_tags(tmp_path):
         f"{PLUGIN}/id/gpu_0/power 301;1790000001.000\n"
         f"{PLUGIN}/id/gpu_1/power 90;1790000000.500\n"
         f"{PLUGIN.replace('lrdn01', 'lrdn02')}/id/gpu_1/power 91;1790000000.500\n"
+        f"{PLUGIN.replace('nvml_pub', 'ipmi_pub')}/power 950;1790000000.500\n"
         f"{PLUGIN}/id/gpu_0/power 30"
     )
     store = ExamonLog(path)
@@ -49,6 +50,7 @@ def test_board_of_a_plugin_is_told_by_its_tags(tmp_path):
     assert [(each.at - first, each.values[1]) for each in found] == [(500, 300.5), (1000, 301.0)]
     assert store.read(board("gpu_1", "lrdn02"), first, last)[0].values[1] == 91.0
     assert store.read(board("gpu_0"), first, first + 499) == []
+    assert [each.values[1] for each in store.read(board("", "lrdn01"), first, last)] == [950.0]
     with pytest.raises(InputError, match="several topics of gpu_1 of any host"):
         store.read(board("gpu_1"), first, last)
 

@@ -60,7 +60,7 @@ class ExamonLog:
             values[_COLUMN[metric]] = reading
 
     def read(self, source: Source, first: int, last: int) -> list[Sample]:
-        """Return the samples of a board in that time, told by the tags of its topic.
+        """Return the samples of a board, or of a host, in that time, told by its topic's tags.
 
         Raises:
             InputError: several topics are of such a board.
@@ -68,6 +68,8 @@ class ExamonLog:
         board, host = (name.translate(_IN_A_TAG) for name in (source.gpu_uuid, source.host))
         tags = {topic: topic.split("/") for topic in self._boards}
         meant = [topic for topic in tags if (board or host) in tags[topic]]
+        if not board:  # of the node itself, not of a part that has an id
+            meant = [topic for topic in meant if "id" not in tags[topic]]
         if len(meant) > 1 and host:
             meant = [topic for topic in meant if host in tags[topic]]
         if len(meant) > 1:
