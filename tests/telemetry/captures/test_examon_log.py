@@ -50,6 +50,7 @@ def test_board_of_a_plugin_is_told_by_its_tags(tmp_path):
     assert [(each.at - first, each.values[1]) for each in found] == [(500, 300.5), (1000, 301.0)]
     assert store.read(board("gpu_1", "lrdn02"), first, last)[0].values[1] == 91.0
     assert store.read(board("gpu_0"), first, first + 499) == []
+    assert store.read(board("gpu_0", "lrdn02"), first, last) == []
     assert [each.values[1] for each in store.read(board("", "lrdn01"), first, last)] == [950.0]
     with pytest.raises(InputError, match="several topics of gpu_1 of any host"):
         store.read(board("gpu_1"), first, last)

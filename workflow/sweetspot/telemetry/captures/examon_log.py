@@ -16,6 +16,9 @@ from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source, round_half_u
 _IN_A_TAG = str.maketrans("/ +#", "____")
 """What a tag's value has in place of what topics keep for themselves."""
 
+_UNIQUE = ("GPU-", "SIM-")
+"""How a board is called that is the only one of its name, on whatever node."""
+
 _COLUMN = {metric: place for place, metric in enumerate(METRICS)}
 
 
@@ -70,7 +73,7 @@ class ExamonLog:
         meant = [topic for topic in tags if (board or host) in tags[topic]]
         if not board:  # of the node itself, not of a part that has an id
             meant = [topic for topic in meant if "id" not in tags[topic]]
-        if len(meant) > 1 and host:
+        elif host and not board.startswith(_UNIQUE):
             meant = [topic for topic in meant if host in tags[topic]]
         if len(meant) > 1:
             raise InputError(
