@@ -78,7 +78,7 @@ def weighted_terms(
 
 
 def _basis(columns: Array) -> tuple[Array, Array]:
-    """Return Q, whose columns are in one piece each, and R of columns, (n, k).
+    """Return Q, which takes the place of the columns, (n, k) and in one piece each, and their R.
 
     Source: J. Demmel and others, "Communication-optimal parallel and sequential QR and LU
     factorizations", 2012: blocks' triangles below each other have the same R.
@@ -87,7 +87,7 @@ def _basis(columns: Array) -> tuple[Array, Array]:
     places = [slice(rows[0], rows[-1] + 1) for rows in blocks]
     parts = [np.linalg.qr(columns[place]) for place in places]
     mixed, triangle = np.linalg.qr(np.concatenate([part.R for part in parts]))
-    basis = np.empty((len(columns), mixed.shape[1]), order="F")
+    basis = columns[:, : mixed.shape[1]]
     of_part = np.split(mixed, np.cumsum([len(part.R) for part in parts])[:-1])
     for place, part, mix in zip(places, parts, of_part, strict=True):
         basis[place] = part.Q @ mix
