@@ -4,10 +4,12 @@ import json
 import os
 import socket
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from sweetspot.config import Adaptive
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import InputError
 from sweetspot.measure.measure import measuring
@@ -192,3 +194,25 @@ def test_time_left_follows_the_pace_so_far_and_the_estimate_before_it():
     assert time_left_s(**known, now_s=150.0, last_s=140.0, done=20.0) == 40 * 3 - 10
     assert time_left_s(**known | {"gpus": 0}, now_s=110.0, last_s=None, done=0.0) is None
     assert time_left_s(**known | {"left": 0.0}, now_s=110.0, last_s=105.0, done=5.0) == 0
+
+
+def test_adaptive_run_counts_what_is_expected_until_it_says_enough(small_experiment, tmp_path):
+    (block,) = plan(small_experiment(engine="vllm")).blocks
+    first, second, third, fourth = block.cells
+    deciding = replace(
+        block, cells=(first,), candidates=(second, third, fourth), adaptive=Adaptive()
+    )
+    work = Work((), (first, second), (first, second, third, fourth))
+    write_run_plan(tmp_path, [deciding], {block.id: work}, gpus=1)
+    run = RunWatch(tmp_path)
+    write(tmp_path, block, first)
+    run.look()
+    assert (run.state().done, run.state().cells) == (1, 2)
+    write(tmp_path, block, fourth)  # the second failed in between, which changes the order
+    run.look()
+    assert (run.state().done, run.state().cells) == (2, 3)
+    end = tmp_path / "blocks" / f"{block.id}.jsonl"
+    end.parent.mkdir(parents=True)
+    end.touch()
+    run.look()
+    assert (run.state().done, run.state().cells, run.state().left_s) == (2, 2, 0.0)
