@@ -223,8 +223,8 @@ def page(figure: str) -> tuple[str, Drawing]:
         " sweeps of fewer lengths, or with less than three of one kind, are measured whole. They"
         " are chosen from the lengths that the sweep names: the centre, then always the one that"
         " takes away most variance of a relative fit of Eq. 5, on average over the grid, for the"
-        " root of its time (`plan/lengths.py`). A later run of the `grid` adopts these cells. In the"
-        " same order a [campaign](campaigns.md) fills its grid.",
+        " root of its time (`plan/lengths.py`). A later run of the `grid` adopts these cells. In"
+        " the same order a [campaign](campaigns.md) fills its grid.",
         _ADAPTIVE,
         f"Proof on known surfaces, those of the paper's Table 5, with {100 * NOISE:g} % of noise on"
         f" every cell ({DRAWS} draws of each of the 13 models, seeded). Times are what the"
