@@ -36,7 +36,7 @@ def test_plan_of_several_gpus_says_what_keeps_them_waiting(capsys):
     assert "llama-3.2-1b/b1024 alone takes as long" in capsys.readouterr().out
 
 
-def test_budget_pays_for_more_models_the_fewer_cells_as_the_page_shows(tmp_path, monkeypatch, capsys):
+def test_budget_pays_for_more_models_of_few_cells_as_the_page_shows(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     Path("my.yaml").write_text(
         "engine: vllm\nmodels: [llama-3.1-8b, qwen2-7b, gemma-2-9b]\n"
