@@ -28,7 +28,8 @@ class MqttSink:
     """Publishes with QoS 1; a broker's word is not a store's: what it keeps is its own affair.
 
     The connection is driven by the calls alone, there is no thread. A broker ends one that was
-    silent for long, between cells; the next call then opens another.
+    silent for long, between cells; the next call then opens another. A call ends in time, but where
+    DNS takes its own to say that there is no such name: a publisher does not wait for that.
     """
 
     unit_ns = MS
