@@ -43,6 +43,7 @@ def test_whole_samples_give_all_energies_to_the_bit(stored):
     assert [row.differences for row in rows] == [(), ()]
     assert all(row.to_the_bit and row.energy_j == row.energy_kept_j for row in rows)
     assert [row.samples for row in rows] == [200, 200]
+    assert not any(row.not_kept for row in rows)
 
 
 @pytest.mark.parametrize("unit_ns", [MS, 1000])
@@ -107,6 +108,7 @@ def test_store_that_keeps_power_alone_is_whole(stored):
     rows = query(found, store)
     assert not any(row.differences for row in rows)
     assert all(row.to_the_bit for row in rows)
+    assert all("counter_j" in row.not_kept and "power_w" not in row.not_kept for row in rows)
 
 
 def test_samples_of_others_are_a_difference(stored):

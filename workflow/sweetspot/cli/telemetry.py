@@ -207,6 +207,8 @@ def _query(arguments: argparse.Namespace) -> None:
         print(json_text({"store": name, "cells": [asdict(row) for row in rows]}))
     else:
         print("\n".join(_comparison(name, rows)))
+        if lacking := dict.fromkeys(channel for row in rows for channel in row.not_kept):
+            _print_notes([f"not kept there, so not compared: {', '.join(lacking)}"])
         _print_notes(found.remarks)
     if any(row.differences for row in rows):
         raise SystemExit(1)

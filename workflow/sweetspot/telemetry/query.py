@@ -42,6 +42,8 @@ class Returned:
         to_the_bit: whether the store gave times of the trace's own back, so that every energy must
             be equal to the bit.
         within_j: else, how far `energy_j` may be off, as times are rounded to the store's unit.
+        not_kept: channels that the trace has and the store has not, for no sample: what needs them
+            was not compared.
         differences: what is not as it should be, a line each; none if all is.
     """
 
@@ -56,6 +58,7 @@ class Returned:
     energy_kept_j: float | None
     to_the_bit: bool
     within_j: float
+    not_kept: tuple[str, ...]
     differences: tuple[str, ...]
 
 
@@ -99,11 +102,12 @@ def compared(kept: Kept, store: Store) -> Returned:
     kept_j = None if of_trace is None else of_trace.energy.integration_j
     back_j = None if of_store is None else of_store.energy.integration_j
     within_j = 0.0
-    differences = [*_lost(expected, given), *_thinned(expected, given)]
+    pairs = _pairs(expected, given)
+    differences = [*_lost(expected, given), *_thinned(*pairs)]
     if of_store is None or back_j is None:
         differences.append("no energy: what the store has does not span the window")
     elif to_the_bit:
-        differences += [*_other_values(expected, given), *_other_energies(kept, of_store)]
+        differences += [*_other_values(*pairs), *_other_energies(kept, of_store)]
     elif of_trace is not None and kept_j is not None:
         within_j = off_s * float(np.abs(np.diff(of_trace.readings.trace.power_w)).sum())
         if abs(back_j - kept_j) > within_j + ROUNDING * kept_j:
@@ -122,6 +126,7 @@ def compared(kept: Kept, store: Store) -> Returned:
         energy_kept_j=None if kept_j is None else kept_j / passes,
         to_the_bit=to_the_bit,
         within_j=within_j / passes,
+        not_kept=tuple(_not_kept(*pairs)),
         differences=tuple(differences),
     )
 
@@ -211,33 +216,37 @@ def _lost(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[str]:
         yield f"{len(beyond)} samples are there that are none of the trace's"
 
 
-def _thinned(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[str]:
-    """Yield channels that the store keeps, but not for every sample that has one."""
-    wanted = {each.at: each.values for each in expected}
-    for place, name in enumerate(COLUMNS):
-        has = {each.at for each in given if not math.isnan(each.values[place])}
-        if has:
-            lost = sum(
-                not math.isnan(wanted[each.at][place])
-                for each in given
-                if each.at in wanted and each.at not in has
-            )
-            if lost:
-                yield f"{name} is missing in {lost} samples that have one"
-
-
-def _other_values(expected: Sequence[Sample], given: Sequence[Sample]) -> Iterator[str]:
-    """Yield channels in which samples have another value than the trace."""
+def _pairs(expected: Sequence[Sample], given: Sequence[Sample]) -> tuple[FloatArray, FloatArray]:
+    """Return (n, columns) values of the n samples that both have, of the trace and of the store."""
     wanted = {each.at: each.values for each in expected}
     pairs = [(wanted[each.at], each.values) for each in given if each.at in wanted]
+    both = np.array(pairs, dtype=np.float64).reshape(-1, 2, len(COLUMNS))
+    return both[:, 0], both[:, 1]
+
+
+def _thinned(there: FloatArray, back: FloatArray) -> Iterator[str]:
+    """Yield channels that the store keeps, but not for every sample that has one."""
+    is_kept = ~np.isnan(back)
+    lost = (~np.isnan(there) & ~is_kept).sum(axis=0)
+    for name, count in zip(COLUMNS, lost * is_kept.any(axis=0), strict=True):
+        if count:
+            yield f"{name} is missing in {count} samples that have one"
+
+
+def _not_kept(there: FloatArray, back: FloatArray) -> Iterator[str]:
+    """Yield channels that the trace has, and no sample of the store."""
     for place, name in enumerate(COLUMNS):
-        changed = sum(
-            there[place] != back[place]
-            and not (math.isnan(there[place]) or math.isnan(back[place]))
-            for there, back in pairs
-        )
-        if changed:
-            yield f"{name} is another in {changed} samples"
+        has, keeps = (not np.isnan(values[:, place]).all() for values in (there, back))
+        if len(back) and has and not keeps:
+            yield name
+
+
+def _other_values(there: FloatArray, back: FloatArray) -> Iterator[str]:
+    """Yield channels in which samples have another value than the trace."""
+    changed = (there != back) & ~np.isnan(there) & ~np.isnan(back)
+    for name, count in zip(COLUMNS, changed.sum(axis=0), strict=True):
+        if count:
+            yield f"{name} is another in {count} samples"
 
 
 def _other_energies(kept: Kept, window: Window) -> Iterator[str]:
