@@ -122,10 +122,10 @@ class StepCosts:
 
     def run(self, segment: Segment, now_s: float) -> Ran:
         """Return what the segment takes if it begins at `now_s`; a wait draws waiting power."""
-        context: float = segment.decode_context
-        growth: float = segment.decodes
-        pairs: float = segment.prompt_pairs
-        earlier: float = segment.prompt_context
+        context = float(segment.decode_context)
+        growth = float(segment.decodes)
+        pairs = float(segment.prompt_pairs)
+        earlier = float(segment.prompt_context)
         if share := self._sliding_share:
             context += share * (segment.sliding_context - context)
             growth += share * (segment.sliding_decodes - growth)
