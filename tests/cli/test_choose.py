@@ -115,7 +115,7 @@ def test_figure_is_drawn_and_told_in_words(capsys, tmp_path):
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert written == {"front.png", "front.pdf", "front.alt.txt"}
     alt = " ".join((tmp_path / "new" / "front.alt.txt").read_text(encoding="utf-8").split())
-    assert "of 2 candidates, simulated. On the front: llama-3.1-8b on h100-sxm" in alt
+    assert "of 2 candidates, simulated. On the front: 1, Llama 3.1 (8B" in alt
     assert "1 candidate drawn hollow" in alt
     assert "Not drawn: 2 candidates, overloaded or impossible." in alt
 

@@ -56,7 +56,7 @@ def test_figure_is_drawn_and_told_in_words(capsys, log, tmp_path):
     written = {path.name for path in (tmp_path / "new").iterdir()}
     assert written == {"load.png", "load.pdf", "load.alt.txt"}
     alt = " ".join((tmp_path / "new" / "load.alt.txt").read_text(encoding="utf-8").split())
-    assert "over 3.83 hours. Power lies between" in alt
+    assert "over 3.83 hours. Power is 126 W on average, from" in alt
     assert "simulated" in alt
 
 
