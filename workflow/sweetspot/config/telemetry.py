@@ -12,7 +12,7 @@ from sweetspot.credentials import secret_in
 from sweetspot.schema.keys import Range
 from sweetspot.schema.mistakes import wrong
 
-Kind = Literal["mqtt", "iotdb", "influx", "prometheus"]
+Kind = Literal["mqtt", "iotdb", "influx", "prometheus", "examon"]
 
 # Scheme -> what is spoken there, whether by TLS, and the port where none is named.
 _SCHEMES: dict[str, tuple[Kind, bool, int]] = {
@@ -23,6 +23,8 @@ _SCHEMES: dict[str, tuple[Kind, bool, int]] = {
     "influx+http": ("influx", False, 8086),
     "influx+https": ("influx", True, 8086),
     "prometheus": ("prometheus", False, 9400),
+    "examon+http": ("examon", False, 8083),
+    "examon+https": ("examon", True, 8083),
 }
 # The first is what holds where none is named.
 _FORMATS: dict[Kind, tuple[str, ...]] = {
@@ -30,6 +32,7 @@ _FORMATS: dict[Kind, tuple[str, ...]] = {
     "iotdb": ("tree", "table"),
     "influx": (),
     "prometheus": (),
+    "examon": (),
 }
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"\{(\w*)\}")
@@ -85,7 +88,7 @@ def parse_address(url: str) -> Address:
         raise wrong(f"url {url!r} has no {'possible port' if host else 'host'}{looks}")
     kind, tls, default = _SCHEMES[parts.scheme]
     path = unquote(parts.path).strip("/")
-    if path and kind in ("mqtt", "prometheus"):
+    if path and kind in ("mqtt", "prometheus", "examon"):
         raise wrong(f"url {url!r} has a path, for which {parts.scheme}:// has no use")
     return Address(
         scheme=parts.scheme, kind=kind, tls=tls, host=host, port=port or default, path=path
@@ -101,7 +104,8 @@ class TelemetrySink(Section):
         "Where: `mqtt://host:1883` a broker, as ExaMon has it, `iotdb://host:6667` Apache IoTDB,"
         " `influx+http://host:8086/database` InfluxDB 1.x, VictoriaMetrics, QuestDB or Telegraf;"
         " by TLS `mqtts://`, `iotdbs://`, `influx+https://`. `prometheus://127.0.0.1:9400` shows"
-        " the last sample to Prometheus, which asks for it there.",
+        " the last sample to Prometheus, which asks for it there. `examon+http://host:8083` is"
+        " KairosDB behind ExaMon's broker, to read from only.",
     ]
     name: Annotated[
         str, "What commands may call it (`sweetspot telemetry`). Left empty: by its URL."

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from socket import gethostname
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sweetspot.config.telemetry import Telemetry, TelemetrySink
 from sweetspot.errors import InputError
@@ -47,6 +47,8 @@ def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ)
         from sweetspot.telemetry.prometheus.server import PrometheusSink
 
         return PrometheusSink(where.address.host, where.address.port)
+    if kind == "examon":
+        raise InputError(f"{where.address.name} is read only; samples go to ExaMon's broker")
     from sweetspot.telemetry.influx.sink import InfluxSink
 
     return InfluxSink(_influx(where, login))
@@ -68,6 +70,10 @@ def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ
             return IotdbStore(*_iotdb(where, login))
         except ModuleNotFoundError as error:
             raise _lacking(where, error) from error
+    if kind == "examon":
+        from sweetspot.telemetry.examon.store import ExamonStore
+
+        return ExamonStore(**_http(where, login))
     from sweetspot.telemetry.influx.store import InfluxStore
 
     return InfluxStore(_influx(where, login))
@@ -108,16 +114,19 @@ def require_sinks(
 def _influx(where: TelemetrySink, login: Login) -> "Server":
     from sweetspot.telemetry.influx.server import Server
 
+    return Server(database=where.store or "sweetspot", **_http(where, login))
+
+
+def _http(where: TelemetrySink, login: Login) -> dict[str, Any]:
     address = where.address
-    return Server(
-        host=address.host,
-        port=address.port,
-        database=where.store or "sweetspot",
-        tls=tls_context(where.ca) if address.tls else None,
-        user=login.user,
-        password=login.password,
-        timeout_s=where.timeout_s,
-    )
+    return {
+        "host": address.host,
+        "port": address.port,
+        "tls": tls_context(where.ca) if address.tls else None,
+        "user": login.user,
+        "password": login.password,
+        "timeout_s": where.timeout_s,
+    }
 
 
 def _iotdb(where: TelemetrySink, login: Login) -> "tuple[Session, Layout]":

@@ -10,11 +10,8 @@ from pathlib import Path
 
 from sweetspot.errors import InputError, shown
 from sweetspot.telemetry.captures.times import time_ns
-from sweetspot.telemetry.mqtt.messages import METRICS
+from sweetspot.telemetry.mqtt.messages import IN_A_VALUE, METRICS
 from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source, round_half_up
-
-_IN_A_TAG = str.maketrans("/ +#", "____")
-"""What a tag's value has in place of what topics keep for themselves."""
 
 _UNIQUE = ("GPU-", "SIM-")
 """How a board is called that is the only one of its name, on whatever node."""
@@ -68,7 +65,7 @@ class ExamonLog:
         Raises:
             InputError: several topics are of such a board.
         """
-        board, host = (name.translate(_IN_A_TAG) for name in (source.gpu_uuid, source.host))
+        board, host = (name.translate(IN_A_VALUE) for name in (source.gpu_uuid, source.host))
         tags = {topic: topic.split("/") for topic in self._boards}
         meant = [topic for topic in tags if (board or host) in tags[topic]]
         if not board:  # of the node itself, not of a part that has an id

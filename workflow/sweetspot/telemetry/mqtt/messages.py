@@ -25,7 +25,9 @@ METRICS = tuple(_METRICS.get(column, column) for column in COLUMNS)
 """What each column of a sample is called in ExaMon."""
 
 _KEPT_FOR_BROKERS = str.maketrans(" +#", "___")
-_IN_A_VALUE = str.maketrans("/ +#", "____")
+IN_A_VALUE = str.maketrans("/ +#", "____")
+"""What a tag's value has in place of what topics keep for themselves."""
+
 
 Message = tuple[str, str]
 
@@ -47,8 +49,8 @@ def examon(topic: str, source: Source, samples: Sequence[Sample]) -> Iterator[Me
 def tags(topic: str, source: Source) -> str:
     """Return what a topic with places is for a board, without what MQTT keeps for itself."""
     named = topic.format(
-        host=source.host.translate(_IN_A_VALUE) or "_",
-        gpu=source.gpu_uuid.translate(_IN_A_VALUE),
+        host=source.host.translate(IN_A_VALUE) or "_",
+        gpu=source.gpu_uuid.translate(IN_A_VALUE),
     )
     clean = named.translate(_KEPT_FOR_BROKERS).strip("/")
     return SIMULATED + clean if source.simulated else clean

@@ -1,0 +1,1 @@
+"""What ExaMon keeps: samples back from its database, KairosDB."""

@@ -1,0 +1,134 @@
+"""A server over HTTP: requests that end in time, and failures in one line."""
+
+import http.client
+import json
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from socket import SHUT_RDWR
+from threading import Event, Timer
+from typing import ClassVar
+
+from sweetspot.errors import TelemetryError, one_line
+from sweetspot.telemetry.failures import why
+
+MAX_ANSWER_BYTES = 64 * 2**20
+MAX_REASON = 200
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpServer:
+    """A server, and who asks.
+
+    Attributes:
+        host, port: where it listens.
+        tls: how a connection is checked; None for plain HTTP.
+        user, password: a password without a user is a token.
+        timeout_s: longest that one request may take, answer and all.
+    """
+
+    kind: ClassVar[str]
+    """What its URLs begin with."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+    user: str = ""
+    password: str = field(default="", repr=False)
+    timeout_s: float = 5.0
+    _connection: http.client.HTTPConnection | None = field(default=None, init=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """Where it is, without who asks."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.kind}+http{'s' if self.tls else ''}://{host}:{self.port}"
+
+    def close(self) -> None:
+        """End the connection; another request makes a new one."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def post(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
+        """Return the status and the body of an answer to `body`, which is of that kind.
+
+        A connection that lay idle may have been closed by the other side: one that fails before any
+        answer is tried once more.
+
+        Raises:
+            TelemetryError: there is none in time.
+        """
+        fresh = self._connection is None
+        try:
+            return self._exchange(path, body, kind)
+        except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
+            self.close()
+            if fresh:
+                raise TelemetryError(f"{self.name}: {why(error)}") from error
+        except (OSError, http.client.HTTPException) as error:
+            self.close()
+            raise TelemetryError(f"{self.name}: {why(error)}") from error
+        return self.post(path, body, kind)
+
+    def _exchange(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
+        connection = self._connection = self._connection or self._connected()
+        # a socket's own timeout begins anew with each byte of an answer
+        late = Event()
+        timer = Timer(self.timeout_s, _cut, (connection, late))
+        timer.daemon = True
+        timer.start()
+        try:
+            connection.request("POST", path, body, {"Content-Type": kind, **self._authorization()})
+            response = connection.getresponse()
+            answer = response.read(MAX_ANSWER_BYTES + 1)
+        except (OSError, http.client.HTTPException) as error:
+            if late.is_set():
+                raise TimeoutError from error
+            raise
+        finally:
+            timer.cancel()
+        if late.is_set():  # what came of the answer may look whole
+            raise TimeoutError
+        if len(answer) > MAX_ANSWER_BYTES:
+            raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
+        return response.status, answer
+
+    def _connected(self) -> http.client.HTTPConnection:
+        if self.tls is None:
+            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
+        return http.client.HTTPSConnection(
+            self.host, self.port, timeout=self.timeout_s, context=self.tls
+        )
+
+    def _authorization(self) -> Mapping[str, str]:
+        if not self.password:
+            return {}
+        if not self.user:
+            return {"Authorization": f"Token {self.password}"}
+        both = b64encode(f"{self.user}:{self.password}".encode()).decode()
+        return {"Authorization": f"Basic {both}"}
+
+    def require_well(self, status: int, answer: bytes) -> None:
+        """Raise TelemetryError unless a status says that all was done."""
+        if status in (http.client.OK, http.client.NO_CONTENT):
+            return
+        self.close()
+        reason = ""
+        with suppress(ValueError, TypeError, LookupError):
+            said = json.loads(answer)
+            reason = f": {said['error'] if 'error' in said else said['errors'][0]}"
+        hint = "; see user and password_env" if status in (401, 403) else ""
+        said = one_line(f"{http.client.responses.get(status, '')}{reason}")[:MAX_REASON]
+        raise TelemetryError(f"{self.name} answers {status} {said}{hint}")
+
+
+def _cut(connection: http.client.HTTPConnection, late: Event) -> None:
+    """End a connection from another thread, which wakes whoever waits for it."""
+    late.set()
+    sock = connection.sock
+    if sock is not None:
+        with suppress(OSError):
+            sock.shutdown(SHUT_RDWR)
