@@ -9,7 +9,7 @@ SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(
 REPORT := $(RESULTS)/snakemake-report.html
 
 .DEFAULT_GOAL := help
-.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures telemetry-demo bench audit clean
+.PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage iotdb lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures telemetry-demo bench audit clean
 
 help:
 	@echo "make paper        simulate the paper's experiment: tables, figures, report (CORES=4)"
@@ -18,6 +18,7 @@ help:
 	@echo "make campaign-report  tables, figures and a report of CAMPAIGN's data"
 	@echo "make test         lint, types, and all tests but the slow ones (four minutes)"
 	@echo "make test-slow    the slow ones: PyTorch, SLURM, Chromium, interrupted runs"
+	@echo "make iotdb        tests at a real Apache IoTDB, which Maven fetches (Java 17)"
 	@echo "make coverage     the test suite again, slower: what of the package it reaches"
 	@echo "make env          only the environment in .venv"
 	@echo "make docs         regenerate the reference pages in docs/"
@@ -118,6 +119,10 @@ test-slow: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(I
 	@sh scripts/browser.sh
 	@sh scripts/telemetry.sh
 	$(BIN)/pytest -q -m slow $(WORKERS)
+
+# Needs Maven and Java, which nothing else here does; not a part of the others.
+iotdb: $(IOTDB)/ready
+	@sh scripts/iotdb.sh $(BIN)/pytest -q tests/telemetry/iotdb/test_real.py
 
 coverage: .venv/ready-test $(TORCH)/ready $(VLLM)/ready $(KUBERNETES)/ready $(IOTDB)/ready
 	@sh scripts/slurm.sh
