@@ -107,6 +107,8 @@ class Iotdb:
             return ttypes.TSExecuteStatementResp(TSStatus(700, "no such statement"))
         uuid = found["uuid"]
         table = uuid is not None
+        if table and found["place"] not in self.made:
+            return ttypes.TSExecuteStatementResp(TSStatus(550, "Table does not exist"))
         board = (found["place"], uuid.replace("''", "'")) if table else found["place"]
         rows = self.devices.get(board, {})
         known = {name for row in rows.values() for name in row} | ({"time"} if table else set())

@@ -65,10 +65,16 @@ def test_simulated_samples_have_a_database_of_their_own(server, opened, layout, 
     sink, store = opened(port, format=layout)
     sink.send(BOARD, sent(2))
     simulated = replace(BOARD, simulated=True, host="")
-    assert store.read(simulated, 0, 2**60) == []
-    sink.send(simulated, sent(2))
-    assert len(store.read(simulated, 0, 2**60)) == 2
+    sink.send(simulated, sent(3))
+    assert len(store.read(simulated, 0, 2**60)) == 3
+    assert len(store.read(BOARD, 0, 2**60)) == 2
     assert database in {each.strip('"') for each in iotdb.made}
+
+
+def test_table_that_is_not_there_is_said(server, opened):
+    _, port, _ = server
+    with pytest.raises(TelemetryError, match="550 Table does not exist"):
+        opened(port, format="table")[1].read(BOARD, 0, 1)
 
 
 def test_connection_that_ended_is_made_again(server, opened):

@@ -1,4 +1,4 @@
-"""How samples lie in IoTDB: in its tree of paths, in a table, or as ExaMon's plugin puts them."""
+"""How samples lie in IoTDB: in its tree of paths, or in a table."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
