@@ -141,7 +141,7 @@ def needs():
 def broker(folder, needs):
     """The broker of envs/telemetry on a port of its own, with the page's secrets; its port."""
     needs("mosquitto", "mosquitto_passwd", "mosquitto_sub", "openssl")
-    secrets, listening = shown.blocks("sh", PAGE)
+    secrets, listening, *_ = shown.blocks("sh", PAGE)
     script = secrets.replace("envs/telemetry", str(ENVS))
     subprocess.run(["sh", "-euc", script], check=True)
     (folder / "mosquitto/config").mkdir(parents=True)

@@ -240,9 +240,7 @@ def serving(iotdb, tls=None):
 
 
 def _talk(iotdb, sock, tls):
-    with suppress(Exception), sock:
-        if tls is not None:
-            sock = tls.wrap_socket(sock, server_side=True)
+    with suppress(Exception), tls.wrap_socket(sock, server_side=True) if tls else sock as sock:
         wire = TSocket()
         wire.setHandle(sock)
         protocol = TBinaryProtocolAccelerated(TFramedTransport(wire))

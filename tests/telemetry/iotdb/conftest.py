@@ -41,10 +41,10 @@ def opened(client, secret):
 
     with ExitStack() as made:
 
-        def at(port, scheme="iotdb", **options):
+        def at(port, scheme="iotdb", makers=(open_sink, open_store), **options):
             who = {"user": "root", "password_env": "HERE"}
             where = TelemetrySink(url=f"{scheme}://127.0.0.1:{port}", **who, **options)
-            both = [make(where, {"HERE": secret}) for make in (open_sink, open_store)]
+            both = [make(where, {"HERE": secret}) for make in makers]
             for each in both:
                 made.callback(each.close)
             return both

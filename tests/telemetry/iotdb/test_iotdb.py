@@ -1,6 +1,7 @@
 """Samples to a server of IoTDB's and back; one that refuses, hangs, lies, dies, or is not there."""
 
 import socket
+import ssl
 import threading
 from contextlib import suppress
 from dataclasses import replace
@@ -10,9 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from influx_servers import BOARD, samples_of
+from openai_server import SELF_SIGNED
 
-from sweetspot.errors import TelemetryError
-from sweetspot.telemetry.sample import MS, Sample
+from sweetspot.errors import InputError, TelemetryError
+from sweetspot.telemetry.connect import open_store
+from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source
 
 pytestmark = pytest.mark.slow(reason="Apache's client, from an environment of its own")
 
@@ -69,6 +72,19 @@ def test_simulated_samples_have_a_database_of_their_own(server, opened, layout, 
     assert len(store.read(simulated, 0, 2**60)) == 3
     assert len(store.read(BOARD, 0, 2**60)) == 2
     assert database in {each.strip('"') for each in iotdb.made}
+
+
+def test_power_of_a_cluster_is_read_by_what_examon_calls_it(server, opened):
+    iotdb, port, _ = server
+    kept = {1_000 + 500 * i: {"power": 300.0 + i, "temp": 60.0} for i in range(4)}
+    iotdb.devices["root.lab.node_1.nvml_pub.gpu0"] = kept
+    where = {"format": "examon", "path": "root.lab.{host}.nvml_pub.{gpu}"}
+    with pytest.raises(InputError, match="to be read only"):
+        opened(port, **where)
+    (store,) = opened(port, makers=[open_store], **where)
+    found = store.read(Source(gpu_uuid="gpu0", gpu_name="", host="node-1"), 1_500, 2_500)
+    assert [(each.at, each.values[1]) for each in found] == [(1500, 301), (2000, 302), (2500, 303)]
+    assert found[0].values[COLUMNS.index("temperature_c")] == 60
 
 
 def test_table_that_is_not_there_is_said(server, opened):
@@ -186,6 +202,18 @@ def test_block_that_is_none_is_said(server, client, opened, block):
     iotdb.trick = lambda name: answer if name == "executeQueryStatementV2" else None
     with pytest.raises(TelemetryError, match="does not answer as IoTDB does"):
         opened(port)[1].read(BOARD, 0, 1)
+
+
+def test_tls_asks_for_a_certificate_that_is_trusted(client, opened, secret):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with client.serving(client.Iotdb(secret), context) as (port, _):
+        sink, store = opened(port, "iotdbs", ca=SELF_SIGNED)
+        for _ in range(2):
+            sink.send(BOARD, sent(3))
+        assert len(store.read(BOARD, 0, 2**60)) == 3
+        with pytest.raises(TelemetryError, match=r"certificate is not trusted .*; see ca"):
+            opened(port, "iotdbs")[0].send(BOARD, sent(3))
 
 
 def test_nobody_listens(opened):

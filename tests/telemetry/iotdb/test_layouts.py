@@ -3,7 +3,7 @@
 import pytest
 
 from sweetspot.errors import InputError
-from sweetspot.telemetry.iotdb.layouts import Table, Tree
+from sweetspot.telemetry.iotdb.layouts import Examon, Table, Tree
 from sweetspot.telemetry.sample import Source
 
 ODD = Source(gpu_uuid="GPU-'; DROP", gpu_name="H200", host="node-1.x")
@@ -21,3 +21,9 @@ def test_names_end_no_statement():
 def test_path_that_is_none_is_refused(path):
     with pytest.raises(InputError, match="must be root and names of letters"):
         Tree(path)
+
+
+@pytest.mark.parametrize("path", ["", "root", "root.{node}.a", "root.{host", "root.{host}; DROP"])
+def test_template_that_is_none_is_refused(path):
+    with pytest.raises(InputError, match="must be that of a device"):
+        Examon(path)

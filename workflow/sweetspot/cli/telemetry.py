@@ -42,9 +42,9 @@ OPTIONS = {
     "password-env": "environment variable that holds the password",
     "password-file": "file whose first line is the password",
     "ca": "certificates that a server by TLS is checked against",
-    "format": "layout: examon or iotdb-json of a broker, tree or table of IoTDB",
+    "format": "layout: examon or iotdb-json of a broker; tree, table or examon of IoTDB",
     "topic": "of a broker: what precedes the metric",
-    "path": "of IoTDB: the path above node and board",
+    "path": "of IoTDB: the path above node and board; of its format examon a device's",
     "database": "where the URL names none",
     "timeout-s": "a call that takes longer has failed",
 }

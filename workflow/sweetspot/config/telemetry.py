@@ -29,7 +29,7 @@ _SCHEMES: dict[str, tuple[Kind, bool, int]] = {
 # The first is what holds where none is named.
 _FORMATS: dict[Kind, tuple[str, ...]] = {
     "mqtt": ("examon", "iotdb-json"),
-    "iotdb": ("tree", "table"),
+    "iotdb": ("tree", "table", "examon"),
     "influx": (),
     "prometheus": (),
     "examon": (),
@@ -126,7 +126,8 @@ class TelemetrySink(Section):
     format: Annotated[
         str,
         "Of a broker `examon` (a topic a metric, `value;seconds`) or `iotdb-json` (what IoTDB's"
-        " own broker takes), of IoTDB `tree` or `table`. Left empty: the first of them.",
+        " own broker takes), of IoTDB `tree` or `table`, or, to read only, `examon`, a path that a"
+        " cluster has anyway. Left empty: the first of them.",
     ] = ""
     topic: Annotated[
         str,
@@ -136,7 +137,8 @@ class TelemetrySink(Section):
     ] = ""
     path: Annotated[
         str,
-        "Of IoTDB's tree, also by a broker: the path above node and board, as `root.sweetspot`.",
+        "Of IoTDB's tree, also by a broker: the path above node and board, as `root.sweetspot`; of"
+        " its format `examon` a device's, as `root.cluster.{host}.nvml_pub.{gpu}`.",
     ] = ""
     database: Annotated[str, "Of IoTDB's tables and of InfluxDB, where the URL names none."] = ""
     timeout_s: Annotated[

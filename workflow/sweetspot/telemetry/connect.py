@@ -17,7 +17,7 @@ from sweetspot.telemetry.tls import tls_context
 if TYPE_CHECKING:  # what checks a configuration loads none of it
     from sweetspot.telemetry.contracts import Sink, Store
     from sweetspot.telemetry.influx.server import Server
-    from sweetspot.telemetry.iotdb.layouts import Layout
+    from sweetspot.telemetry.iotdb.layouts import Layout, Readable
     from sweetspot.telemetry.iotdb.session import Session
     from sweetspot.telemetry.publisher import Publisher
 
@@ -40,7 +40,8 @@ def open_sink(where: TelemetrySink, environment: Mapping[str, str] = os.environ)
         if kind == "iotdb":
             from sweetspot.telemetry.iotdb.sink import IotdbSink
 
-            return IotdbSink(*_iotdb(where, login))
+            layout = _layout(where)
+            return IotdbSink(_session(where, login, layout), layout)
     except ModuleNotFoundError as error:
         raise _lacking(where, error) from error
     if kind == "prometheus":
@@ -67,7 +68,8 @@ def open_store(where: TelemetrySink, environment: Mapping[str, str] = os.environ
         try:
             from sweetspot.telemetry.iotdb.store import IotdbStore
 
-            return IotdbStore(*_iotdb(where, login))
+            readable = _readable(where)
+            return IotdbStore(_session(where, login, readable), readable)
         except ModuleNotFoundError as error:
             raise _lacking(where, error) from error
     if kind == "examon":
@@ -129,18 +131,28 @@ def _http(where: TelemetrySink, login: Login) -> dict[str, Any]:
     }
 
 
-def _iotdb(where: TelemetrySink, login: Login) -> "tuple[Session, Layout]":
+def _layout(where: TelemetrySink) -> "Layout":
     from sweetspot.telemetry.iotdb.layouts import DATABASE, Table, Tree
-    from sweetspot.telemetry.iotdb.session import Session
     from sweetspot.telemetry.paths import ROOT
 
-    layout: Layout = (
-        Table(where.store or DATABASE)
-        if where.layout == "table"
-        else Tree(where.path or where.store or ROOT)
-    )
+    if where.layout == "examon":
+        raise InputError(f"{where.address.name}: format examon of IoTDB is there to be read only")
+    if where.layout == "table":
+        return Table(where.store or DATABASE)
+    return Tree(where.path or where.store or ROOT)
+
+
+def _readable(where: TelemetrySink) -> "Readable":
+    from sweetspot.telemetry.iotdb.layouts import Examon
+
+    return Examon(where.path) if where.layout == "examon" else _layout(where)
+
+
+def _session(where: TelemetrySink, login: Login, layout: "Readable") -> "Session":
+    from sweetspot.telemetry.iotdb.session import Session
+
     tls = tls_context(where.ca) if where.address.tls else None
-    return Session(where.address, login, tls, where.timeout_s, layout.dialect), layout
+    return Session(where.address, login, tls, where.timeout_s, layout.dialect)
 
 
 def _lacking(where: TelemetrySink, error: ModuleNotFoundError) -> InputError:

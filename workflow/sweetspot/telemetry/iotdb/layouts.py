@@ -1,4 +1,4 @@
-"""How samples lie in IoTDB: in its tree of paths, or in a table."""
+"""How samples lie in IoTDB: in its tree of paths, in a table, or as ExaMon's plugin puts them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,16 +7,18 @@ from typing import Protocol
 
 from sweetspot.errors import InputError, shown
 from sweetspot.telemetry.iotdb.tablets import ATTRIBUTE, STRING, TAG, TEXT
-from sweetspot.telemetry.paths import ROOT, device
+from sweetspot.telemetry.mqtt.messages import METRICS
+from sweetspot.telemetry.paths import ROOT, device, node
 from sweetspot.telemetry.sample import COLUMNS, Source
 
 DATABASE = "sweetspot"
 TABLE = "gpu"
 
 _PATH = re.compile(r"root(\.[A-Za-z_]\w*)+", re.ASCII)
+_PLACE = re.compile(r"\{(host|gpu)\}")
 
 
-class Layout(Protocol):
+class Readable(Protocol):
     """Where a board's samples are."""
 
     @property
@@ -27,6 +29,13 @@ class Layout(Protocol):
     def names(self) -> Sequence[str]:
         """What each of `COLUMNS` is called there."""
 
+    def select(self, source: Source, first: int, last: int) -> str:
+        """Return the statement that reads them from one time to another, both included."""
+
+
+class Layout(Readable, Protocol):
+    """Where a board's samples are put."""
+
     def made_of(self, source: Source) -> Iterator[str]:
         """Yield statements after which they can be stored."""
 
@@ -35,9 +44,6 @@ class Layout(Protocol):
 
     def texts(self, source: Source) -> Mapping[str, tuple[str, int, int]]:
         """Return what is the same in all of them: what, its type and its category."""
-
-    def select(self, source: Source, first: int, last: int) -> str:
-        """Return the statement that reads them from one time to another, both included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +137,39 @@ class Table:
 
     def _database(self, source: Source) -> str:
         return f"{self.database}_simulated" if source.simulated else self.database
+
+
+@dataclass(frozen=True, slots=True)
+class Examon:
+    """Paths that a cluster has anyway, with the metrics of ExaMon's plugin for NVML: to read only.
+
+    Attributes:
+        template: of a device's path, as `root.cluster.{host}.nvml_pub.{gpu}`.
+
+    Source: ExamonHPC/nvml_pub, nvml_pub.py, whose records have a device and measurements.
+    """
+
+    template: str
+
+    dialect = "tree"
+    names = METRICS
+
+    def __post_init__(self) -> None:
+        """Raise InputError for what is no template of a path."""
+        if not _PATH.fullmatch(_PLACE.sub("_", self.template)):
+            raise InputError(
+                f"path {shown(self.template)} must be that of a device, with {{host}} and {{gpu}}"
+                " where its names stand, such as root.cluster.{host}.nvml_pub.{gpu}"
+            )
+
+    def select(self, source: Source, first: int, last: int) -> str:
+        """Return the statement; IoTDB leaves out metrics that a device has not."""
+        names = {"{host}": node(source.host), "{gpu}": node(source.gpu_uuid)}
+        device = _PLACE.sub(lambda place: names[place[0]], self.template)
+        return (
+            f"SELECT {', '.join(self.names)} FROM {device}"  # noqa: S608
+            f" WHERE time >= {first} AND time <= {last}"
+        )
 
 
 def quoted(name: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.iotdb.blocks import Rows
-from sweetspot.telemetry.iotdb.layouts import Layout
+from sweetspot.telemetry.iotdb.layouts import Readable
 from sweetspot.telemetry.iotdb.session import Session
 from sweetspot.telemetry.sample import MS, Sample, Source, round_half_up
 
@@ -17,7 +17,7 @@ class IotdbStore:
 
     unit_ns = MS
 
-    def __init__(self, session: Session, layout: Layout) -> None:
+    def __init__(self, session: Session, layout: Readable) -> None:
         """Take a session of the layout's dialect; nothing is opened yet."""
         self.name = session.name
         self._session, self._layout = session, layout
