@@ -18,7 +18,7 @@ def samples_of(count, first_utc_s=1.764e9 + 0.123456):
 
 
 @contextmanager
-def answering(answer):
+def answering(answer, tls=None):
     """Serve `answer(handler, body)` on a free port; yields the port and what was asked."""
     asked = []
 
@@ -35,6 +35,9 @@ def answering(answer):
 
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None  # of who does not trust it
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

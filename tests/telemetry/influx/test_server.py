@@ -2,17 +2,20 @@
 
 import signal
 import socket
+import ssl
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 from influx_servers import BOARD, answering, samples_of, say
+from openai_server import SELF_SIGNED
 
 from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.influx.server import Server
 from sweetspot.telemetry.influx.sink import InfluxSink
 from sweetspot.telemetry.influx.store import InfluxStore
+from sweetspot.telemetry.tls import tls_context
 
 SECRET = "planted-8c1f"
 
@@ -39,6 +42,22 @@ def test_samples_go_to_the_database_with_who_sends_them(server):
     assert len(body.splitlines()) == 2
     assert headers["Authorization"].startswith("Basic ")
     assert SECRET not in repr(sink) + sink.name + body + path
+
+
+def test_a_password_without_a_user_is_a_token(server):
+    with answering(lambda handler, _: say(handler, 204)) as (port, asked):
+        InfluxSink(server(port, password=SECRET)).send(BOARD, samples_of(1))
+    assert asked[0][2]["Authorization"] == f"Token {SECRET}"
+
+
+def test_tls_asks_for_a_certificate_that_is_trusted(server):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with answering(lambda handler, _: say(handler, 204), context) as (port, asked):
+        InfluxSink(server(port, tls=tls_context(SELF_SIGNED))).send(BOARD, samples_of(1))
+        with pytest.raises(TelemetryError, match=r"certificate is not trusted .*; see ca"):
+            InfluxSink(server(port, tls=tls_context(None))).send(BOARD, samples_of(1))
+    assert len(asked) == 1
 
 
 def test_simulated_samples_go_to_a_database_of_their_own(server):
