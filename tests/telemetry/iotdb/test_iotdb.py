@@ -225,7 +225,8 @@ def test_nobody_listens(opened):
 
 
 VALUES = st.lists(st.floats(), min_size=2, max_size=2).map(tuple)
-TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
+# NumPy, which the client packs texts by, cuts off NULs at their ends.
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
 
 
 @settings(max_examples=20, deadline=None)
