@@ -118,8 +118,10 @@ def page() -> str:
             [row for model in models for row in taken_rows(model)],
             [False, True, False, False, *[True] * (len(BASES) + 1)],
         ),
-        "For a load that was not measured the simulator is ahead here, as cells of the other models"
-        " correct it, too: the batch form knows the 14 of one.",
+        "Where the asked load was not measured, the simulator is taken here, corrected by other"
+        " models' cells, too: the batch form knows 14 cells of one model. The simulator alone is"
+        " never taken, as one cannot know beforehand whether a correction helps; of Llama 3.1 8B at"
+        " N = 64 it would have missed less.",
         "## What that is worth",
         f"The {len(points)} cells of vLLM on an H200 ([data](../data/README.md)): so many of a"
         f" model's 14 cells, drawn at random {DRAWS} times, correct the simulator for the model's"

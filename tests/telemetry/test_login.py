@@ -34,6 +34,13 @@ def test_password_that_is_not_there_is_one_line(tmp_path):
     assert "s3cr3t" not in str(refused.value)
 
 
+def test_password_with_a_line_s_end_is_refused_without_being_shown():
+    where = TelemetrySink(url=URL, user="me", password_env="PW")
+    with pytest.raises(InputError, match="variable PW: the password holds what") as refused:
+        login_of(where, {"PW": "s3cr3t\r"})
+    assert "s3cr3t" not in str(refused.value)
+
+
 def test_nothing_that_is_shown_holds_the_password():
     login = Login("me", "s3cr3t")
     assert "s3cr3t" not in repr(login)

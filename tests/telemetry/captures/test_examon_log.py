@@ -56,6 +56,14 @@ def test_board_of_a_plugin_is_told_by_its_tags(tmp_path):
         store.read(board("gpu_1"), first, last)
 
 
+def test_another_plugin_s_text_is_passed_over(tmp_path):
+    path = tmp_path / "examon.log"
+    path.write_text(
+        f"org/x/plugin/slurm_pub/state IDLE;1790000000\n{PLUGIN}/power 1;1790000000.5\n"
+    )
+    assert ExamonLog(path).read(board("gpu_0"), 0, 2**62) == []
+
+
 @pytest.mark.parametrize("line", ["power 300", "a/power x;1", "a/power 3;soon", "{}"])
 def test_line_that_is_no_message_is_refused(tmp_path, line):
     path = tmp_path / "examon.log"

@@ -73,6 +73,7 @@ def test_simulated_samples_go_to_a_database_of_their_own(server):
         (400, b'{"error": "partial write: dropped=1"}', "partial write"),
         (503, b"<html>", "answers 503 Service Unavailable"),
         (301, b"", "answers 301"),
+        (200, b"<html>a portal</html>", "does not answer as InfluxDB does"),
     ],
 )
 def test_what_is_not_stored_is_an_error(server, status, body, said):

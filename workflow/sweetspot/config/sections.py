@@ -143,7 +143,7 @@ class Measure(Section):
     design: Annotated[
         DesignName,
         "Which cells of each sweep's lengths are measured: all of the `grid`, or the `few`, 18,"
-        " that tell the coefficients of Eq. 5 [in an eighth of the time](few-cells.md), or, of an"
+        " that tell the coefficients of Eq. 5 [in a ninth of the time](few-cells.md), or, of an"
         " `adaptive` design, one after the other until the section `adaptive` says enough.",
     ] = "grid"
     repeats: Annotated[

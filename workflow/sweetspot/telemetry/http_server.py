@@ -103,11 +103,11 @@ class HttpServer:
             self.host, self.port, timeout=self.timeout_s, context=self.tls
         )
 
-    def _authorization(self) -> Mapping[str, str]:
+    def _authorization(self) -> Mapping[str, str | bytes]:
         if not self.password:
             return {}
         if not self.user:
-            return {"Authorization": f"Token {self.password}"}
+            return {"Authorization": f"Token {self.password}".encode()}
         both = b64encode(f"{self.user}:{self.password}".encode()).decode()
         return {"Authorization": f"Basic {both}"}
 

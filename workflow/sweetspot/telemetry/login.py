@@ -26,13 +26,14 @@ def login_of(where: TelemetrySink, environment: Mapping[str, str] = os.environ) 
     """Return who asks there.
 
     Raises:
-        InputError: the variable is not set, or the file cannot be read, or is empty.
+        InputError: the variable is not set, or the file cannot be read, or is empty, or a password
+            holds what cannot be typed.
     """
     if where.password_file is not None:
         lines = read_text(where.password_file, "password file").splitlines()
         if not lines or not lines[0]:
             raise InputError(f"password file {where.password_file}: its first line is empty")
-        return Login(where.user, lines[0])
+        return Login(where.user, _whole(lines[0], f"password file {where.password_file}"))
     if not where.password_env:
         return Login(where.user)
     password = environment.get(where.password_env)
@@ -41,4 +42,11 @@ def login_of(where: TelemetrySink, environment: Mapping[str, str] = os.environ) 
             f"telemetry to {where.address.name}: the variable {where.password_env} (password_env)"
             " is not set; export it"
         )
-    return Login(where.user, password)
+    return Login(where.user, _whole(password, f"variable {where.password_env}"))
+
+
+def _whole(password: str, where: str) -> str:
+    """Return a password; a library that refuses one with a line's end in it would show it."""
+    if not password.isprintable():
+        raise InputError(f"{where}: the password holds what cannot be typed, such as a line's end")
+    return password

@@ -47,6 +47,8 @@ class ExamonLog:
     def _take(self, boards: dict[str, dict[int, list[float]]], number: int, line: str) -> None:
         name, _, payload = line.strip().rpartition(" ")
         topic, _, metric = name.rpartition("/")
+        if topic and metric not in _COLUMN:  # another plugin's, whose values may be texts
+            return
         value, _, time = payload.partition(";")
         try:
             reading, at = float(value), round_half_up(time_ns(time), MS)
@@ -55,9 +57,8 @@ class ExamonLog:
                 f"{self.name} line {number}: {shown(line.strip())} is no message of ExaMon's, a"
                 " topic, a blank and value;seconds; write it down by: mosquitto_sub -F '%t %p'"
             ) from error
-        if metric in _COLUMN:
-            values = boards.setdefault(topic, {}).setdefault(at, [math.nan] * len(COLUMNS))
-            values[_COLUMN[metric]] = reading
+        values = boards.setdefault(topic, {}).setdefault(at, [math.nan] * len(COLUMNS))
+        values[_COLUMN[metric]] = reading
 
     def read(self, source: Source, first: int, last: int) -> list[Sample]:
         """Return the samples of a board, or of a host, in that time, told by its topic's tags.

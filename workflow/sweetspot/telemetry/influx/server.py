@@ -44,6 +44,8 @@ class Server(HttpServer):
             self.query(f"CREATE DATABASE {quoted(database)}")
             status, answer = self.post(path, body.encode(), "text/plain; charset=utf-8")
         self.require_well(status, answer)
+        if status != http.client.NO_CONTENT:  # as a proxy, or anything else, may answer
+            raise TelemetryError(f"{self.name} does not answer as InfluxDB does")
 
     def query(self, statement: str, *, simulated: bool | None = None) -> list[Any]:
         """Return the series that a statement of InfluxQL gives; times are in ns.
