@@ -43,14 +43,22 @@ if [ ! -d "$home" ]; then
   [ -d "$folder/new/sbin" ] && mv "$folder/new" "$home" || mv "$folder"/new/* "$home"
 fi
 
-bash "$home/sbin/start-edge.sh"
-pid=$(cat "$home/edge.pid")
+pid=
 ended() {
-  kill "$pid" 2>/dev/null || true
-  while kill -0 "$pid" 2>/dev/null; do sleep 0.2; done
+  [ -n "$pid" ] || pid=$(cat "$home/edge.pid" 2>/dev/null) || return 0
+  kill "$pid" 2>/dev/null || return 0
+  for _ in $(seq 100); do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.2
+  done
+  kill -9 "$pid" 2>/dev/null || true
 }
 trap ended EXIT
-trap 'exit 130' INT TERM
+trap 'exit 130' INT
+trap 'exit 143' TERM
+rm -f "$home/edge.pid"
+bash "$home/sbin/start-edge.sh"
+pid=$(cat "$home/edge.pid")
 
 waited=0
 until listens; do

@@ -33,9 +33,10 @@ fi
 : >>passwords
 for user in sweetspot reader; do
   if [ ! -e "$user.password" ]; then
-    openssl rand -hex 24 >"$user.password"
+    openssl rand -hex 24 >"$user.new"
     # by standard input, twice: a command line is seen by everybody on the machine
-    { cat "$user.password"; cat "$user.password"; } | mosquitto_passwd passwords "$user" >/dev/null
+    { cat "$user.new"; cat "$user.new"; } | mosquitto_passwd passwords "$user" >/dev/null
+    mv "$user.new" "$user.password" # only once the broker knows it: what is there stays
   fi
 done
 [ -e grafana.password ] || openssl rand -hex 24 >grafana.password
