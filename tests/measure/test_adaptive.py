@@ -90,6 +90,16 @@ def test_records_of_a_whole_grid_are_adopted(block, tmp_path):
     assert {r.cell for r in measured(block, tmp_path)} == {r.cell for r in before}
 
 
+@pytest.mark.parametrize("remeasure", ["failed", "all"])
+def test_candidates_that_are_no_longer_needed_stay_as_they_were(block, tmp_path, remeasure):
+    before = measured(block, tmp_path, Failing)
+    target = replace(block.adaptive, error_percent=20.0)
+    out = tmp_path / "again.jsonl"
+    again = replace(block, adaptive=target)
+    measure_block(again, SimulatorEngine(), tmp_path / "records", out, remeasure=remeasure)
+    assert {r.cell for r in read_block(out)} == {r.cell for r in before}
+
+
 def test_lengths_that_fail_are_tried_once_and_passed_over(block, tmp_path):
     records = measured(block, tmp_path, Failing)
     known = records_of(block, (*block.cells, *block.candidates), tmp_path / "records")

@@ -218,7 +218,8 @@ def next_of(experiment: Experiment | str | Path) -> list[str]:
     lines = []
     for block in plan(experiment).blocks:
         records = Path("results", experiment.run, "records")
-        known = records_of(block, (*block.cells, *block.candidates), records)
+        done = work_of(block, records, experiment.measure.remeasure).done
+        known = records_of(block, done, records)
         for each in decisions(block, known):
             lines.append(each.in_words)
             for cell in each.cells[: each.needed]:

@@ -72,6 +72,9 @@ def measure_block(
         for cell in more_cells(block, done):
             prepare(cell)
             done[cell] = measure(cell)
+        for cell in block.candidates:  # to be measured again, but no longer needed
+            if cell not in done and (record := reusable_record(records, block, cell)):
+                done[cell] = completed(record, block.settings)
     cells = [cell for cell in (*block.cells, *block.candidates) if cell in done]
     write_text_atomic(out, "".join(f"{json_text(done[cell])}\n" for cell in cells))
     bad = sum(record.status != "ok" for record in done.values())
