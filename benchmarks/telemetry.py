@@ -148,6 +148,7 @@ def fake_board() -> Iterator[Board]:
 def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
     """Yield what there is to send to, by name; None is nothing."""
     sys.path.insert(0, str(ROOT / "tests" / "support"))
+    from influxd import free_port, influxd
     from mosquitto import Mosquitto, is_installed
 
     found: dict[str, TelemetrySink | None] = {"none": None}
@@ -159,48 +160,14 @@ def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
             found["MQTT, ExaMon"] = TelemetrySink(url=url)
             found["MQTT, IoTDB's JSON"] = TelemetrySink(url=url, format="iotdb-json")
         if shutil.which("influxd"):
-            port = held.enter_context(influxd())
+            folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
+            port, _ = held.enter_context(influxd(folder))
             found["InfluxDB"] = TelemetrySink(url=f"influx+http://127.0.0.1:{port}/power")
         found["Prometheus"] = TelemetrySink(url=f"prometheus://127.0.0.1:{free_port()}")
         found["nobody there"] = TelemetrySink(url=f"mqtt://127.0.0.1:{free_port()}")
         mute = held.enter_context(socket.create_server(("127.0.0.1", 0)))
         found["never answers"] = TelemetrySink(url=f"mqtt://127.0.0.1:{mute.getsockname()[1]}")
         yield found
-
-
-@contextmanager
-def influxd() -> Iterator[int]:
-    """Run a store on loopback; yield its port."""
-    port, other = free_port(), free_port()
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder, "conf").write_text(
-            f'reporting-disabled = true\nbind-address = "127.0.0.1:{other}"\n'
-            f'[meta]\ndir = "{folder}/meta"\n[data]\ndir = "{folder}/data"\n'
-            f'wal-dir = "{folder}/wal"\n[monitor]\nstore-enabled = false\n'
-            f'[http]\nbind-address = "127.0.0.1:{port}"\nlog-enabled = false\n'
-        )
-        quiet = subprocess.DEVNULL
-        store = subprocess.Popen(
-            ["influxd", "-config", f"{folder}/conf"], stdout=quiet, stderr=quiet
-        )
-        try:
-            until_s = time.monotonic() + 60
-            while time.monotonic() < until_s:
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
-            yield port
-        finally:
-            store.kill()
-            store.wait()
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def main() -> None:

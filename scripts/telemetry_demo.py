@@ -23,6 +23,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 ROOT = Path(__file__).absolute().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from influxd import configured, free_port  # noqa: E402 - of the tests
+
 PROGRAMS = {
     "mosquitto": "mosquitto",
     "mosquitto_pub": "mosquitto-clients",
@@ -60,9 +63,9 @@ def main() -> None:
     FIGURE.parent.mkdir(exist_ok=True)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="telemetry-demo-")))
-        broker, store = _free_port(), _free_port()
+        broker, store = free_port(), free_port()
         log = folder / "examon.log"
-        held.enter_context(_started(folder, "influxd", "-config", _influx(folder, store)))
+        held.enter_context(_started(folder, "influxd", "-config", configured(folder, store)))
         held.enter_context(_started(folder, "mosquitto", "-p", broker))
         _wait(lambda: _listens(broker) and _listens(store), "the broker and the store listen")
         to_file = ("mosquitto_sub", "-p", broker, "-q", 1, "-t", "#", "-F", "%t %p")
@@ -207,26 +210,6 @@ def _uninterrupted() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _influx(folder: Path, port: int) -> Path:
-    path = folder / "influxdb.conf"
-    path.write_text(
-        f"""reporting-disabled = true
-bind-address = "127.0.0.1:{_free_port()}"
-[meta]
-dir = "{folder}/influx/meta"
-[data]
-dir = "{folder}/influx/data"
-wal-dir = "{folder}/influx/wal"
-[monitor]
-store-enabled = false
-[http]
-bind-address = "127.0.0.1:{port}"
-log-enabled = false
-"""
-    )
-    return path
-
-
 def _mark(broker: int, log: Path, topic: str) -> None:
     """Publish until a subscriber has it: what was published before has then come, too."""
     words = ["mosquitto_pub", "-p", str(broker), "-q", "1", "-t", topic, "-m", "0;0"]
@@ -249,13 +232,6 @@ def _wait(until: Callable[[], bool], what: str) -> None:
 def _listens(port: int) -> bool:
     with closing(socket.socket()) as sock:
         return sock.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":

@@ -1,23 +1,22 @@
 """Samples from a meter to sinks that are well, slow, hung, full, or gone for a while."""
 
 import logging
-import math
 import threading
 import time
 
 import pytest
 from in_memory import InMemory
+from looks import NEVER_S, look, put
 
 from sweetspot.errors import TelemetryError
 from sweetspot.metering import sampler
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
-from sweetspot.metering.samples import CHANNELS, Look
+from sweetspot.metering.samples import CHANNELS
 from sweetspot.telemetry.publisher import AT_ONCE, Delivered, Publisher
 from sweetspot.telemetry.sample import Source, stamped
 
 SOURCE = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
-NEVER_S = 3600.0
 
 
 class Hung(InMemory):
@@ -50,12 +49,6 @@ class Broken(InMemory):
         super().send(source, samples)
 
 
-def look(number):
-    nan = dict.fromkeys(CHANNELS, math.nan)
-    t_s = number / 10
-    return Look(**nan | {"t_s": t_s, "utc_s": 1_790_000_000 + t_s, "power_instant_w": 300.0})
-
-
 @pytest.fixture
 def publish():
     """Return a function that begins a publisher, which is closed with the test."""
@@ -68,14 +61,6 @@ def publish():
     yield begin
     for publisher in begun:
         publisher.close(0)
-
-
-def put(publisher, numbers, uuid="GPU-1"):
-    """Publish a trace whole."""
-    trace = publisher.observe(uuid, "NVIDIA H200")
-    for number in numbers:
-        trace.put(look(number))
-    trace.close()
 
 
 def test_what_a_meter_saw_is_what_a_store_gets_to_the_bit(

@@ -1,24 +1,15 @@
 """Publisher and sink at a real broker: killed, stopped, guarded, by TLS, absent at first."""
 
 import logging
-import math
 import time
 
 import pytest
+from looks import NEVER_S, put
 from mosquitto import PASSWORD, SELF_SIGNED, USER
 
-from sweetspot.metering.samples import CHANNELS, Look
 from sweetspot.telemetry.publisher import Publisher
 
 pytestmark = pytest.mark.slow(reason="a broker of its own for each")
-
-NEVER_S = 3600.0  # it sends at the end of a trace only, when the test wants it to
-
-
-def look(number):
-    nan = dict.fromkeys(CHANNELS, math.nan)
-    t_s = number / 10
-    return Look(**nan | {"t_s": t_s, "utc_s": 1_790_000_000 + t_s, "power_instant_w": 300.0})
 
 
 @pytest.fixture
@@ -33,13 +24,6 @@ def publish(sink_to):
     yield begin
     for publisher in begun:
         publisher.close(0)
-
-
-def put(publisher, numbers, uuid="GPU-1"):
-    trace = publisher.observe(uuid, "NVIDIA H200")
-    for number in numbers:
-        trace.put(look(number))
-    trace.close()
 
 
 def times(numbers):

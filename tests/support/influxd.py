@@ -1,0 +1,63 @@
+"""InfluxDB as Debian has it, on loopback, with all that it keeps in a folder."""
+
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+
+PATIENCE_S = 60.0
+
+
+def free_port():
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def configured(folder, port):
+    """Write what a server at a port is to do, and return the file."""
+    path = folder / "influxdb.conf"
+    path.write_text(
+        f"""reporting-disabled = true
+bind-address = "127.0.0.1:{free_port()}"
+[meta]
+dir = "{folder}/influx/meta"
+[data]
+dir = "{folder}/influx/data"
+wal-dir = "{folder}/influx/wal"
+[monitor]
+store-enabled = false
+[http]
+bind-address = "127.0.0.1:{port}"
+log-enabled = false
+"""
+    )
+    return path
+
+
+@contextmanager
+def influxd(folder):
+    """Run a server; yields its port, once it listens, and its process."""
+    port = free_port()
+    words = ["influxd", "-config", str(configured(folder, port))]
+    with (folder / "influxd.log").open("wb") as log:
+        process = subprocess.Popen(words, stdout=log, stderr=log)
+    try:
+        _until_it_listens(port, process)
+        yield port, process
+    finally:
+        process.send_signal(signal.SIGCONT)
+        process.kill()
+        process.wait()
+
+
+def _until_it_listens(port, process):
+    end_s = time.monotonic() + PATIENCE_S
+    while time.monotonic() < end_s:
+        assert process.poll() is None, "influxd ended"
+        with socket.socket() as sock:
+            if sock.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise AssertionError(f"influxd does not listen after {PATIENCE_S:g} s")
