@@ -113,7 +113,7 @@ def test_terms_of_what_is_no_sum_are_found_with_their_ridge(plant):
     only_requests = JOINT | {"h": 0.0}
     [quality] = batch_fit(several_of(plant, only_requests)).quality.itertuples()
     assert quality.form == "batch8"
-    assert quality.reason.startswith("batch: AICc")
+    assert quality.reason == "batch: batch8 meets every cell exactly"
 
 
 def test_ridge_is_looked_for_anew_without_a_load(plant):
@@ -148,6 +148,16 @@ def test_terms_of_what_is_no_sum_have_to_earn_their_place(plant, seed, reason):
     assert np.isnan(fitted.form.ridge_tokens)
     assert re.fullmatch(reason, fitted.not_carried["batch8"])
     assert "do not tell R" in fitted.not_carried["batch"]
+
+
+def test_too_few_cells_for_aicc_say_how_many_it_takes(plant):
+    parts = [
+        cells_of(plant, n, 99, MORE_LENGTHS[first::2][:5], noise=1e-4, seed=n, planted=JOINT)
+        for n, first in ((4, 0), (64, 3))
+    ]
+    fitted = fit_model("llama-3.2-1b", pd.concat(parts))
+    assert fitted.form.id == "batch7"
+    assert fitted.not_carried["batch8"] == "AICc takes 11 cells or more, there are 10"
 
 
 def test_planted_coefficients_are_found_from_all_loads_at_once(several):

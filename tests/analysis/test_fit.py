@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sweetspot.analysis.fit import fit
+from sweetspot.analysis.batch_tables import batch_fit
+from sweetspot.analysis.fit import fit, fit_observations
 from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.energy_models import form
 from sweetspot.errors import InputError
@@ -204,3 +205,16 @@ def test_several_loads_also_have_the_form_that_knows_the_batch():
     values = json.loads(json.dumps(found.values(), allow_nan=False))
     assert len(values["groups"]) == 3
     assert {row["term"] for row in values["batch"]["coefficients"]} >= {"a0", "w"}
+
+
+@pytest.mark.parametrize("tokens", [0, 0.5, -1, np.nan, np.inf])
+def test_iteration_without_tokens_is_refused_before_any_reading_or_fitting(tokens, monkeypatch):
+    observations = fit(surface(noise=0.01)).observations
+    monkeypatch.setattr("sweetspot.analysis.fit.fit_forms", None)
+    for refused in (
+        lambda: fit("nowhere.csv", max_num_tokens=tokens),
+        lambda: fit_observations(observations, weights="relative", max_num_tokens=tokens),
+        lambda: batch_fit(observations.cells, max_num_tokens=tokens),
+    ):
+        with pytest.raises(InputError, match=f"max_num_tokens must be .* not {tokens:g}"):
+            refused()

@@ -147,6 +147,14 @@ def test_batch_form_says_nothing_beyond_its_loads_and_lengths(several, answer):
         assert f"the batch form says nothing: {reason}" in found.notes
 
 
+def test_batch_form_of_two_loads_says_why_it_cannot_be_compared(several, answer):
+    two = several[several["requests"] != 32]
+    found = corrected(answer, two)
+    assert (found.basis, found.left_out) == ("simulator, corrected", "18 cells")
+    assert found.simulated_left_out_percent > 0
+    assert any("says nothing: no load can be left out" in note for note in found.notes)
+
+
 def test_cells_of_another_board_engine_or_kind_do_not_count(cells, answer):
     own = cells[cells["model"] == "llama-3.1-8b"].iloc[:4]
     for change in ({"gpu": "h100-sxm"}, {"engine": "tensorrt-llm"}, {"simulated": True}):

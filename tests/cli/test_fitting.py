@@ -136,6 +136,15 @@ def test_columns_are_said_on_the_command_line(stranger, capsys, command):
         (["fit", "my.csv", "--out", "."], "--out . is where my.csv lies; name another"),
         (["table", "table3_mape", "my.csv", "--out", "my"], "--out would write over my.csv"),
         (["table", "table2_models", "my.csv", "--out", "t"], "unknown table of measurements"),
+        *(
+            ([*command, "--max-num-tokens", "0"], "max_num_tokens must be a number from 1 up, not")
+            for command in (
+                ["fit", "my.csv"],
+                ["table", "table3_mape", "my.csv", "--out", "t"],
+                ["figure", "figure2_output_length", "my.csv", "--out", "f"],
+                ["analyse", "my.csv", "--out", "fits"],
+            )
+        ),
     ],
 )
 def test_what_cannot_be_done_is_refused_in_one_line(stranger, capsys, arguments, message):

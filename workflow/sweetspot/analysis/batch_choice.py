@@ -41,14 +41,31 @@ class FittedForm:
         Source: C. Hurvich and C.-L. Tsai, "Regression and time series model selection in small
         samples", Biometrika 76 (1989).
         """
-        cells, terms = self.fit.terms.basis.shape
-        counted = terms + self.form.has_ridge + 1  # with sigma
-        if np.isnan(self.fit.aic):
+        if self.fit.is_exact:
             return -np.inf
+        cells, counted = len(self.fit.observed_j), self._parameters
         if cells <= counted + 1:
             return np.inf
-        aic = self.fit.aic + 2 * (counted - terms)
+        aic = self.fit.aic + 2 * (counted - len(self.form.terms))
         return float(aic + 2 * counted * (counted + 1) / (cells - counted - 1))
+
+    @property
+    def _parameters(self) -> int:
+        """What AICc counts: the terms, R and sigma."""
+        return len(self.form.terms) + self.form.has_ridge + 1
+
+    def not_better_than(self, shorter: "FittedForm") -> str:
+        """Return why its further terms have no place beside a shorter form; empty if they do."""
+        if self.negative:
+            return f"{self.negative} would be negative"
+        if self.aicc < shorter.aicc:
+            return ""
+        if shorter.fit.is_exact:
+            return f"{shorter.form.id} meets every cell exactly"
+        if self.aicc == np.inf:
+            cells, least = len(self.fit.observed_j), self._parameters + 2
+            return f"AICc takes {least} cells or more, there are {cells}"
+        return f"AICc {self.aicc - shorter.aicc:.1f} above that of {shorter.form.id}"
 
     def load_out(self, at: Loads, cells: pd.DataFrame) -> Array:
         """Return (n,) weighted errors of the cells of each load by the fit to all others.
@@ -93,15 +110,11 @@ def choose(at: Loads, cells: pd.DataFrame) -> tuple[FittedForm, dict[str, str]] 
     if best.form is COUNTED_FORMS[0]:  # the longer ones have all of its terms
         for longer in JOINT_FORMS:
             found = fitted_form(longer, at, cells)
-            if isinstance(found, str):
-                not_carried[longer.id] = found
-            elif found.negative:
-                not_carried[longer.id] = f"{found.negative} would be negative"
-            elif found.aicc < best.aicc:
-                best = found
+            reason = found if isinstance(found, str) else found.not_better_than(best)
+            if reason or isinstance(found, str):
+                not_carried[longer.id] = reason
             else:
-                more = found.aicc - best.aicc
-                not_carried[longer.id] = f"AICc {more:.1f} above that of {best.form.id}"
+                best = found
     terms = len(best.form.terms)
     longer_ones = [each.id for each in BATCH_FORMS if len(each.terms) > terms]
     return best, {name: not_carried[name] for name in longer_ones if name in not_carried}

@@ -14,7 +14,6 @@ from sweetspot.analysis.linear_fit import LinearFit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
 from sweetspot.energy_models import Array
-from sweetspot.errors import InputError
 
 _CACHE_SHARE, _BUFFER_BYTES = 0.9, 2e9
 ONE_LOAD = "has one load only"
@@ -92,12 +91,7 @@ def fit_model(
 
     How many requests are in flight at most is the cells' `max_concurrency`, where they have one;
     else it follows from the batch limit and `kv_cache_of`.
-
-    Raises:
-        InputError: an iteration is to take less than one token.
     """
-    if not 1 <= max_num_tokens < np.inf:
-        raise InputError(f"max_num_tokens must be a number from 1 up, not {max_num_tokens:g}")
     for column in ("simulated", "engine", "gpu"):
         values = ok[column].unique()
         if len(values) > 1:

@@ -16,9 +16,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from sweetspot.energy_models import Array
+from sweetspot.errors import InputError
 
 MAX_NUM_TOKENS = 8192
 """T where cells do not say: the paper's (section 5.5), and the default of the configuration."""
+
+
+def check_max_num_tokens(max_num_tokens: float) -> None:
+    """Refuse a T that no iteration has.
+
+    Raises:
+        InputError: an iteration is to take less than one token, or any number of them.
+    """
+    if not 1 <= max_num_tokens < np.inf:
+        raise InputError(f"max_num_tokens must be a number from 1 up, not {max_num_tokens:g}")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from sweetspot.analysis.batch_across import across_models
 from sweetspot.analysis.batch_cells import LOAD, cell_name, means_of
 from sweetspot.analysis.batch_fits import ONE_LOAD, ModelBatchFit, fit_model
-from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
+from sweetspot.analysis.batch_form import MAX_NUM_TOKENS, check_max_num_tokens
 from sweetspot.analysis.batch_spots import BATCH_SPOTS, BatchSpot, batch_spot, batch_spots
 from sweetspot.analysis.batch_words import summary_lines
 from sweetspot.analysis.cells import groups, has_noise, ok_cells
@@ -147,8 +147,9 @@ def batch_fit(cells: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS) ->
         max_num_tokens: T, where they do not say.
 
     Raises:
-        InputError: a row cannot be used (`ok_cells`).
+        InputError: a row cannot be used (`ok_cells`), or an iteration takes no token.
     """
+    check_max_num_tokens(max_num_tokens)
     left_out = cells.loc[cells["status"] != "ok", "model"].astype(str).value_counts()
     fits: dict[str, ModelBatchFit] = {}
     coefficients: list[dict[str, Any]] = []

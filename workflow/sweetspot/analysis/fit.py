@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sweetspot.analysis.batch_form import MAX_NUM_TOKENS
+from sweetspot.analysis.batch_form import MAX_NUM_TOKENS, check_max_num_tokens
 from sweetspot.analysis.batch_tables import BatchFit, batch_fit
 from sweetspot.analysis.cells import GROUP, groups, of_status_ok
 from sweetspot.analysis.fit_summary import summary, values
@@ -226,8 +226,10 @@ def fit(
             do not say.
 
     Raises:
-        InputError: the measurements cannot be read, or carry no form.
+        InputError: the measurements cannot be read, or carry no form; or `max_num_tokens` is less
+            than 1.
     """
+    check_max_num_tokens(max_num_tokens)
     observations = read_observations(source, columns=columns)
     return fit_observations(observations, weights=weights, max_num_tokens=max_num_tokens)
 
@@ -236,6 +238,7 @@ def fit_observations(
     observations: Observations, *, weights: FitWeights, max_num_tokens: float = MAX_NUM_TOKENS
 ) -> Fit:
     """Fit the six forms to measurements that were read; as `fit`."""
+    check_max_num_tokens(max_num_tokens)
     fits = fit_forms(observations.cells, weights=weights)
     return Fit(observations, fits, sweet_spots(fits), max_num_tokens)
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sweetspot.analysis.batch_files import write_batch_fits
+from sweetspot.analysis.batch_form import check_max_num_tokens
 from sweetspot.analysis.comparison import compare, seen_by
 from sweetspot.analysis.fit_files import fit_file, read_fits
 from sweetspot.cells.read import read_cells
@@ -16,8 +17,10 @@ def analyse(
     """Write the fits of the six forms to every load, and of the batch form to all loads at once.
 
     Raises:
-        InputError: the cells cannot be read or fitted, or the folder not written.
+        InputError: the cells cannot be read or fitted, the folder not written, or
+            `max_num_tokens` is less than 1.
     """
+    check_max_num_tokens(max_num_tokens)
     fit_file(cells_csv, out_dir, weights=weights)
     write_batch_fits(read_cells(cells_csv), out_dir, max_num_tokens=max_num_tokens)
 

@@ -206,7 +206,7 @@ def _forms(
 def _words_of(cells: pd.DataFrame, unit: str, of_model: int) -> str:
     loads = len(cells.drop_duplicates(LOAD))
     if unit == "load":
-        return f"{loads} loads with {len(cells)} cells"
+        return f"{loads} load{'s' * (loads != 1)} with {len(cells)} cells"
     return f"{len(cells)} cells" + " of the asked load" * (loads == 1 and len(cells) < of_model)
 
 

@@ -91,6 +91,8 @@ def batch_answer(answer: Prediction, ok: pd.DataFrame, cells: pd.DataFrame) -> F
     if fitted.loads(*load).waves[0] > fitted.at.waves.max():
         return "no cell has as many waves"
     errors = fitted.cell_out if of_asked_load(answer, cells).any() else fitted.load_out
+    if np.isnan(errors).all():
+        return "no load can be left out, so that nothing is known of what it misses"
     # cells of one load may be two of the fit, as engines differ in what they had memory for
     of_fit = pd.Series(np.abs(errors), pd.MultiIndex.from_frame(fitted.cells[CELL]))
     missed = of_fit.groupby(level=CELL).mean().reindex(pd.MultiIndex.from_frame(cells[CELL]))

@@ -34,6 +34,7 @@ def add_commands(commands: Commands) -> None:
     )
     add_columns(table)
     add_weights(table)
+    add_max_num_tokens(table)
     _add_run(table, models="of table2_models: catalog ids or config.json; of the fits: only these")
     table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
     table.set_defaults(run=_table)
@@ -101,7 +102,12 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
         raise unknown_name("table of measurements", arguments.name, known)
     refuse_to_replace(arguments.cells, [arguments.out.with_name(f"{arguments.out.name}.csv")])
     columns = columns_of(arguments.columns)
-    found = fit(arguments.cells, columns=columns, weights=arguments.weights)
+    found = fit(
+        arguments.cells,
+        columns=columns,
+        weights=arguments.weights,
+        max_num_tokens=arguments.max_num_tokens,
+    )
     _say(found.notes)
     return with_reading(own_table(arguments.name, found, models=arguments.models), found)
 
@@ -126,8 +132,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     from sweetspot.cells.observations import read_observations
     from sweetspot.figures.canvas import save
 
-    style = _style(arguments)
-    _refuse_unknown([arguments.name])
+    style = _checked_style(arguments, [arguments.name])
     observations = read_observations(arguments.cells, columns=columns_of(arguments.columns))
     _say(observations.notes)
     [figure] = _drawn([arguments.name], observations, style, arguments)
@@ -139,21 +144,16 @@ def _figures(arguments: argparse.Namespace) -> None:
     from sweetspot.cells.observations import read_observations
     from sweetspot.figures.canvas import save
 
-    style = _style(arguments)
-    _refuse_unknown(arguments.names)
+    style = _checked_style(arguments, arguments.names)
     observations = read_observations(arguments.cells)
     drawn = _drawn(arguments.names, observations, style, arguments)
     for name, figure in zip(arguments.names, drawn, strict=True):
         save(figure, arguments.out / name, style.dpi)
 
 
-def _style(arguments: argparse.Namespace) -> "FigureStyle":
+def _checked_style(arguments: argparse.Namespace, names: Iterable[str]) -> "FigureStyle":
+    from sweetspot.analysis.batch_form import check_max_num_tokens
     from sweetspot.config import parse_style
-
-    return parse_style(parse_json(arguments.style, "--style"), "--style")
-
-
-def _refuse_unknown(names: Iterable[str]) -> None:
     from sweetspot.errors import unknown_name
     from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES
 
@@ -161,6 +161,8 @@ def _refuse_unknown(names: Iterable[str]) -> None:
     for name in names:
         if name not in known:
             raise unknown_name("figure", name, known)
+    check_max_num_tokens(arguments.max_num_tokens)
+    return parse_style(parse_json(arguments.style, "--style"), "--style")
 
 
 def _drawn(
