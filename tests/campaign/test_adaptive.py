@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.logbook import open_logbook
@@ -51,7 +52,7 @@ def test_each_model_is_measured_until_it_is_enough_and_then_the_time_is_filled(s
         count = int(said[block.id].partition("enough with ")[2].partition(" of 49")[0])
         assert 10 < count < 30
         assert lengths_of(engine)[:count] == order[:count]
-        assert "expected error of Eq. 5 1." in said[block.id]
+        assert re.search(r"Eq. 5 errs by (1\.\d\d|2\.00) % at most", said[block.id])
     # the first model goes no further while the second waits, which fills what is left
     assert len(lengths_of(one)) == int(said[ONE].partition("enough with ")[2].split()[0])
     assert len(lengths_of(other)) > int(said[OTHER].partition("enough with ")[2].split()[0])
@@ -71,7 +72,7 @@ def test_call_that_ended_too_early_is_gone_on_with_and_a_stricter_target_goes_fu
     (said,) = case.campaign.logbook.adaptive.values()
     count = int(said.partition("enough with ")[2].split()[0])
     later = lengths_of(engine, requests)[: count - len(before)]
-    assert count > 20  # a target of 1.5 % takes 14 to 16
+    assert count > 20  # one of 2 % takes 14 to 18
     assert len(set(later)) == count - len(before)
     assert not before & set(later)
 
@@ -101,8 +102,8 @@ def test_outlook_plans_with_the_expected_number_of_cells(set_up):
     experiment = set_up(**CHANGES).campaign.experiment
     found = play(experiment, minutes=60)
     counts = {part.what: (part.cells, part.of) for part in found.parts}
-    assert counts[f"{ONE}: adaptive, N = 512"] == (14, 14)
-    assert counts[f"{OTHER}: adaptive, N = 512"] == (14, 14)
+    assert counts[f"{ONE}: adaptive, N = 512"] == (15, 15)
+    assert counts[f"{OTHER}: adaptive, N = 512"] == (15, 15)
     assert f"{ONE}: more" not in counts
     assert 0 < counts[f"{OTHER}: more"][0] < counts[f"{OTHER}: more"][1]
 

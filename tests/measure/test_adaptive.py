@@ -119,13 +119,13 @@ def test_plan_counts_cells_that_are_expected(tmp_path, monkeypatch):
         "measure": {"design": "adaptive"},
     }
     found = estimate(parse_experiment(experiment))
-    assert (found.total.cells, found.total.cells_left) == (15, 15)
+    assert (found.total.cells, found.total.cells_left) == (16, 16)
     paid = {each.design: each for each in affordable(parse_experiment(experiment), 0.2)}
-    assert (paid["grid"].cells, paid["few"].cells, paid["adaptive"].cells) == (0, 18, 15)
+    assert (paid["grid"].cells, paid["few"].cells, paid["adaptive"].cells) == (0, 18, 16)
     assert paid["adaptive"].gpu_hours < paid["few"].gpu_hours
     why, first, *others = next_of(parse_experiment(experiment))
-    assert "0 of 49 lengths, 15 more expected" in why
+    assert "0 of 49 lengths, 16 more expected" in why
     assert first.startswith("  llama-3.2-1b/b1024/n1000/i512_o512/r0  ")
-    assert len(others) == 14
+    assert len(others) == 15
     with pytest.raises(InputError, match="only decided where it is adaptive"):
         next_of(parse_experiment(experiment | {"measure": {"design": "few"}}))

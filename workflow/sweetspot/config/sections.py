@@ -206,10 +206,9 @@ class Adaptive(Section):
     error_percent: Annotated[
         float | None,
         Range(gt=0, le=100),
-        "The error that a relative fit of Eq. 5 is expected to have over the sweep's lengths, root"
-        " mean square in %, as far as its own residuals show, is at most this. `null`: it does not"
-        " matter.",
-    ] = 1.5
+        "A relative fit of Eq. 5 errs by no more than this, in %, mean over the sweep's lengths,"
+        " with 95 % as far as its own residuals show. `null`: it does not matter.",
+    ] = 2.0
     spot_factor: Annotated[
         float | None,
         Range(gt=1, le=100),
