@@ -49,6 +49,8 @@ class Counted:
     sink: Sink
     name: str
     unit_ns: int
+    kept_at: str = ""
+    caveat: str = ""
     taken: int = 0
     acknowledged: int = 0
     most_waiting: int = 0

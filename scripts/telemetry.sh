@@ -5,6 +5,7 @@ set -eu
 
 missing=
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+command -v mosquitto_sub >/dev/null 2>&1 || missing="$missing mosquitto-clients"
 command -v influxd >/dev/null 2>&1 || missing="$missing influxdb"
 [ -n "$missing" ] || exit 0
 

@@ -39,6 +39,12 @@ def test_what_was_replayed_is_found_whole(memory, run, capsys):
     assert "9 cells: energies of the record, to the bit" in capsys.readouterr().out
 
 
+def test_what_an_acknowledgement_is_worth_is_a_note(memory, run, capsys):
+    memory.caveat = "nobody had subscribed"
+    assert main(["telemetry", "replay", run, "--to", URL]) == 0
+    assert capsys.readouterr().out.endswith("\nnote: nobody had subscribed\n")
+
+
 def test_what_is_lost_is_a_table_and_exit_code_1(memory, run, capsys):
     main(["telemetry", "replay", run, "--to", URL])
     held = next(iter(memory.held.values()))

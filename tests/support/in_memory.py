@@ -15,7 +15,8 @@ class InMemory:
         breaks_after: how many it takes before it refuses, once.
     """
 
-    name = "memory://here"
+    name = kept_at = "memory://here"
+    caveat = ""
 
     def __init__(self, unit_ns=MS):
         self.unit_ns = unit_ns

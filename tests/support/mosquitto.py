@@ -22,9 +22,12 @@ def is_installed():
 
 
 class Mosquitto:
-    """A broker on a port that it keeps; `guarded` asks for a password, `tls` for TLS."""
+    """A broker on a port that it keeps.
 
-    def __init__(self, folder, *, guarded=False, tls=False):
+    `guarded` asks for a password, `tls` for TLS; `acl` says who may publish and read what.
+    """
+
+    def __init__(self, folder, *, guarded=False, tls=False, acl=""):
         with socket.create_server(("127.0.0.1", 0)) as probe:
             self.port = probe.getsockname()[1]
         lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(not guarded).lower()}"]
@@ -38,6 +41,9 @@ class Mosquitto:
             lines.append(f"password_file {passwords}")
         if tls:
             lines += [f"certfile {SELF_SIGNED}", f"keyfile {SELF_SIGNED}"]
+        if acl:
+            (folder / "acl").write_text(acl)
+            lines.append(f"acl_file {folder / 'acl'}")
         self._file, self._log, self.process = folder / "mosquitto.conf", folder / "log", None
         self._file.write_text("".join(f"{line}\n" for line in lines))
 

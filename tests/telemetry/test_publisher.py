@@ -13,6 +13,7 @@ from sweetspot.metering import sampler
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.samples import CHANNELS
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.publisher import AT_ONCE, Delivered, Publisher
 from sweetspot.telemetry.sample import Source, stamped
 
@@ -46,6 +47,27 @@ class Broken(InMemory):
     def send(self, source, samples):
         if self.failures:
             raise self.failures.pop(0)
+        super().send(source, samples)
+
+
+class Choosy(InMemory):
+    """Refuses what holds some of the times of `put`, without saying which; or more than `most`.
+
+    `calls` are the samples of each call.
+    """
+
+    name = "memory://choosy"
+
+    def __init__(self, *numbers, most=10**9):
+        super().__init__()
+        self.bad, self.most, self.calls = {number / 10 for number in numbers}, most, []
+
+    def send(self, source, samples):
+        self.calls.append(len(samples))
+        if len(samples) > self.most:
+            raise TelemetryError(f"{self.name}: no answer in time")
+        if any(each.values[0] in self.bad for each in samples):
+            raise RefusedError(f"{self.name}: a field has another type")
         super().send(source, samples)
 
 
@@ -178,3 +200,70 @@ def test_a_session_without_a_sample_says_so(publish, memory):
     assert str(publish(memory).close()[0]) == (
         "telemetry to memory://here: 0 samples, 0 acknowledged"
     )
+
+
+def test_a_sample_that_is_refused_is_given_up_and_holds_up_none_behind_it(publish, caplog):
+    choosy = Choosy(3, 200)
+    publisher = publish(choosy)
+    put(publisher, range(300))
+    (found,) = publisher.close(60)
+    assert (found.samples, found.acknowledged, found.refused) == (300, 298, 2)
+    assert [each.values[0] for each in choosy.read(SOURCE, 0, 2**62)] == [
+        number / 10 for number in range(300) if number not in (3, 200)
+    ]
+    assert [record.getMessage() for record in caplog.records] == [
+        "telemetry to memory://choosy: a field has another type",
+        "telemetry to memory://choosy: 300 samples, 298 acknowledged, 2 refused (a field has"
+        " another type); `sweetspot telemetry replay` sends them",
+    ]
+
+
+def test_of_samples_that_are_all_refused_one_is_tried_at_a_time(publish, wait_until):
+    choosy = Choosy(*range(400))
+    publisher = publish(choosy)
+    put(publisher, range(400))
+    wait_until(lambda: choosy.calls[-1:] == [1])
+    tried = len(choosy.calls)  # 400, 200, ... 1: then it waits
+    put(publisher, [0])
+    wait_until(lambda: len(choosy.calls) > tried)
+    assert choosy.calls[tried:] == [1]
+
+
+def test_sink_that_is_too_slow_for_many_gets_few_at_a_time(publish, wait_until):
+    choosy = Choosy(most=60)
+    publisher = publish(choosy, interval_s=0.01)
+    put(publisher, range(AT_ONCE))
+    wait_until(lambda: choosy.sent == AT_ONCE)
+    (found,) = publisher.close(60)
+    assert (found.acknowledged, found.refused, found.lost) == (AT_ONCE, 0, 0)
+    assert choosy.calls[:4] == [500, 250, 125, 62]
+
+
+def test_what_a_broker_says_it_refuses_is_all_that_is_given_up(publish, memory):
+    broken = Broken(RefusedError("memory://broken: no rights", 4))
+    publisher = publish(broken)
+    put(publisher, range(10))
+    (found,) = publisher.close(60)
+    assert (found.acknowledged, found.refused, found.lost) == (6, 4, 4)
+    assert broken.sent == 0  # none of them is sent again
+
+
+def test_what_acknowledgements_are_worth_is_said_though_all_came(publish, memory, caplog):
+    memory.caveat = "it forgets"
+    publisher = publish(memory)
+    put(publisher, [0])
+    publisher.close(60)
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert record.getMessage() == (
+        "telemetry to memory://here: 1 samples, 1 acknowledged; it forgets"
+    )
+
+
+def test_replay_is_not_advised_where_nothing_is_kept(publish):
+    broken = Broken(TelemetryError("memory://broken: gone"))
+    broken.kept_at = ""
+    publisher = publish(broken)
+    put(publisher, [0])
+    (found,) = publisher.close(60)
+    assert str(found) == "telemetry to memory://broken: 1 samples, 0 acknowledged, 1 left (gone)"

@@ -103,7 +103,10 @@ def test_what_is_sent_is_each_trace_to_the_bit_and_records_are_as_without(
         "samples": len(lines),
         "acknowledged": len(lines),
         "dropped": 0,
+        "refused": 0,
         "reason": "",
+        "caveat": "",
+        "kept": True,
     }
 
 

@@ -112,6 +112,27 @@ def test_guarded_broker_takes_the_right_password_only(
     assert "s3cr3t" not in caplog.text
 
 
+def test_what_an_acl_forbids_is_counted_as_refused_and_holds_up_nothing(
+    mosquitto, publish, subscribe, wait_until, caplog
+):
+    rights = (
+        "topic read #\ntopic write org/sweetspot/node/n1/plugin/sweetspot/chnl/data/id/GPU-1/#\n"
+    )
+    broker = mosquitto(acl=rights).start()
+    publisher, there = publish(broker.port), subscribe(broker)
+    put(publisher, range(7), "GPU-2")
+    put(publisher, range(5), "GPU-1")
+    wait_until(lambda: there.of("/id/GPU-1/t_s") == times(range(5)))
+    (found,) = publisher.close(60)
+    assert (found.samples, found.acknowledged, found.refused, found.lost) == (12, 5, 7, 7)
+    assert str(found).startswith(
+        f"telemetry to mqtt://127.0.0.1:{broker.port}: 12 samples, 5 acknowledged, 7 refused"
+        " (org/sweetspot/node/n1/plugin/sweetspot/chnl/data/id/GPU-2/"
+    )
+    assert "Not authorized" in caplog.text
+    assert "trying again" not in caplog.text
+
+
 # paho leaves the socket of a handshake that failed to the garbage collector, which says so
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("is_trusted", [True, False])
@@ -124,4 +145,4 @@ def test_tls_asks_for_a_certificate_that_is_trusted(mosquitto, publish, tmp_path
         assert (found.acknowledged, found.reason) == (3, "")
     else:
         assert found.acknowledged == 0
-        assert found.reason.startswith("its certificate is not trusted: self")
+        assert found.reason.startswith("its certificate is not trusted (self")

@@ -179,8 +179,10 @@ def _replay(arguments: argparse.Namespace) -> None:
             f"{sink.name}: {done.samples} samples of {done.cells - done.earlier_cells} cells are"
             f" acknowledged{', simulated' if simulated else ''}"
         )
+        caveat = sink.caveat
     if done.earlier_cells:
         print(f"note: {done.earlier_cells} more were, when an earlier replay broke off")
+    _print_notes([caveat] if caveat else [])
     _print_notes(found.remarks)
 
 

@@ -3,7 +3,23 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.sample import Sample, Source
+
+
+class RefusedError(TelemetryError):
+    """Samples came to the other side, which will not have them, however often they are sent."""
+
+    def __init__(self, message: str, samples: int | None = None) -> None:
+        """Say why.
+
+        Args:
+            message: in a line.
+            samples: how many are refused, all others of the call being acknowledged; None where
+                the other side does not tell which they are.
+        """
+        super().__init__(message)
+        self.samples = samples
 
 
 class Sink(Protocol):
@@ -21,12 +37,24 @@ class Sink(Protocol):
     def unit_ns(self) -> int:
         """In what unit it counts time, in ns."""
 
+    @property
+    def kept_at(self) -> str:
+        """Where it keeps samples, layout and all: what differs in it has none in common.
+
+        "" of what keeps none, so that nothing can be made complete there.
+        """
+
+    @property
+    def caveat(self) -> str:
+        """What its acknowledgements so far do not mean; "" where they mean what they say."""
+
     def send(self, source: Source, samples: Sequence[Sample]) -> None:
         """Send samples, in order of time, and return when all of them are acknowledged.
 
         Sending them again changes nothing: stores tell samples apart by board and time.
 
         Raises:
+            RefusedError: some will never be taken.
             TelemetryError: not all were acknowledged; send all of them again.
         """
 

@@ -12,10 +12,17 @@ from threading import Event, Timer
 from typing import ClassVar
 
 from sweetspot.errors import TelemetryError, one_line
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.failures import why
 
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_REASON = 200
+# What is wrong with the request itself: sent again, it would be answered so again.
+_REFUSED = (
+    http.client.BAD_REQUEST,
+    http.client.REQUEST_ENTITY_TOO_LARGE,
+    http.client.UNPROCESSABLE_ENTITY,
+)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -112,7 +119,12 @@ class HttpServer:
         return {"Authorization": f"Basic {both}"}
 
     def require_well(self, status: int, answer: bytes) -> None:
-        """Raise TelemetryError unless a status says that all was done."""
+        """Return if a status says that all was done.
+
+        Raises:
+            RefusedError: what was sent will never be taken.
+            TelemetryError: it was not done, for another reason.
+        """
         if status in (http.client.OK, http.client.NO_CONTENT):
             return
         self.close()
@@ -122,7 +134,8 @@ class HttpServer:
             reason = f": {said['error'] if 'error' in said else said['errors'][0]}"
         hint = "; see user and password_env" if status in (401, 403) else ""
         said = one_line(f"{http.client.responses.get(status, '')}{reason}")[:MAX_REASON]
-        raise TelemetryError(f"{self.name} answers {status} {said}{hint}")
+        error = RefusedError if status in _REFUSED else TelemetryError
+        raise error(f"{self.name} answers {status} {said}{hint}")
 
 
 def _cut(connection: http.client.HTTPConnection, late: Event) -> None:

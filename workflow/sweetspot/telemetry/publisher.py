@@ -6,14 +6,15 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import groupby
+from enum import Enum
+from itertools import takewhile
 from threading import Event, Thread
 from time import monotonic
 
 from sweetspot.errors import one_line
 from sweetspot.metering.meter import Observer
 from sweetspot.metering.samples import CHANNELS, Look, power_w
-from sweetspot.telemetry.contracts import Sink
+from sweetspot.telemetry.contracts import RefusedError, Sink
 from sweetspot.telemetry.sample import Sample, Source, Stamps
 
 MOST_WAITING = 50_000
@@ -42,14 +43,20 @@ class Delivered:
         samples: that were taken.
         acknowledged: of those.
         dropped: of those, never sent, as more waited than are kept.
+        refused: of those, given up, as the other side would not have them.
         reason: why a call failed, the last time; "" if none did.
+        caveat: what an acknowledgement there does not mean; "" if it means what it says.
+        kept: whether what is lacking can be made complete there.
     """
 
     sink: str
     samples: int
     acknowledged: int
     dropped: int
+    refused: int = 0
     reason: str = ""
+    caveat: str = ""
+    kept: bool = True
 
     @property
     def lost(self) -> int:
@@ -59,19 +66,24 @@ class Delivered:
     def __str__(self) -> str:
         """Say it in a line."""
         said = f"telemetry to {self.sink}: {self.samples} samples, {self.acknowledged} acknowledged"
-        if not self.lost:
-            return said
-        left = self.lost - self.dropped
-        parts = [f"{self.dropped} dropped"] * bool(self.dropped) + [f"{left} left"] * bool(left)
-        why = f" ({self.reason})" if self.reason else ""
-        return f"{said}, {', '.join(parts)}{why}; `sweetspot telemetry replay` sends them"
+        if self.lost:
+            left = self.lost - self.dropped - self.refused
+            counts = {"dropped": self.dropped, "refused": self.refused, "left": left}
+            said += "".join(f", {count} {what}" for what, count in counts.items() if count)
+            said += f" ({self.reason})" if self.reason else ""
+        said += f"; {self.caveat}" if self.caveat else ""
+        if self.lost and self.kept:
+            said += "; `sweetspot telemetry replay` sends them"
+        return said
 
 
 class Publisher:
     """Takes the samples of a session, one trace after the other.
 
     A sink that is absent, slow, refusing or hung holds up neither the meter nor another sink: its
-    samples wait, and the oldest that wait are dropped.
+    samples wait, and the oldest that wait are dropped. Of a batch that fails half is sent next, and
+    twice as many after each that is well: so what is too slow with many gets few, and a sample that
+    is refused is found, given up and holds up none behind it.
     """
 
     def __init__(
@@ -97,7 +109,7 @@ class Publisher:
         until_s = monotonic() + within_s
         found = [lane.ended(until_s) for lane in self._lanes]
         for each in found:
-            log.log(logging.WARNING if each.lost else logging.INFO, "%s", each)
+            log.log(logging.WARNING if each.lost or each.caveat else logging.INFO, "%s", each)
         return found
 
 
@@ -127,8 +139,9 @@ class _Lane:
         self._sink, self._interval_s = sink, interval_s
         # Ends of a deque are safe between threads, and one with a limit drops its oldest by itself.
         self._waiting: deque[_Item] = deque(maxlen=most_waiting)
-        self._put = self._taken = self._acknowledged = 0
-        self._reason = ""
+        self._put = self._taken = self._acknowledged = self._refused = 0
+        self._most = AT_ONCE
+        self._reason, self._said = "", set[str]()
         self._hurry, self._ending, self._abandoned = Event(), Event(), False
         self._thread = Thread(target=self._run, name=f"telemetry to {sink.name}", daemon=True)
         self._thread.start()
@@ -156,7 +169,10 @@ class _Lane:
             samples=self._put,
             acknowledged=self._acknowledged,
             dropped=max(0, self._put - self._taken - len(self._waiting)),
+            refused=self._refused,
             reason=self._reason or ("no answer" if self._thread.is_alive() else ""),
+            caveat=self._sink.caveat,
+            kept=bool(self._sink.kept_at),
         )
 
     def _run(self) -> None:
@@ -166,11 +182,12 @@ class _Lane:
                 self._hurry.clear()  # before it is looked for whatever may hurry
                 ending = self._ending.is_set()
                 batch += self._take(AT_ONCE - len(batch))
-                batch = self._sent(batch)
-                if ending and (batch or not self._waiting):
+                then = self._send(batch)
+                if ending and (then is _Then.AWAY or not (batch or self._waiting)):
                     return
-                if not ending:  # what waited long is caught up with, but at no whole core's cost
-                    is_behind = not batch and len(self._waiting) >= AT_ONCE
+                if not ending and (then is not _Then.ON or not batch):
+                    # what waited long is caught up with, but at no whole core's cost
+                    is_behind = then is _Then.ON and len(self._waiting) >= AT_ONCE
                     wait_s = min(self._interval_s, CATCH_UP_S if is_behind else math.inf)
                     self._hurry.wait(wait_s)
         finally:
@@ -184,29 +201,48 @@ class _Lane:
             self._taken += 1
         return items
 
-    def _sent(self, batch: list[_Item]) -> list[_Item]:
-        """Send samples, and return those that are to be sent again."""
-        done = 0
-        for source, items in groupby(batch, key=_source):
-            if self._abandoned:
-                return batch[done:]
-            samples = [Sample(at, _values(look)) for _, at, look in items]
-            try:
-                self._sink.send(source, samples)
-            except Exception as error:  # a library's own, too: the samples of others go on
-                reason = one_line(error or type(error).__name__)
-                reason = reason.removeprefix(f"{self._sink.name}: ")
-                if not self._reason:
-                    log.warning("telemetry to %s: %s; trying again", self._sink.name, reason)
-                self._reason = reason
-                return batch[done:]
-            done += len(samples)
-            self._acknowledged += len(samples)
-        return []
+    def _send(self, batch: list[_Item]) -> "_Then":
+        """Send the first samples of a batch, and take off what is done with."""
+        if not batch:
+            return _Then.ON
+        source = batch[0][0]
+        items = list(takewhile(lambda item: item[0] == source, batch[: self._most]))
+        refused, then = 0, _Then.ON
+        try:
+            self._sink.send(source, [Sample(at, _values(look)) for _, at, look in items])
+            self._most = min(AT_ONCE, 2 * self._most)
+        except RefusedError as error:
+            self._say(error, "")
+            if error.samples is None and len(items) > 1:
+                self._most = len(items) // 2
+                return _Then.ON
+            if error.samples is None:  # it is this one; those behind it may be as bad
+                refused, then = 1, _Then.LATER
+            else:
+                refused = error.samples
+        except Exception as error:  # a library's own, too: the samples of others go on
+            self._say(error, "; trying again")
+            self._most = max(1, len(items) // 2)
+            return _Then.AWAY
+        self._refused += refused
+        self._acknowledged += len(items) - refused
+        del batch[: len(items)]
+        return then
+
+    def _say(self, error: Exception, what: str) -> None:
+        """Say why samples are not there, once where they are tried again and once where not."""
+        reason = one_line(error or type(error).__name__)
+        reason = reason.removeprefix(f"{self._sink.name}: ")
+        if what not in self._said:
+            log.warning("telemetry to %s: %s%s", self._sink.name, reason, what)
+        self._said.add(what)
+        self._reason = reason
 
 
-def _source(item: _Item) -> Source:
-    return item[0]
+class _Then(Enum):
+    """What comes after a batch: the next at once, or in a while; AWAY: the sink does not answer."""
+
+    ON, LATER, AWAY = range(3)
 
 
 def _values(look: Look) -> tuple[float, ...]:

@@ -18,10 +18,16 @@ class InfluxSink:
     server: Server
 
     unit_ns = 1
+    caveat = ""
 
     @property
     def name(self) -> str:
         """Where it sends, as messages show it."""
+        return self.server.name
+
+    @property
+    def kept_at(self) -> str:
+        """Where it keeps samples: the name has the database."""
         return self.server.name
 
     def send(self, source: Source, samples: Sequence[Sample]) -> None:

@@ -24,6 +24,7 @@ with warnings.catch_warnings():  # the client has all deprecations of anybody sh
 
 from sweetspot.config.telemetry import Address
 from sweetspot.errors import TelemetryError
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.failures import why
 from sweetspot.telemetry.iotdb.blocks import Rows, rows_of
 from sweetspot.telemetry.iotdb.tablets import Tablet
@@ -118,7 +119,8 @@ class Session:
             table: which of both.
 
         Raises:
-            TelemetryError: not all of it is stored.
+            RefusedError: not all of it is stored, as the server says.
+            TelemetryError: it does not say that all is.
         """
         request = ttypes.TSInsertTabletReq(
             sessionId=self._id,
@@ -132,7 +134,9 @@ class Session:
             writeToTable=table,
             columnCategories=list(tablet.categories) if table else None,
         )
-        self._require_well(self._asked(lambda client: client.insertTablet(request)))
+        status = self._asked(lambda client: client.insertTablet(request))
+        if refusal := self._refusal(status):
+            raise RefusedError(f"{self.name}: {refusal}")
 
     def query(self, statement: str) -> Iterator[Rows]:
         """Yield what a statement gives, some rows at a time.

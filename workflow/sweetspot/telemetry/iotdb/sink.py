@@ -15,10 +15,12 @@ class IotdbSink:
     """A Sink; IoTDB answers when what it was sent is in its log."""
 
     unit_ns = MS
+    caveat = ""
 
     def __init__(self, session: Session, layout: Layout) -> None:
         """Take a session of the layout's dialect; nothing is opened yet."""
         self.name = session.name
+        self.kept_at = f"{session.name} {layout}"
         self._session, self._layout = session, layout
         self._opened = 0
         self._made: tuple[str, ...] = ()

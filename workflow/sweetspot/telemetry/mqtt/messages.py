@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from sweetspot.telemetry.paths import device
 from sweetspot.telemetry.sample import COLUMNS, Sample, Source
@@ -29,7 +30,16 @@ IN_A_VALUE = str.maketrans("/ +#", "____")
 """What a tag's value has in place of what topics keep for themselves."""
 
 
-Message = tuple[str, str]
+class Message(NamedTuple):
+    """What is published at once.
+
+    Attributes:
+        samples: which ones have readings in it, by their places.
+    """
+
+    topic: str
+    payload: str
+    samples: range
 
 
 def examon(topic: str, source: Source, samples: Sequence[Sample]) -> Iterator[Message]:
@@ -39,11 +49,12 @@ def examon(topic: str, source: Source, samples: Sequence[Sample]) -> Iterator[Me
     """
     prefix = tags(topic or TOPIC, source)
     topics = [f"{prefix}/{metric}" for metric in METRICS]
-    for sample in samples:
+    for place, sample in enumerate(samples):
         time = f"{sample.at // 1000}.{sample.at % 1000:03d}"
+        of = range(place, place + 1)
         for name, value in zip(topics, sample.values, strict=True):
-            if not math.isnan(value):
-                yield name, f"{value!r};{time}"
+            if math.isfinite(value):
+                yield Message(name, f"{value!r};{time}", of)
 
 
 def tags(topic: str, source: Source) -> str:
@@ -76,11 +87,13 @@ def iotdb_json(
     where = device(path, source)
     name = tags(topic, source) if topic else where
     for first in range(0, len(samples), AT_ONCE):
-        yield name, json.dumps([_row(where, each) for each in samples[first : first + AT_ONCE]])
+        of = range(first, min(first + AT_ONCE, len(samples)))
+        rows = [_row(where, samples[place]) for place in of]
+        yield Message(name, json.dumps(rows), of)
 
 
 def _row(where: str, sample: Sample) -> dict[str, object]:
-    there = {c: v for c, v in zip(COLUMNS, sample.values, strict=True) if not math.isnan(v)}
+    there = {c: v for c, v in zip(COLUMNS, sample.values, strict=True) if math.isfinite(v)}
     return {
         "device": where,
         "timestamp": sample.at,

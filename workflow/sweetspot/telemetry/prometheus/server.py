@@ -76,6 +76,7 @@ class PrometheusSink:
     """Shows the last sample of each board at /metrics; of those before it knows nothing."""
 
     unit_ns = 1_000_000
+    kept_at = caveat = ""
 
     def __init__(self, host: str, port: int) -> None:
         """Prepare; it listens from the first sample on."""
