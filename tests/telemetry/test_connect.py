@@ -6,7 +6,7 @@ import pytest
 
 from sweetspot.config import Telemetry, TelemetrySink
 from sweetspot.errors import InputError
-from sweetspot.telemetry.connect import open_store, require_sinks
+from sweetspot.telemetry.connect import open_sink, open_store, require_sinks
 
 LOGIN = {"user": "me", "password_env": "PW"}
 
@@ -37,6 +37,21 @@ def test_files_are_looked_at_where_samples_are_sent_only(tmp_path):
         require_sinks(telemetry(**sink), {}, here=False)
         with pytest.raises(InputError, match="missing"):
             require_sinks(telemetry(**sink), {})
+
+
+def test_what_is_laid_out_otherwise_is_kept_elsewhere():
+    ways = [
+        {},
+        {"topic": "org/{host}"},
+        {"format": "iotdb-json"},
+        {"format": "iotdb-json", "path": "root.lab"},
+        {"url": "influx+http://127.0.0.1:9/power"},
+        {"url": "influx+http://127.0.0.1:9/other"},
+    ]
+    there = [open_sink(each).kept_at for way in ways for each in telemetry(**way).sinks]
+    assert len(set(there)) == len(ways)
+    (nowhere,) = telemetry(url="prometheus://127.0.0.1:9").sinks
+    assert open_sink(nowhere).kept_at == ""
 
 
 @pytest.mark.parametrize("url", ["mqtt://127.0.0.1:9", "prometheus://127.0.0.1:9"])

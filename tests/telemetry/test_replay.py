@@ -47,6 +47,15 @@ def test_replay_that_breaks_off_goes_on_from_there(metered_run, memory):
     assert again.samples == 2100  # as a store that has lost its samples needs them
 
 
+def test_replay_that_breaks_off_is_none_to_another_layout(metered_run, memory):
+    folder = metered_run(cells=2)
+    memory.breaks_after = 300
+    with pytest.raises(TelemetryError):
+        replay(read_folder(folder), memory)
+    memory.kept_at = "memory://here in another layout"
+    assert replay(read_folder(folder), memory).earlier_cells == 0
+
+
 def test_trace_that_changed_since_a_replay_broke_off_is_sent_again(metered_run, memory):
     folder = metered_run(cells=2)
     memory.breaks_after = 300

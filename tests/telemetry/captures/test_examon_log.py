@@ -20,7 +20,7 @@ def logged(path, found):
     """Write a run's messages down as mosquitto_sub does."""
     with path.open("w") as file:
         for kept in found.kept:
-            for topic, payload in examon("", kept.source, kept.samples(kept.readings(), MS)):
+            for topic, payload, _ in examon("", kept.source, kept.samples(kept.readings(), MS)):
                 file.write(f"{topic} {payload}\n")
 
 

@@ -87,6 +87,11 @@ def test_power_of_a_cluster_is_read_by_what_examon_calls_it(server, opened):
     assert found[0].values[COLUMNS.index("temperature_c")] == 60
 
 
+def test_what_is_laid_out_otherwise_is_kept_elsewhere(server, opened):
+    ways = ({}, {"path": "root.lab"}, {"format": "table"}, {"format": "table", "database": "lab"})
+    assert len({opened(server[1], **way)[0].kept_at for way in ways}) == len(ways)
+
+
 def test_table_that_is_not_there_is_said(server, opened):
     _, port, _ = server
     with pytest.raises(TelemetryError, match="550 Table does not exist"):

@@ -40,9 +40,9 @@ class Notes:
     calls it again after that wants a store filled that has lost something.
     """
 
-    def __init__(self, folder: Path, sink: str) -> None:
-        """Read what an earlier replay from `folder` to `sink` left."""
-        name = hashlib.sha256(sink.encode()).hexdigest()[:12]
+    def __init__(self, folder: Path, kept_at: str) -> None:
+        """Read what an earlier replay from `folder` to where it is kept (`Sink.kept_at`) left."""
+        name = hashlib.sha256(kept_at.encode()).hexdigest()[:12]
         self._folder, self._path = folder, folder / "logs" / f"replay-{name}.txt"
         self._file: IO[str] | None = None
         try:
@@ -93,7 +93,7 @@ def replay(
         TelemetryError: samples were not acknowledged; the same call goes on from there.
         InputError: a trace cannot be read.
     """
-    done, notes = Replayed(of_cells=len(found.kept)), Notes(found.path, sink.name)
+    done, notes = Replayed(of_cells=len(found.kept)), Notes(found.path, sink.kept_at)
     whole = False
     try:
         for kept in found.kept:
