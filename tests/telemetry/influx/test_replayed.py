@@ -26,7 +26,7 @@ def test_hundred_thousand_samples_twice_are_there_once(server, metered_run):
     for _ in range(2):
         assert replay(found, InfluxSink(server)).samples == 100_000
     ((_, count),) = server.query(
-        "SELECT count(t_s) FROM sweetspot_gpu WHERE time > 0", simulated=False
+        "SELECT count(t_s) FROM sweetspot_gpu WHERE time > 0", server.until_s(), simulated=False
     )[0]["values"]
     assert count == 100_000
     del found.kept[1:]  # one of them is enough of what takes long
@@ -39,6 +39,6 @@ def test_simulated_run_is_in_a_database_of_its_own(server, simulated_run):
     found = read_folder(simulated_run)
     replay(found, InfluxSink(server))
     assert not any(row.differences for row in query(found, InfluxStore(server)))
-    names = server.query("SHOW DATABASES")[0]["values"]
+    names = server.query("SHOW DATABASES", server.until_s())[0]["values"]
     assert ["apart_simulated"] in names
     assert ["apart"] not in names

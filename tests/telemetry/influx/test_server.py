@@ -4,6 +4,7 @@ import signal
 import socket
 import ssl
 import threading
+import time
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -108,6 +109,19 @@ def test_a_server_that_accepts_and_is_silent_is_left_in_time(server):
         sink = InfluxSink(server(listening.getsockname()[1], timeout_s=0.2))
         with pytest.raises(TelemetryError, match="no answer in time"):
             sink.send(BOARD, samples_of(1))
+
+
+def test_requests_that_belong_together_share_one_time(server):
+    def slow(handler, body):
+        time.sleep(0.25)
+        lacks = handler.path.startswith("/write") and len(asked) == 1
+        say(handler, 404 if lacks else 204, b"database not found" * lacks)
+
+    with (
+        answering(slow) as (port, asked),
+        pytest.raises(TelemetryError, match="no answer in time"),
+    ):
+        InfluxSink(server(port, timeout_s=0.4)).send(BOARD, samples_of(1))
 
 
 def test_a_connection_that_was_closed_meanwhile_is_made_again(server):

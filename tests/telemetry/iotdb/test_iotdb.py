@@ -1,9 +1,10 @@
 """Samples to a server of IoTDB's and back; one that refuses, hangs, lies, dies, or is not there."""
 
+import re
 import socket
 import ssl
 import threading
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 from influx_servers import BOARD, samples_of
 from openai_server import SELF_SIGNED
 
+from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import InputError, TelemetryError
-from sweetspot.telemetry.connect import open_store
+from sweetspot.telemetry.connect import open_sink, open_store
 from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source
 
 pytestmark = pytest.mark.slow(reason="Apache's client, from an environment of its own")
@@ -143,6 +145,20 @@ def test_server_that_stores_a_part_is_an_error(server, client, opened, secret):
     iotdb.trick = lambda name: refusal if name == "insertTablet" else None
     with pytest.raises(TelemetryError, match=r"606 disk full, \(password\)$"):
         opened(port)[0].send(BOARD, sent(1))
+
+
+@pytest.mark.parametrize("who", [{}, {"user": "root", "password_env": "HERE"}])
+def test_paths_are_shown_whole_where_the_password_is_the_one_everybody_knows(server, client, who):
+    iotdb, port, _ = server
+    iotdb.password = "root"
+    path = "root.sweetspot.node___1 is read only"
+    iotdb.trick = lambda name: client.TSStatus(600, path) if name == "insertTablet" else None
+    where = TelemetrySink(url=f"iotdb://127.0.0.1:{port}", **who)
+    with (
+        closing(open_sink(where, {"HERE": "root"})) as sink,
+        pytest.raises(TelemetryError, match=f"600 {re.escape(path)}$"),
+    ):
+        sink.send(BOARD, sent(1))
 
 
 def test_who_may_make_nothing_may_still_write(server, client, opened):

@@ -7,13 +7,13 @@ from base64 import b64encode
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from socket import SHUT_RDWR
-from threading import Event, Timer
+from time import monotonic
 from typing import ClassVar
 
 from sweetspot.errors import TelemetryError, one_line
 from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.failures import why
+from sweetspot.telemetry.sockets import connected, cut_at, left_s
 
 MAX_ANSWER_BYTES = 64 * 2**20
 MAX_REASON = 200
@@ -33,7 +33,8 @@ class HttpServer:
         host, port: where it listens.
         tls: how a connection is checked; None for plain HTTP.
         user, password: a password without a user is a token.
-        timeout_s: longest that one request may take, answer and all.
+        timeout_s: longest that a request may take, or some that belong together: connection,
+            answer and all.
     """
 
     kind: ClassVar[str]
@@ -59,7 +60,11 @@ class HttpServer:
         if connection is not None:
             connection.close()
 
-    def post(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
+    def until_s(self) -> float:
+        """Return when a call that begins now is given up, on the monotonic clock."""
+        return monotonic() + self.timeout_s
+
+    def post(self, path: str, body: bytes, kind: str, until_s: float) -> tuple[int, bytes]:
         """Return the status and the body of an answer to `body`, which is of that kind.
 
         A connection that lay idle may have been closed by the other side: one that fails before any
@@ -70,7 +75,7 @@ class HttpServer:
         """
         fresh = self._connection is None
         try:
-            return self._exchange(path, body, kind)
+            return self._exchange(path, body, kind, until_s)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if fresh:
@@ -78,37 +83,29 @@ class HttpServer:
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise TelemetryError(f"{self.name}: {why(error)}") from error
-        return self.post(path, body, kind)
+        return self.post(path, body, kind, until_s)
 
-    def _exchange(self, path: str, body: bytes, kind: str) -> tuple[int, bytes]:
-        connection = self._connection = self._connection or self._connected()
-        # a socket's own timeout begins anew with each byte of an answer
-        late = Event()
-        timer = Timer(self.timeout_s, _cut, (connection, late))
-        timer.daemon = True
-        timer.start()
-        try:
+    def _exchange(self, path: str, body: bytes, kind: str, until_s: float) -> tuple[int, bytes]:
+        connection = self._connection
+        if connection is None or connection.sock is None:  # which it is after "Connection: close"
+            connection = self._connection = self._connected(until_s)
+        connection.sock.settimeout(left_s(until_s))
+        with cut_at(connection.sock, until_s):
             connection.request("POST", path, body, {"Content-Type": kind, **self._authorization()})
             response = connection.getresponse()
             answer = response.read(MAX_ANSWER_BYTES + 1)
-        except (OSError, http.client.HTTPException) as error:
-            if late.is_set():
-                raise TimeoutError from error
-            raise
-        finally:
-            timer.cancel()
-        if late.is_set():  # what came of the answer may look whole
-            raise TimeoutError
         if len(answer) > MAX_ANSWER_BYTES:
             raise http.client.HTTPException(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
         return response.status, answer
 
-    def _connected(self) -> http.client.HTTPConnection:
-        if self.tls is None:
-            return http.client.HTTPConnection(self.host, self.port, timeout=self.timeout_s)
-        return http.client.HTTPSConnection(
-            self.host, self.port, timeout=self.timeout_s, context=self.tls
+    def _connected(self, until_s: float) -> http.client.HTTPConnection:
+        connection = (
+            http.client.HTTPConnection(self.host, self.port)
+            if self.tls is None
+            else http.client.HTTPSConnection(self.host, self.port, context=self.tls)
         )
+        connection.sock = connected(self.host, self.port, self.tls, until_s)
+        return connection
 
     def _authorization(self) -> Mapping[str, str | bytes]:
         if not self.password:
@@ -136,12 +133,3 @@ class HttpServer:
         said = one_line(f"{http.client.responses.get(status, '')}{reason}")[:MAX_REASON]
         error = RefusedError if status in _REFUSED else TelemetryError
         raise error(f"{self.name} answers {status} {said}{hint}")
-
-
-def _cut(connection: http.client.HTTPConnection, late: Event) -> None:
-    """End a connection from another thread, which wakes whoever waits for it."""
-    late.set()
-    sock = connection.sock
-    if sock is not None:
-        with suppress(OSError):
-            sock.shutdown(SHUT_RDWR)

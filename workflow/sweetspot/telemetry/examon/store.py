@@ -55,7 +55,8 @@ class ExamonStore(HttpServer):
             ],
         }
         body = json.dumps(asked).encode()
-        status, answer = self.post("/api/v1/datapoints/query", body, "application/json")
+        path, kind = "/api/v1/datapoints/query", "application/json"
+        status, answer = self.post(path, body, kind, self.until_s())
         self.require_well(status, answer)
         try:
             queries = json.loads(answer)["queries"]

@@ -31,24 +31,25 @@ class Server(HttpServer):
         """Return the name of the database of such samples."""
         return f"{self.database}_simulated" if simulated else self.database
 
-    def write(self, body: str, *, simulated: bool) -> None:
-        """Store lines, whose times are in ns; a database that is not there is made.
+    def write(self, body: str, until_s: float, *, simulated: bool) -> None:
+        """Store lines, whose times are in ns, by a time; a database that is not there is made.
 
         Raises:
             TelemetryError: not all of them are stored.
         """
         database = self.of(simulated=simulated)
         path = f"/write?{urlencode({'db': database, 'precision': 'ns'})}"
-        status, answer = self.post(path, body.encode(), "text/plain; charset=utf-8")
+        sent = (path, body.encode(), "text/plain; charset=utf-8", until_s)
+        status, answer = self.post(*sent)
         if status == http.client.NOT_FOUND and b"database not found" in answer:
-            self.query(f"CREATE DATABASE {quoted(database)}")
-            status, answer = self.post(path, body.encode(), "text/plain; charset=utf-8")
+            self.query(f"CREATE DATABASE {quoted(database)}", until_s)
+            status, answer = self.post(*sent)
         self.require_well(status, answer)
         if status != http.client.NO_CONTENT:  # as a proxy, or anything else, may answer
             raise TelemetryError(f"{self.name} does not answer as InfluxDB does")
 
-    def query(self, statement: str, *, simulated: bool | None = None) -> list[Any]:
-        """Return the series that a statement of InfluxQL gives; times are in ns.
+    def query(self, statement: str, until_s: float, *, simulated: bool | None = None) -> list[Any]:
+        """Return the series that a statement of InfluxQL gives, by a time; times are in ns.
 
         Raises:
             TelemetryError: it was refused, or the answer is none.
@@ -57,7 +58,7 @@ class Server(HttpServer):
         if simulated is not None:
             asked["db"] = self.of(simulated=simulated)
         form = "application/x-www-form-urlencoded"
-        status, answer = self.post("/query", urlencode(asked).encode(), form)
+        status, answer = self.post("/query", urlencode(asked).encode(), form, until_s)
         self.require_well(status, answer)
         try:
             (result,) = json.loads(answer)["results"]

@@ -36,10 +36,11 @@ class InfluxSink:
         Raises:
             TelemetryError: not all of them are.
         """
+        until_s = self.server.until_s()
         for first in range(0, len(samples), MOST):
             body = "\n".join(lines(source, samples[first : first + MOST]))
             if body:
-                self.server.write(body, simulated=source.simulated)
+                self.server.write(body, until_s, simulated=source.simulated)
 
     def close(self) -> None:
         """End the connection."""

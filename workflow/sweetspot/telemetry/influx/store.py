@@ -49,7 +49,8 @@ class InfluxStore:
             f"SELECT {_COLUMNS} FROM {quoted(MEASUREMENT)} WHERE gpu_uuid = {board}"  # noqa: S608
             f" AND time >= {first} AND time <= {last} ORDER BY time LIMIT {PAGE}"
         )
-        for series in self.server.query(statement, simulated=source.simulated):
+        server = self.server
+        for series in server.query(statement, server.until_s(), simulated=source.simulated):
             try:
                 if series["columns"] != ["time", *COLUMNS]:
                     raise ValueError

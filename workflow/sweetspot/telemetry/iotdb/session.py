@@ -23,7 +23,7 @@ with warnings.catch_warnings():  # the client has all deprecations of anybody sh
     from thrift.transport.TTransport import TFramedTransport
 
 from sweetspot.config.telemetry import Address
-from sweetspot.errors import TelemetryError
+from sweetspot.errors import TelemetryError, one_line
 from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.failures import why
 from sweetspot.telemetry.iotdb.blocks import Rows, rows_of
@@ -75,7 +75,7 @@ class Session:
 
         Args:
             address: of the server.
-            login: who asks; nobody in particular is `root`.
+            login: who asks; nobody in particular is `root`, whose first password is no secret.
             tls: how its certificate is checked; None for a connection without.
             timeout_s: longest that all calls from one `begin` to the next may take.
             dialect: "tree" or "table".
@@ -83,6 +83,8 @@ class Session:
         self.name = address.name
         self._address, self._tls, self._timeout_s = address, tls, timeout_s
         self._login = login if login.user else _DEFAULT
+        # what is called root are paths, too, which a message has to show
+        self._hidden = one_line if self._login == _DEFAULT else login.hidden
         self._dialect = dialect
         self._wire: Wire | None = None
         self._client: Any = None
@@ -215,7 +217,7 @@ class Session:
             return ask(self._client)
         except (OSError, EOFError) as error:
             self.close()
-            raise TelemetryError(f"{self.name}: {self._login.hidden(why(error))}") from error
+            raise TelemetryError(f"{self.name}: {self._hidden(why(error))}") from error
         except _NONSENSE as error:
             raise self._nonsense() from error
 
@@ -238,5 +240,5 @@ class Session:
                 raise self._nonsense()
             if part.code not in (_WELL, _ELSEWHERE):
                 hint = "; see user and password_env" if part.code == _WRONG_PASSWORD else ""
-                return f"{part.code} {self._login.hidden(part.message or '')[:200]}{hint}"
+                return f"{part.code} {self._hidden(part.message or '')[:200]}{hint}"
         return ""

@@ -1,11 +1,11 @@
 """What Thrift is spoken through: a socket on which no wait goes on beyond one time."""
 
 import select
-import socket
 import ssl
-from time import monotonic
 
 from thrift.transport.TTransport import TTransportBase
+
+from sweetspot.telemetry.sockets import connected, left_s
 
 _AT_ONCE = 65536
 
@@ -20,14 +20,7 @@ class Wire(TTransportBase):  # type: ignore[misc]
     def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, until_s: float) -> None:
         """Connect; raises OSError."""
         self.until_s = until_s
-        self._socket = socket.create_connection((host, port), self._left_s())
-        if tls is not None:
-            try:
-                self._socket.settimeout(self._left_s())
-                self._socket = tls.wrap_socket(self._socket, server_hostname=host)
-            except BaseException:
-                self._socket.close()
-                raise
+        self._socket = connected(host, port, tls, until_s)
 
     @property
     def quiet(self) -> bool:
@@ -42,7 +35,7 @@ class Wire(TTransportBase):  # type: ignore[misc]
 
     def read(self, size: int) -> bytes:
         """Return some bytes of those that come; raises OSError, or EOFError at the end."""
-        self._socket.settimeout(self._left_s())
+        self._socket.settimeout(left_s(self.until_s))
         data = self._socket.recv(min(size, _AT_ONCE))
         if not data:
             raise EOFError
@@ -50,7 +43,7 @@ class Wire(TTransportBase):  # type: ignore[misc]
 
     def write(self, data: bytes) -> None:
         """Send all of it; raises OSError."""
-        self._socket.settimeout(self._left_s())
+        self._socket.settimeout(left_s(self.until_s))
         self._socket.sendall(data)
 
     def flush(self) -> None:
@@ -59,9 +52,3 @@ class Wire(TTransportBase):  # type: ignore[misc]
     def close(self) -> None:
         """End the connection."""
         self._socket.close()
-
-    def _left_s(self) -> float:
-        left_s = self.until_s - monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        return left_s

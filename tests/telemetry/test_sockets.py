@@ -1,0 +1,83 @@
+"""Connections to addresses that do not answer, and to one that drips: given up in time."""
+
+import socket
+import threading
+import time
+from contextlib import ExitStack, closing, suppress
+
+import pytest
+
+from sweetspot.telemetry.sockets import connected, cut_at
+from sweetspot.telemetry.tls import tls_context
+
+
+@pytest.fixture
+def deaf():
+    """Return a function that gives the address of a listener whose queue is full."""
+    with ExitStack() as held:
+
+        def listen():
+            listener = held.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(3):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            return listener.getsockname()
+
+        yield listen
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """Return a function that makes all names have these addresses."""
+
+    def name(*addresses):
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    return name
+
+
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(deaf, named):
+    with socket.create_server(("127.0.0.1", 0)) as well:
+        named(deaf(), deaf(), well.getsockname())
+        with connected("store", 1, None, time.monotonic() + 1.2) as sock:
+            assert sock.getpeername() == well.getsockname()
+
+
+def test_addresses_that_do_not_answer_are_given_up_together(deaf, named):
+    named(*(deaf() for _ in range(8)))
+    with pytest.raises(TimeoutError):
+        connected("store", 1, None, time.monotonic() + 0.2)
+
+
+def test_greeting_that_drips_is_left_in_time():
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip():
+            with suppress(OSError), listening.accept()[0] as sock:
+                sock.sendall(b"\x16\x03\x03\x40\x00")
+                while not ended.wait(0.02):
+                    sock.sendall(b"\0")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        try:
+            with pytest.raises(TimeoutError):
+                connected(*listening.getsockname(), tls_context(None), time.monotonic() + 0.3)
+        finally:
+            ended.set()
+            thread.join()
+
+
+def test_what_came_as_the_time_was_over_counts_for_nothing():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listening,
+        closing(socket.create_connection(listening.getsockname())) as sock,
+        pytest.raises(TimeoutError),
+        cut_at(sock, time.monotonic() + 0.05),
+    ):
+        sock.recv(1)  # ends, and looks like the end of what was sent
