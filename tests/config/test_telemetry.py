@@ -60,6 +60,30 @@ def test_url_says_what_is_spoken_where(url, kind, tls, host, port, path, name):
         ({"url": "iotdb://store", "topic": "a"}, "topic is nothing that iotdb:// has"),
         (PLAIN | {"database": "a"}, "database is nothing that mqtt:// has"),
         ({"url": "influx+http://store/db", "database": "a"}, "both name a database"),
+        (PLAIN | {"path": "root.a"}, "path is nothing that mqtt:// of format examon has"),
+        (
+            {"url": "iotdb://store", "format": "table", "path": "root.a"},
+            "path is nothing that iotdb:// of format table has",
+        ),
+        (
+            {"url": "influx+http://store", "path": "root.a"},
+            "path is nothing that influx+http:// has",
+        ),
+        (
+            {"url": "iotdb://store", "format": "examon", "path": "root.a", "database": "b"},
+            "database is nothing that iotdb:// of format examon has",
+        ),
+        ({"url": "iotdb://store/b", "format": "examon", "path": "root.a"}, "the path of url names"),
+        ({"url": "iotdb://store", "path": "root.a", "database": "b"}, "give path alone"),
+        ({"url": "iotdb://store/root.b", "path": "root.a"}, "give path alone"),
+        ({"url": "influx+http://store/db", "user": "me"}, "a user of influx+http:// needs a pass"),
+        ({"url": "examon+http://store", "user": "me"}, "a user of examon+http:// needs a pass"),
+        ({"url": "prometheus://here", "user": "me"}, "prometheus:// has no user and no password"),
+        (
+            {"url": "prometheus://here", "password_env": "PASSWORD"},
+            "prometheus:// has no user and no password",
+        ),
+        ({"url": "prometheus://here", "timeout_s": 1}, "timeout_s is nothing that prometheus://"),
         (PLAIN | {"topic": "org/{node}"}, "topic names {node}; it may name {host} and {gpu}"),
         (PLAIN | {"topic": "org/{host.x}"}, "topic holds { or } that name nothing"),
         (PLAIN | {"topic": "org/#"}, "topic holds + or #"),
@@ -74,6 +98,23 @@ def test_what_cannot_be_is_one_line_without_a_password(sink, message):
     assert "node.telemetry.sinks" in said
     assert "s3cr3t" not in said
     assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    "sink",
+    [
+        PLAIN | {"format": "iotdb-json", "path": "root.a", "topic": "in"},
+        PLAIN | {"user": "me"},
+        {"url": "iotdb://store", "path": "root.a", "user": "me"},
+        {"url": "iotdb://store/b", "format": "table"},
+        {"url": "iotdb://store", "format": "table", "database": "b"},
+        {"url": "iotdb://store", "format": "examon", "path": "root.{host}"},
+        {"url": "influx+http://store", "database": "b", "password_env": "TOKEN"},
+        {"url": "prometheus://here"},
+    ],
+)
+def test_what_decides_something_is_taken(sink):
+    assert parsed(sink).sinks[0].url == sink["url"]
 
 
 def test_two_sinks_at_one_url_need_names_of_their_own():

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import threading
 import urllib.request
 
 import pytest
@@ -107,6 +108,9 @@ def test_each_look_is_sent_where_an_experiment_says(watched, capsys, caplog, tmp
     assert {payload.partition(";")[0] for _, payload in powers} == {"600.0"}
     assert {topic.split("/")[-2] for topic, _ in powers} == {"GPU-0_GPU-1"}
     assert f": {looks} samples, {looks} acknowledged" in caplog.text
+    # what was begun ends with a command that cannot go on
+    assert main([*command, "--telemetry", str(tmp_path / "e.json"), "--metrics", "/x"]) == 2
+    assert not [each.name for each in threading.enumerate() if "telemetry to" in each.name]
     (tmp_path / "e.json").write_text("{}")
     assert main([*command, "--telemetry", str(tmp_path / "e.json")]) == 2
     assert "e.json has no node.telemetry with sinks" in capsys.readouterr().err

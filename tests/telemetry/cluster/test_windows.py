@@ -35,6 +35,8 @@ def test_times_are_iso_or_numbers_since_1970(tmp_path):
         ("tiny,16,8,10,5,5,gpu_0,,", "line 2: it ends at '5', and begins at '5'"),
         ("tiny,16,8,10,5,6,,,", "names no gpu and no host"),
         (",16,8,10,5,6,gpu_0,,", "line 2 has no model"),
+        ("tiny,16,8,10,,6,gpu_0,,", "line 2 has no start_utc"),
+        ("tiny,16,,10,5,6,gpu_0,,", "line 2 has no output_tokens"),
         ("", "has no window"),
     ],
 )

@@ -94,11 +94,11 @@ def _watch(arguments: argparse.Namespace) -> None:
     for_s = math.inf if arguments.for_s is None else arguments.for_s
     if not (arguments.every > 0 and math.isfinite(arguments.every) and for_s > 0):
         raise InputError("--every and --for must be more than 0 s")
-    publisher = _publisher(arguments.telemetry) if arguments.telemetry else None
-    shown = _metrics(arguments.metrics) if arguments.metrics else None
+    publisher = shown = total = None
     is_live = sys.stdout.isatty() and sys.stderr.isatty()
-    total = None
     try:
+        publisher = _publisher(arguments.telemetry) if arguments.telemetry else None
+        shown = _metrics(arguments.metrics) if arguments.metrics else None
         server = server_of(options, timeout_s=30)
         spans = watch(
             server,

@@ -34,6 +34,13 @@ _FORMATS: dict[Kind, tuple[str, ...]] = {
     "prometheus": (),
     "examon": (),
 }
+# What says where in it samples are -> of which of them, in which formats.
+_WHERE: dict[str, dict[Kind, tuple[str, ...]]] = {
+    "topic": {"mqtt": ("examon", "iotdb-json")},
+    "path": {"mqtt": ("iotdb-json",), "iotdb": ("tree", "examon")},
+    "database": {"iotdb": ("tree", "table"), "influx": ("",)},
+}
+_TIMEOUT_S = 5
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
 _PLACE = re.compile(r"\{(\w*)\}")
 PLACES = ("host", "gpu")
@@ -137,15 +144,16 @@ class TelemetrySink(Section):
     ] = ""
     path: Annotated[
         str,
-        "Of IoTDB's tree, also by a broker: the path above node and board, as `root.sweetspot`; of"
-        " its format `examon` a device's, as `root.cluster.{host}.nvml_pub.{gpu}`.",
+        "Of IoTDB's tree, also by a broker in `iotdb-json`: the path above node and board, as"
+        " `root.sweetspot`; of its format `examon` a device's, as"
+        " `root.cluster.{host}.nvml_pub.{gpu}`.",
     ] = ""
     database: Annotated[str, "Of IoTDB's tables and of InfluxDB, where the URL names none."] = ""
     timeout_s: Annotated[
         float,
         Range(gt=0, le=60),
         "A call that takes longer, in s, has failed; its samples are sent once more.",
-    ] = 5
+    ] = _TIMEOUT_S
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -159,25 +167,34 @@ class TelemetrySink(Section):
             raise wrong("password_env must be the name of a variable, in capitals, not a password")
         if self.password_env and self.password_file is not None:
             raise wrong("password_env and password_file both name a password; give one of them")
-        if self.user and address.kind == "prometheus":
-            raise wrong("user is nothing that prometheus:// has: whoever asks is answered")
-        has_password = bool(self.password_env) or self.password_file is not None
-        if has_password and not self.user and address.kind != "influx":  # which knows tokens
-            raise wrong("a password needs a user; give both")
+        self._require_login(address)
         if self.ca is not None and not address.tls:
             raise wrong(f"ca is for TLS, which {address.scheme}:// has not; use the scheme with it")
         self._require_places(address)
 
+    def _require_login(self, address: Address) -> None:
+        has_password = bool(self.password_env) or self.password_file is not None
+        if address.kind == "prometheus" and (self.user or has_password):
+            raise wrong("prometheus:// has no user and no password: whoever asks is answered")
+        if has_password and not self.user and address.kind != "influx":  # which knows tokens
+            raise wrong("a password needs a user; give both")
+        if self.user and not has_password and address.kind in ("influx", "examon"):
+            raise wrong(f"a user of {address.scheme}:// needs a password; give both")
+
     def _require_places(self, address: Address) -> None:
-        for name, kinds in (
-            ("topic", ("mqtt",)),
-            ("path", ("mqtt", "iotdb")),
-            ("database", ("iotdb", "influx")),
-        ):
-            if getattr(self, name) and address.kind not in kinds:
-                raise wrong(f"{name} is nothing that {address.scheme}:// has; leave it out")
+        for name, layouts in _WHERE.items():
+            if not getattr(self, name) or self.layout in layouts.get(address.kind, ()):
+                continue
+            of = f" of format {self.layout}" if address.kind in layouts else ""
+            raise wrong(f"{name} is nothing that {address.scheme}://{of} has; leave it out")
         if self.database and address.path:
             raise wrong("database and the path of url both name a database; give one of them")
+        if address.path and self.layout == "examon":
+            raise wrong("the path of url names a database, which format examon has not: use path")
+        if self.path and self.store:
+            raise wrong("path and database both say where in the tree; give path alone")
+        if self.timeout_s != _TIMEOUT_S and address.kind == "prometheus":
+            raise wrong("timeout_s is nothing that prometheus:// has, which calls nobody")
         for place in _PLACE.findall(self.topic):
             if place not in PLACES:
                 raise wrong(f"topic names {{{place}}}; it may name {{host}} and {{gpu}}")

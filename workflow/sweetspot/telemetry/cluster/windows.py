@@ -92,6 +92,8 @@ def _of_run(folder: Path) -> Iterator[CellWindow]:
 
 def _of_list(path: Path) -> Iterator[CellWindow]:
     for line, row in read_rows(path, "list of windows", NAMES, OPTIONAL):
+        if missing := [name for name in NAMES if not row[name]]:
+            raise InputError(f"{path} line {line} has no {missing[0]}")
         try:
             counts = {name: int(row[name]) for name in COUNTS if row.get(name)}
             start_ns, end_ns = time_ns(row["start_utc"]), time_ns(row["end_utc"])
@@ -100,8 +102,6 @@ def _of_list(path: Path) -> Iterator[CellWindow]:
                 f"{path} line {line}: {error}; counts are whole numbers, times are in ISO 8601 or"
                 " numbers since 1970, UTC"
             ) from error
-        if missing := [name for name in NAMES if not row[name]]:
-            raise InputError(f"{path} line {line} has no {missing[0]}")
         if min(counts.values()) < 0 or not start_ns < end_ns:
             raise InputError(
                 f"{path} line {line}: it ends at {shown(row['end_utc'])}, and begins at"
