@@ -98,16 +98,80 @@ def test_dashboard_asks_for_metrics_that_there_are():
     assert all(name in there for name in re.findall(r"`((?:DCGM_FI|sweetspot)_\w+)`", PAGE))
 
 
-def test_containers_mount_files_that_are_there():
+SECRETS = {  # of each container: what it cannot do without
+    "mosquitto": {"ca.crt", "server.crt", "server.key", "passwords"},
+    "grafana": {"grafana.password"},
+    "iotdb": set(),
+    "prometheus": set(),
+}
+
+
+def test_containers_mount_files_that_are_there_and_the_secrets_that_they_need():
     compose = yaml.safe_load((ENVS / "compose.yaml").read_text())
-    mounts = [
-        mount.split(":")[0]
-        for service in compose["services"].values()
-        for mount in service["volumes"]
-        if mount.startswith("./")
-    ]
-    assert {mount for mount in mounts if not (ENVS / mount).exists()} == {"./secrets"}
+    given = {}
+    for name, service in compose["services"].items():
+        mounts = [each.split(":")[0] for each in service["volumes"] if each.startswith("./")]
+        mounts += [compose["secrets"][each]["file"] for each in service.get("secrets", ())]
+        given[name] = {Path(each).name for each in mounts if not (ENVS / each).exists()}
+        if name != "mosquitto":  # all but the broker listens to this machine alone
+            assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    assert given == SECRETS
     assert yaml.safe_load((ENVS / "prometheus.yml").read_text())["scrape_configs"]
+
+
+@pytest.fixture
+def instances(tmp_path):
+    """What apptainer is asked to run, by the instance's name: its options and what comes behind."""
+    asked = tmp_path / "asked"
+    stub = tmp_path / "bin/apptainer"
+    stub.parent.mkdir()
+    stub.write_text(
+        f'#!/bin/sh\nfor each; do printf "%s\\n" "$each"; done >>{asked}\necho >>{asked}\n'
+    )
+    stub.chmod(0o755)
+    path = f"{stub.parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", ENVS / "apptainer.sh", "start", tmp_path / "kept"],
+        env=os.environ | {"PATH": path},
+        check=True,
+    )
+    runs = [each.split("\n") for each in asked.read_text().strip().split("\n\n")]
+    return {
+        name.removeprefix("sweetspot-"): words
+        for words in runs
+        for name in words
+        if name.startswith("sweetspot-")
+    }
+
+
+def test_instances_have_the_secrets_that_they_need_and_listen_to_this_machine_alone(instances):
+    kept = "/kept/secrets/"
+    given = {
+        name: {
+            bind.split(":")[0].partition(kept)[2]
+            for word in words
+            for bind in word.split(",")
+            if kept in bind
+        }
+        for name, words in instances.items()
+    }
+    assert given == SECRETS
+    assert "dn_rpc_address=127.0.0.1" in instances["iotdb"]
+    assert "--web.listen-address=127.0.0.1:9090" in instances["prometheus"]
+    assert "GF_SERVER_HTTP_ADDR=127.0.0.1" in instances["grafana"]
+
+
+def test_one_version_of_iotdb_is_meant_everywhere():
+    places = {
+        "scripts/iotdb.sh": r"\nversion=(\S+)",
+        "envs/telemetry/compose.yaml": r"apache/iotdb:([\d.]+)",
+        "envs/telemetry/apptainer.sh": r"apache/iotdb:([\d.]+)",
+        "tests/requirements-iotdb.txt": r"apache-iotdb==(\S+)",
+        "docs/telemetry.md": r"Apache IoTDB ([\d.]+\d)",
+    }
+    found = {where: re.findall(form, shown.read(where)) for where, form in places.items()}
+    assert len({version for each in found.values() for version in each}) == 1, found
+    assert all(found.values())
 
 
 def free_port():
