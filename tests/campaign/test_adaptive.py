@@ -3,12 +3,16 @@
 import json
 import random
 import re
+from contextlib import contextmanager
+
+import pytest
 
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.logbook import open_logbook
 from sweetspot.campaign.outlook import play
 from sweetspot.campaign.report.tables import decided, status_rows
 from sweetspot.campaign.slot import Progress
+from sweetspot.campaign.time_box import OutOfTimeError
 from sweetspot.config import PAPER_LENGTHS, parse_experiment
 from sweetspot.errors import EngineError
 
@@ -106,6 +110,48 @@ def test_outlook_plans_with_the_expected_number_of_cells(set_up):
     assert counts[f"{OTHER}: adaptive, N = 512"] == (15, 15)
     assert f"{ONE}: more" not in counts
     assert 0 < counts[f"{OTHER}: more"][0] < counts[f"{OTHER}: more"][1]
+
+
+def test_note_of_why_it_stopped_is_of_the_cells_that_there_are_however_a_call_ended(set_up):
+    one_model = CHANGES | {"models": ["llama-3.1-8b"]}
+    case = set_up(slower=scattering, **one_model)
+    measure, measured = case.campaign.measuring, []
+
+    @contextmanager
+    def until_it_is_cut_off(*arguments):
+        with measure(*arguments) as measure_cell:
+
+            def cut_off(cell, *, idle):
+                measured.append(cell)
+                if len(measured) == 13:
+                    raise OutOfTimeError
+                return measure_cell(cell, idle=idle)
+
+            yield cut_off
+
+    object.__setattr__(case.campaign, "measuring", until_it_is_cut_off)
+    with pytest.raises(OutOfTimeError):
+        call(case, 60)
+    campaign, (block,) = case.campaign, case.campaign.blocks
+    requests = campaign.logbook.requests[ONE]
+    assert campaign.logbook.adaptive[ONE] == campaign.decision(block, requests).in_words
+    assert "more expected" in campaign.logbook.adaptive[ONE]
+
+
+def test_note_is_of_what_is_enough_now_also_where_no_cell_of_the_grid_is_measured(set_up):
+    one_model = CHANGES | {"models": ["llama-3.1-8b"]}
+    case = set_up(slower=scattering, **one_model, adaptive={"error_percent": 1.0})
+    call(case, 8)
+    (said,) = case.campaign.logbook.adaptive.values()
+    assert "more expected" in said
+    looser = set_up(slower=scattering, **one_model, adaptive={"error_percent": 8.0})
+    assert looser.campaign.logbook.adaptive == {}
+    call(looser, 4)  # for what fills the time
+    (said,) = looser.campaign.logbook.adaptive.values()
+    assert "enough with" in said
+    again = set_up(slower=scattering, **one_model, adaptive={"error_percent": 8.0})
+    call(again, 4)
+    assert again.campaign.logbook.adaptive == {ONE: said}  # and not of all that came after it
 
 
 def test_what_is_enough_may_change_between_two_calls(tmp_path):

@@ -120,30 +120,40 @@ class BlockRun:
                     requests[self.block.id] = chosen
                     self.campaign.save()
                     self.campaign.say(f"{self.block.id}: N = {chosen}")
-            if self._fill(slot, self._grid):
-                self._note_design()
+            self._fill_grid(slot)
             if fills:
                 self._fill(slot, self._more)
 
-    def _fill(self, slot: Slot, cells: Callable[[], Sequence[Cell]]) -> bool:
-        """Measure what fits of cells, which may hang on those before; return whether any did."""
-        measured = False
+    def _fill(
+        self, slot: Slot, cells: Callable[[], Sequence[Cell]], then: Callable[[], object] = int
+    ) -> None:
+        """Measure what fits of cells, which may hang on those before; `then` comes after each."""
         while cell := slot.first_that_fits(self._missing(cells())):
             slot.measure(cell)
-            measured = True
+            then()
             self.progress.compact_now_and_then(self.campaign)
-        return measured
 
-    def _note_design(self) -> None:
-        """Note and say why an adaptive design stopped, before anything fills the time."""
+    def _fill_grid(self, slot: Slot) -> None:
+        """Measure the grid, and say why an adaptive design stopped, before anything fills the time.
+
+        It is noted after each of its cells, as nobody knows which one is the last of a call.
+        """
         campaign, name = self.campaign, self.block.id
         requests = campaign.logbook.requests.get(name)
         if requests is None or campaign.experiment.measure.design != "adaptive":
+            self._fill(slot, self._grid)
             return
-        said = campaign.decision(self.block, requests).in_words
-        campaign.logbook.adaptive[name] = said
-        campaign.save()
-        campaign.say(said)
+        notes, before = campaign.logbook.adaptive, campaign.logbook.adaptive.get(name)
+
+        def note() -> None:
+            notes[name] = campaign.decision(self.block, requests).in_words
+
+        self._fill(slot, self._grid, note)
+        if before is None:  # none of its cells was missing, or fits
+            note()
+        if notes[name] != before:
+            campaign.save()
+            campaign.say(notes[name])
 
     def _stated(self) -> list[Cell]:
         return self.campaign.design.stated(self.block)

@@ -96,7 +96,9 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
             f"the campaign in {path.parent} was begun with another {changed};"
             " choose another folder, or go on with the old value"
         )
-    return replace(logbook, experiment=now)
+    # why a design stopped is said of what was enough then
+    same = logbook.experiment.get("adaptive") == now["adaptive"]
+    return replace(logbook, experiment=now, adaptive=logbook.adaptive if same else {})
 
 
 def _fixed(key: str, experiment: Mapping[str, Any]) -> Any:

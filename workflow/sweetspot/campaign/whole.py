@@ -84,7 +84,7 @@ def run_file(
                         before_s=spent_s,
                         whole=folder,
                     )
-                spent_s = {}
+                    spent_s = {}  # of a part that fails there is no report: it is the next one's
             is_first = False
             if len(file.parts) == 1:
                 break

@@ -1,0 +1,42 @@
+"""A call of several parts: what becomes of the time when one of them fails."""
+
+import pytest
+
+from sweetspot.campaign import whole
+from sweetspot.campaign.file import parse_campaign
+from sweetspot.errors import EngineError
+
+FILE = {
+    "engine": "vllm",
+    "gpu": "h200-sxm",
+    "models": ["llama-3.2-1b"],
+    "vllm": {"weights": "random"},
+    "sweeps": {"grid": {"requests": [50]}},
+    "probe": 2,
+}
+PROBE_S = {"probe_windows": 70.0, "probe": 50.0}
+
+
+@pytest.fixture
+def before_s(monkeypatch):
+    """Return what each part is told that the call did before it; parts called `broken` fail."""
+    told = {}
+
+    def run_campaign(experiment, folder, *, before_s, **_):
+        again = folder.name in told
+        told.setdefault(folder.name, dict(before_s))
+        if folder.name == "broken":
+            raise EngineError("nothing could be measured")
+        return 0 if again else 1
+
+    monkeypatch.setattr(whole, "require_here", lambda _: None)
+    monkeypatch.setattr(whole, "probe_board", lambda *_: dict(PROBE_S))
+    monkeypatch.setattr(whole, "run_campaign", run_campaign)
+    return told
+
+
+def test_probe_is_in_the_account_of_the_first_part_that_measures(before_s, tmp_path):
+    parts = {"broken": {}, "first": {}, "second": {}}
+    whole.run_file(parse_campaign(FILE | {"parts": parts}, "file"), tmp_path, minutes=6)
+    assert before_s["first"] == PROBE_S
+    assert before_s["second"] == {}
