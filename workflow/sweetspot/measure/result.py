@@ -11,6 +11,7 @@ from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import MeterError
 from sweetspot.measure.record import CellRecord
+from sweetspot.metering.conditions import power_samples
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 from sweetspot.metering.validity import MIN_SAMPLES
@@ -62,7 +63,7 @@ def _steady(run: Run, readings: Readings) -> dict[str, Any]:
     steady, samples = run.steady, readings.samples
     if steady is None or not steady.output_tokens or samples is None:
         return {}
-    if samples.inside("t_s", steady.start_s, steady.end_s).size < MIN_SAMPLES:
+    if power_samples(samples, steady.start_s, steady.end_s) < MIN_SAMPLES:
         return {}
     part = Window(readings, steady.start_s, steady.end_s)
     window_s = steady.end_s - steady.start_s

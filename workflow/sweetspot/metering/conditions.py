@@ -27,8 +27,8 @@ class Conditions:
         temperature_start_c, temperature_end_c: of the GPU, first and last sample in the window.
         mean_utilisation: share of time, 0 to 1, in which a kernel ran.
         power_cap_share: share of the window, 0 to 1, in which the power limit held clocks down.
-        power_samples: samples in the window.
-        largest_gap_s: longest time that two neighbouring samples span.
+        power_samples: looks in the window at which power was read.
+        largest_gap_s: longest time that two neighbours of these span.
         sampler_cpu_share: CPU time of the meter over its running time; 1 is one core.
     """
 
@@ -63,7 +63,7 @@ def conditions(readings: Readings, start_s: float, end_s: float) -> Conditions:
         temperature_end_c=float(temperature_c[-1]) if temperature_c.size else None,
         mean_utilisation=mean("utilisation"),
         power_cap_share=_power_cap_share(samples, start_s, end_s),
-        power_samples=int(samples.inside("t_s", start_s, end_s).size),
+        power_samples=power_samples(samples, start_s, end_s),
         largest_gap_s=largest_gap_s(samples, start_s, end_s),
         sampler_cpu_share=readings.sampler_cpu_share,
     )
@@ -157,15 +157,22 @@ def share_with(samples: Samples, bits: int, start_s: float, end_s: float) -> flo
     return float(((reasons & bits) != 0).mean()) if reasons.size else None
 
 
+def power_samples(samples: Samples, start_s: float, end_s: float) -> int:
+    """Return how many looks of a window power was read at."""
+    t_s = samples.t_s[samples.with_power()]
+    return int(((t_s >= start_s) & (t_s <= end_s)).sum())
+
+
 def largest_gap_s(samples: Samples, start_s: float, end_s: float) -> float:
-    """Return the longest time that two neighbours span, those around the window included.
+    """Return the longest time between two readings of power, those around the window included.
 
     A look that takes long is a gap, too: its readings are of any moment of it.
     """
-    half_s = np.nan_to_num(samples.look_s) / 2
-    spans_s = (samples.t_s + half_s)[1:] - (samples.t_s - half_s)[:-1]
-    first = int(np.searchsorted(samples.t_s, start_s, side="right")) - 1
-    last = int(np.searchsorted(samples.t_s, end_s, side="left"))
+    read = samples.with_power()
+    t_s, half_s = samples.t_s[read], np.nan_to_num(samples.look_s[read]) / 2
+    spans_s = (t_s + half_s)[1:] - (t_s - half_s)[:-1]
+    first = int(np.searchsorted(t_s, start_s, side="right")) - 1
+    last = int(np.searchsorted(t_s, end_s, side="left"))
     return float(spans_s[first:last].max())
 
 

@@ -114,25 +114,20 @@ def _gap(counter_j: float | None, integration_j: float) -> float | None:
 def _edges_j(readings: Readings, counter: Counted | None, start_s: float, end_s: float) -> float:
     """Return by how much counter and integral may differ for when they were read alone, in J.
 
-    A reading of the counter is up to one of its periods old, and between two looks power may have
-    been anything up to its highest in the window.
+    A reading of the counter is up to one of its periods old, a mean of 1 s is of any time in that
+    second, and between two readings power may have been anything up to its highest in the window.
     """
     t_s, power_w = readings.trace.t_s, readings.trace.power_w
+    if readings.samples is not None:
+        read = readings.samples.with_power()
+        t_s, power_w = t_s[read], power_w[read]
     first = int(np.searchsorted(t_s, start_s, side="right")) - 1
     last = int(np.searchsorted(t_s, end_s, side="left"))
     around = slice(first, last + 1)
     period_s = STILL_S if counter is None or counter.period_s is None else counter.period_s
-    mean_s = _mean_s(readings) if readings.power_is_average else 0.0
+    mean_s = 1.0 if readings.power_is_average else 0.0
     unsure_s = period_s + float(np.diff(t_s[around]).max()) + mean_s
     return unsure_s * float(power_w[around].max())
-
-
-def _mean_s(readings: Readings) -> float:
-    """Return over what time the edge of a window is unsure where power is a mean of 1 s."""
-    samples = readings.samples
-    if samples is None or samples.complete("power_average_w") is not None:
-        return 1.0
-    return 1.0 + float(np.diff(samples.t_s[np.isfinite(samples.power_average_w)]).max())
 
 
 def _too_short(counter: Counted, window_s: float) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 Value = TypeVar("Value")
 
@@ -118,6 +119,13 @@ class Samples(Channels[FloatArray]):
             if known[0] and known[-1] and float(np.diff(t_s).max()) <= most_s:
                 return channel, np.interp(self.t_s, t_s, values[known])
         return None
+
+    def with_power(self) -> BoolArray:
+        """Return (n,): whether power was read at a look, and not taken as straight over it."""
+        found = self.power()
+        if found is None:
+            return np.ones(self.t_s.size, dtype=np.bool_)
+        return np.isfinite(getattr(self, found[0]))
 
     def inside(self, channel: str, start_s: float, end_s: float) -> FloatArray:
         """Return what a channel has of the looks in [start_s, end_s]."""

@@ -19,6 +19,7 @@ MAX_GAP_INTERVALS = 5
 MIN_SAMPLES = 3
 MIN_HOT_SHARE = 0.01  # of the window: a counter that ticks by chance is not a slowdown
 MIN_SHARE = 0.5  # of the samples that the interval asks for
+MEAN_STEP_S = 1.0  # of a 1-s mean that stands in for power that could not be read
 MAX_ENERGY_GAP = 2 * SENSOR_ACCURACY  # or, where edges may cost more, once that and these
 
 
@@ -41,7 +42,7 @@ def broken_gates(
     return (
         *_company(readings, start_s, end_s),
         *_slowdowns(readings.samples, start_s, end_s),
-        *_sampling(seen, readings.interval_s, end_s - start_s),
+        *_sampling(seen, _step_s(readings, readings.interval_s), end_s - start_s),
         *_drift(seen, max_temperature_drift_c),
         *_disagreement(energy),
     )
@@ -71,16 +72,23 @@ def _slowdowns(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
         yield f"clocks were held down by heat for {hot_s:.2g} s"
 
 
-def _sampling(seen: Conditions, interval_s: float, window_s: float) -> Iterator[str]:
+def _step_s(readings: Readings, interval_s: float) -> float:
+    """Return how far readings of power are meant to be apart: a mean that stands in, a second."""
+    samples = readings.samples
+    stands_in = readings.power_is_average and samples and not samples.with_power().all()
+    return max(interval_s, MEAN_STEP_S) if stands_in else interval_s
+
+
+def _sampling(seen: Conditions, step_s: float, window_s: float) -> Iterator[str]:
     if seen.power_samples is None or seen.largest_gap_s is None:
         return
-    needed = max(MIN_SAMPLES, MIN_SHARE * window_s / interval_s)
+    needed = max(MIN_SAMPLES, MIN_SHARE * window_s / step_s)
     if seen.power_samples < needed:
         yield (
             f"only {seen.power_samples} power samples in {window_s:.3f} s, {needed:.0f} needed: the"
             " run is too short, or the host too busy, to be metered"
         )
-    allowed_s = max(MAX_GAP_S, MAX_GAP_INTERVALS * interval_s)
+    allowed_s = max(MAX_GAP_S, MAX_GAP_INTERVALS * step_s)
     if seen.largest_gap_s > allowed_s:
         yield f"{seen.largest_gap_s:.1f} s without a power sample ({allowed_s:g} s allowed)"
 
