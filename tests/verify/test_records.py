@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sweetspot.engines.base import Run
+from sweetspot.engines.base import Run, Steady
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.record import CellRecord, record_path, trace_path
 from sweetspot.metering.meter import Readings
@@ -95,6 +95,7 @@ class Engine:
             input_tokens=3 * cell.requests * cell.input_tokens,
             output_tokens=3 * cell.total_output_tokens,
             facts={"gpu_name": "NVIDIA H100 80GB HBM3", "gpu_uuid": "GPU-0"},
+            steady=Steady(start_s=5002.1002, end_s=5007.3, output_tokens=123.4),
         )
 
 
@@ -163,6 +164,10 @@ def test_measured_record_and_its_trace_give_the_same_numbers_to_the_bit(
         bit = math.nextafter(getattr(record, name), math.inf)
         assert any(each.startswith(f"{name} is") for each in differences(**{name: bit}))
     assert any(line.startswith("energy_j is") for line in differences(window_start_s=5001.21))
+    for name in ("steady_window_s", "steady_energy_per_token_j", "steady_throughput_tokens_per_s"):
+        assert differences(**{name: getattr(record, name) * (1 + 1e-9)})
+    assert differences(steady_start_s=5001.0) == ["its steady part is not inside its window"]
+    assert differences(steady_end_s=None) == ["has a steady part without its times or rate"]
     assert differences(window_start_s=None) == ["has an energy and no window or passes"]
 
 

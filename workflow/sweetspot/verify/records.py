@@ -151,6 +151,7 @@ def recomputed_differences(
     if not record.simulated:
         wanted |= asdict(window.conditions) | {"trace_utc_s": trace_utc_s(samples)}
         del wanted["sampler_cpu_share"]  # which no trace holds
+    yield from _steady_differences(record, readings)
     if not whole:
         ratios = with_ratios(record)
         wanted |= {name: getattr(ratios, name) for name in RATIOS}
@@ -158,6 +159,34 @@ def recomputed_differences(
         there = getattr(record, name)
         if there != value:
             yield f"{name} is {shown(there)}, not {shown(value)} as its trace gives"
+
+
+def _steady_differences(record: CellRecord, readings: Readings) -> Iterator[str]:
+    """Yield where the steady part of a record says other than its trace gives.
+
+    What tokens came in it is in no trace: they are those of its rate.
+    """
+    start_s, end_s = record.steady_start_s, record.steady_end_s
+    window_s, rate = record.steady_window_s, record.steady_throughput_tokens_per_s
+    if start_s is None and end_s is None:
+        return
+    if start_s is None or end_s is None or not window_s or not rate:
+        yield "has a steady part without its times or rate"
+        return
+    if not _inside(record, start_s, end_s):
+        yield "its steady part is not inside its window"
+        return
+    if window_s != end_s - start_s:
+        yield f"steady_window_s is {shown(window_s)}, not the {shown(end_s - start_s)} of its times"
+    energy_j = Window(readings, start_s, end_s).energy.energy_j
+    there, wanted = record.steady_energy_per_token_j, energy_j / (rate * window_s)
+    if there is None or not isclose(there, wanted, rel_tol=ONE_DIVISION):
+        yield f"steady_energy_per_token_j is {shown(there)}, not {shown(wanted)} as its trace gives"
+
+
+def _inside(record: CellRecord, start_s: float, end_s: float) -> bool:
+    first_s, last_s = record.window_start_s, record.window_end_s
+    return first_s is not None and last_s is not None and first_s <= start_s < end_s <= last_s
 
 
 def measured_differences(record: CellRecord, trace: PowerTrace | None) -> Iterator[str]:
