@@ -13,7 +13,9 @@ from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.measure.measure import measure_block
 from sweetspot.measure.record import read_block
 from sweetspot.metering.trace import window_energy_j
+from sweetspot.plan.block import parse_block
 from sweetspot.plan.plan import plan
+from sweetspot.simulator.run import simulate_benchmark
 
 
 @pytest.fixture
@@ -39,6 +41,21 @@ def test_unknown_engine_is_refused(block):
 def test_nothing_falls_back_to_the_simulator(block, name):
     with pytest.raises(InputError, match=f"engine {name} measures: give --node"):
         engine(replace(block.settings, engine=name))
+
+
+def test_record_has_the_models_clock_where_the_boards_is_known(block, tmp_path):
+    highest_mhz = block.settings.gpu.max_clock_mhz
+    job = parse_block(block.id, block.settings.json, block.cell_names)
+    measure_block(job, SimulatorEngine(), tmp_path, tmp_path / "block.jsonl")
+    for record, cell in zip(read_block(tmp_path / "block.jsonl"), block.cells, strict=True):
+        sent = {name: getattr(cell, name) for name in ("requests", "input_tokens", "output_tokens")}
+        run = simulate_benchmark(block.settings.deployment, **sent)
+        assert record.mean_sm_mhz == run.clock_share * highest_mhz > 0
+        assert record.key == block.key(cell)
+    board = replace(job.settings.gpu, max_clock_mhz=0.0)
+    unknown = replace(job, settings=replace(job.settings, gpu=board))
+    assert unknown.key(block.cells[0]) == block.key(block.cells[0])
+    assert SimulatorEngine().load(unknown.settings).run(block.cells[0]).mean_sm_mhz is None
 
 
 def test_session_runs_cells_and_its_meter_saw_them(block):

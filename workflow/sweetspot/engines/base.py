@@ -45,6 +45,7 @@ class Run:
         remarks: what a reader of the numbers should know, a line each.
         facts: what stands in the record's provenance of this run's hardware and software.
         latencies: percentiles of what users wait for, in s, by the record's names.
+        mean_sm_mhz: clock of a run that is simulated; None of others, whose boards are read.
         steady: where it was steady; None of an engine, or a run, that does not say.
     """
 
@@ -60,6 +61,7 @@ class Run:
     remarks: tuple[str, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     latencies: Mapping[str, float] = field(default_factory=dict)
+    mean_sm_mhz: float | None = None
     steady: Steady | None = None
 
 

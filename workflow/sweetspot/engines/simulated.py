@@ -56,6 +56,7 @@ class SimulatorSession:
             raise EngineError("the simulator needs a calibration; plan the block with one")
         self.meter = VirtualMeter()
         self._deployment = settings.deployment
+        self._max_clock_mhz = settings.gpu.max_clock_mhz
         self._noise = settings.noise
         self._remarks = quantized_remarks(settings.model)
 
@@ -79,6 +80,7 @@ class SimulatorSession:
             input_tokens=cell.requests * cell.input_tokens,
             output_tokens=simulation.output_tokens,
             max_concurrency=simulation.max_concurrency,
+            mean_sm_mhz=simulation.clock_share * self._max_clock_mhz or None,
             remarks=self._remarks,
         )
 

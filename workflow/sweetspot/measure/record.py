@@ -154,7 +154,10 @@ class CellRecord:
     mean_graphics_mhz: Annotated[
         FiniteFloat | None, "Mean graphics clock of the window, in MHz."
     ] = None
-    mean_sm_mhz: Annotated[FiniteFloat | None, "Mean clock of the multiprocessors, in MHz."] = None
+    mean_sm_mhz: Annotated[
+        FiniteFloat | None,
+        "Mean clock of the multiprocessors, in MHz; of a simulated cell by its model.",
+    ] = None
     mean_memory_mhz: Annotated[FiniteFloat | None, "Mean memory clock, in MHz."] = None
     mean_utilisation: Annotated[
         FiniteFloat | None, "Mean share of the time in which a kernel ran, as NVML says."

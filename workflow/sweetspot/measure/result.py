@@ -55,6 +55,7 @@ def result_of(
         **_steady(run, readings),
         "host_energy_scope": "" if window.host_energy_j is None else readings.host_scope,
         **asdict(window.conditions),
+        **({"mean_sm_mhz": run.mean_sm_mhz} if run.mean_sm_mhz else {}),
     }
 
 

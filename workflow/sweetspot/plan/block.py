@@ -91,23 +91,32 @@ class Settings:
 
     @cached_property
     def json(self) -> str:
-        """The settings as one line; what decides nothing is left out.
+        """The settings as one line, for a job; what tells it nothing is left out.
 
         That is where a GPU's numbers were read, its links, and what several cost, where it runs
-        alone, its highest clock, settings where there are none, in what a model is as any dense one
-        in 16 bits, the version of the engine whose constants were taken, precision and traits where
-        they are the model's and the paper's, and noise where there is none: records from before
-        these could be chosen keep their keys.
+        alone, its highest clock where it is not simulated, settings where there are none, in what a
+        model is as any dense one in 16 bits, the version of the engine whose constants were taken,
+        precision and traits where they are the model's and the paper's, and noise where there is
+        none: records from before these could be chosen keep their keys.
         """
-        return self._json({"engine_version"})
+        return self._json({"engine_version"}, clock=self.engine == "simulator")
 
     @cached_property
     def identity(self) -> str:
-        """The same without what decides no value: how sure a calibration is, where a server is."""
+        """The same without what decides no key: how sure a calibration is, where a server is.
+
+        A board's highest clock is another name for what a simulated run says of its own.
+        """
         places = Endpoint.PLACES if self.engine == "endpoint" else frozenset[str]()
         return self._json({"engine_version", "intervals"}, places)
 
-    def _json(self, of_calibration: set[str], of_options: frozenset[str] = frozenset()) -> str:
+    def _json(
+        self,
+        of_calibration: set[str],
+        of_options: frozenset[str] = frozenset(),
+        *,
+        clock: bool = False,
+    ) -> str:
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
@@ -118,7 +127,7 @@ class Settings:
             "noise": self.noise is None,
         }
         left_out_of = {
-            "gpu": {"source", "max_clock_mhz"} | links | unset,
+            "gpu": {"source"} | links | unset | (set() if clock else {"max_clock_mhz"}),
             "model": self.model.plain_parts,
             "calibration": of_calibration,
             "options": of_options,
