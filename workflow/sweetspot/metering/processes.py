@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TOKEN = "SWEETSPOT_JOB"  # noqa: S105 - the name of a variable
+PARENT, SESSION = 1, 3  # proc_pid_stat(5), counted from the state on
 _PROC = Path("/proc")
 
 
@@ -81,15 +82,21 @@ def is_strange(pid: int, earlier_pids: Collection[int]) -> bool:
 def _descends(pid: int) -> bool:
     """Return whether a process is this one or below it."""
     ours = os.getpid()
-    while pid > 1:
-        if pid == ours:
+    above: int | None = pid
+    while above is not None and above > 1:
+        if above == ours:
             return True
-        try:
-            stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-            pid = int(stat.rpartition(")")[2].split()[1])
-        except (OSError, ValueError, IndexError):
-            return False
+        above = of_process(above, PARENT)
     return False
+
+
+def of_process(pid: int, place: int) -> int | None:
+    """Return a number of a process's `stat`, such as its PARENT; None where it is gone."""
+    try:
+        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
+        return int(stat.rpartition(")")[2].split()[place])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def _environment(pid: int) -> list[bytes] | None:

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from sweetspot.errors import InputError
 from sweetspot.metering.nvml import Board, allowed_boards
+from sweetspot.metering.processes import PARENT, SESSION, of_process
 
 _PROC = Path("/proc")
-_PARENT, _SESSION = 1, 3  # proc_pid_stat(5)
 _LISTENS = "0A"  # TCP_LISTEN of Linux, in hexadecimal digits
 _PORTS = {"http": 80, "https": 443}
 
@@ -153,13 +153,15 @@ def _sockets(pid: int) -> set[str]:
 
 def _family(listeners: Collection[int], on_boards: Collection[int]) -> frozenset[int]:
     """Return those on boards that belong to what listens."""
-    parents = {pid: parent for pid in _all_pids() if (parent := _field(pid, _PARENT)) is not None}
+    parents = {
+        pid: parent for pid in _all_pids() if (parent := of_process(pid, PARENT)) is not None
+    }
     ours = set(_ancestors(os.getpid(), parents))
     for listener in sorted(listeners):
-        session = _field(listener, _SESSION)
+        session = of_process(listener, SESSION)
         for root in (listener, *_ancestors(listener, parents)):
             # what we descend from, or a terminal's or a login's own, has children of anybody
-            if (root in ours and root not in listeners) or _field(root, _SESSION) != session:
+            if (root in ours and root not in listeners) or of_process(root, SESSION) != session:
                 break
             found = _below(root, parents) & frozenset(on_boards)
             if found:
@@ -186,12 +188,3 @@ def _below(root: int, parents: Mapping[int, int]) -> frozenset[int]:
             found.add(pid)
             left += children[pid]
     return frozenset(found)
-
-
-def _field(pid: int, place: int) -> int | None:
-    """Return a number of a process's `stat`, counted from its state on; None where it is gone."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text(errors="replace")
-        return int(stat.rpartition(")")[2].split()[place])
-    except (OSError, ValueError, IndexError):
-        return None
