@@ -11,6 +11,7 @@ import ssl
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +31,7 @@ class OpenAiServer:
         fault: what is wrong, by name, from request number `fault_from` on.
         foreign_tokens: what /metrics counts of others for each request of ours.
         upgraded_from: from which completion on it is of the next version.
+        seen: is called with the number of each completion.
         bodies: of all completions so far.
     """
 
@@ -46,6 +48,7 @@ class OpenAiServer:
     running: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    seen: Callable[[int], object] = int
     bodies: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     web: ThreadingHTTPServer | None = None
@@ -111,6 +114,7 @@ def _handler(server):
             with server.lock:
                 number = len(server.bodies)
                 server.bodies.append(body)
+            server.seen(number)
             fault = server.fault if number >= server.fault_from else ""
             ids = body["prompt"]
             if fault == "429":

@@ -1,11 +1,22 @@
 """An endpoint on boards of the fake driver."""
 
 import os
+import time
+from ctypes import c_double
 
+import pynvml
 import pytest
 from openai_server import serving
 
 from sweetspot.engines.endpoint.engine import endpoint_engine
+
+LOST_FROM_S = 1e6
+
+
+@pytest.fixture
+def lose_boards():
+    """Return a function that has all boards lost from now on."""
+    return lambda: pynvml.nvmlLib.fake_nvml_set_time(c_double(time.monotonic() + 2 * LOST_FROM_S))
 
 
 @pytest.fixture
@@ -23,7 +34,8 @@ def measure_endpoint(measure_with, fake_nvml):
 
     def measure(url, *, pid=None, boards=1, cells=None, tensor_parallel=1, whole=None, **endpoint):
         absent = "83,nvmlDeviceGetTotalEnergyConsumption"  # windows are too short for a counter
-        fake_nvml(*[{"absent": absent, "pids": pid or os.getpid()}] * boards)
+        board = {"absent": absent, "pids": pid or os.getpid(), "lost_from": LOST_FROM_S}
+        fake_nvml(*[board] * boards)
         experiment = {
             "engine": "endpoint",
             "models": ["llama-3.2-1b"],

@@ -173,6 +173,15 @@ def test_server_that_is_another_one_in_the_next_cell_ends_the_block(server, meas
         measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
 
 
+def test_board_that_is_lost_in_the_window_costs_the_cell_and_is_named(
+    server, measure_endpoint, lose_boards
+):
+    server.seen = lambda number: number == 5 and lose_boards()  # two warmed up, two went well
+    records = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+    assert [record.status for record in records] == ["failed", "failed"]
+    assert all("GPU is lost" in record.reason for record in records)
+
+
 def test_prefixes_from_a_cache_make_the_cell_invalid(server, measure_endpoint):
     server.cached_tokens = 15
     (record,) = measure_endpoint(server.url)
