@@ -31,7 +31,8 @@ def readings_of():
             for name, value in (dict.fromkeys(CHANNELS, np.nan) | channels).items()
         } | {"t_s": times}
         samples = Samples(**columns)
-        trace_w = columns["power_average_w" if power_w is None else "power_instant_w"]
+        found = samples.power()
+        trace_w = found[1] if found else columns["power_instant_w"]
         return Readings(
             trace=PowerTrace(times, trace_w),
             counter_j=samples.complete("counter_j"),

@@ -70,6 +70,17 @@ def test_look_that_took_long_is_a_gap(readings_of):
     assert conditions(readings, 3, 8).largest_gap_s == pytest.approx(1.001)
 
 
+def test_look_over_which_power_is_bridged_is_no_sample_and_part_of_a_gap(readings_of):
+    lost = readings_of(
+        lambda t: np.where((t > 5.05) & (t < 5.75), np.nan, 300.0),  # read at 5.0, 5.8, 5.9, ...
+        look_s=lambda t: np.where((t > 5.25) & (t < 5.35), 0.08, 0.002),
+    )
+    found = conditions(lost, 4.95, 6.05)
+    assert (found.power_samples, found.largest_gap_s) == (4, pytest.approx(0.802))
+    between = conditions(lost, 5.25, 5.45)
+    assert (between.power_samples, between.largest_gap_s) == (0, pytest.approx(0.802))
+
+
 def test_idle_power_is_the_median_of_the_samples(readings_of):
     readings = readings_of(lambda t: np.where(np.isclose(t % 1, 0.5), 900.0, 90.0))
     assert idle_power_w(readings, 2, 4) == 90

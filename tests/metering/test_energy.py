@@ -1,5 +1,7 @@
 """Energy of a window by every way there is, and which one counts."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -27,7 +29,7 @@ def pulse_mean_w(t_s):
 
 def steady(readings_of, **channels):
     known = {"power_usage_w": 400, "power_average_w": 400, "counter_j": lambda t: 1e6 + 400 * t}
-    return readings_of(400, **(known | channels))
+    return readings_of(**({"power_w": 400} | known | channels))
 
 
 def test_counter_counts_and_all_others_are_beside_it(readings_of):
@@ -203,3 +205,25 @@ def test_sum_of_usage_that_is_read_twice_a_second_is_that_of_all_readings(readin
         300, power_usage_w=lambda t: np.where(np.round(10 * t) % 20 == 0, usage_w(t), np.nan)
     )
     assert window_energy(rare, 4.1, 16.2).sum_500ms_j is None
+
+
+def test_edges_are_as_unsure_as_power_is_bridged_over_them(readings_of):
+    """0.1 s of the counter's steps, and the longest time between two readings of power."""
+
+    def edges_s(power_w):
+        readings = readings_of(power_w, counter_j=lambda t: 400 * t)
+        found = window_energy(readings, 2.03, 14.53)
+        return found.edges * found.integration_j / 400
+
+    assert edges_s(400) == pytest.approx(0.2)
+    lost = edges_s(lambda t: np.where((t > 5.05) & (t < 5.75), np.nan, 400.0))
+    assert lost == pytest.approx(0.1 + 0.8)
+
+
+def test_trace_whose_power_no_channel_has_is_as_unsure_as_a_mean(readings_of):
+    """As of a file that was tampered with."""
+    found = steady(readings_of, power_w=400)
+    names = ("power_instant_w", "power_average_w")
+    nothing = replace(found.samples, **dict.fromkeys(names, np.full(found.trace.t_s.size, np.nan)))
+    energy = window_energy(replace(found, samples=nothing), 2.03, 14.53)
+    assert energy.edges * energy.integration_j == pytest.approx(400 * (0.1 + 0.1 + 1))

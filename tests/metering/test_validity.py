@@ -22,7 +22,8 @@ def gates(readings_of):
             "thermal_violation_s": 3.0,
             "counter_j": lambda t: 300 * t,
         }
-        return Window(readings_of(300, **(good | changes)), *window).broken_gates(drift_c)
+        readings = readings_of(**({"power_w": 300} | good | changes))
+        return Window(readings, *window).broken_gates(drift_c)
 
     return broken
 
@@ -109,6 +110,23 @@ def test_too_few_samples(gates):
     sparse = np.arange(0, 20, 0.3)
     assert gates(t_s=sparse)[0].startswith("only 40 power samples in 12.000 s, 60 needed")
     assert gates(t_s=np.arange(0, 20, 0.19)) == ()
+
+
+def test_looks_at_which_power_was_not_read_are_no_samples(gates):
+    lost = {"power_w": lambda t: np.where(np.round(t / 0.1) % 5 == 0, 300.0, np.nan)}
+    assert gates(**lost)[0].startswith("only 25 power samples in 12.000 s, 60 needed")
+    short = {"power_w": lambda t: np.where((t > 6.05) & (t < 6.95), np.nan, 300.0)}
+    assert gates(**short) == ()
+    assert gates((6.05, 7.05), **short)[0].startswith("only 1 power samples in 1.000 s, 5 needed")
+
+
+def test_mean_that_stands_in_has_a_sample_a_second(gates):
+    lost = {
+        "power_w": lambda t: np.where(t > 3, np.nan, 300.0),
+        "power_average_w": lambda t: np.where(np.round(t / 0.1) % 10 == 0, 300.0, np.nan),
+    }
+    assert gates(**lost) == ()
+    assert gates((4.05, 6.05), **lost)[0].startswith("only 2 power samples in 2.000 s, 3 needed")
 
 
 def test_temperature_drift(gates):

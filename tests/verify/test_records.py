@@ -188,6 +188,32 @@ def test_ok_record_whose_trace_breaks_a_gate_is_found(measured_with_a_trace, tmp
     assert judged(replace(record, status="invalid"), **hot) == []
 
 
+def test_looks_over_which_power_was_bridged_are_counted_as_the_record_counted_them(
+    measured_with_a_trace, tmp_path
+):
+    """Earlier versions counted them as samples, so none of their records may fail for it."""
+    block, cell = measured_with_a_trace
+    record = read_as(CellRecord, record_path(tmp_path, cell, block.key(cell)), "cell record")
+    trace, samples = read_trace(trace_path(tmp_path, cell, record.key))
+    read = np.arange(trace.t_s.size) % 3 == 0  # every third: too few, by what is counted now
+    power_w = np.interp(trace.t_s, trace.t_s[read], trace.power_w[read])
+    bridged = PowerTrace(trace.t_s, power_w)
+    lost = replace(samples, power_instant_w=np.where(read, power_w, np.nan), power_usage_w=power_w)
+
+    def differences(**changes):
+        changed = replace(record, **changes)
+        found = recomputed_differences(changed, bridged, lost, block.settings.metering)
+        return [line.partition(" is ")[0] for line in found]
+
+    of_power = ["energy_integration_j", "energy_sum_500ms_j", "energy_gap"]
+    assert record.power_samples == 75
+    assert differences() == of_power
+    assert differences(power_samples=25) == ["status", *of_power, "largest_gap_s"]
+    assert differences(power_samples=26) == [
+        *("status", *of_power, "power_samples", "largest_gap_s")
+    ]
+
+
 def test_ok_record_that_names_another_board_is_found(measured_with_a_trace, tmp_path):
     block, cell = measured_with_a_trace
     planned = Plan(blocks=(block,), sweeps={})

@@ -171,7 +171,7 @@ class CellRecord:
     power_cap_share: Annotated[
         FiniteFloat | None, "Share of the window in which the power limit held clocks down."
     ] = None
-    power_samples: Annotated[int | None, "Power samples inside of the window."] = None
+    power_samples: Annotated[int | None, "Readings of power inside of the window."] = None
     largest_gap_s: Annotated[FiniteFloat | None, "Longest time between two of them, in s."] = None
     sampler_cpu_share: Annotated[
         FiniteFloat | None, "Share of one CPU core that the sampling took."

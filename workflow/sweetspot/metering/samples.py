@@ -125,7 +125,8 @@ class Samples(Channels[FloatArray]):
         found = self.power()
         if found is None:
             return np.ones(self.t_s.size, dtype=np.bool_)
-        return np.isfinite(getattr(self, found[0]))
+        values: FloatArray = getattr(self, found[0])
+        return np.isfinite(values)
 
     def inside(self, channel: str, start_s: float, end_s: float) -> FloatArray:
         """Return what a channel has of the looks in [start_s, end_s]."""

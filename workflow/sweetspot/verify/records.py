@@ -2,9 +2,10 @@
 
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from math import isclose
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,9 +17,11 @@ from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.measure import completed
 from sweetspot.measure.record import CellRecord, record_path, trace_path
 from sweetspot.measure.result import RATIOS, energies, other_board, trace_utc_s, with_ratios
+from sweetspot.metering.conditions import Conditions, conditions
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
+from sweetspot.metering.validity import broken_gates
 from sweetspot.metering.window import Window
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
@@ -139,6 +142,7 @@ def recomputed_differences(
         )
         window = Window(readings, start_s, end_s, metering.protocol if metering else "standard")
         wanted = energies(run, window)
+        seen = _seen(record, window)
     except (ValueError, ZeroDivisionError) as error:
         yield f"its trace gives no energy: {error}"
         return
@@ -146,10 +150,13 @@ def recomputed_differences(
         for name in ("energy_per_token_j", "tokens_per_j", "throughput_tokens_per_s"):
             del wanted[name]
     elif metering:  # who else was on the board is in no trace
-        for broken in window.broken_gates(metering.max_temperature_drift_c):
+        drift_c = metering.max_temperature_drift_c
+        for broken in broken_gates(
+            readings, start_s, end_s, drift_c, seen=seen, energy=window.energy
+        ):
             yield f"status is 'ok', though {broken}"
     if not record.simulated:
-        wanted |= asdict(window.conditions) | {"trace_utc_s": trace_utc_s(samples)}
+        wanted |= asdict(seen) | {"trace_utc_s": trace_utc_s(samples)}
         del wanted["sampler_cpu_share"]  # which no trace holds
     yield from _steady_differences(record, readings)
     if not whole:
@@ -159,6 +166,22 @@ def recomputed_differences(
         there = getattr(record, name)
         if there != value:
             yield f"{name} is {shown(there)}, not {shown(value)} as its trace gives"
+
+
+def _seen(record: CellRecord, window: Window) -> Conditions:
+    """Return the board's state in a window, by looks as its record counted them.
+
+    Earlier versions counted those at which power could not be read, and was bridged, as samples.
+    """
+    seen, readings = window.conditions, window.readings
+    samples = readings.samples
+    found = None if samples is None else samples.power()
+    if samples is None or found is None or record.power_samples == seen.power_samples:
+        return seen
+    bridged: dict[str, Any] = dict([found])
+    all_read = replace(readings, samples=replace(samples, **bridged))
+    earlier = conditions(all_read, window.start_s, window.end_s)
+    return earlier if record.power_samples == earlier.power_samples else seen
 
 
 def _steady_differences(record: CellRecord, readings: Readings) -> Iterator[str]:
