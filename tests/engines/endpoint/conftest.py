@@ -1,5 +1,6 @@
 """An endpoint on boards of the fake driver."""
 
+import math
 import os
 import time
 from ctypes import c_double
@@ -8,7 +9,9 @@ import pynvml
 import pytest
 from openai_server import serving
 
+from sweetspot.engines.endpoint import doubts
 from sweetspot.engines.endpoint.engine import endpoint_engine
+from sweetspot.metering import validity
 
 LOST_FROM_S = 1e6
 
@@ -26,7 +29,18 @@ def server():
 
 
 @pytest.fixture
-def measure_endpoint(measure_with, fake_nvml):
+def untimed(monkeypatch):
+    """No cell is invalid, nor remarked, for a machine that stalled: tests/metering has those gates.
+
+    The server shares this process, so that its work looks like the client's, too.
+    """
+    for name, value in {"MIN_SAMPLES": 0, "MIN_SHARE": 0.0, "MAX_GAP_S": math.inf}.items():
+        monkeypatch.setattr(validity, name, value)
+    monkeypatch.setattr(doubts, "BUSY_CLIENT", math.inf)
+
+
+@pytest.fixture
+def measure_endpoint(measure_with, fake_nvml, untimed):
     """Return a function that measures cells at any URL, whose server is on the fake boards.
 
     `pid` is a process of that server; the test's own where it runs in a thread here.

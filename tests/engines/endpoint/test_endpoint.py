@@ -23,7 +23,6 @@ def test_cell_is_measured_at_a_server(server, measure_endpoint):
     assert 0 < record.ttft_p50_s <= record.ttft_p99_s
     assert record.ttft_p50_s < record.e2e_p50_s <= record.e2e_p99_s
     assert record.tpot_p50_s > 0
-    assert record.steady_start_s is None  # some milliseconds, which no meter sees
 
 
 def test_steady_part_is_metered_where_it_is_long_enough(server, measure_endpoint):
@@ -36,8 +35,8 @@ def test_steady_part_is_metered_where_it_is_long_enough(server, measure_endpoint
 
 def test_prompts_have_exact_lengths_and_no_two_begin_alike(server, measure_endpoint):
     (record,) = measure_endpoint(server.url)
-    asked = [body for body in server.bodies if body["max_tokens"] == 8][-4 * record.passes :]
-    assert record.passes > 1
+    asked = [body for body in server.bodies if body["max_tokens"] == 8]
+    assert len(asked) == 2 + 4 * record.passes  # those that warm up are a pass of their own
     assert {len(body["prompt"]) for body in asked} == {16}
     assert {(body["min_tokens"], body["ignore_eos"]) for body in asked} == {(8, True)}
     assert len({(body["prompt"][0], body["prompt"][1]) for body in asked}) == len(asked)

@@ -3,6 +3,7 @@
 import os
 import re
 
+import pytest
 import yaml
 
 from sweetspot.campaign.compact import read_manifest
@@ -10,6 +11,7 @@ from sweetspot.cli import main
 from sweetspot.measure.record import read_block
 
 
+@pytest.mark.usefixtures("untimed")
 def test_campaign_measures_a_running_server(server, fake_nvml, tmp_path, capsys):
     fake_nvml({"pids": os.getpid()})
     config = {
