@@ -65,8 +65,8 @@ def test_grid_with_gaps_has_a_heat_map_and_no_surface():
         (cells_of(repeats=(0, 1, 2)), False, []),
         (cells_of((64, 128)), False, []),
         (cells_of((64,), (8, 16)), False, ["figure2_output_length"]),
-        (cells_of((64, 128), (8, 16)), False, ["figure2_output_length", *SURFACE]),
-        (cells_of((64, 128), (8, 16, 32, 64)), False, ["figure2_output_length", *SURFACE]),
+        (cells_of((64, 128), (8, 16)), False, ["figure2_output_length", SURFACE[1]]),
+        (cells_of((64, 128), (8, 16, 32, 64)), False, ["figure2_output_length", SURFACE[1]]),
         (
             cells_of((64, 128, 256), (8, 16, 32)),
             True,
@@ -76,7 +76,7 @@ def test_grid_with_gaps_has_a_heat_map_and_no_surface():
         (
             cells_of((64, 128), (8, 16), requests=(1, 2)),
             False,
-            ["figure1_requests", "figure2_output_length", *SURFACE],
+            ["figure1_requests", "figure2_output_length", SURFACE[1]],
         ),
         (cells_of(batches=(8, 16)), False, ["figure4_batch"]),
         # the shortest input decides: at 64 tokens only one batch size was run

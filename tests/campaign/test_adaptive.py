@@ -97,7 +97,7 @@ def test_report_counts_what_is_needed_yet_and_not_the_rest(set_up):
     chosen = dict(campaign.logbook.requests)
     found = decided(chosen, campaign.design, records, campaign.experiment.adaptive)
     assert found[ONE].in_words == campaign.logbook.adaptive[ONE]
-    ((_, _, _, ok, *_, missing),) = status_rows(chosen, campaign.design, records, found)
+    ((_, _, _, _, ok, *_, missing),) = status_rows(chosen, campaign.design, records, found)
     assert int(ok) == found[ONE].measured
     assert int(missing) == found[ONE].needed < 49 - int(ok)
 

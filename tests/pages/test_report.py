@@ -12,7 +12,7 @@ from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Exhibit, Section
 from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
-from sweetspot.tables import comparison_table, table1
+from sweetspot.tables import comparison_table, make_table, table1
 
 pytestmark = pytest.mark.slow(reason="Chromium")
 
@@ -51,6 +51,7 @@ def report(small_run, cells, tmp_path_factory):
     csv = cells.to_csv(index=False).encode()
     (folder / "cells.csv").write_bytes(csv)
     comparison = comparison_table(read_written(small_run / "comparison.csv"))
+    table_3 = ("table3_mape", make_table("table3_mape", fits=small_run / "fits"))
     page = results_html(
         "small",
         origin=origin_of([]),
@@ -60,7 +61,7 @@ def report(small_run, cells, tmp_path_factory):
         picture=Picture(OPENING_FIGURE, "Nothing is drawn", png(1800, 60)),
         sections=[
             figures_section([Picture("fit_errors", "Nothing is drawn", png(40, 30))]),
-            tables_section([("table1_forms", table1()), ("comparison", comparison)]),
+            tables_section([("table1_forms", table1()), ("comparison", comparison), table_3]),
             Section("More", [Exhibit("A long table", "<p>Here</p>", is_folded=True)]),
         ],
     )
@@ -77,6 +78,12 @@ def test_page_is_accessible_and_fits_the_screen(report, open_page, serious_fault
     assert page.evaluate("document.documentElement.scrollWidth") == width
     page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert page.locator("details[open]").count() == 0
+
+
+def test_long_titles_of_columns_take_a_few_lines_on_a_phone(report, open_page):
+    page = open_page(report, width=390)
+    heads = page.evaluate("[...document.querySelectorAll('thead')].map(each => each.clientHeight)")
+    assert max(heads) < 100  # four lines: eight were 176
 
 
 def test_page_opens_on_the_result(report, open_page):

@@ -61,7 +61,7 @@ rule figures:
     log:
         f"{RUN}/logs/figures.log",
     params:
-        protocol=6,
+        protocol=7,
         names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,
@@ -103,7 +103,7 @@ rule page:
     log:
         f"{RUN}/logs/page.log",
     params:
-        protocol=1,
+        protocol=2,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
         tables=TABLES,

@@ -23,6 +23,9 @@ FIGURES_OF_FITS = ("fit_curves", "fit_errors", "fit_coefficients")
 LEAST_OUTPUT_LENGTHS = 2
 FIT_CELLS, FIT_LENGTHS = 7, 3
 
+SURFACE_LENGTHS = 3
+"""Of each kind that Figure 3's surface takes: of two it is one flat patch."""
+
 
 def can_fit(cells: Iterable[Cell]) -> bool:
     """Return whether a model has enough lengths at one load for any energy model."""
@@ -61,7 +64,7 @@ def figures_of(cells: Iterable[Cell]) -> list[str]:
     if any(len({c.output_tokens for c in curve}) > 1 for curve in _curves(cells)):
         names.append("figure2_output_length")
     if any(map(_is_whole, _loads(cells))):
-        names.append("figure3_surface")  # with gaps it would be shreds
+        names.append("figure3_surface")
     if any(map(_is_grid, _loads(cells))):
         names.append("figure3_heatmap")
     for of_load in _groups(cells, lambda c: (c.model, c.requests)):
@@ -86,9 +89,11 @@ def _is_grid(cells: list[Cell]) -> bool:
 
 
 def _is_whole(cells: list[Cell]) -> bool:
+    """Return whether cells make a surface: with gaps it would be shreds."""
     inputs, outputs = {c.input_tokens for c in cells}, {c.output_tokens for c in cells}
     lengths = {(c.input_tokens, c.output_tokens) for c in cells}
-    return _is_grid(cells) and len(lengths) == len(inputs) * len(outputs)
+    enough = min(len(inputs), len(outputs)) >= SURFACE_LENGTHS
+    return enough and len(lengths) == len(inputs) * len(outputs)
 
 
 def _carries_fits(cells: list[Cell]) -> bool:

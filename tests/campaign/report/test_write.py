@@ -140,8 +140,8 @@ def test_grid_with_too_few_cells_gives_what_it_can(simulated):
 def test_page_says_what_was_measured_and_what_differs(simulated):
     page = page_in(simulated)
     assert "Energy of 2 models on H200 SXM, simulated\nSIMULATED: no GPU ran" in page
-    assert "| llama-3.2-1b/b1024 | grid | 1000 | 9 | 0 | 0 | 0 " in page
-    assert "| opt-1.3b/b1024 | grid | 50 | 1 | 8 | 0 | 0 " in page
+    assert "| Llama 3.2 (1B) | 1024 | grid | 1000 | 9 | 0 | 0 | 0 " in page
+    assert "| OPT (1.3B) | 1024 | grid | 50 | 1 | 8 | 0 | 0 " in page
     assert "| failed | no room for 2048 tokens | at all | 3 " in page
     assert "GPU: h200-sxm; the paper: NVIDIA H100 80 GB" in page
     assert "Requests: N = 1000 for llama-3.2-1b/b1024, 50 for opt-1.3b/b1024" in page
@@ -155,7 +155,7 @@ def test_numbers_of_the_page_are_those_of_the_files(simulated):
     (extreme,) = rows_of(simulated / "n1000" / "fits" / "extremes.csv")
     best = float(extreme["best_tokens_per_j"])
     spread = float(extreme["best_over_worst"])
-    assert f"| llama-3.2-1b | 9 | {best:.4g} | {spread:.3g} " in page
+    assert f"| Llama 3.2 (1B) | 9 | {best:.4g} | {spread:.3g} " in page
     errors = {
         row["form"]: float(row["mape_percent"])
         for row in rows_of(simulated / "n1000" / "fits" / "quality.csv")
@@ -205,7 +205,7 @@ def test_measured_cells_are_said_to_be_measured(reported):
     assert "By ±5 %, which is what boards' sensors are good to (each cell was measured" in page
     assert "## Beside the simulator\nConstants: h200-sxm, published numbers + vllm" in page
     assert "Weights: drawn at random" in page
-    (ok,) = re.findall(r"\| llama-3.2-1b/b1024 \| grid \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
+    (ok,) = re.findall(r"\| Llama 3\.2 \(1B\) \| 1024 \| grid \| \d+ \| (\d+) \| 0 \| 0 \| ", page)
     assert 9 < int(ok) < 25
     assert re.search(r"\| cells with energy by integration \| \d+ ", page)
     assert "| the energy counter moves every | 0.1 s " in page
@@ -240,7 +240,7 @@ def test_cells_stand_beside_the_simulator_s(reported):
     """The engine of these cells takes 3 times the simulator's time, at 300 W."""
     page = page_in(reported)
     section = page[page.index("## Beside the simulator") : page.index("## Energy")]
-    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "| llama" in line]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines() if "| Llama" in line]
     cells = rows_of(reported / "cells.csv")
     assert len(rows) == len(cells)
     for row, cell in zip(rows, cells, strict=True):
@@ -264,8 +264,8 @@ def test_cells_of_further_sweeps_are_told_apart_from_the_grid(set_up, no_figures
     measure_blocks(case.campaign, case.box(90), Progress())
     write_report(write_compact(case.campaign), tmp_path)
     page = page_in(tmp_path)
-    assert "| llama-3.2-1b/b1024 | grid | 50 | 4 | 0 | 0 | 0 " in page
-    assert "| llama-3.2-1b/b1024 | batch | 8, 50, 128 | 2 | 1 | 0 | 0 " in page
+    assert "| Llama 3.2 (1B) | 1024 | grid | 50 | 4 | 0 | 0 | 0 " in page
+    assert "| Llama 3.2 (1B) | 1024 | batch | 8, 50, 128 | 2 | 1 | 0 | 0 " in page
     sweeps = {row["requests"]: row["sweeps"] for row in rows_of(tmp_path / "cells.csv")}
     assert (sweeps["8"], sweeps["128"]) == ("batch", "batch")
     assert len(rows_of(tmp_path / "n50" / "cells.csv")) == 4

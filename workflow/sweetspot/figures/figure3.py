@@ -23,6 +23,7 @@ from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid, grids
 from sweetspot.figures.style import journal_look, spaced
 from sweetspot.figures.words import counted
+from sweetspot.outputs import SURFACE_LENGTHS
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25
@@ -120,10 +121,16 @@ def figure3_surface(
     """Draw the mean normalised efficiency as a surface over logarithmic lengths.
 
     Raises:
-        InputError: there is nothing to normalise, or origins are mixed.
+        InputError: there is nothing to normalise, too few lengths, or origins are mixed.
     """
     evidence, drawn = _shared_grid(cells)
     mean, models = normalised_mean(drawn)
+    if min(mean.shape) < SURFACE_LENGTHS:
+        inputs, outputs = mean.shape
+        raise InputError(
+            f"the surface of Figure 3 needs {SURFACE_LENGTHS} input and {SURFACE_LENGTHS} output"
+            f" lengths, and here are {inputs} and {outputs}; figure3_heatmap shows them"
+        )
     log_outputs, log_inputs = np.log2(mean.columns.to_numpy()), np.log2(mean.index.to_numpy())
     peak_input, peak_output, peak = _peak(mean)
     with journal_look(style):

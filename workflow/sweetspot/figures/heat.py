@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.patches import Polygon, Rectangle
+from matplotlib.patheffects import withStroke
 
 from sweetspot.config import MIN_FONT_PT
 
@@ -23,7 +24,7 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
-_STRIP = 0.8  # of a cell's height
+_WORDS = 3  # that a panel has, or one more
 _LABELS = 12  # that an axis has room for
 _DARK_LETTERS_LUMINANCE = 0.25
 """On paint brighter than this, letters are black: white ones fall below a contrast of 3.5 there.
@@ -44,7 +45,8 @@ def heat_map(
     """Draw a grid (rows: input lengths, columns: output lengths) with the shortest at the origin.
 
     Cells without a value are grey and marked with a dash; the highest one is framed. A word, such
-    as that all is simulated, has a strip of its own inside the panel: it covers no cell.
+    as that all is simulated, stands on some of the lines between rows, all over the panel: between
+    the numbers, where it covers none and no crop can lose it.
     """
     values = grid.to_numpy(float)
     rows, columns = values.shape
@@ -72,20 +74,23 @@ def heat_map(
             fontsize=MIN_FONT_PT,
             color="black" if bright else "white",
         )
-    for row, column in np.argwhere(values == np.nanmax(values, initial=-np.inf)).tolist():
-        frame = Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.3)
-        frame.set_clip_on(False)
-        ax.add_patch(frame)
-    if word:
+    for line in range(1, rows, max(2, rows // _WORDS)) if word else ():
         ax.text(
-            *(columns / 2, rows + _STRIP / 2, word),
+            *(columns / 2, line, word),
             ha="center",
             va="center",
             fontsize=MIN_FONT_PT,
             weight="bold",
-            color="0.6",
+            color="white",
+            alpha=0.8,
+            zorder=1,  # below frames and lines
+            path_effects=[withStroke(linewidth=0.9, foreground="0.3", alpha=0.8)],
         )
-    ax.set(xlim=(0, columns), ylim=(0, rows + (_STRIP if word else 0)))
+    for row, column in np.argwhere(values == np.nanmax(values, initial=-np.inf)).tolist():
+        frame = Rectangle((column, row), 1, 1, fill=False, edgecolor="black", linewidth=1.3)
+        frame.set_clip_on(False)
+        ax.add_patch(frame)
+    ax.set(xlim=(0, columns), ylim=(0, rows))
     for axis, lengths in ((ax.xaxis, grid.columns), (ax.yaxis, grid.index)):
         every = -(-len(lengths) // _LABELS)
         places = range(0, len(lengths), every)

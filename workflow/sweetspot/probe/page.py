@@ -87,7 +87,7 @@ def _constants(probed: Probed) -> Iterator[str | Exhibit]:
     title = f"Joules of {board_of(probed.gpu).name}"
     note = (
         f"Fitted to {len(found.steps)} steps; mean error of their powers: {found.error_percent:.1f}"
-        " %. A FLOP at the highest clock. `sweetspot calibrate --probe` makes the file."
+        " %. A FLOP at the highest clock. The command sweetspot calibrate --probe makes the file."
     )
     table = html.table(("", "value", "95 %"), rows, label=title)
     yield Exhibit(title, table + html.paragraph(note, "quiet"))

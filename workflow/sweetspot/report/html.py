@@ -10,6 +10,7 @@ from importlib.resources import files
 _WIDTH = slice(16, 20)  # of a PNG's header
 _WIDE_PX = 1500  # of two columns of a journal
 _LONG_TEXT = 32  # letters
+_LONG_TITLE = 24  # of a column: in one as narrow as its numbers it would take a line a word
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +131,10 @@ def table(
     """
     rows = list(rows)
     right = numbers or [False, *[True] * (len(header) - 1)]
-    kinds = ["" if each else _class("text") for each in right]
+    kinds = [
+        _class(" ".join(["text"] * (not number) + ["long"] * (len(title) > _LONG_TITLE)))
+        for number, title in zip(right, header, strict=True)
+    ]
     data = [f' data-key="{escape(key)}"' for key in keys] or [""] * len(header)
     # names may take several lines
     kind = _class("" if all(row[0].isdecimal() for row in rows) else "named")

@@ -20,6 +20,7 @@ from sweetspot.report import html
 from sweetspot.report.html import Exhibit
 from sweetspot.tables import write_table
 from sweetspot.tables.beside_table import beside_table
+from sweetspot.tables.names import printed_name
 
 _MODELS = ("Campaign", "Model", "Cells in both", "Energy per token", "Throughput", "Power")
 _CELLS = ("Model", "N", "max_batch_size", "I", "O", "Energy per token", "Throughput", "Power")
@@ -104,13 +105,14 @@ def _models(name: str, beside: Beside) -> Iterator[tuple[str, ...]]:
     marked = f"{name} ({' and '.join(sides)} simulated)" if sides else name
     for row in beside.by_model.to_dict("records"):
         ratios = (_ratio(row[f"{what}_ratio"]) for what in ("throughput", "power"))
-        yield (marked, str(row["model"]), str(row["cells"]), with_interval(row), *ratios)
+        yield (marked, printed_name(row["model"]), str(row["cells"]), with_interval(row), *ratios)
 
 
 def _cell(row: dict[Any, Any]) -> tuple[str, ...]:
-    where = ("model", "requests", "max_batch_size", "input_tokens", "output_tokens")
+    where = ("requests", "max_batch_size", "input_tokens", "output_tokens")
     ratios = (_ratio(row[f"{what}_ratio"]) for what in ("throughput", "power"))
-    return (*(str(row[name]) for name in where), with_interval(row), *ratios)
+    load = (str(row[name]) for name in where)
+    return (printed_name(row["model"]), *load, with_interval(row), *ratios)
 
 
 def _ratio(value: float) -> str:

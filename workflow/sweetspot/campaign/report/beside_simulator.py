@@ -18,6 +18,7 @@ from sweetspot.simulator.accuracy.measured import Measured, read_measured
 from sweetspot.simulator.calibration.to_cells import own_constants
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.constants import Constants
+from sweetspot.tables.names import printed_name
 
 _FIGURE = "beside_simulator"
 _HEADER = (
@@ -77,7 +78,7 @@ def _mean_errors(cells: pd.DataFrame) -> str:
     )
     by_model = 100 * errors.groupby(cells["model"], sort=False).mean()
     return "; ".join(
-        f"{model} {energy:.1f} % and {throughput:.1f} %"
+        f"{printed_name(model)} {energy:.1f} % and {throughput:.1f} %"
         for model, energy, throughput in by_model.itertuples()
     )
 
@@ -87,7 +88,7 @@ def _row(cell: Mapping[Any, Any]) -> tuple[str, ...]:
     per_j, of_simulated = (1 / cell[f"{of}energy_per_token_j"] for of in ("", "simulated_"))
     per_s, simulated_per_s = (cell[f"{of}throughput_tokens_per_s"] for of in ("", "simulated_"))
     return (
-        *(str(cell["model"]), f"{cell['requests']:.0f}"),
+        *(printed_name(str(cell["model"])), f"{cell['requests']:.0f}"),
         *(f"{cell['input_tokens']:.0f}", f"{cell['output_tokens']:.0f}"),
         *(f"{per_j:.4g}", f"{of_simulated:.4g}", f"{100 * (of_simulated / per_j - 1):+.1f} %"),
         *(f"{per_s:.0f}", f"{simulated_per_s:.0f}"),

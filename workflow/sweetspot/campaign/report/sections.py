@@ -126,7 +126,7 @@ def _what(
 ) -> Section:
     minutes = sum(call.minutes for call in manifest.calls)
     title = "What was measured" if not manifest.simulated else "What was simulated"
-    header = ("Block", "Sweep", "N", "ok", "failed", "invalid", "not measured")
+    header = ("Model", "max_batch_size", "Sweep", "N", "ok", "failed", "invalid", "not measured")
     return Section(
         title,
         [

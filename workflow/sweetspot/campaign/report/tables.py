@@ -16,6 +16,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Adaptive
 from sweetspot.measure.adaptive import Decision, decision
 from sweetspot.measure.record import CellRecord
+from sweetspot.tables.names import printed_name
 
 Rows = Sequence[tuple[str, ...]]
 Errors = dict[Any, float]
@@ -86,7 +87,8 @@ def status_rows(
             states = [status.get(cell.id, "missing") for cell in cells]
             loads = ", ".join(map(str, sorted({cell.requests for cell in cells})))
             counts = (states.count(each) for each in ("ok", "failed", "invalid", "missing"))
-            rows.append((block.id, sweep, loads, *map(str, counts)))
+            name = printed_name(block.settings.model.id)
+            rows.append((name, str(block.settings.max_batch_size), sweep, loads, *map(str, counts)))
     return rows
 
 
@@ -215,7 +217,7 @@ def paper_rows(fits: Path) -> Rows:
             )
         rows.append(
             (
-                model,
+                printed_name(model),
                 str(row["cells"]),
                 f"{row['best_tokens_per_j']:.4g}",
                 f"{row['best_over_worst']:.3g}",
