@@ -150,14 +150,15 @@ def fake_board() -> Iterator[Board]:
 def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
     """Yield what there is to send to, by name; None is nothing."""
     sys.path.insert(0, str(ROOT / "tests" / "support"))
-    from influxd import free_port, influxd
+    from influxd import influxd
     from mosquitto import Mosquitto, is_installed
+    from ports import held_port
 
     found: dict[str, TelemetrySink | None] = {"none": None}
     with ExitStack() as held:
         if is_installed():
             broker = Mosquitto(Path(held.enter_context(tempfile.TemporaryDirectory()))).start()
-            held.callback(broker.kill)
+            held.callback(broker.end)
             url = f"mqtt://127.0.0.1:{broker.port}"
             found["MQTT, ExaMon"] = TelemetrySink(url=url)
             found["MQTT, IoTDB's JSON"] = TelemetrySink(url=url, format="iotdb-json")
@@ -165,8 +166,12 @@ def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
             port, _ = held.enter_context(influxd(folder))
             found["InfluxDB"] = TelemetrySink(url=f"influx+http://127.0.0.1:{port}/power")
-        found["Prometheus"] = TelemetrySink(url=f"prometheus://127.0.0.1:{free_port()}")
-        found["nobody there"] = TelemetrySink(url=f"mqtt://127.0.0.1:{free_port()}")
+        found["Prometheus"] = TelemetrySink(
+            url=f"prometheus://127.0.0.1:{held.enter_context(held_port())}"
+        )
+        found["nobody there"] = TelemetrySink(
+            url=f"mqtt://127.0.0.1:{held.enter_context(held_port())}"
+        )
         mute = held.enter_context(socket.create_server(("127.0.0.1", 0)))
         found["never answers"] = TelemetrySink(url=f"mqtt://127.0.0.1:{mute.getsockname()[1]}")
         yield found

@@ -24,7 +24,8 @@ from typing import BinaryIO
 
 ROOT = Path(__file__).absolute().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from influxd import configured, free_port  # noqa: E402 - of the tests
+from influxd import configured  # noqa: E402 - of the tests
+from ports import held_port  # noqa: E402
 
 PROGRAMS = {
     "mosquitto": "mosquitto",
@@ -63,7 +64,7 @@ def main() -> None:
     FIGURE.parent.mkdir(exist_ok=True)
     with ExitStack() as held:
         folder = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="telemetry-demo-")))
-        broker, store = free_port(), free_port()
+        broker, store = (held.enter_context(held_port()) for _ in range(2))
         log = folder / "examon.log"
         held.enter_context(_started(folder, "influxd", "-config", configured(folder, store)))
         held.enter_context(_started(folder, "mosquitto", "-p", broker))

@@ -16,6 +16,7 @@ import pytest
 import shown
 import yaml
 from in_memory import InMemory
+from ports import hold_port
 
 from sweetspot.cli import main
 from sweetspot.config import TelemetrySink, parse_experiment, parse_section
@@ -174,12 +175,6 @@ def test_one_version_of_iotdb_is_meant_everywhere():
     assert all(found.values())
 
 
-def free_port():
-    with closing(socket.socket()) as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def until(there, what):
     end_s = time.monotonic() + 60
     while not there():
@@ -212,7 +207,8 @@ def broker(folder, needs):
     (folder / "mosquitto/data").mkdir()
     (folder / "mosquitto/secrets").symlink_to(folder / "secrets")
     shutil.copy(ENVS / "mosquitto/acl", folder / "mosquitto/config/acl")
-    port = free_port()
+    held = hold_port()
+    port = held.getsockname()[1]
     settings = (ENVS / "mosquitto/mosquitto.conf").read_text()
     settings = settings.replace("/mosquitto/", f"{folder}/mosquitto/")
     settings = settings.replace("listener 8883", f"user root\nlistener {port} 127.0.0.1")
@@ -233,6 +229,7 @@ def broker(folder, needs):
     finally:
         process.kill()
         process.wait()
+        held.close()
 
 
 @pytest.mark.slow(reason="a real broker, its certificates and passwords: seconds")

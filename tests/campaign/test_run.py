@@ -66,10 +66,12 @@ def test_campaign_is_interrupted_gone_on_with_done_and_reported(
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
         first = next(line for line in process.stderr if line.startswith("cell "))
         process.send_signal(signal.SIGSTOP)  # that it has cells left when it is ended
-        assert main(campaign) == 2
-        assert f"another command (process {process.pid} on " in capsys.readouterr().err
-        process.send_signal(signal.SIGTERM)
-        process.send_signal(signal.SIGCONT)
+        try:
+            assert main(campaign) == 2
+            assert f"another command (process {process.pid} on " in capsys.readouterr().err
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGCONT)
         rest = process.stderr.read()
     assert process.returncode == 130, first + rest
     assert re.match(r"cell invalid tiny/b4/n2/i8_o4/r0: .* \(1, about \d+ (s|min) left\)", first)

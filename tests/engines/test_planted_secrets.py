@@ -96,7 +96,8 @@ def test_secrets_stay_where_they_are(
     assert set(broker.logins) == {("me", "s3cr3t-mqtt-x9R2")}
     (notes,) = folder.glob("results/measured/logs/telemetry/**/*.jsonl")
     taken, refused = map(json.loads, notes.read_text().splitlines())
-    assert taken["samples"] == taken["acknowledged"] == refused["samples"] > 0
+    # the end waits for two seconds, in which a busy machine may not get to it
+    assert taken["samples"] == refused["samples"] >= taken["acknowledged"] > 0
     assert (refused["acknowledged"], refused["reason"]) == (0, "Connection refused")
     assert main(["crate", str(folder / "results/simulated")]) == 0
     said += capsys.readouterr().out

@@ -6,13 +6,9 @@ import subprocess
 import time
 from contextlib import contextmanager
 
+from ports import held_port
+
 PATIENCE_S = 60.0
-
-
-def free_port():
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def configured(folder, port):
@@ -20,7 +16,7 @@ def configured(folder, port):
     path = folder / "influxdb.conf"
     path.write_text(
         f"""reporting-disabled = true
-bind-address = "127.0.0.1:{free_port()}"
+bind-address = "127.0.0.1:0"
 [meta]
 dir = "{folder}/influx/meta"
 [data]
@@ -39,17 +35,16 @@ log-enabled = false
 @contextmanager
 def influxd(folder):
     """Run a server; yields its port, once it listens, and its process."""
-    port = free_port()
-    words = ["influxd", "-config", str(configured(folder, port))]
-    with (folder / "influxd.log").open("wb") as log:
+    with held_port() as port, (folder / "influxd.log").open("wb") as log:
+        words = ["influxd", "-config", str(configured(folder, port))]
         process = subprocess.Popen(words, stdout=log, stderr=log)
-    try:
-        _until_it_listens(port, process)
-        yield port, process
-    finally:
-        process.send_signal(signal.SIGCONT)
-        process.kill()
-        process.wait()
+        try:
+            _until_it_listens(port, process)
+            yield port, process
+        finally:
+            process.send_signal(signal.SIGCONT)
+            process.kill()
+            process.wait()
 
 
 def _until_it_listens(port, process):

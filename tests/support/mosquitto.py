@@ -11,6 +11,7 @@ from threading import Event
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
+from ports import hold_port
 
 PROGRAM = shutil.which("mosquitto") or "/usr/sbin/mosquitto"  # not in every user's PATH
 SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
@@ -28,8 +29,8 @@ class Mosquitto:
     """
 
     def __init__(self, folder, *, guarded=False, tls=False, acl=""):
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self._held = hold_port()
+        self.port = self._held.getsockname()[1]
         lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(not guarded).lower()}"]
         if os.getuid() == 0:  # it would become somebody who may not look into our folder
             lines.append("user root")
@@ -68,6 +69,11 @@ class Mosquitto:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+    def end(self):
+        """Kill it, and let its port go."""
+        self.kill()
+        self._held.close()
 
 
 class Subscriber:

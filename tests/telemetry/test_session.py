@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from ports import held_port
 from tiny_broker import TinyBroker
 
 from sweetspot.config import Telemetry, TelemetrySink
@@ -76,20 +77,22 @@ def sinks(*ports):
 
 
 def test_what_is_sent_is_each_trace_to_the_bit_and_records_are_as_without(
-    block, measured, tmp_path
+    block, measured, tmp_path, wait_until
 ):
     broker = TinyBroker()
     with publishing(sinks(broker.port), tmp_path / "notes") as publisher:
         records = measured("sent", publisher.observe)
+        lines = []
+        for cell in block.cells:
+            trace = trace_path(tmp_path / "sent/records", cell, block.key(cell))
+            lines += gzip.decompress(trace.read_bytes()).decode().split("\n")[1:-1]
+        # the end may not wait for as long as a busy machine takes
+        wait_until(lambda: sum("/t_s" in topic for topic, _ in broker.messages) == len(lines))
     broker.close()
     sent = {"t_s": [], "power": [], "counter_j": []}
     for topic, payload in broker.messages:
         assert topic.startswith(f"org/sweetspot/node/{socket.gethostname()}/plugin/sweetspot/")
         sent.setdefault(topic.rpartition("/")[2], []).append(payload.partition(";")[0])
-    lines = []
-    for cell in block.cells:
-        trace = trace_path(tmp_path / "sent/records", cell, block.key(cell))
-        lines += gzip.decompress(trace.read_bytes()).decode().split("\n")[1:-1]
     assert len(lines) > 4
     assert sent["t_s"] == [line.split(",")[0] for line in lines]
     assert sent["power"] == [line.split(",")[1] for line in lines]
@@ -111,9 +114,10 @@ def test_what_is_sent_is_each_trace_to_the_bit_and_records_are_as_without(
 
 
 def test_a_sink_that_is_not_there_costs_a_remark_and_no_cell(block, measured, tmp_path, caplog):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with publishing(sinks(port), tmp_path / "logs/notes") as publisher:
+    with (
+        held_port() as port,
+        publishing(sinks(port), tmp_path / "logs/notes") as publisher,
+    ):
         records = measured("refused", publisher.observe)
         for cell in block.cells:  # durable before it is known what became of its samples
             assert record_path(tmp_path / "refused/records", cell, block.key(cell)).is_file()

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from influx_servers import BOARD, answering, samples_of, say
 from openai_server import SELF_SIGNED
+from ports import held_port
 
 from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.influx.server import Server
@@ -96,9 +97,11 @@ def test_a_server_that_drips_is_left_in_time(server):
 
     with answering(drip) as (port, asked):
         sink = InfluxSink(server(port, timeout_s=0.3))
-        with pytest.raises(TelemetryError, match="no answer in time"):
-            sink.send(BOARD, samples_of(1))
-        ended.set()
+        try:
+            with pytest.raises(TelemetryError, match="no answer in time"):
+                sink.send(BOARD, samples_of(1))
+        finally:
+            ended.set()
     assert len(asked) <= 1  # it is not asked again
 
 
@@ -155,10 +158,7 @@ def test_an_answer_that_is_none_is_said(server, body):
 
 
 def test_nobody_listens(server):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with pytest.raises(TelemetryError, match="Connection refused"):
+    with held_port() as port, pytest.raises(TelemetryError, match="Connection refused"):
         InfluxSink(server(port)).send(BOARD, samples_of(1))
 
 
@@ -182,9 +182,11 @@ def test_a_database_that_hangs_is_left_and_taken_up_again(server, influxd):
     port, process = influxd
     sink, sent = InfluxSink(server(port, timeout_s=0.5)), samples_of(3, first_utc_s=1e9)
     process.send_signal(signal.SIGSTOP)
-    with pytest.raises(TelemetryError, match="no answer in time"):
-        sink.send(BOARD, sent)
-    process.send_signal(signal.SIGCONT)
+    try:
+        with pytest.raises(TelemetryError, match="no answer in time"):
+            sink.send(BOARD, sent)
+    finally:  # others ask it, too
+        process.send_signal(signal.SIGCONT)
     patient = InfluxSink(server(port, timeout_s=60))
     patient.send(BOARD, sent)
     back = InfluxStore(server(port)).read(BOARD, sent[0].at, sent[-1].at)

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from influx_servers import BOARD, samples_of
 from openai_server import SELF_SIGNED
+from ports import held_port
 
 from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import InputError, TelemetryError
@@ -125,9 +126,11 @@ def test_server_that_hangs_is_left_in_time(server, opened, call):
     iotdb, port, _ = server
     goes_on = threading.Event()
     iotdb.trick = lambda name: goes_on.wait(60) and None if name == call else None
-    with pytest.raises(TelemetryError, match="no answer in time"):
-        opened(port, timeout_s=0.3)[0].send(BOARD, sent(1))
-    goes_on.set()
+    try:
+        with pytest.raises(TelemetryError, match="no answer in time"):
+            opened(port, timeout_s=0.3)[0].send(BOARD, sent(1))
+    finally:
+        goes_on.set()
 
 
 def test_wrong_password_is_said_and_not_shown(server, opened, secret):
@@ -206,10 +209,12 @@ def test_answer_that_drips_is_left_in_time(opened):
 
         thread = threading.Thread(target=drip)
         thread.start()
-        with pytest.raises(TelemetryError, match="no answer in time"):
-            opened(listening.getsockname()[1], timeout_s=0.3)[1].read(BOARD, 0, 1)
-        ended.set()
-        thread.join()
+        try:
+            with pytest.raises(TelemetryError, match="no answer in time"):
+                opened(listening.getsockname()[1], timeout_s=0.3)[1].read(BOARD, 0, 1)
+        finally:
+            ended.set()
+            thread.join()
 
 
 @pytest.mark.parametrize(
@@ -238,10 +243,7 @@ def test_tls_asks_for_a_certificate_that_is_trusted(client, opened, secret):
 
 
 def test_nobody_listens(opened):
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    with pytest.raises(TelemetryError, match="Connection refused"):
+    with held_port() as port, pytest.raises(TelemetryError, match="Connection refused"):
         opened(port)[0].send(BOARD, sent(1))
 
 

@@ -2,7 +2,6 @@
 
 import math
 import os
-import socket
 
 import pytest
 from mosquitto import Mosquitto, Subscriber, is_installed
@@ -36,13 +35,6 @@ def sink_to():
 
 
 @pytest.fixture
-def free_port():
-    """Return a port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
-@pytest.fixture
 def samples():
     """Return a function that gives samples, 100 ms apart; what is not named is NaN."""
 
@@ -73,7 +65,7 @@ def mosquitto(tmp_path):
 
     yield make
     for each in made:
-        each.kill()
+        each.end()
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from paho.mqtt.client import Client
+from ports import held_port
 
 from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.contracts import RefusedError
@@ -146,9 +147,9 @@ def test_a_refusal_is_said_without_the_password(broker, sink_to, samples):
     assert "s3cr3t" not in f"{refused.value!r} {sink!r} {vars(sink)!r}"
 
 
-def test_nobody_who_listens_is_said(free_port, sink_to, samples):
-    with pytest.raises(TelemetryError, match="Connection refused"):
-        sink_to(free_port).send(SOURCE, samples(1))
+def test_nobody_who_listens_is_said(sink_to, samples):
+    with held_port() as port, pytest.raises(TelemetryError, match="Connection refused"):
+        sink_to(port).send(SOURCE, samples(1))
 
 
 def test_a_name_that_dns_does_not_know_is_said(sink_to, samples, monkeypatch):

@@ -82,7 +82,8 @@ def iotdb_json(
         source: whose samples.
         samples: in ms.
 
-    Source: apache/iotdb-docs, Programming-MQTT; JSONPayloadFormatter.
+    Source: apache/iotdb-docs, Programming-MQTT; apache/iotdb, JSONPayloadFormatter and
+    MPPPublishHandler, which stores rows unaligned and takes times in the server's unit.
     """
     where = device(path, source)
     name = tags(topic, source) if topic else where
