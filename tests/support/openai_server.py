@@ -31,6 +31,7 @@ class OpenAiServer:
         fault: what is wrong, by name, from request number `fault_from` on.
         foreign_tokens: what /metrics counts of others for each request of ours.
         upgraded_from: from which completion on it is of the next version.
+        is_busy: says of a page, by its path, whether it is answered with 503 now.
         seen: is called with the number of each completion.
         bodies: of all completions so far.
     """
@@ -49,6 +50,7 @@ class OpenAiServer:
     input_tokens: int = 0
     output_tokens: int = 0
     seen: Callable[[int], object] = int
+    is_busy: Callable[[str], bool] = lambda path: False
     bodies: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     web: ThreadingHTTPServer | None = None
@@ -95,6 +97,8 @@ def _handler(server):
         def do_GET(self):
             if server.fault == "html":
                 self.reply(200, "<!doctype html><title>Hello</title>", "text/html")
+            elif server.is_busy(self.path):
+                self.reply(503, {"error": {"message": "busy"}})
             elif self.path == "/metrics" and server.kind:
                 self.reply(200, server.metrics(), "text/plain")
             elif self.path == "/version":

@@ -1,12 +1,16 @@
 """A running server as an engine, against a small real one on loopback and the fake driver."""
 
+import asyncio
+import itertools
 import os
 
 import pytest
 from openai_server import MODEL, SELF_SIGNED, serving
 
 from sweetspot.config import Endpoint, parse_experiment
+from sweetspot.engines.endpoint import client
 from sweetspot.engines.endpoint.arrivals import offsets_s
+from sweetspot.engines.endpoint.client import Server
 from sweetspot.engines.endpoint.engine import endpoint_engine
 from sweetspot.errors import EngineError, InputError
 from sweetspot.plan.plan import plan
@@ -14,7 +18,7 @@ from sweetspot.plan.plan import plan
 
 def test_cell_is_measured_at_a_server(server, measure_endpoint):
     (record,) = measure_endpoint(server.url)
-    assert (record.status, record.reason, record.remarks) == ("ok", "", "")
+    assert (record.status, record.reason) == ("ok", "")
     assert record.engine_version == "vLLM 0.32.0"
     assert record.mean_power_w == pytest.approx(300)
     assert record.energy_per_request_j == pytest.approx(8 * record.energy_per_token_j)
@@ -170,6 +174,64 @@ def test_server_that_is_another_one_in_the_next_cell_ends_the_block(server, meas
         InputError, match=r"was vLLM 0\.32\.0 with .* and is now vLLM 0\.33\.0 with"
     ):
         measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+
+
+PAGES = ("/metrics", "/version")
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Have pages looked at again at once."""
+    monkeypatch.setattr(client, "_AGAIN_S", 0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_look_that_fails_is_made_again(server, measure_endpoint):
+    fails = dict.fromkeys(PAGES, itertools.cycle((True, True, False)))
+    server.is_busy = lambda path: path in fails and next(fails[path])
+    records = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+    assert [(each.status, each.reason) for each in records] == [("ok", "")] * 2
+    assert not any("looked at" in each.remarks for each in records)
+    assert {each.engine_version for each in records} == {"vLLM 0.32.0"}
+
+
+@pytest.mark.usefixtures("at_once")
+def test_server_that_cannot_be_looked_at_is_not_another_one(server, measure_endpoint):
+    lost = {"/version"}
+    server.is_busy = lambda path: path in lost
+    server.seen = lambda number: number == 3 and lost.add("/metrics")  # one asks, two warm up
+    first, second = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+    unseen = "could not be looked at, 3 times: the server answers 503 Service Unavailable: busy"
+    assert (first.status, first.reason) == ("invalid", f"the server's /metrics {unseen}")
+    assert (second.status, second.reason) == ("ok", "")
+    assert second.remarks.split("; ")[:5] == [
+        *(f"the server's /metrics {unseen}", "whether the server is still the same is not known"),
+        *(f"the server's /version {unseen}", "whether the server is still the same is not known"),
+        f"the server's /metrics {unseen}, so requests of others could not be seen",
+    ]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_version_that_is_wanted_and_cannot_be_looked_at_is_said(server, measure_endpoint):
+    server.is_busy = PAGES.__contains__
+    with pytest.raises(EngineError, match="the server's /version could not be looked at, 3 times"):
+        measure_endpoint(server.url, version="0.32.0")
+
+
+def test_answer_that_is_late_is_none(monkeypatch):
+    looks = []
+
+    class Late(Server):
+        async def get(self, session, path):
+            looks.append(path)
+            if len(looks) == 1:
+                await asyncio.sleep(600)
+            return "here"
+
+    monkeypatch.setattr(client, "_LOOK_S", 0.01)
+    monkeypatch.setattr(client, "_AGAIN_S", 0)
+    assert asyncio.run(Late("http://x").look(None, "/metrics")) == "here"
+    assert looks == ["/metrics"] * 2
 
 
 def test_board_that_is_lost_in_the_window_costs_the_cell_and_is_named(

@@ -27,6 +27,13 @@ _SHOWN = 300  # characters of what a server answers
 _READ = 2**20  # most bytes of an answer that is no stream
 _LINE = 2**22  # longest line of a stream
 
+LOOKS = 3
+"""How often a page that says what a server is, or counts, is looked at before that is given up."""
+
+_LOOK_S = 5.0  # longest that one look takes, as such a page is a small one
+_AGAIN_S = 0.5  # between two
+_NOT_NOW = (408, 429, 500, 502, 503, 504)  # statuses that say nothing of what there is
+
 _STATUS_ADVICE = {
     401: "name the variable that holds the server's key in endpoint.api_key_env",
     403: "name the variable that holds the server's key in endpoint.api_key_env",
@@ -35,6 +42,10 @@ _STATUS_ADVICE = {
 
 class UnreachableError(EngineError):
     """The server does not answer, or not as such a server does; the message says what to do."""
+
+
+class UnseenError(EngineError):
+    """A page of the server could not be looked at, so that nothing is known of it."""
 
 
 class RefusedError(EngineError):
@@ -120,6 +131,29 @@ class Server:
                 " of an OpenAI-compatible server, without a path"
             )
         return found
+
+    async def look(self, session: "aiohttp.ClientSession", path: str) -> str | None:
+        """Return the text at a path; None where the server answers that it shows none.
+
+        An answer that is late or fails is no answer: the server is looked at again.
+
+        Raises:
+            UnseenError: none of `LOOKS` looks had an answer.
+        """
+        for number in range(LOOKS):
+            if number:
+                await asyncio.sleep(_AGAIN_S)
+            try:
+                return await asyncio.wait_for(self.get(session, path), _LOOK_S)
+            except RefusedError as error:
+                if error.status not in _NOT_NOW:
+                    return None
+                reason = str(error)
+            except UnreachableError as error:
+                reason = str(error)
+            except TimeoutError:
+                reason = f"no answer in {_LOOK_S:g} s"
+        raise UnseenError(f"the server's {path} could not be looked at, {LOOKS} times: {reason}")
 
     async def ask(self, session: "aiohttp.ClientSession", body: bytes) -> Answer:
         """Ask for a streamed completion; what goes wrong is said in the answer."""

@@ -35,7 +35,8 @@ def doubts(sent: Sent, output_tokens: int) -> Iterator[str]:
 def remarks(sent: Sent) -> Iterator[str]:
     """Yield what a reader should know."""
     if sent.before is None:
-        yield "the server shows no known /metrics, so requests of others could not be seen"
+        reason = sent.unseen or "the server shows no known /metrics"
+        yield f"{reason}, so requests of others could not be seen"
     if sent.cpu_share > BUSY_CLIENT:
         yield (
             f"sending and reading took {sent.cpu_share:.0%} of a CPU core, which may have made"
@@ -64,7 +65,7 @@ def _others(sent: Sent, whole: Sequence[Answer], failed: bool) -> Iterator[str]:
     if before.in_flight:
         yield f"{before.in_flight} requests of others ran at the server before ours"
     if after is None:
-        yield "the server no longer shows its /metrics"
+        yield sent.unseen or "the server no longer shows its /metrics"
         return
     if after.in_flight and not failed:
         yield f"{after.in_flight} requests of others ran at the server after ours"

@@ -47,7 +47,7 @@ class EndpointEngine:
             raise EngineError("endpoint measures; plan the block with a metering")
         server = server_of(self.options, self.node.timeout_s)
         found = ask(server, self.options)
-        self.version = found.words
+        self.version = found.identity.words
         computing = computing_of(server.url, self.options.gpus)
         wanted = settings.limits.tensor_parallel
         if len(computing.uuids) != wanted:

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.config import Endpoint
-from sweetspot.engines.endpoint.client import RefusedError, Server, UnreachableError
+from sweetspot.engines.endpoint.client import Server, UnreachableError, UnseenError
 from sweetspot.engines.endpoint.metrics import Counts, parse_metrics
 from sweetspot.engines.endpoint.prompts import Style, text_of
 from sweetspot.errors import InputError
@@ -26,23 +27,46 @@ _REFUSED = (400, 422)  # what servers answer to a body that they do not take
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """A server that answers.
+class Identity:
+    """What a server says that it is.
 
     Attributes:
-        software: what it runs, as it says itself; "" where it does not.
+        model: what it calls the model.
+        software: what it runs; "" where it does not say.
         version: of that.
-        style: how it takes prompts.
+        unseen: why one of these could not be looked at, by its name.
     """
 
+    model: str
     software: str
     version: str
-    style: Style
+    unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
         """Its software and version, as records name them."""
         return f"{self.software} {self.version}".strip()
+
+    def contradicts(self, other: "Identity") -> bool:
+        """Return whether two are of different servers; what was not seen is no evidence."""
+        return any(
+            getattr(self, name) != getattr(other, name)
+            for name in ("model", "software", "version")
+            if name not in self.unseen and name not in other.unseen
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A server that answers.
+
+    Attributes:
+        identity: what it is.
+        style: how it takes prompts.
+    """
+
+    identity: Identity
+    style: Style
 
 
 async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoint) -> Found:
@@ -50,23 +74,24 @@ async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoi
 
     Raises:
         UnreachableError: it does not answer, or is none.
+        UnseenError: a version is wanted, and its own could not be looked at.
         RefusedError: it does not let us in.
         InputError: it has not the model or the version that is wanted, or refuses requests.
     """
-    model, software, version = await identity(server, session, options)
-    if options.version and version != options.version:
+    found = await identity(server, session, options)
+    if options.version and found.version != options.version:
+        if "version" in found.unseen:
+            raise UnseenError(found.unseen["version"])
         raise InputError(
-            f"the server at {server.url} is {software or 'something'} {version or '(no version)'},"
-            f" not {options.version}; set endpoint.version to what runs, or leave it out"
+            f"the server at {server.url} is {found.software or 'something'}"
+            f" {found.version or '(no version)'}, not {options.version}; set endpoint.version to"
+            " what runs, or leave it out"
         )
-    style = await _style(server, session, model)
-    return Found(software=software, version=version, style=style)
+    return Found(identity=found, style=await _style(server, session, found.model))
 
 
-async def identity(
-    server: Server, session: "aiohttp.ClientSession", options: Endpoint
-) -> tuple[str, str, str]:
-    """Return what a server calls its model, its software and the version of that.
+async def identity(server: Server, session: "aiohttp.ClientSession", options: Endpoint) -> Identity:
+    """Return what a server says that it is.
 
     Raises:
         UnreachableError: it does not answer, or is none.
@@ -75,9 +100,15 @@ async def identity(
     """
     models = await _models_of(server, session)
     model = _chosen(models, options.model, server)
-    counts = await counts_of(server, session)
-    software = counts.kind if counts else server.without_key(models[model].get("owned_by") or "")
-    return model, software, await _version(server, session)
+    known, unseen = {}, {}
+    for name, look in {"software": _software, "version": _version}.items():
+        try:
+            known[name] = await look(server, session)
+        except UnseenError as error:
+            known[name], unseen[name] = "", str(error)
+    if not known["software"] and "software" not in unseen:
+        known["software"] = server.without_key(models[model].get("owned_by") or "")
+    return Identity(model=model, **known, unseen=unseen)
 
 
 async def _models_of(
@@ -100,11 +131,13 @@ async def _models_of(
 
 
 async def counts_of(server: Server, session: "aiohttp.ClientSession") -> Counts | None:
-    """Return what a server counts; None where it shows nothing that is known."""
-    try:
-        return parse_metrics(await server.get(session, "/metrics"))
-    except (UnreachableError, RefusedError):
-        return None
+    """Return what a server counts; None where it shows nothing that is known.
+
+    Raises:
+        UnseenError: it could not be looked at.
+    """
+    page = await server.look(session, "/metrics")
+    return None if page is None else parse_metrics(page)
 
 
 def _chosen(models: Mapping[str, Any], wanted: str, server: Server) -> str:
@@ -118,14 +151,19 @@ def _chosen(models: Mapping[str, Any], wanted: str, server: Server) -> str:
     return wanted
 
 
+async def _software(server: Server, session: "aiohttp.ClientSession") -> str:
+    """Return what a server runs, by what it counts; "" where that is not known."""
+    counts = await counts_of(server, session)
+    return counts.kind if counts else ""
+
+
 async def _version(server: Server, session: "aiohttp.ClientSession") -> str:
+    """Return the version that a server says; "" where it says none."""
     for path, name in _VERSIONS:
-        try:
-            found = (await server.get_json(session, path)).get(name)
-        except (UnreachableError, RefusedError):
-            continue
-        if found:
-            return server.without_key(found)
+        page = await server.look(session, path)
+        with suppress(ValueError, AttributeError):  # what is no JSON object says no version
+            if page is not None and (version := json.loads(page).get(name)):
+                return server.without_key(version)
     return ""
 
 

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from time import monotonic, process_time
+from time import monotonic, process_time, thread_time
 from typing import TYPE_CHECKING
 
 from sweetspot.engines.endpoint.answers import Answer
-from sweetspot.engines.endpoint.client import Server
+from sweetspot.engines.endpoint.client import Server, UnseenError
 from sweetspot.engines.endpoint.found import counts_of
 from sweetspot.engines.endpoint.metrics import Counts
 from sweetspot.engines.endpoint.prompts import Prompts
@@ -30,13 +30,16 @@ class Sent:
     Attributes:
         passes: the answers of each.
         before, after: what the server counted before the first and after the last; None where it
-            shows no counts.
-        cpu_share: CPU time of this process over the time of the passes.
+            shows no counts, or they could not be looked at.
+        unseen: why they could not be looked at; "" if they could.
+        cpu_share: CPU time of this process over the time of the passes; that of making requests
+            ahead is none of it, as sending and reading come first.
     """
 
     passes: list[list[Answer]] = field(default_factory=list)
     before: Counts | None = None
     after: Counts | None = None
+    unseen: str = ""
     cpu_share: float = 0.0
 
     @property
@@ -61,21 +64,31 @@ async def send(
             bodies = list(islice(prompts.bodies(-1, min(output_tokens, _WARMUP_TOKENS)), warmup))
             await _send_pass(server, session, bodies, [0.0] * len(bodies))
         bodies = list(prompts.bodies(0, output_tokens))
-        sent.before = await _quiet_counts(server, session)
+        try:
+            sent.before = await _quiet_counts(server, session)
+        except UnseenError as error:
+            sent.unseen = str(error)
         began_s, began_cpu_s = monotonic(), process_time()
+        making = _Making()
         while True:
             # those of the next pass meanwhile, so that the server need not wait for them
             made = prompts.bodies(len(sent.passes) + 1, output_tokens)
-            ahead = asyncio.create_task(_one_by_one(made))
-            answers = await _send_pass(server, session, bodies, offsets_s)
-            sent.passes.append(answers)
-            took_s = monotonic() - began_s
-            if took_s >= min_window_s or any(answer.failure for answer in answers):
+            ahead = asyncio.create_task(making.one_by_one(made))
+            try:
+                answers = await _send_pass(server, session, bodies, offsets_s)
+                sent.passes.append(answers)
+                took_s = monotonic() - began_s
+                if took_s >= min_window_s or any(answer.failure for answer in answers):
+                    break
+                bodies = await ahead
+            finally:
                 ahead.cancel()
-                break
-            bodies = await ahead
-        sent.cpu_share = (process_time() - began_cpu_s) / took_s
-        sent.after = await _counts_after(server, session, sent)
+                await asyncio.wait([ahead])
+        sent.cpu_share = (process_time() - began_cpu_s - making.cpu_s) / took_s
+        try:
+            sent.after = await _counts_after(server, session, sent)
+        except UnseenError as error:
+            sent.unseen = str(error)
     return sent
 
 
@@ -95,13 +108,27 @@ async def _send_pass(
     return await asyncio.gather(*map(ask, bodies, offsets_s))
 
 
-async def _one_by_one(bodies: Iterator[bytes]) -> list[bytes]:
-    """Return all bodies, and let what waits to be sent or read come first after each."""
-    made = []
-    for body in bodies:
-        made.append(body)
-        await asyncio.sleep(0)
-    return made
+@dataclass(slots=True)
+class _Making:
+    """Makes requests of a later pass beside one that runs.
+
+    Attributes:
+        cpu_s: CPU time that this took.
+    """
+
+    cpu_s: float = 0.0
+
+    async def one_by_one(self, bodies: Iterator[bytes]) -> list[bytes]:
+        """Return all bodies, and let what waits to be sent or read come first after each."""
+        made: list[bytes] = []
+        while True:
+            began_s = thread_time()
+            body = next(bodies, None)
+            self.cpu_s += thread_time() - began_s
+            if body is None:
+                return made
+            made.append(body)
+            await asyncio.sleep(0)
 
 
 async def _quiet_counts(server: Server, session: "aiohttp.ClientSession") -> Counts | None:

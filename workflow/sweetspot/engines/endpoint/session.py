@@ -4,8 +4,9 @@ import asyncio
 import resource
 import secrets
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Endpoint
@@ -65,7 +66,7 @@ class EndpointSession:
             EngineError: the server does not answer, or not one request was answered.
             InputError: the log of arrivals has too few requests, or the server is another one.
         """
-        run(self._require_same())
+        unseen = run(self._require_same())
         self._require_same_boards()
         prompts = Prompts(
             self.node.datasets / dataset_name(cell),
@@ -87,29 +88,33 @@ class EndpointSession:
             raise EngineError(
                 f"the cell was not done in {self.node.timeout_s:g} s (node.timeout_s)"
             ) from error
-        return self._run_of(sent, cell)
+        return self._run_of(sent, cell, unseen)
 
     def close(self) -> None:
         """Let go of the boards; the server stays."""
         self.held.close()
 
-    async def _require_same(self) -> None:
+    async def _require_same(self) -> Sequence[str]:
         """Ask the server again what it is, as one that was started again may be another.
+
+        Return what of it could not be looked at, and so may be another's: that is no evidence.
 
         Raises:
             EngineError: it does not answer.
             InputError: it is not what this block's records name.
         """
-        found = self.found
+        was = self.found.identity
         async with self.server.session() as session:
-            model, software, version = await identity(self.server, session, self.options)
-        style = replace(found.style, model=model)
-        now = replace(found, software=software, version=version, style=style)
-        if now != found:
+            now = await identity(self.server, session, self.options)
+        if now.contradicts(was):
             raise InputError(
-                f"the server was {found.words} with {found.style.model} when it was first asked,"
-                f" and is now {now.words} with {model}; run again to go on with that one"
+                f"the server was {was.words} with {was.model} when it was first asked, and is now"
+                f" {now.words} with {now.model}; run again to go on with that one"
             )
+        return [
+            f"{reason}; whether the server is still the same is not known"
+            for reason in dict.fromkeys(now.unseen.values())
+        ]
 
     def _require_same_boards(self) -> None:
         """Take up the server's processes anew, as one that was started again has others.
@@ -129,7 +134,7 @@ class EndpointSession:
         if not computing.remark:  # else whoever came since would be taken for the server
             self.boards.ours = computing.pids
 
-    def _run_of(self, sent: Sent, cell: Cell) -> Run:
+    def _run_of(self, sent: Sent, cell: Cell, unseen: Sequence[str]) -> Run:
         answers = sent.answers
         whole = [answer for answer in answers if not answer.failure]
         if not whole:
@@ -145,11 +150,11 @@ class EndpointSession:
             output_tokens=sum(answer.output_tokens for answer in whole),
             passes=len(sent.passes),
             untrusted="; ".join(doubts(sent, cell.output_tokens)),
-            remarks=(*filter(None, (self.remark,)), *remarks(sent)),
+            remarks=(*filter(None, (self.remark,)), *unseen, *remarks(sent)),
             facts={
                 **self.boards.facts(),
-                "server": self.found.software,
-                "server_version": self.found.version,
+                "server": self.found.identity.software,
+                "server_version": self.found.identity.version,
                 "served_model": style.model,
                 "prompts": "text" if style.as_text else "token ids",
                 "client_cpu_share": f"{sent.cpu_share:.3g}",

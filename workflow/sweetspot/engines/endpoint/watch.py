@@ -8,8 +8,7 @@ from time import monotonic, sleep, time
 
 from sweetspot.engines.endpoint.boards import computing_of
 from sweetspot.engines.endpoint.client import Server, run
-from sweetspot.engines.endpoint.found import counts_of
-from sweetspot.engines.endpoint.metrics import Counts
+from sweetspot.engines.endpoint.metrics import Counts, parse_metrics
 from sweetspot.errors import EngineError, InputError
 from sweetspot.metering.boards import Boards
 from sweetspot.metering.meter import Observe
@@ -91,13 +90,12 @@ def watch(
 
 
 def _counts(server: Server) -> Counts:
-    async def work() -> Counts | None:
+    async def work() -> str:
         async with server.session() as session:
-            await server.get(session, "/metrics")
-            return await counts_of(server, session)
+            return await server.get(session, "/metrics")
 
     try:
-        counts = run(work())
+        counts = parse_metrics(run(work()))
     except EngineError as error:
         raise EngineError(
             f"{error}; what is watched is its page /metrics (SGLang: --enable-metrics,"
