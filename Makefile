@@ -26,7 +26,7 @@ help:
 	@echo "make kernels      what kernels reach, by published tables: docs/kernels.md (seconds)"
 	@echo "make accuracy     how accurate the simulator is: docs/accuracy.md (a few minutes)"
 	@echo "make sensor       what the paper's power sensor adds: docs/sensor.md and its figure"
-	@echo "make statistics   what fits can be trusted with: docs/statistics.md (three minutes)"
+	@echo "make statistics   what fits can be trusted with: docs/statistics.md (five minutes)"
 	@echo "make settings     joules per token against power limit and clock: its figure"
 	@echo "make front        candidates between latency and energy: the figure of docs/choosing.md"
 	@echo "make picture      the explorer's first screen, for its page in docs/"
