@@ -47,8 +47,8 @@ def remarks(sent: Sent) -> Iterator[str]:
 def _from_cache(sent: Sent, whole: Sequence[Answer]) -> Iterator[str]:
     cached = sum(answer.cached_tokens for answer in whole)
     before, after = sent.before, sent.after
-    if before and after and before.cached_tokens is not None and after.cached_tokens is not None:
-        cached = max(cached, after.cached_tokens - before.cached_tokens)
+    if before and after and after.cached_tokens is not None:
+        cached = max(cached, after.cached_tokens - (before.cached_tokens or 0))
     asked = sum(answer.input_tokens for answer in whole)
     if cached > CACHED_SHARE * asked:
         yield (

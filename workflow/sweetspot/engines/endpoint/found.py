@@ -15,10 +15,12 @@ from sweetspot.errors import InputError
 if TYPE_CHECKING:
     import aiohttp
 
-# Where servers say their version: vLLM and trtllm-serve, TGI, SGLang, llama.cpp.
+# Where servers say their version: vLLM and trtllm-serve, TGI, SGLang (the second is its older
+# name, python/sglang/srt/entrypoints/http_server.py at 004c82e), llama.cpp.
 _VERSIONS = (
     ("/version", "version"),
     ("/info", "version"),
+    ("/server_info", "version"),
     ("/get_server_info", "version"),
     ("/props", "build_info"),
 )

@@ -133,9 +133,9 @@ class _Making:
 
 async def _quiet_counts(server: Server, session: "aiohttp.ClientSession") -> Counts | None:
     """Return what the server counts once nothing runs there, or at last."""
-    until_s = monotonic() + QUIET_S
+    since_s = monotonic()
     while (counts := await counts_of(server, session)) and counts.in_flight:
-        if monotonic() > until_s:
+        if monotonic() > since_s + QUIET_S + counts.late_s:
             break
         await asyncio.sleep(_LOOK_S)
     return counts
@@ -149,7 +149,7 @@ async def _counts_after(
     if before is None:
         return None
     ours = sum(answer.output_tokens for answer in sent.answers)
-    until_s = monotonic() + QUIET_S
+    until_s = monotonic() + QUIET_S + before.late_s
     while counts := await counts_of(server, session):
         counted = counts.output_tokens - before.output_tokens
         if (counted >= ours and not counts.in_flight) or monotonic() > until_s:

@@ -1,6 +1,7 @@
 """What a server counts of itself, by its page /metrics.
 
-Sources: vLLM, usage/metrics; SGLang, production_metrics; text-generation-inference v3.3.7,
+Sources: vLLM, usage/metrics; SGLang, python/sglang/srt/metrics/collector.py at 00ae9c1 and
+managers/scheduler_runtime_checker_mixin.py at 008e7b8; text-generation-inference v3.3.7,
 backends/v3/src and router/src; llama.cpp, tools/server/README.md.
 """
 
@@ -13,7 +14,11 @@ _SAMPLE = re.compile(r"^([a-zA-Z_:][\w:]*)(?:\{.*\})?\s+(\S+)", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What one kind of server calls its numbers; a count that it lacks is ""."""
+    """What one kind of server calls its numbers; a count that it lacks is "".
+
+    Attributes:
+        late_s: how long it may go on saying that requests run when none does any more.
+    """
 
     kind: str
     running: str
@@ -21,6 +26,7 @@ class Names:
     input_tokens: str
     output_tokens: str
     cached_tokens: str = ""
+    late_s: float = 0.0
 
 
 KINDS = (
@@ -39,6 +45,7 @@ KINDS = (
         input_tokens="sglang:prompt_tokens_total",
         output_tokens="sglang:generation_tokens_total",
         cached_tokens="sglang:cached_tokens_total",
+        late_s=30.0,  # of an idle scheduler, numbers of requests are renewed as often
     ),
     Names(
         kind="llama.cpp",
@@ -65,7 +72,9 @@ class Counts:
         kind: the server's software.
         running, waiting: requests in flight.
         input_tokens, output_tokens: of all requests.
-        cached_tokens: of prompts, found in the prefix cache; None where they are not counted.
+        cached_tokens: of prompts, found in the prefix cache; None where they are not counted, or
+            none was found yet.
+        late_s: how long requests may still be in flight here that no longer are.
     """
 
     kind: str
@@ -74,6 +83,7 @@ class Counts:
     input_tokens: int
     output_tokens: int
     cached_tokens: int | None
+    late_s: float = 0.0
 
     @property
     def in_flight(self) -> int:
@@ -106,5 +116,6 @@ def parse_metrics(page: str) -> Counts | None:
                 input_tokens=whole(names.input_tokens),
                 output_tokens=whole(names.output_tokens),
                 cached_tokens=whole(names.cached_tokens) if names.cached_tokens in totals else None,
+                late_s=names.late_s,
             )
     return None

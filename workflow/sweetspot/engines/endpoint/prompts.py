@@ -39,7 +39,7 @@ class Style:
     def body(self, prompt: str, output_tokens: int) -> bytes:
         """Return the request for exactly so many tokens; `prompt` is JSON already.
 
-        Sources: vLLM and TensorRT-LLM, CompletionRequest; SGLang, sampling parameters; llama.cpp,
+        Sources: vLLM, TensorRT-LLM and SGLang, CompletionRequest; llama.cpp,
         tools/server/README.md. TGI and others pass over what they do not know.
         """
         fields = {
