@@ -11,7 +11,7 @@ from sweetspot.engines import engine
 from sweetspot.engines.simulated import SimulatorEngine, VirtualMeter, noise_factor
 from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block
+from sweetspot.measure.record import read_block, record_path, write_record
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan.block import parse_block
 from sweetspot.plan.plan import plan
@@ -56,6 +56,22 @@ def test_record_has_the_models_clock_where_the_boards_is_known(block, tmp_path):
     unknown = replace(job, settings=replace(job.settings, gpu=board))
     assert unknown.key(block.cells[0]) == block.key(block.cells[0])
     assert SimulatorEngine().load(unknown.settings).run(block.cells[0]).mean_sm_mhz is None
+
+
+def test_older_record_without_a_clock_is_simulated_again(block, tmp_path):
+    def measured():
+        measure_block(block, SimulatorEngine(), tmp_path, tmp_path / "block.jsonl")
+        return read_block(tmp_path / "block.jsonl")
+
+    before = measured()
+    first, second = (record_path(tmp_path, cell, block.key(cell)) for cell in block.cells[:2])
+    write_record(first, replace(before[0], mean_sm_mhz=None))
+    kept = second.stat().st_ino
+    after = measured()
+    assert [replace(each, provenance={}) for each in after] == [
+        replace(each, provenance={}) for each in before
+    ]
+    assert second.stat().st_ino == kept
 
 
 def test_session_runs_cells_and_its_meter_saw_them(block):

@@ -127,7 +127,8 @@ def reusable_record(
 ) -> CellRecord | None:
     """Return the record that a cell has from an earlier run, unless it is to be measured again.
 
-    One that earlier code measured on another board than the cell's is set aside.
+    One that earlier code measured on another board than the cell's is set aside, and one that it
+    simulated without its model's clock, which follows from nothing that a record has, is no more.
     """
     if remeasure == "all":
         return None
@@ -138,8 +139,10 @@ def reusable_record(
     if record and metered and other_board(record.provenance, block.settings.gpu):
         set_aside(path, "misplaced")
         return None
-    again = record is not None and remeasure == "failed" and record.status != "ok"
-    return None if again else record
+    if record and record.status != "ok":
+        return None if remeasure == "failed" else record
+    is_older = record and record.simulated and record.mean_sm_mhz is None
+    return None if is_older and block.settings.gpu.max_clock_mhz else record
 
 
 def described(block: Block, engine: Engine, cell: Cell) -> dict[str, Any]:
