@@ -1,6 +1,10 @@
-"""A campaign that is killed at any moment: at most a cell is lost, and the next call goes on."""
+"""A campaign that is killed at any moment: at most a cell is lost, and the next call goes on.
+
+Real waits, records and power of a fake board; only the engine sleeps instead of computing.
+"""
 
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from sweetspot.campaign.compact import read_manifest
+from sweetspot.campaign.design import design
 from sweetspot.campaign.logbook import Logbook
+from sweetspot.config import parse_experiment
 from sweetspot.measure.record import read_block
 from sweetspot.reading import read_as
 
@@ -54,3 +60,34 @@ def test_campaign_survives_kills_with_at_most_a_cell_lost_each(tmp_path, fake_nv
     windows_s = sum(time_s.get("windows", 0.0) for time_s in times)
     assert windows_s <= sum(record.window_s for record in records) + 1e-6
     assert all(sum(each.values()) <= 2 * each["elapsed"] + 1e-6 for each in times)
+
+
+@pytest.mark.slow(reason="a campaign in a process of its own, which sleeps for its windows")
+def test_adaptive_campaign_decides_by_what_it_measured_before_it_was_killed(
+    tmp_path, fake_nvml, wait_until
+):
+    fake_nvml({})
+    folder, began = tmp_path / "out", tmp_path / "out" / "began"
+    options = ["--design", "adaptive", "--lengths", "5"]
+    command = [sys.executable, str(PROGRAM), *options, str(folder), "4", "20", "llama-3.2-1b"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: began.exists() and began.read_text().count("\n") >= 6)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+    half = read_as(Logbook, folder / "campaign.json", "campaign")
+    assert all(" more expected: " in said for said in half.adaptive.values())
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    manifest = read_manifest(folder / "compact")
+    (said,) = manifest.adaptive.values()
+    count = int(re.search(r"enough with (\d+) of 25 lengths", said)[1])
+    assert 7 <= count < 25
+    # the shortest beginning of the order that is enough, whatever call measured it; then the rest
+    records = read_block(folder / "compact" / "records.jsonl")
+    assert {record.status for record in records} == {"ok"}
+    planned = design(parse_experiment(manifest.experiment))
+    (requests,) = manifest.requests.values()
+    order = [cell.id for cell in planned.grid(planned.blocks[0], requests)]
+    ran = [cell for cell in dict.fromkeys(began.read_text().split()) if cell in order]
+    assert ran[:count] == order[:count]
+    assert len(ran) > count

@@ -1,14 +1,14 @@
 """A campaign on the fake driver whose engine sleeps as long as is simulated, SCALE times less.
 
-    python sleeping_campaign.py FOLDER MINUTES SCALE MODEL...
+    python sleeping_campaign.py [--design few] [--lengths 7] FOLDER MINUTES SCALE MODEL...
 
 Power, windows, records and waits are real; the minutes are those before scaling. The engine adds a
 line to FOLDER/began for each cell that it begins.
 """
 
+import argparse
 import json
 import math
-import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -69,8 +69,8 @@ class Sleeping:
         self.held.close()
 
 
-def main(folder, minutes, scale, models):
-    """Run one call, and print its manifest's account of the time."""
+def main(folder, minutes, scale, models, design, lengths):
+    """Run one call on so many of the paper's lengths, and print its account of the time."""
     cost.run_s = lambda block, cells: {c: s / scale for c, s in run_s(block, cells).items()}
     for module in (cost, slot, blocks, run):
         for name in ("OVERHEAD_S", "LOAD_S", "PLAIN_LOAD_S", "CLOSING_S", "GRACE_S"):
@@ -80,9 +80,9 @@ def main(folder, minutes, scale, models):
     began = folder / "began"
     run.require_node = lambda *_: None
     run.engines_here = lambda *_: lambda block, _: Sleeping(block, scale, began)
-    lengths = list(PAPER_LENGTHS)
-    grid = {"input_tokens": lengths, "output_tokens": lengths}
-    measure = {"design": "few", "repeats": 3, "interval_s": 0.05}
+    of_grid = list(PAPER_LENGTHS[:lengths])
+    grid = {"input_tokens": of_grid, "output_tokens": of_grid}
+    measure = {"design": design, "repeats": 3, "interval_s": 0.05}
     experiment = parse_experiment(
         {
             "run": "sleeping",
@@ -91,6 +91,7 @@ def main(folder, minutes, scale, models):
             "sweeps": {"grid": grid | {"requests": [1024, 768, 512, 256, 128, 64]}},
             "vllm": {"weights": "random", "compilation": "none"},
             "measure": measure | {"idle_s": 1 / scale, "min_window_s": 6 / scale},
+            "adaptive": {"error_percent": 5},
             "dataset": {"vocab_size": 1000, "eos_id": 999},
         }
     )
@@ -100,4 +101,11 @@ def main(folder, minutes, scale, models):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]), sys.argv[4:])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("scale", type=float)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--design", default="few")
+    parser.add_argument("--lengths", type=int, default=len(PAPER_LENGTHS))
+    main(**vars(parser.parse_args()))
