@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from sweetspot.probe.board import _TOLD
 from sweetspot.probe.steps import GIB, small, steps
 
 
@@ -56,3 +57,9 @@ def test_small_steps_keep_all_but_their_sizes():
         )
         assert less.sizes.keys() == step.sizes.keys()
         assert less.bytes + less.kv_bytes < 2e6
+
+
+def test_what_constants_hang_on_comes_before_anything_that_is_compiled():
+    order = [step.compiled for step in steps()]
+    told = [place for place, step in enumerate(steps()) if step.kind in _TOLD and not step.compiled]
+    assert max(told) < order.index(True)

@@ -11,7 +11,7 @@ from sweetspot.plan.block import Block
 from sweetspot.plan.busy import run_s
 
 WARM_UP_TOKENS = 16  # as in engines/workers/
-OVERHEAD_S = 1.0  # beside window, idle times and warm-up, before any cell was timed
+OVERHEAD_S = 0.5  # beside window, idle times and warm-up, before any cell was timed
 LOAD_S = 60.0  # of an engine, before one was loaded
 PLAIN_LOAD_S = 30.0  # of one that compiles nothing; vLLM on an H200: 27 to 32
 ASK_S = 2.0  # of a server that runs: what it is is asked
