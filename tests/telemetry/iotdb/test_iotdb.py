@@ -1,5 +1,6 @@
 """Samples to a server of IoTDB's and back; one that refuses, hangs, lies, dies, or is not there."""
 
+import json
 import re
 import socket
 import ssl
@@ -18,6 +19,7 @@ from ports import held_port
 from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.connect import open_sink, open_store
+from sweetspot.telemetry.mqtt.messages import iotdb_json
 from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source
 
 pytestmark = pytest.mark.slow(reason="Apache's client, from an environment of its own")
@@ -75,6 +77,16 @@ def test_simulated_samples_have_a_database_of_their_own(server, opened, layout, 
     assert len(store.read(simulated, 0, 2**60)) == 3
     assert len(store.read(BOARD, 0, 2**60)) == 2
     assert database in {each.strip('"') for each in iotdb.made}
+
+
+def test_what_came_by_its_own_broker_is_read_at_the_same_path_and_time(server, opened):
+    iotdb, port, _ = server
+    samples = sent(3)
+    for message in iotdb_json("", "", BOARD, samples):
+        for row in json.loads(message.payload):
+            values = dict(zip(row["measurements"], row["values"], strict=True))
+            iotdb.devices.setdefault(row["device"], {})[row["timestamp"]] = values
+    assert str(opened(port)[1].read(BOARD, 0, 2**60)) == str(samples)
 
 
 def test_power_of_a_cluster_is_read_by_what_examon_calls_it(server, opened):
