@@ -4,7 +4,7 @@ import signal
 import socket
 import subprocess
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from ports import held_port
 
@@ -33,9 +33,15 @@ log-enabled = false
 
 
 @contextmanager
-def influxd(folder):
-    """Run a server; yields its port, once it listens, and its process."""
-    with held_port() as port, (folder / "influxd.log").open("wb") as log:
+def influxd(folder, port=None):
+    """Run a server, at a port that is held or one of its own; yields it, and the process.
+
+    What it stored before in that folder it has again.
+    """
+    with (
+        nullcontext(port) if port else held_port() as port,
+        (folder / "influxd.log").open("wb") as log,
+    ):
         words = ["influxd", "-config", str(configured(folder, port))]
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:

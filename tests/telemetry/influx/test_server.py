@@ -5,11 +5,13 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import pytest
 from influx_servers import BOARD, answering, samples_of, say
+from influxd import influxd as running
+from looks import NEVER_S, put
 from openai_server import SELF_SIGNED
 from ports import held_port
 
@@ -17,9 +19,12 @@ from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.influx.server import Server
 from sweetspot.telemetry.influx.sink import InfluxSink
 from sweetspot.telemetry.influx.store import InfluxStore
+from sweetspot.telemetry.publisher import Publisher
+from sweetspot.telemetry.sample import Source
 from sweetspot.telemetry.tls import tls_context
 
 SECRET = "planted-8c1f"
+GPU_1 = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
 
 
 @pytest.fixture
@@ -175,6 +180,30 @@ def test_samples_come_back_to_the_bit_however_often_they_were_sent(server, influ
     assert store.read(BOARD, sent[5].at, sent[6].at) == store.read(
         BOARD, sent[5].at, sent[7].at - 1
     )
+
+
+@pytest.mark.slow(reason="a real InfluxDB, started twice")
+def test_a_database_that_is_absent_killed_and_comes_back_gets_every_sample(
+    server, influxd, tmp_path, wait_until, caplog
+):
+    def stored():
+        with suppress(TelemetryError):  # there is no database before the first sample
+            return len(store.read(GPU_1, 0, 2**62))
+
+    with held_port() as port:
+        store = InfluxStore(server(port))
+        publisher = Publisher([InfluxSink(server(port))], "n1", interval_s=NEVER_S)
+        put(publisher, range(20))
+        wait_until(lambda: "Connection refused; trying again" in caplog.text)
+        with running(tmp_path, port):
+            put(publisher, range(20, 30))
+            wait_until(lambda: stored() == 30)
+        put(publisher, range(30, 45))  # it is killed
+        with running(tmp_path, port):
+            (found,) = publisher.close(60)
+            assert (found.samples, found.acknowledged, found.lost) == (45, 45, 0)
+            back = store.read(GPU_1, 0, 2**62)
+            assert [each.values[0] for each in back] == [number / 10 for number in range(45)]
 
 
 @pytest.mark.slow(reason="a real InfluxDB")
