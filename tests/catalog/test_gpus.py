@@ -143,7 +143,13 @@ def test_file_of_ones_own_is_a_board_called_as_the_file_is(own):
 
 def test_entries_of_the_catalog_are_files_too(own):
     row = read_packaged("gpus.yaml")["l40s"]
-    assert replace(gpu(own(**row)), id="l40s") == gpu("l40s")
+    assert replace(gpu(own(**row)), id="l40s", kernels_of="") == gpu("l40s")
+
+
+def test_file_says_whose_kernels_stand_in(own):
+    assert gpu(own("a100-mine.yaml")).kernels_of == "h100-sxm"  # not by what the file is called
+    assert gpu(own(kernels_of="NVIDIA L4")).kernels_of == "l4"
+    assert {gpu(gpu_id).kernels_of for gpu_id in gpu_ids()} == {""}
 
 
 @pytest.mark.parametrize(
@@ -161,6 +167,9 @@ def test_entries_of_the_catalog_are_files_too(own):
         ({"max_clock_mhz": "2 GHz"}, "'max_clock_mhz' must be a number .* not '2 GHz'"),
         ({"fp8_tflops": float("nan")}, "'fp8_tflops' must be a number .* or null, not nan"),
         ({"nvml_name": 7}, "'nvml_name' must be text, not 7"),
+        ({"kernels_of": "a30"}, "'kernels_of' must be a GPU of the catalog: unknown GPU 'a30'"),
+        ({"kernels_of": 7}, "'kernels_of' must be a GPU of the catalog: not 7"),
+        ({"kernels_of": "other.yaml"}, "'kernels_of' must be a GPU of the catalog: not 'other"),
     ],
 )
 def test_bad_value_of_a_file_is_refused_in_one_line(own, changes, message):

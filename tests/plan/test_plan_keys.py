@@ -260,3 +260,18 @@ def test_key_of_a_measured_cell_is_that_of_earlier_releases():
     one = {"input_tokens": [64], "output_tokens": [8], "requests": [10]}
     [block] = plan(Experiment(models=["llama-3.2-1b"], sweeps={"grid": one})).blocks
     assert [block.key(cell) for cell in block.cells] == ["80aa426a4256b79f"]
+
+
+def test_whose_kernels_a_board_has_is_in_keys_of_simulated_cells_only(keys, tmp_path):
+    def own(kernels_of):
+        row = read_packaged("gpus.yaml")["a100-80gb"] | {"kernels_of": kernels_of}
+        (tmp_path / "mine.yaml").write_text(yaml.safe_dump(row), encoding="utf-8")
+        return {"gpu": str(tmp_path / "mine.yaml")}
+
+    def of_both(engine):
+        return [keys(engine=engine, **own(board)) for board in ("h100-sxm", "a100-80gb")]
+
+    before, after = of_both("simulator")
+    assert not set(before.values()) & set(after.values())
+    measured, measured_after = of_both("tensorrt-llm")
+    assert measured == measured_after

@@ -123,7 +123,7 @@ def test_any_board_pairs_with_any_engine(gpu_id, engine):
     of_engine = ENGINES[engine]
     assert found.engine == engine
     assert found.constants.engine == of_engine.engine.to_constants()
-    assert found.constants.kernels == kernel_constants(gpu_id, engine)
+    assert found.constants.kernels == kernel_constants(gpu(gpu_id), engine)
     other = load_calibration(gpu(gpu_id)).constants
     assert found.constants.board == other.board
     assert found.engine_version == of_engine.engine.version
@@ -170,7 +170,7 @@ def test_file_of_one_part_leaves_the_other_to_what_ships(board, board_file, engi
     assert (found.engine, found.engine_version) == ("my-engine", "2")
     assert found.constants.engine.logit_bytes == 99
     assert found.constants.board == load_calibration(gpu("a100-80gb")).constants.board
-    assert found.constants.kernels == kernel_constants("a100-80gb", "my-engine")
+    assert found.constants.kernels == kernel_constants(gpu("a100-80gb"), "my-engine")
 
 
 def test_parts_of_a_file_are_files_of_their_own(board, constants):
@@ -300,6 +300,20 @@ def test_broken_json_is_refused(write, text):
 @pytest.mark.parametrize("text", ["[]", "7", '"h100"', "null", "{}"])
 def test_json_that_is_not_a_calibration_is_refused(write, text):
     assert "is not a calibration" in refusal(write(text))
+
+
+def test_name_of_a_board_of_ones_own_decides_nothing_and_whose_kernels_it_has_is_said():
+    mine = replace(gpu("a100-40gb"), id="my-gpu", kernels_of="h100-sxm")
+    called_a100 = replace(mine, id="a100-mine")
+    found = load_calibration(mine)
+    assert load_calibration(called_a100).constants == found.constants
+    assert found.name == (
+        "my-gpu, by data sheet from h100-sxm + tensorrt-llm, published numbers"
+        " + kernels of h100-sxm"
+    )
+    like_ada = load_calibration(replace(mine, kernels_of="l4"))
+    assert like_ada.name.endswith(" + kernels of a100-80gb")
+    assert like_ada.constants.kernels != found.constants.kernels
 
 
 def test_file_that_cannot_be_read_is_refused(tmp_path):

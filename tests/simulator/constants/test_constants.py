@@ -51,7 +51,7 @@ def test_engine_has_stated_constants_of_its_own_and_kernels(board, engine):
     found, paper = stated_on(board, engine), stated_on(board)
     assert found.board == paper.board
     assert (found.engine == paper.engine) == (engine == "tensorrt-llm")
-    assert found.kernels == kernel_constants(board.id, engine)
+    assert found.kernels == kernel_constants(board, engine)
 
 
 def test_stated_engines_differ_in_what_they_are_known_for(board):

@@ -37,7 +37,7 @@ def heads():
 @pytest.mark.parametrize("engine", ["tensorrt-llm", "vllm"])
 @pytest.mark.parametrize("gpu_id", ["h200-sxm", "a100-80gb"])
 def test_each_kind_of_head_has_its_own_kernels(heads, gpu_id, engine):
-    board, k = gpu(gpu_id), kernel_constants(gpu_id, engine)
+    board, k = gpu(gpu_id), kernel_constants(gpu(gpu_id), engine)
     prompt, pair_s, byte_s = (
         prompt_efficiency(heads, k),
         decode_head_s(heads, k),
@@ -57,7 +57,7 @@ def test_each_kind_of_head_has_its_own_kernels(heads, gpu_id, engine):
 
 def test_fp8_cache_is_not_twice_as_fast_where_its_elements_are_the_ceiling(heads):
     """With vLLM on an H200, heads of 256: a byte of FP8 takes longer than two of 16 bits."""
-    byte_s = kv_seconds_per_byte(heads, H200, kernel_constants("h200-sxm", "vllm"))
+    byte_s = kv_seconds_per_byte(heads, H200, kernel_constants(gpu("h200-sxm"), "vllm"))
     wide = WIDE > 0
     (in_fp8,), (in_16_bit,) = byte_s[wide & (FP8 > 0)], byte_s[wide & ~(FP8 > 0)]
     assert in_fp8 > 2 * in_16_bit

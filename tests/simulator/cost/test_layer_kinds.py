@@ -104,7 +104,7 @@ V3 = published("deepseek-ai/DeepSeek-V3")
 def test_latent_attention_takes_what_is_longer_its_flops_or_its_cache(gpu_id, model, heads):
     """128 heads x (576 + 512) x 2 FLOPs against 576 x 2 bytes for each token in the cache."""
     board = gpu(gpu_id)
-    k = kernel_constants(gpu_id)
+    k = kernel_constants(gpu(gpu_id))
     few, many = (
         cost(
             work(model, iteration(decodes=8, decode_context=context)),
@@ -125,7 +125,7 @@ def test_latent_attention_takes_what_is_longer_its_flops_or_its_cache(gpu_id, mo
     st.sampled_from(["h100-sxm", "a100-80gb", "b200", "l4", "v100"]),
 )
 def test_other_attention_waits_for_memory(shape, gpu_id):
-    board, k = gpu(gpu_id), kernel_constants(gpu_id)
+    board, k = gpu(gpu_id), kernel_constants(gpu(gpu_id))
     done = work(shape, iteration(decodes=8, decode_context=8000))
     assert decode_seconds_per_flop(done, board, k, kv_seconds_per_byte(done, board, k)) == 0
 

@@ -18,6 +18,8 @@ LOWEST_CLOCK_SHARE = 0.1
 
 SHORT_NAMES = {"h100": "h100-sxm", "h200": "h200-sxm"}
 """What people mean by a name that several boards begin with."""
+KERNELS_OF = "h100-sxm"
+"""Whose kernels a board of one's own has whose file does not say: the reference's, as the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,8 @@ class Gpu:
         clock_share: highest clock that it may run at, as a share of what it can.
         full_power_limit_w: the data sheet's power limit, where a lower one is set; None where none
             is (`set_to`).
+        kernels_of: board of the catalog whose kernels a user's board is taken to have; empty for
+            one of the catalog.
         source: the data sheet, and where memory_bytes comes from.
     """
 
@@ -54,6 +58,7 @@ class Gpu:
     max_clock_mhz: float = 0.0
     clock_share: float = 1.0
     full_power_limit_w: float | None = None
+    kernels_of: str = ""
     source: str = ""
 
     def is_called(self, nvml_name: str) -> bool:
@@ -135,7 +140,9 @@ def _board(gpu_id: str, row: Mapping[str, Any]) -> Gpu:
     """
     unknown = [key for key in row if key not in _NUMBERS and key not in _TEXTS]
     if unknown:
-        raise InputError(f"unknown key {unknown[0]!r}; known: {', '.join((*_TEXTS, *_NUMBERS))}")
+        raise InputError(
+            f"unknown key {unknown[0]!r}; known: {', '.join((*_TEXTS, *_NUMBERS, 'kernels_of'))}"
+        )
     missing = [key for key in _NUMBERS if key not in row]
     if missing:
         raise InputError(f"{missing[0]!r} is missing (docs/models.md)")
@@ -183,11 +190,26 @@ def _own(path: Path) -> Gpu:
             f"GPU file {path}: a board of one's own needs a name that no other has, made of letters"
             " and digits; rename the file"
         )
-    row = as_mapping(read_yaml(path, "GPU file"), f"GPU file {path}")
+    row = dict(as_mapping(read_yaml(path, "GPU file"), f"GPU file {path}"))
     try:
-        return _board(gpu_id, row)
+        kernels_of = _kernels_of(row.pop("kernels_of", KERNELS_OF))
+        return replace(_board(gpu_id, row), kernels_of=kernels_of)
     except InputError as error:
         raise InputError(f"GPU file {path}: {error}") from error
+
+
+def _kernels_of(name: object) -> str:
+    """Return the id of the board that a GPU file names.
+
+    Raises:
+        InputError: the catalog has none of this name.
+    """
+    try:
+        if not isinstance(name, str) or is_gpu_file(name):
+            raise InputError(f"not {reprlib.repr(name)}")
+        return gpu(name).id
+    except InputError as error:
+        raise InputError(f"'kernels_of' must be a GPU of the catalog: {error}") from error
 
 
 def gpu_ids() -> tuple[str, ...]:

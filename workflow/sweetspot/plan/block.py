@@ -94,12 +94,13 @@ class Settings:
         """The settings as one line, for a job; what tells it nothing is left out.
 
         That is where a GPU's numbers were read, its links, and what several cost, where it runs
-        alone, its highest clock where it is not simulated, settings where there are none, in what a
-        model is as any dense one in 16 bits, the version of the engine whose constants were taken,
-        precision and traits where they are the model's and the paper's, and noise where there is
-        none: records from before these could be chosen keep their keys.
+        alone, its highest clock where it is not simulated, whose kernels it has where it is of the
+        catalog, settings where there are none, in what a model is as any dense one in 16 bits,
+        the version of the engine whose constants were taken, precision and traits where they are
+        the model's and the paper's, and noise where there is none: records from before these could
+        be chosen keep their keys.
         """
-        return self._json({"engine_version"}, clock=self.engine == "simulator")
+        return self._json({"engine_version"}, job=True)
 
     @cached_property
     def identity(self) -> str:
@@ -115,11 +116,14 @@ class Settings:
         of_calibration: set[str],
         of_options: frozenset[str] = frozenset(),
         *,
-        clock: bool = False,
+        job: bool = False,
     ) -> str:
         alone = self.limits.tensor_parallel == 1
         links = {"nvlink_bytes_per_s", "pcie_bytes_per_s"} if alone else set()
         unset = set() if self.gpu.settings else {"full_power_limit_w", "clock_share"}
+        # A key rests on the kernels themselves, which its calibration holds.
+        kernels = set() if self.gpu.kernels_of and job else {"kernels_of"}
+        clock = job and self.engine == "simulator"
         left_out = {
             "shared_protocol": alone,
             "precision": self.precision == MODEL_PRECISION,
@@ -127,7 +131,7 @@ class Settings:
             "noise": self.noise is None,
         }
         left_out_of = {
-            "gpu": {"source"} | links | unset | (set() if clock else {"max_clock_mhz"}),
+            "gpu": {"source"} | links | unset | kernels | (set() if clock else {"max_clock_mhz"}),
             "model": self.model.plain_parts,
             "calibration": of_calibration,
             "options": of_options,

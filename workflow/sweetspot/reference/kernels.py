@@ -308,7 +308,8 @@ def _across(fits: Fits) -> Iterable[str]:
         "",
         table(("constants of", *fits), rows, (False, *(True for _ in fits))),
         "",
-        "Who stands in, by how a board's id begins:",
+        "Who stands in, by how the id of a board of the catalog begins; for a board of one's own it"
+        " is whom its file names by `kernels_of`:",
         "",
         *(
             f"- {', '.join(f'`{start}`' for start in begins) or 'any other'}: `{on}` ({why})"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sweetspot.catalog import gpu
 from sweetspot.simulator.calibration.kernels.power import FLOOR_W, joules, long_run
 from sweetspot.simulator.constants.kernels import kernel_constants
 
@@ -27,4 +28,4 @@ def test_large_gemms_hold_the_board_at_its_limit():
 @pytest.mark.parametrize("gpu_id", FLOOR_W)
 def test_long_runs_reach_less_than_short_ones(gpu_id):
     share = long_run(gpu_id).values["flop_efficiency"]
-    assert share < 0.95 * kernel_constants(gpu_id).flop_efficiency
+    assert share < 0.95 * kernel_constants(gpu(gpu_id)).flop_efficiency

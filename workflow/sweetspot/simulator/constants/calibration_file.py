@@ -242,13 +242,14 @@ def load_calibration(gpu: Gpu, path: Path | None = None, engine: str | None = No
     constants = Constants(
         board=of_board.board.to_constants(),
         engine=of_engine.engine.to_constants(),
-        kernels=kernel_constants(gpu.id, of_engine.engine.name),
+        kernels=kernel_constants(gpu, of_engine.engine.name),
     )
     if path is not None:
         _require_possible(constants, gpu, str(path))
     parts = (of_board,) if of_board is of_engine else (of_board, of_engine)
+    kernels = [f"kernels of {constants.kernels.measured_on}"] if gpu.kernels_of else []
     return Calibration(
-        name=" + ".join(part.name for part in parts),
+        name=" + ".join([*(part.name for part in parts), *kernels]),
         engine=of_engine.engine.name,
         level=min((part.level for part in parts), key=LEVELS.index),
         seen=tuple(dict.fromkeys(name for part in parts for name in part.seen)),

@@ -319,7 +319,7 @@ def stated_on(gpu: Gpu, engine: str = "tensorrt-llm") -> Constants:
     return Constants(
         board=transfer(board, gpu),
         engine=EngineConstants(**{name: stated[name] for name in ENGINE}),
-        kernels=kernel_constants(gpu.id, engine),
+        kernels=kernel_constants(gpu, engine),
     )
 
 

@@ -20,6 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from sweetspot.catalog.gpus import KERNELS_OF, Gpu
+
 FILE = "kernels.json"
 TENSORRT_LLM = "tensorrt-llm"
 
@@ -112,12 +114,11 @@ class KernelConstants:
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """Boards whose ids begin alike, and whose tables stand for them."""
+    """Boards of the catalog whose ids begin alike, and whose tables stand for them."""
 
     begins: tuple[str, ...]
     measured_on: str
     why: str
-    fp8_of: str = ""  # where that GPU has no FP8, but these have
 
 
 _CHIP = "the chip of its tables; GEMMs within some 10 %"
@@ -131,13 +132,17 @@ _FAMILIES = (
         "a100-80gb",
         "no tables of Ada, whose kernels are of the A100's kind; FP8 is the H100's; a guess, GEMMs"
         " may be 20 % off",
-        fp8_of="h100-sxm",
     ),
     _Family(
         ("v100",), "a100-80gb", "no tables, an older architecture; a guess, GEMMs may be 20 % off"
     ),
 )
-_UNKNOWN = _Family((), "h100-sxm", "nothing is known of it; a guess, GEMMs may be 20 % off")
+_UNKNOWN = _Family(
+    (),
+    KERNELS_OF,
+    "nothing is known of it; a guess, GEMMs may be 20 % off",
+)
+_FP8_OF = KERNELS_OF  # where a board has FP8, but the one whose tables stand for it has none
 
 
 # What laws of single kernels have, and the simulator holds elsewhere: docs/kernels.md says where.
@@ -153,18 +158,22 @@ BESIDE = (
 )
 
 
-def kernel_constants(gpu_id: str, engine: str = TENSORRT_LLM) -> KernelConstants:
+def kernel_constants(gpu: Gpu, engine: str = TENSORRT_LLM) -> KernelConstants:
     """Return what kernels reach on a GPU, or on the one whose tables stand for it.
 
+    For a board of one's own that is who its file names: what the file is called decides nothing.
     Engines without tables of their own have vLLM's kernels (FlashAttention, cuBLAS).
     """
     engine = engine if engine == TENSORRT_LLM else "vllm"
-    tables = _tables()
-    if gpu_id in tables:
-        return _constants(tables, gpu_id, engine, "")
-    start = gpu_id.split("-")[0]
-    family = next((each for each in _FAMILIES if start in each.begins), _UNKNOWN)
-    return _constants(tables, family.measured_on, engine, family.why, family.fp8_of)
+    gpu_id = gpu.kernels_of or gpu.id
+    measured_on, why = gpu_id, ""
+    if gpu_id not in _tables():
+        start = gpu_id.split("-")[0]
+        family = next((each for each in _FAMILIES if start in each.begins), _UNKNOWN)
+        measured_on, why = family.measured_on, family.why
+    if gpu.kernels_of:
+        why = "; ".join((f"taken to have the kernels of {gpu_id}", *filter(None, [why])))
+    return _constants(measured_on, engine, why, has_fp8=gpu.fp8_flops is not None)
 
 
 def families() -> Iterator[tuple[tuple[str, ...], str, str]]:
@@ -173,18 +182,17 @@ def families() -> Iterator[tuple[tuple[str, ...], str, str]]:
         yield each.begins, each.measured_on, each.why
 
 
-def _constants(
-    tables: Mapping[str, Any], gpu_id: str, engine: str, why: str, fp8_of: str = ""
-) -> KernelConstants:
+def _constants(measured_on: str, engine: str, why: str, *, has_fp8: bool) -> KernelConstants:
     def values(board: str) -> dict[str, Any]:
-        return {**tables[board]["board"], **tables[board]["engines"][engine]}
+        found = _tables()[board]
+        return {**found["board"], **found["engines"][engine]}
 
-    found = values(gpu_id)
-    if fp8_of:
-        found |= {name: value for name, value in values(fp8_of).items() if "fp8" in name}
+    found = values(measured_on)
+    if has_fp8 and found["fp8_share"] is None:
+        found |= {name: value for name, value in values(_FP8_OF).items() if "fp8" in name}
     for name in ("prompt_efficiency", "fp8_prompt_efficiency"):
         found[name] = {int(size): share for size, share in found[name].items()}
-    return KernelConstants(measured_on=gpu_id, stands_in=why, engine=engine, **found)
+    return KernelConstants(measured_on=measured_on, stands_in=why, engine=engine, **found)
 
 
 @lru_cache(maxsize=1)
