@@ -52,6 +52,12 @@ def test_notebook_prints_what_is_shown():
     shown.play(NOTEBOOK)
 
 
+def test_readme_says_how_many_questions_there_are():
+    words = {15: "Fifteen", 16: "Sixteen", 17: "Seventeen"}
+    count = len(re.findall(r"^## ", PAGE, re.MULTILINE))
+    assert f"[{words[count]} questions](docs/questions.md)" in shown.read("README.md")
+
+
 def test_lines_that_are_shown_are_compared():
     assert_shows("a\n...\nd\n", "a\nb\nc\nd\n")
     for pattern in ("a\n...\nc\n", "a\nd\n", "a\nb\nc\nd\n...\n"):

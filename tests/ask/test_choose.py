@@ -97,7 +97,7 @@ def test_as_few_replicas_as_meet_are_found_in_few_looks(needed, served):
             offered_per_s=rates[0],
             served_per_s=rates[1],
             mean_batch=5.0,
-            meets=not overloaded and count >= needed,
+            over={"tpot_p95_s": 1.0} if count < needed else {},
         )
 
     found = fewest(of)
@@ -115,10 +115,68 @@ def test_where_no_number_of_replicas_meets_the_fewest_that_serve_are_said():
             offered_per_s=5.0,
             served_per_s=float(count),
             mean_batch=8 / count,
+            over={"tpot_p95_s": 1.0},
         )
     )
     assert found.no_number_meets
     assert found.replicas == 5
+
+
+def test_power_is_no_reason_to_try_more_replicas():
+    looks = []
+    found = fewest(
+        lambda count: (
+            looks.append(count)
+            or replace(PLAIN, replicas=count, mean_batch=5.0, over={"max_power_w": 0.1})
+        )
+    )
+    assert looks == [1]
+    assert not found.no_number_meets
+
+
+def test_mean_power_beyond_the_budget_is_said_by_how_much():
+    asked = {"replicas": [1, 2], "power_limit_w": [300, None], **LOAD, "requests": 60}
+    free = {
+        (each.replicas, each.power_limit_w): each
+        for each in sweetspot.choose("llama-3.1-8b", **asked).candidates
+    }
+    assert len(free) == 4
+    for each in free.values():  # all requests are answered, so it is energy per time
+        assert each.mean_power_w == pytest.approx(
+            each.replicas * each.load.served.energy_j / each.load.served.duration_s
+        )
+    budget_w = free[1, None].mean_power_w / 1.1
+    choice = sweetspot.choose("llama-3.1-8b", max_power_w=budget_w, **asked)
+    within = {(each.replicas, each.power_limit_w) for each in choice.candidates if each.meets}
+    assert within == {(1, 300)}
+    assert (choice.best.replicas, choice.best.power_limit_w) == (1, 300)
+    missed = next(c for c in choice.candidates if (c.replicas, c.power_limit_w) == (1, None))
+    assert missed.over == {"max_power_w": pytest.approx(0.1)}
+    assert choice.table["max_power_w_over"].max() > 0.1
+    backlog = sweetspot.choose("llama-3.1-8b", max_power_w=budget_w, requests=100, **LENGTHS)
+    assert backlog.best is None
+
+
+def test_limited_board_is_that_of_predict():
+    chosen = sweetspot.choose("llama-3.1-8b", power_limit_w=300, **LOAD).best
+    board = chosen.load.deployment.gpu
+    answer = sweetspot.predict(
+        "llama-3.1-8b", "h100-sxm", **LENGTHS, requests=10, power_limit_w=300
+    )
+    assert board.settings == "power limit 300 W"
+    assert board.power_limit_w == answer.power_limit_w == 300
+    assert chosen.load.deployment.intervals.energy.factor > 1.3  # no such board was compared
+
+
+def test_load_beyond_the_most_replicas_says_how_many_it_needs():
+    asked = LENGTHS | {"rate_per_s": 1e6, "requests": 100, "max_batch_size": 4}
+    (found,) = sweetspot.choose("llama-3.1-8b", replicas="auto", **asked).candidates
+    assert (found.replicas, found.overloaded, found.no_number_meets) == (1024, True, True)
+    assert found.replicas_needed == pytest.approx(1024 * 1e6 / found.served_per_s, abs=1)
+    enough = 2 * found.replicas_needed
+    (served,) = sweetspot.choose("llama-3.1-8b", replicas=enough, **asked).candidates
+    assert not served.overloaded
+    assert served.replicas_needed is None
 
 
 def test_candidate_is_what_simulate_says():
@@ -303,6 +361,10 @@ def test_what_is_named_twice_is_tried_once_and_numbers_may_be_of_numpy():
         ({"rate_per_s": None, "ttft_p95_s": 1.0}, "are of requests that come over time; give rate"),
         ({"rate_per_s": None, "replicas": 2}, "are of requests that come over time; give rate"),
         ({"tpot_p95_s": 0.0}, "tpot_p95_s must be a number of seconds above 0, not 0.0"),
+        ({"max_power_w": 0.0}, "max_power_w must be a number of W above 0, not 0.0"),
+        ({"max_power_w": float("nan")}, "max_power_w must be a number of W above 0, not nan"),
+        ({"power_limit_w": [300, -1]}, "power_limit_w must be more than 0, not -1.0"),
+        ({"power_limit_w": []}, "power_limit_w must name at least one"),
         ({"replicas": 0}, "replicas must be a positive integer or 'auto', not 0"),
         ({"replicas": "all"}, "replicas must be a positive integer or 'auto', not 'all'"),
         ({"requests": 0}, "requests must be a positive integer, not 0"),

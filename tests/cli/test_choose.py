@@ -20,6 +20,7 @@ def rows(text):
 def test_json_is_the_python_answer(capsys):
     words = ["--gpus", "h200", "l40s", "--replicas", "1", "2", "--tp", "1", "2", "--weights", "fp8"]
     words += ["--tpot-p95", "0.02", "--ttft-p95", "1", "--price-per-kwh", "0.3"]
+    words += ["--max-power", "2000"]
     assert main([*ONE, *words, "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     expected = sweetspot.choose(
@@ -35,12 +36,18 @@ def test_json_is_the_python_answer(capsys):
         tpot_p95_s=0.02,
         ttft_p95_s=1,
         price_per_kwh=0.3,
+        max_power_w=2000,
     )
     assert found["candidates"] == [each.values() for each in expected.candidates]
     assert len(found["candidates"]) == 8
     assert found["best"] == expected.best.number == 1
     assert found["front"] == [each.number for each in expected.front]
-    assert found["targets"] == {"ttft_p95_s": 1, "tpot_p95_s": 0.02, "e2e_p95_s": None}
+    assert found["targets"] == {
+        "ttft_p95_s": 1,
+        "tpot_p95_s": 0.02,
+        "e2e_p95_s": None,
+        "max_power_w": 2000,
+    }
     assert (found["told_of"], found["simulated"]) == ("day", True)
 
 
@@ -78,6 +85,41 @@ def test_none_within_the_targets_is_said_with_the_nearest(capsys):
 def test_load_that_none_can_serve_is_said(capsys):
     assert main([*ONE, "--max-batch-size", "1", "--requests", "400"]) == 0
     assert "none can serve this load; more boards can: --replicas auto" in capsys.readouterr().out
+
+
+def test_load_beyond_what_auto_tries_says_how_many_it_needs(capsys):
+    words = ["--rate", "1e6", "--max-batch-size", "4", "--requests", "100"]
+    assert main([*ONE, *words, "--replicas", "auto"]) == 0
+    out = capsys.readouterr().out
+    assert "none can serve this load; auto tries 1024 replicas at most, and 1 needs " in out
+    assert ": --replicas auto" not in out
+    needed = out.partition("or more: --replicas ")[2].split()[0]
+    assert int(needed) > 1024
+    assert main([*ONE, *words, "--replicas", str(int(needed) // 2)]) == 0  # nor is auto told then
+    assert ": --replicas auto" not in capsys.readouterr().out
+
+
+def test_power_budget_is_said_with_what_is_within_it(capsys):
+    words = ["--power-limit", "300", "700", "--replicas", "2", "--max-power", "640"]
+    words += ["--requests", "100"]
+    assert main([*ONE, *words]) == 0
+    out = capsys.readouterr().out
+    assert "; mean power of all boards 640 W at most\n" in out
+    assert "limit W  J/request" in out
+    said = rows(out)
+    assert (said[1][1], said[1][-1]) == ("300", "best")
+    assert said[2][1] == "700"
+    assert "power " in out
+    assert said[2][-1] == "over"
+    assert "note: mean W is of all boards over the run; for moments each may draw" in out
+    assert "the 640 W lie within the interval of mean W" in out
+    assert main([*ONE, *words, "--power-limit", "700", "--max-power", "200"]) == 0
+    out = capsys.readouterr().out
+    assert "none meets the targets; the nearest is 1: power " in out
+    assert main([*ONE, "--power-limit", "300"]) == 0
+    out = capsys.readouterr().out
+    assert "all: llama-3.1-8b, h100-sxm, max_batch_size 1024, power limit 300 W\n" in out
+    assert "mean W is of all boards" not in out
 
 
 def test_as_few_replicas_as_it_takes(capsys):

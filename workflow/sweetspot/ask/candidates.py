@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from math import ceil
 from typing import Any
 
 from sweetspot.ask.load import Simulated
 from sweetspot.ask.offered import DAY_S, Offered, Progress, energy_per_request_j
 from sweetspot.ask.rates import Rates
+from sweetspot.ask.targets import MOST_REPLICAS, POWER, Targets
 from sweetspot.catalog import Architecture, Gpu
-from sweetspot.config import Precision
+from sweetspot.config import GpuSettings, Precision
 from sweetspot.errors import EngineError, InputError, one_line
 from sweetspot.simulator.deployment.deployment import asked_limits, deploy
 
@@ -19,48 +21,10 @@ LATENCIES = {
     "e2e_p95_s": "end_to_end",
 }
 """Latencies by the names that targets have, and what a server's run calls them."""
-MOST_REPLICAS = 1024
 BACKLOG_UNIT = 1000
 """Requests that the energy of a backlog is told of, which has no days."""
 _LIGHT = 1.05
 """Requests in an iteration, on average, below which more replicas make no answer come sooner."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
-    """What the 95th percentiles of latencies must not pass, in s; None: they may be any.
-
-    Attributes:
-        ttft_p95_s: to the first token.
-        tpot_p95_s: per output token after the first.
-        e2e_p95_s: to the last token.
-
-    Raises:
-        InputError: one is not a number above 0.
-    """
-
-    ttft_p95_s: float | None = None
-    tpot_p95_s: float | None = None
-    e2e_p95_s: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be."""
-        for name, value in self.given.items():
-            if not 0 < value < float("inf"):
-                raise InputError(f"{name} must be a number of seconds above 0, not {value}")
-
-    @property
-    def given(self) -> dict[str, float]:
-        """Those that there are, by name."""
-        every = {each.name: getattr(self, each.name) for each in fields(self)}
-        return {name: value for name, value in every.items() if value is not None}
-
-    @property
-    def words(self) -> str:
-        """What they are."""
-        return ", ".join(
-            f"{name.partition('_')[0].upper()} {value:g} s" for name, value in self.given.items()
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +36,7 @@ class Setup:
     tensor_parallel: int
     max_batch_size: int
     precision: Precision
+    gpu_settings: GpuSettings = field(default_factory=GpuSettings)
 
     @property
     def words(self) -> str:
@@ -89,6 +54,7 @@ class Candidate:
     Attributes:
         number: place in the answer, from 1.
         model, gpu, tensor_parallel, max_batch_size, weights: what it is made of.
+        power_limit_w: that each board is set to; None for the data sheet's.
         replicas: servers alike that share the load, each on boards of its own.
         gpus: boards in all.
         reason: why it cannot be served so; empty where it can.
@@ -100,9 +66,10 @@ class Candidate:
             backlog as fast as it goes.
         overloaded: whether the queue grows as long as requests come.
         offered_per_s, served_per_s: requests that then come, and how many of them are served.
-        no_number_meets: whether any number of replicas misses targets, where that was tried.
+        no_number_meets: whether any number of replicas up to `MOST_REPLICAS` misses targets of
+            latency, where that was tried.
         over: by how much of it targets are missed, by their names: 0.2 for 20 %.
-        mean_power_w: of all boards.
+        mean_power_w: of all boards, over the run; hosts are left out.
         idle_share: of the time in which a replica has no request.
         mean_batch: requests in an iteration of a replica.
         batch_limit_binds: whether max_batch_size was ever reached.
@@ -129,6 +96,7 @@ class Candidate:
     tensor_parallel: int
     max_batch_size: int
     weights: str
+    power_limit_w: float | None = None
     replicas: int
     gpus: int
     reason: str = ""
@@ -165,6 +133,18 @@ class Candidate:
     told_apart: bool | None = None
     load: Simulated | None = field(default=None, repr=False)
 
+    @property
+    def in_time(self) -> bool:
+        """Whether it serves the load within targets of latency, whatever it draws."""
+        return not self.overloaded and not {*self.over} - {POWER}
+
+    @property
+    def replicas_needed(self) -> int | None:
+        """How many a load that is too much needs, at least, by what each serves; else None."""
+        if not self.offered_per_s or not self.served_per_s:
+            return None
+        return ceil(self.replicas * self.offered_per_s / self.served_per_s)
+
     def values(self) -> dict[str, Any]:
         """Return all but the load, by name."""
         return {each.name: getattr(self, each.name) for each in fields(self) if each.name != "load"}
@@ -186,9 +166,9 @@ def serve(
     Args:
         setup: of one server.
         offered: the load.
-        targets: of latency.
+        targets: of latency and power.
         rates: what a kWh costs.
-        replicas: servers that share it; None for as few as meet the targets.
+        replicas: servers that share it; None for as few as meet the targets of latency.
         engine: as of `simulate_load`.
         calibration: as of `simulate_load`.
         progress: as of `Offered.serve`.
@@ -199,6 +179,7 @@ def serve(
         tensor_parallel=setup.tensor_parallel,
         max_batch_size=setup.max_batch_size,
         weights=setup.precision.weights,
+        power_limit_w=setup.gpu_settings.power_limit_w,
         replicas=replicas or 1,
         gpus=(replicas or 1) * setup.tensor_parallel,
     )
@@ -206,6 +187,7 @@ def serve(
         deployment = deploy(
             setup.model,
             setup.gpu,
+            gpu_settings=setup.gpu_settings,
             limits=asked_limits(
                 setup.model,
                 max_batch_size=setup.max_batch_size,
@@ -231,10 +213,11 @@ def serve(
 
 
 def fewest(of: Callable[[int], Candidate]) -> Candidate:
-    """Return the candidate with the fewest replicas that meets the targets.
+    """Return the candidate with the fewest replicas that meets the targets of latency.
 
     Where no number does, that with the fewest that are not overloaded: one more makes answers come
-    sooner until hardly two requests meet.
+    sooner until hardly two requests meet. Each more draws power while it waits, so what draws too
+    much with the fewest is not tried with more.
     """
     known: dict[int, Candidate] = {}
 
@@ -244,10 +227,10 @@ def fewest(of: Callable[[int], Candidate]) -> Candidate:
         return known[count]
 
     def is_enough(found: Candidate) -> bool:
-        return found.meets or (no_number_meets and not found.overloaded)
+        return found.in_time or (no_number_meets and not found.overloaded)
 
     count, no_number_meets = 1, False
-    while not (found := at(count)).meets and not no_number_meets:
+    while not (found := at(count)).in_time and not no_number_meets:
         is_light = not found.overloaded and (found.mean_batch or 0.0) < _LIGHT
         no_number_meets = is_light or count == MOST_REPLICAS
         if not no_number_meets:
@@ -283,12 +266,13 @@ def _answered(
         # that of a queue that grows says how long the run was, and no more
         counts = name == "tpot_p95_s" or (offered.waits and not overloaded)
         latencies[name] = latency.p95_s if counts and latency is not None else None
+    counted = offered.counted(served)
+    mean_power_w = replicas * counted.mean_power_w
     over = {
         name: value / target - 1
         for name, target in targets.given.items()
-        if (value := latencies[name]) is not None and value > target
+        if (value := {**latencies, POWER: mean_power_w}[name]) is not None and value > target
     }
-    counted = offered.counted(served)
     energy_j = energy_per_request_j(offered, served)
     low_j, high_j = known.around(energy_j)
     offered_per_s, served_per_s = overload or (None, None)
@@ -309,7 +293,7 @@ def _answered(
         served_per_s=served_per_s,
         overloaded=overloaded,
         over=over,
-        mean_power_w=replicas * counted.mean_power_w,
+        mean_power_w=mean_power_w,
         idle_share=served.idle_share,
         mean_batch=counted.mean_batch,
         batch_limit_binds=found.batch_limit_binds,

@@ -5,18 +5,19 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
-from numbers import Integral
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from sweetspot.ask.candidates import Candidate, Setup, Targets, serve
+from sweetspot.ask.candidates import Candidate, Setup, serve
 from sweetspot.ask.counts import positive
 from sweetspot.ask.lengths import Drawn
 from sweetspot.ask.offered import Arrivals, Backlog, Logged, Offered
 from sweetspot.ask.rates import Rates
+from sweetspot.ask.targets import POWER, Targets
 from sweetspot.catalog import Architecture, Gpu, load_model, model_ids
 from sweetspot.catalog import gpu as catalog_gpu
-from sweetspot.config import Precision, parse_section
+from sweetspot.config import GpuSettings, Precision, parse_section
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.constants.intervals import of_ratio
@@ -38,7 +39,7 @@ class Choice:
         candidates: those on the front by energy, then others that meet the targets, then those that
             miss some, the least first, then overloaded ones, likewise, then those that cannot be.
         offered: the load, in words.
-        targets: of latency.
+        targets: of latency and power.
         rates: what a kWh costs.
         told_of: what kWh, cost and gCO2e are of: `day` or `1000 requests`.
         front_latency: which latency the front is of: `e2e_p95_s`, of a backlog `tpot_p95_s`.
@@ -86,9 +87,11 @@ def choose(
     ttft_p95_s: float | None = None,
     tpot_p95_s: float | None = None,
     e2e_p95_s: float | None = None,
+    max_power_w: float | None = None,
     tensor_parallel: int | Sequence[int] = 1,
     max_batch_size: int | Sequence[int] = 1024,
     weights: str | Sequence[str] = "model",
+    power_limit_w: float | Sequence[float | None] | None = None,
     replicas: int | Sequence[int] | Literal["auto"] = 1,
     kv_cache: str = "model",
     engine: str | None = None,
@@ -120,11 +123,13 @@ def choose(
         ttft_p95_s: what the 95th percentile of the time to the first token must not pass.
         tpot_p95_s: the same of the time per output token after the first.
         e2e_p95_s: the same of the time to the last token.
+        max_power_w: the same of the mean power of all boards of a candidate, hosts left out.
         tensor_parallel: GPUs that share a model.
         max_batch_size: the engine's limit of requests in flight.
         weights: `model` or `fp8`, as of `predict`.
+        power_limit_w: of each board, as of `predict`; None for the data sheet's.
         replicas: servers alike among which the load is shared; `auto` for as few as meet the
-            targets.
+            targets of latency, 1024 at most.
         kv_cache: `model` or `fp8`.
         engine: as of `predict`.
         calibration: as of `predict`.
@@ -144,7 +149,9 @@ def choose(
         InputError: an unknown model, GPU or engine, a number out of range, a load that is none of
             these, or a target of what a backlog has not.
     """
-    targets = Targets(ttft_p95_s=ttft_p95_s, tpot_p95_s=tpot_p95_s, e2e_p95_s=e2e_p95_s)
+    targets = Targets(
+        ttft_p95_s=ttft_p95_s, tpot_p95_s=tpot_p95_s, e2e_p95_s=e2e_p95_s, max_power_w=max_power_w
+    )
     rates = Rates(price_per_kwh=price_per_kwh, gco2_per_kwh=gco2_per_kwh, pue=pue)
     architectures = _once(
         each if isinstance(each, Architecture) else load_model(each)
@@ -162,13 +169,15 @@ def choose(
             max_batch_size=batch,
             # unknown words are no candidate's reason
             precision=parse_section(Precision, {"weights": stored, "kv_cache": kv_cache}),
+            gpu_settings=parse_section(GpuSettings, {"power_limit_w": limit_w}),
         )
-        for model, board, tp, batch, stored in product(
+        for model, board, tp, batch, stored, limit_w in product(
             architectures,
             boards,
             _counts("tensor_parallel", tensor_parallel),
             _counts("max_batch_size", max_batch_size),
             _once(_several("weights", weights)),
+            _once(_several("power_limit_w", power_limit_w)),
         )
     ]
     for setup in setups:  # nor are numbers out of range
@@ -203,7 +212,7 @@ def choose(
         )
     as_few = isinstance(replicas, str) and replicas == "auto"
     counts = [None] if as_few else _counts("replicas", replicas, " or 'auto'")
-    if not offered.waits and (counts != [1] or {*targets.given} - {"tpot_p95_s"}):
+    if not offered.waits and (counts != [1] or {*targets.given} - {"tpot_p95_s", POWER}):
         raise InputError(
             "replicas and targets of TTFT and E2E are of requests that come over time; give"
             " rate_per_s or a trace"
@@ -304,7 +313,7 @@ def _told_apart(best: Candidate, other: Candidate) -> bool:
 
 def _several(name: str, values: Any) -> list[Any]:
     """Return what is one or several as a list."""
-    one = isinstance(values, str | os.PathLike | Mapping | Architecture | Gpu | Integral)
+    one = isinstance(values, str | os.PathLike | Mapping | Architecture | Gpu | Real | None)
     listed = [values] if one else list(values)
     if not listed:
         raise InputError(f"{name} must name at least one")

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from sweetspot.ask.targets import MOST_REPLICAS, TARGETS
 from sweetspot.cli.loads import SAID_IDLE
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _SETUP = {
     "tensor_parallel": "tp",
     "max_batch_size": "batch",
     "weights": "weights",
+    "power_limit_w": "limit W",
     "replicas": "replicas",
 }
 """What candidates may differ in, and the titles of its columns."""
@@ -29,6 +31,7 @@ _NUMBERS = (
     ("tpot_p95_s", "TPOT s", ".3g"),
     ("e2e_p95_s", "E2E s", ".3g"),
     ("throughput_per_gpu_tokens_per_s", "tokens/s/GPU", ".4g"),
+    ("mean_power_w", "mean W", ".4g"),
 )
 _NEVER = "no: "
 _MONEY = (("energy_kwh", "kWh", ".4g"), ("cost", "cost", ".4g"), ("gco2e", "gCO2e", ".4g"))
@@ -37,7 +40,7 @@ _MONEY = (("energy_kwh", "kWh", ".4g"), ("cost", "cost", ".4g"), ("gco2e", "gCO2
 def print_choice(answer: "Choice") -> None:
     """Print candidates, the best first, and what they rest on."""
     within = answer.targets.words
-    print(answer.offered + (f"; p95 of {within} at most" if within else ""))
+    print(answer.offered + (f"; {within}" if within else ""))
     names = [name for name in _SETUP if len({getattr(c, name) for c in answer.candidates}) > 1]
     if fixed := ", ".join(_fixed(answer.candidates[0], names)):
         print(f"all: {fixed}")
@@ -47,7 +50,7 @@ def print_choice(answer: "Choice") -> None:
     lines += [
         [
             str(each.number),
-            *(str(getattr(each, name)) for name in names),
+            *(_setting(getattr(each, name)) for name in names),
             *(_cell(each, name, spec) for name, _, spec in numbers),
         ]
         for each in shown
@@ -82,8 +85,14 @@ def _fixed(candidate: "Candidate", vary: Iterable[str]) -> Iterable[str]:
         yield f"max_batch_size {candidate.max_batch_size}"
     if "weights" not in vary and candidate.weights != "model":
         yield f"{candidate.weights} weights"
+    if "power_limit_w" not in vary and candidate.power_limit_w is not None:
+        yield f"power limit {candidate.power_limit_w:g} W"
     if "replicas" not in vary and candidate.replicas > 1:
         yield f"{candidate.replicas} replicas"
+
+
+def _setting(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else "-" if value is None else str(value)
 
 
 def _money(answer: "Choice") -> list[tuple[str, str, str]]:
@@ -121,11 +130,10 @@ def _verdict(candidate: "Candidate") -> str:
         return f"overload: {offered:.4g} requests/s come, {served:.3g} are served"
     if candidate.over:
         misses = (
-            f"{name.partition('_')[0].upper()} {_percent(share)} over"
-            for name, share in candidate.over.items()
+            f"{TARGETS[name]} {_percent(share)} over" for name, share in candidate.over.items()
         )
-        ever = ["with any number of replicas"] if candidate.no_number_meets else []
-        return ", ".join([*misses, *ever])
+        ever = f" with any number of replicas up to {MOST_REPLICAS}" * candidate.no_number_meets
+        return ", ".join(misses) + ever
     if candidate.same_as is not None:
         return f"as {candidate.same_as}"
     if candidate.dominated_by is not None:
@@ -142,7 +150,7 @@ def _print_best(answer: "Choice") -> None:
     if best is None:
         nearest = answer.candidates[0]
         if nearest.overloaded:
-            print("none can serve this load; more boards can: --replicas auto")
+            print(f"none can serve this load; {_more_boards(nearest)}")
         else:
             print(f"none meets the targets; the nearest is {nearest.number}: {_verdict(nearest)}")
         return
@@ -214,12 +222,48 @@ def _notes(answer: "Choice") -> Iterable[str]:
         )
     if which := those(lambda each: each.gpus > 1):
         yield f"energy is that of all GPUs: {which}"
+    if answer.targets.max_power_w is not None:
+        yield (
+            "mean W is of all boards over the run; for moments each may draw its power limit, and"
+            " hosts come on top"
+        )
+    if which := those(lambda each: _power_is_unsure(each, answer)):
+        yield (
+            f"the {answer.targets.max_power_w:g} W lie within the interval of mean W, which is that"
+            f" of energy: {which}"
+        )
     if which := those(lambda each: each.load and each.load.cache_without_windows is not None):
         yield f"the engine ignores the model's sliding windows: {which}"
     if which := those(lambda each: each.beyond_native_context):
         yield f"some I + O is beyond the context that the model was published for: {which}"
-    if any(each.overloaded for each in answer.candidates) and answer.best is not None:
-        yield "where more come than are served, more boards do: --replicas auto"
+    overloaded = [each for each in answer.candidates if each.overloaded]
+    if overloaded and answer.best is not None:
+        yield f"where more come than are served, {_more_boards(overloaded[0])}"
+
+
+def _more_boards(overloaded: "Candidate") -> str:
+    """Return how a load is served that is more than a candidate serves."""
+    needed = overloaded.replicas_needed or 0
+    if needed <= MOST_REPLICAS and not overloaded.no_number_meets:
+        return "more boards can: --replicas auto"
+    return (
+        f"auto tries {MOST_REPLICAS} replicas at most, and {overloaded.number} needs {needed} or"
+        f" more: --replicas {needed}"
+    )
+
+
+def _power_is_unsure(candidate: "Candidate", answer: "Choice") -> bool:
+    """Return whether a measurement may lie on the other side of the target of power.
+
+    Of requests that come at their own rate power is as unsure as energy; of a backlog nobody knows.
+    """
+    most_w, mean_w = answer.targets.max_power_w, candidate.mean_power_w
+    energy_j, high_j = candidate.energy_per_request_j, candidate.energy_per_request_high_j
+    if not (most_w and mean_w and energy_j and high_j):
+        return False
+    if candidate.overloaded or answer.told_of != "day":
+        return False
+    return max(most_w, mean_w) / min(most_w, mean_w) < high_j / energy_j
 
 
 def _is_short(candidate: "Candidate") -> bool:

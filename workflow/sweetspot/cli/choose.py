@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.ask.targets import MOST_REPLICAS
 from sweetspot.cli.candidates import print_choice
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.fitting import columns_of
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from sweetspot.ask.choose import Choice
 
 _CHOOSE = """\
-Simulate every combination of models, GPUs, tensor parallelism, batch limits, weights and replicas
-under one load, and print which meets the targets of latency and at what energy per request, the
-time included in which boards wait. A target is of the 95th percentile over all requests:
+Simulate every combination of models, GPUs, tensor parallelism, batch limits, weights, power limits
+and replicas under one load, and print which meets the targets of latency and power, and at what
+energy per request, the time included in which boards wait. A target of latency is of the 95th
+percentile over all requests:
 
   TTFT   time to the first token, from a request's arrival
   TPOT   time per output token after the first
@@ -42,6 +44,9 @@ examples:
   the batch limit of least energy that keeps time per output token below 50 ms?
     sweetspot choose --models llama-3.1-8b --gpus h100-sxm --max-batch-size 64 128 256 512 1024 \\
       --input 512 --output 256 --tpot-p95 0.05
+  what serves 30 requests/s within 2 kW, with boards as they come or limited to 400 W?
+    sweetspot choose --models llama-3.1-8b --gpus h100-sxm --power-limit 400 700 --replicas auto \
+      --rate 30 --input 800 --output 300 --tpot-p95 0.05 --max-power 2000
   the cheapest model for a log of requests?
     sweetspot choose --models llama-3.2-1b llama-3.2-3b ./my-model --trace log.csv \\
       --price-per-kwh 0.25 --gco2-per-kwh 380 --pue 1.2"""
@@ -80,10 +85,18 @@ def add_commands(commands: Commands) -> None:
     add("--max-batch-size", **several, type=int, metavar="N", help="default: 1024")
     add("--weights", **several, metavar="model|fp8", help="what they are stored in, default: model")
     add(
+        *("--power-limit", "--power-limit-w"),
+        **several,
+        type=float,
+        metavar="W",
+        help="of each board, default: the data sheet's",
+    )
+    add(
         "--replicas",
         **several,
         metavar="N|auto",
-        help="servers that share the load, default: 1; auto: as few as meet the targets",
+        help="servers that share the load, default: 1; auto: as few as meet the targets of latency,"
+        f" {MOST_REPLICAS} at most",
     )
     add = parser.add_argument_group("load").add_argument
     add("--rate", type=float, metavar="R", help="Poisson arrivals, requests per s")
@@ -107,10 +120,16 @@ def add_commands(commands: Commands) -> None:
         help="how many to simulate, or the first of a log; default: 2000 or as many as it takes for"
         " a run twenty times as long as an answer, or the whole log",
     )
-    add = parser.add_argument_group("targets, 95th percentiles in s").add_argument
+    add = parser.add_argument_group("targets, of latency 95th percentiles in s").add_argument
     add("--ttft-p95", type=float, metavar="S", help="to the first token")
     add("--tpot-p95", type=float, metavar="S", help="per output token after the first")
     add("--e2e-p95", type=float, metavar="S", help="to the last token")
+    add(
+        *("--max-power", "--max-power-w"),
+        type=float,
+        metavar="W",
+        help="mean power of all boards of a candidate over the run; hosts are not counted",
+    )
     add_rates(parser)
     add = parser.add_argument
     add(
@@ -143,9 +162,11 @@ def _choose(arguments: argparse.Namespace) -> None:
             ttft_p95_s=arguments.ttft_p95,
             tpot_p95_s=arguments.tpot_p95,
             e2e_p95_s=arguments.e2e_p95,
+            max_power_w=arguments.max_power,
             tensor_parallel=arguments.tp or 1,
             max_batch_size=arguments.max_batch_size or 1024,
             weights=arguments.weights or "model",
+            power_limit_w=arguments.power_limit,
             replicas=_replicas(arguments.replicas),
             kv_cache=arguments.kv_cache,
             engine=arguments.engine,
@@ -209,6 +230,5 @@ def _draw(answer: "Choice", stem: Path) -> None:
 
     style = FigureStyle()
     target_s = answer.targets.given.get(answer.front_latency)
-    within = f"p95 of {answer.targets.words} at most" if answer.targets.given else ""
-    load = [answer.offered, within]
+    load = [answer.offered, answer.targets.words]
     save(front_figure(answer.table, answer.front_latency, target_s, style, load), stem, style.dpi)
