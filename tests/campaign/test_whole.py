@@ -40,3 +40,22 @@ def test_probe_is_in_the_account_of_the_first_part_that_measures(before_s, tmp_p
     whole.run_file(parse_campaign(FILE | {"parts": parts}, "file"), tmp_path, minutes=6)
     assert before_s["first"] == PROBE_S
     assert before_s["second"] == {}
+
+
+def test_part_that_this_node_cannot_measure_is_left_out_and_where_all_are_it_is_said_once(
+    before_s, tmp_path, monkeypatch, caplog
+):
+    def require_here(experiment):
+        if experiment.engine == "deepspeed":
+            raise EngineError("no deepspeed here")
+
+    monkeypatch.setattr(whole, "require_here", require_here)
+    file = FILE | {"engines": ["deepspeed", "vllm"]}
+    whole.run_file(parse_campaign(file, "file"), tmp_path, minutes=6)
+    assert list(before_s) == ["vllm"]
+    assert "deepspeed is left out: no deepspeed here" in caplog.text
+    caplog.clear()
+    alone = parse_campaign(FILE | {"engine": "deepspeed", "parts": {"a": {}, "b": {}}}, "file")
+    with pytest.raises(EngineError, match="no deepspeed here"):
+        whole.run_file(alone, tmp_path / "other", minutes=6)
+    assert "left out" not in caplog.text

@@ -124,9 +124,13 @@ class _Parts:
             design(experiment)
             open_logbook(self.folder / name / "campaign.json", experiment)
         for name, experiment in self.file.parts.items():
-            with self.may_fail(name):
+            try:
                 require_here(experiment)
-        self.require_some()
+            except (EngineError, InputError) as error:
+                self.failures[name] = error
+        self.require_some()  # where all fail, one line says why
+        for name, failure in self.failures.items():
+            _say_left_out(name, failure)
 
     @contextmanager
     def may_fail(self, name: str) -> Iterator[None]:
@@ -137,9 +141,13 @@ class _Parts:
             if len(self.file.parts) == 1:
                 raise
             self.failures[name] = error
-            log.warning("%s is left out: %s", name, error)
+            _say_left_out(name, error)
 
     def require_some(self) -> None:
         """Raise why the first part failed, if all did."""
         if len(self.failures) == len(self.file.parts):
             raise next(iter(self.failures.values()))
+
+
+def _say_left_out(name: str, why: SweetspotError) -> None:
+    log.warning("%s is left out: %s", name, why)
