@@ -244,3 +244,23 @@ def test_name_on_the_hub_is_the_catalogs_model(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load_model(name) is catalog_entry("llama-3.2-1b").architecture
     assert load_model(f"./{name}").layers == 2
+
+
+@pytest.mark.parametrize("name", ["Llama 3.2 (1B)", "llama 3.2 1b", " Llama  3.2 (1b)"])
+def test_name_as_tables_print_it_is_the_catalogs_model(name):
+    assert load_model(name) is catalog_entry("llama-3.2-1b").architecture
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama-3.1-8b"),
+        ("google/gemma-2-2b-it", "gemma-2-2b"),
+    ],
+)
+def test_tuned_model_of_the_hub_is_refused_with_the_catalogs_of_its_shape(name, base):
+    with pytest.raises(InputError, match=rf"if it is that model tuned: name {base}\)"):
+        load_model(name)
+    with pytest.raises(InputError) as other:
+        load_model("my-org/other-Instruct")
+    assert "tuned" not in str(other.value)

@@ -46,6 +46,7 @@ def test_node_without_a_gpu_is_refused_before_anything_is_made(refused, monkeypa
 def test_simulator_is_not_a_campaign(refused):
     assert "a campaign measures" in refused(SMALL | {"engine": "simulator"})
     assert "a campaign measures" in refused(SMALL, "--engine", "simulator")
+    assert "a campaign measures" in refused(SMALL, "--engine", "simulator", "--dry-run")
 
 
 @pytest.mark.parametrize(

@@ -90,8 +90,8 @@ def test_value_and_abbreviation_are_not_mistyped_options(capsys):
         (QUESTION, "sweetspot.ask.predict.predict", "sweetspot: interrupted\n"),
         (["evaluate"], "sweetspot.simulator.accuracy.checks.evaluate", "sweetspot: interrupted\n"),
         (
-            shlex.split("campaign campaign.yaml --engine simulator --minutes 5 --out out"),
-            "sweetspot.campaign.whole.run_file",
+            shlex.split("campaign campaign.yaml --minutes 5 --out out"),
+            "sweetspot.campaign.file.parse_campaign",
             "sweetspot: interrupted; finished cells are kept\n",
         ),
         (

@@ -108,9 +108,11 @@ def refused_table(capsys, name):
 
 
 def test_figure_takes_what_fit_takes(stranger, capsys):
-    assert main(["figure", "figure3_heatmap", "my.csv", "--out", "figure"]) == 0
+    assert main(["figure", "figure3_heatmap", "my.csv", "--out", "figure.png"]) == 0
     assert (stranger / "figure.png").stat().st_size > 10_000
-    assert "energy_per_token_j is 'mJ/token'" in capsys.readouterr().err
+    said = capsys.readouterr()
+    assert said.out == "written: figure.png, .pdf and .alt.txt\n"
+    assert "energy_per_token_j is 'mJ/token'" in said.err
 
 
 @pytest.mark.parametrize("command", [["fit"], ["figure", "figure2_output_length", "--out", "f"]])

@@ -82,3 +82,10 @@ def test_plan_of_the_simulator_says_that_it_needs_no_gpu(capsys):
 def test_plan_without_an_experiment_ends_in_one_line(capsys):
     assert main(["plan"]) == 2
     assert "cannot read experiment config.yaml: No such file" in capsys.readouterr().err
+
+
+def test_plan_of_a_campaigns_file_says_which_command_it_is_for(tmp_path, capsys):
+    path = tmp_path / "campaign.yaml"
+    path.write_text("engine: vllm\nprobe: 8\n", encoding="utf-8")
+    assert main(["plan", str(path)]) == 2
+    assert "`probe` is a key of campaigns, of which `sweetspot campaign" in capsys.readouterr().err

@@ -16,9 +16,8 @@ from sweetspot.errors import EngineError, InputError
 
 WAYS_OUT = (
     "Either run this on a node with",
-    "TensorRT-LLM (in NVIDIA's container: section `node.container`)",
-    "`make paper`",
-    "`snakemake --cores 2 --config engine=simulator run=paper-simulated`",
+    "TensorRT-LLM (in NVIDIA's container: section `node.container`), see docs/measuring.md",
+    "the same command with `--config engine=simulator run=NAME`",
 )
 
 

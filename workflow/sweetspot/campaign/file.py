@@ -5,11 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sweetspot.catalog import catalog_id
-from sweetspot.config import Experiment, parse_experiment
+from sweetspot.config import CAMPAIGN_KEYS, Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping
 
-OWN_KEYS = ("probe", "engines", "parts")
 MOST_MINUTES = 60.0
 NAME = str.maketrans("", "", "_-")
 
@@ -53,9 +52,9 @@ def parse_campaign(
         engine: in place of the file's; of several `engines` the only one.
 
     Raises:
-        InputError: one line that says which key is wrong, and how.
+        InputError: one line that says which key is wrong, and how; an engine that simulates.
     """
-    base = {name: value for name, value in config.items() if name not in OWN_KEYS}
+    base = {name: value for name, value in config.items() if name not in CAMPAIGN_KEYS}
     parts = _parts(config, source, engine)
     of_parts = [changes["gpu"] for changes in parts.values() if "gpu" in changes]
     names_gpu = "gpu" in base or bool(of_parts)
@@ -69,6 +68,11 @@ def parse_campaign(
             merged["holdout"] = [each for each in held_out if _is_among(each, changes["models"])]
         where = f"{source}: parts.{name}" if "parts" in config else source
         experiments[name] = parse_experiment(merged, where)
+    if any(each.engine == "simulator" for each in experiments.values()):
+        raise InputError(
+            f"{source}: a campaign measures; set `engine` to one that does (tensorrt-llm, vllm,"
+            " transformers, deepspeed, endpoint)"
+        )
     if len({each.gpu for each in experiments.values()}) > 1:
         raise InputError(f"{source}: parts name several GPUs; a campaign is of one")
     return CampaignFile(experiments, _minutes(config.get("probe", 0), source), names_gpu)

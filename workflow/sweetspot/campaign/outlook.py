@@ -214,7 +214,7 @@ def outlook(file: CampaignFile, *, minutes: float, sensor: bool = True) -> Itera
         InputError: an experiment cannot be planned.
     """
     engines = " and ".join(dict.fromkeys(each.engine for each in file.parts.values()))
-    yield f"{engines} on {file.gpu}, {minutes:g} minutes; times are simulated"
+    yield f"{engines} on {file.gpu}, {minutes:g} minute{'s' * (minutes != 1)}; times are simulated"
     left_s = MINUTE_S * minutes
     inside_s, beside_s = 0.0, defaultdict[str, float](float)
     if probe_s := probe_share_s(file, minutes):

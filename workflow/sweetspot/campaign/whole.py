@@ -112,15 +112,10 @@ class _Parts:
         """Look at every part before the first one takes any time.
 
         Raises:
-            InputError: one simulates, cannot be planned, or is not that of its folder.
+            InputError: one cannot be planned, or is not that of its folder.
             EngineError, InputError: this node can measure none.
         """
         for name, experiment in self.file.parts.items():
-            if experiment.engine == "simulator":
-                raise InputError(
-                    "a campaign measures; set `engine` to one that does (tensorrt-llm, vllm,"
-                    " transformers, deepspeed, endpoint)"
-                )
             design(experiment)
             open_logbook(self.folder / name / "campaign.json", experiment)
         for name, experiment in self.file.parts.items():

@@ -16,17 +16,18 @@ from sweetspot.errors import InputError, shown, unknown_name
 from sweetspot.reading import as_mapping, read_json
 
 _MAX_ID_CHARS = 80
+_TUNED = re.compile(r"-(instruct|chat|it)$", re.IGNORECASE)  # how publishers call tuned models
 _MAX_FILE_BYTES = 10 * 2**20  # no config.json comes near; a checkpoint given by mistake does
 
 
 def load_model(model: str | os.PathLike[str] | Mapping[str, Any]) -> Architecture:
     """Return the architecture of a model of the catalog, of a config.json or of a parsed one.
 
-    A string that is a catalog id, such as `llama-3.1-8b`, or the hub's name of such a model, such
-    as `meta-llama/Llama-3.1-8B`, means the catalog, also where a folder has the same name; write
-    `./name` for the folder. A folder stands for the config.json in it and for what the files beside
-    it say of quantization; a model's folder in the hub's cache, for its newest snapshot. The model
-    is called as its folder is, or as the hub calls it.
+    A string that is a catalog id, such as `llama-3.1-8b`, or another name of such a model, such as
+    `meta-llama/Llama-3.1-8B` or `Llama 3.1 (8B)`, means the catalog, also where a folder has the
+    same name; write `./name` for the folder. A folder stands for the config.json in it and for
+    what the files beside it say of quantization; a model's folder in the hub's cache, for its
+    newest snapshot. The model is called as its folder is, or as the hub calls it.
 
     Raises:
         InputError: there is no such model, or its configuration cannot be read.
@@ -99,9 +100,11 @@ def _name_of(path: Path) -> str:
 
 def _no_such_model(model: str | os.PathLike[str], text: str) -> InputError:
     if not isinstance(model, str) or os.sep in text or text.endswith(".json"):
+        base = catalog_id(_TUNED.sub("", text)) if isinstance(model, str) else None
+        tuned = f" (of the shape of {base}, if it is that model tuned: name {base})" if base else ""
         return InputError(
-            f"{shown(text)}: no such file or folder; give a config.json, a folder that holds one,"
-            " or a catalog id"
+            f"{shown(text)}: no such file or folder{tuned}; give a config.json, a folder that holds"
+            " one, or a catalog id"
         )
     unknown = unknown_name("model", text, model_ids())
     return InputError(f"{unknown}; a path to a Hugging Face config.json works too")

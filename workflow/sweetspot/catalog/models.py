@@ -74,14 +74,21 @@ def model_ids() -> tuple[str, ...]:
 
 
 def catalog_id(name: str) -> str | None:
-    """Return the id of the catalog's model that goes by this name: its id, or its name on the hub.
+    """Return the id of the catalog's model that goes by this name.
 
-    Names on the hub are the same in any case, as they are there.
+    That is its id, its name on the hub, in any case as there, or its name in tables and figures, in
+    any case and with brackets or without: `Llama 3.1 (8B)`, `llama 3.1 8b`.
     """
     if name in _entries():
         return name
     of_hub = {entry.hub_id.lower(): entry.id for entry in _entries().values()}
-    return of_hub.get(name.lower())
+    of_tables = {_plain(entry.name): entry.id for entry in _entries().values()}
+    return of_hub.get(name.lower()) or of_tables.get(_plain(name))
+
+
+def _plain(name: str) -> str:
+    """Return a name in lower case without brackets, its words one blank apart."""
+    return " ".join(name.lower().replace("(", " ").replace(")", " ").split())
 
 
 def catalog_entry(model_id: str) -> CatalogEntry:

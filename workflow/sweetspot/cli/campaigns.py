@@ -73,8 +73,7 @@ def _campaign(arguments: argparse.Namespace) -> None:
 
     config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
     file = parse_campaign(config, str(arguments.file), arguments.engine)
-    simulated = any(each.engine == "simulator" for each in file.parts.values())
-    if not file.names_gpu and not simulated:
+    if not file.names_gpu:
         file = file.on(gpu_here())
     if arguments.dry_run:
         lines = outlook(file, minutes=arguments.minutes, sensor=not arguments.skip_sensor)

@@ -36,7 +36,7 @@ def add_commands(commands: Commands) -> None:
     add_weights(table)
     add_max_num_tokens(table)
     _add_run(table, models="of table2_models: catalog ids or config.json; of the fits: only these")
-    table.add_argument("--out", type=Path, required=True, help="file name without its suffix")
+    table.add_argument("--out", type=_stem, required=True, help="file name without its suffix")
     table.set_defaults(run=_table)
 
     tables = commands.add_parser("tables", help="make tables of a run")
@@ -50,7 +50,7 @@ def add_commands(commands: Commands) -> None:
     figure.add_argument("cells", metavar="FILE", help="cells.csv, or your own measurements")
     add_columns(figure)
     _add_drawing(figure)
-    figure.add_argument("--out", type=Path, required=True, help="file name without its suffix")
+    figure.add_argument("--out", type=_stem, required=True, help="file name without its suffix")
     figure.set_defaults(run=_figure)
 
     figures = commands.add_parser("figures", help="draw figures of a run")
@@ -75,6 +75,13 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _stem(text: str) -> Path:
+    """Return a file's name without a suffix that one of its kinds will get."""
+    path = Path(text)
+    kinds = (".csv", ".md", ".html", ".tex", ".png", ".pdf")
+    return path.with_suffix("") if path.suffix in kinds else path
+
+
 def _table(arguments: argparse.Namespace) -> None:
     use_one_thread()
     from sweetspot.tables import make_table, write_table
@@ -89,6 +96,7 @@ def _table(arguments: argparse.Namespace) -> None:
     else:
         table = _table_of_own(arguments)
     write_table(table, arguments.out)
+    print(f"written: {arguments.out}.csv, .md, .html and .tex")
 
 
 def _table_of_own(arguments: argparse.Namespace) -> "Table":
@@ -137,6 +145,7 @@ def _figure(arguments: argparse.Namespace) -> None:
     _say(observations.notes)
     [figure] = _drawn([arguments.name], observations, style, arguments)
     save(figure, arguments.out, style.dpi)
+    print(f"written: {arguments.out}.png, .pdf and .alt.txt")
 
 
 def _figures(arguments: argparse.Namespace) -> None:

@@ -42,7 +42,12 @@ def _repeats(arguments: argparse.Namespace) -> None:
                 values.append(float(row["energy_per_token_j"]))
             else:
                 left_out += 1
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except KeyError as error:
+        raise InputError(
+            f"{arguments.cells} is not the cells.csv of a run: it has no column {error.args[0]};"
+            " `sweetspot fit` takes tables of one's own"
+        ) from error
+    except (TypeError, ValueError, csv.Error) as error:
         raise InputError(f"{arguments.cells} is not the cells.csv of a run: {error}") from error
     if not measured:
         raise InputError(f"{arguments.cells} has no cells")

@@ -100,7 +100,7 @@ def _plan(arguments: argparse.Namespace) -> None:
         return
     print("\n".join(_lines(found)))
     if paid:
-        print(f"{arguments.budget:g} GPU hours pay for, models in their order, each whole:")
+        print(f"{_in_words(arguments.budget)} pay for, models in their order, each whole:")
         print("\n".join(_pays(each) for each in paid))
 
 
@@ -110,6 +110,13 @@ def _hours(text: str) -> float:
     if found is None or not float(found[1]):
         raise argparse.ArgumentTypeError(f"{text!r} is no time: write it as 2h, 1.5h or 90min")
     return float(found[1]) / (1 if found[2] == "h" else 60)
+
+
+def _in_words(hours: float) -> str:
+    """Return GPU hours in words, those below one in minutes."""
+    if hours < 1:
+        return f"{60 * hours:.3g} GPU minutes"
+    return f"{hours:,.2f}".rstrip("0").rstrip(".") + " GPU hours"
 
 
 def _pays(paid: "Affordable") -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Weights,
     )
     from sweetspot.config.experiment import (
+        CAMPAIGN_KEYS,
         PAPER_BATCH_SIZES,
         PAPER_LENGTHS,
         PAPER_MODELS,
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from sweetspot.config.telemetry import Telemetry, TelemetrySink
 
 __all__ = [
+    "CAMPAIGN_KEYS",
     "MAX_GPUS",
     "MIN_FONT_PT",
     "PAPER_BATCH_SIZES",

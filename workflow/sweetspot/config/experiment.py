@@ -34,8 +34,12 @@ from sweetspot.config.sections import (
     Section,
     parse_section,
 )
+from sweetspot.errors import InputError
 from sweetspot.schema.keys import Becomes, Matching, NonEmpty, Said
 from sweetspot.schema.mistakes import wrong
+
+CAMPAIGN_KEYS = ("probe", "engines", "parts")
+"""What the file of a campaign may have beside the keys of an experiment."""
 
 SweepName = Annotated[
     str,
@@ -284,8 +288,15 @@ def parse_experiment(config: Mapping[str, Any], source: str = "config") -> Exper
     """Return the experiment that a configuration names.
 
     Raises:
-        InputError: one line that says which key is wrong, what it holds and what it may hold.
+        InputError: one line that says which key is wrong, what it holds and what it may hold; or
+            that it is a campaign's file.
     """
+    keys = config if isinstance(config, Mapping) else ()
+    if of_campaign := [key for key in CAMPAIGN_KEYS if key in keys]:
+        raise InputError(
+            f"{source}: `{of_campaign[0]}` is a key of campaigns, of which `sweetspot campaign FILE"
+            " --dry-run` says what they would measure"
+        )
     return parse_section(Experiment, config, source)
 
 

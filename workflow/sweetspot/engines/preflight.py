@@ -21,7 +21,7 @@ _INSTALL = {
     "vllm": "vLLM (in a Python of its own: `node.python`)",
     "transformers": "PyTorch and Transformers (in a Python of their own: `node.python`)",
     "deepspeed": "PyTorch, Transformers and DeepSpeed (in a Python of their own: `node.python`)",
-    "endpoint": "the server running (docs/serving-measure.md)",
+    "endpoint": "the server running",
     "simulator": "",
 }
 
@@ -56,14 +56,14 @@ def require(
         _missing_program(engine, python, container or Container(), packages or {}),
         _missing_weights(checkpoints),
     )
+    page = "docs/serving-measure.md" if engine == "endpoint" else "docs/measuring.md"
     missing = [reason for reason in reasons if reason]
     if missing:
         raise EngineError(
             f"cannot measure with {engine} here: {'; '.join(missing)}."
-            f" Either run this on a node with an {wanted.name} and {install}"
-            " (docs/measuring.md),"
-            " or simulate: `make paper`, or"
-            " `snakemake --cores 2 --config engine=simulator run=paper-simulated`"
+            f" Either run this on a node with an {wanted.name} and {install}, see {page},"
+            " or simulate it: the same command with"
+            " `--config engine=simulator run=NAME`, under a name of its own"
         )
 
 
@@ -133,6 +133,7 @@ def _has_image(name: str) -> bool:
 
 def _missing_weights(checkpoints: Sequence[Path]) -> str | None:
     """Return which checkpoint cannot be used, and how many more."""
+    page = "docs/serving-measure.md" if engine == "endpoint" else "docs/measuring.md"
     missing = [reason for reason in map(what_is_missing, checkpoints) if reason]
     if not missing:
         return None
