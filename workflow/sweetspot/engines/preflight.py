@@ -133,7 +133,6 @@ def _has_image(name: str) -> bool:
 
 def _missing_weights(checkpoints: Sequence[Path]) -> str | None:
     """Return which checkpoint cannot be used, and how many more."""
-    page = "docs/serving-measure.md" if engine == "endpoint" else "docs/measuring.md"
     missing = [reason for reason in map(what_is_missing, checkpoints) if reason]
     if not missing:
         return None
