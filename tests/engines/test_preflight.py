@@ -153,10 +153,18 @@ def test_python_that_cannot_be_asked_is_left_to_the_job(node, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("answer", "is_there"),
-    [("exit 0", True), ("echo 'Error: No such image: x' >&2; exit 1", False), ("exit 1", True)],
+    ("answer", "message"),
+    [
+        ("exit 0", ""),
+        (
+            "echo 'Error: No such image: x' >&2; exit 1",
+            r"docker has no image release:0\.21\.0 \(node",
+        ),
+        ("echo 'Cannot connect to the daemon' >&2; exit 1", ": Cannot connect to the daemon"),
+        ("exit 1", r"docker cannot look for the image .*: exit code 1"),
+    ],
 )
-def test_image_that_docker_lacks_is_named(node, monkeypatch, tmp_path, answer, is_there):
+def test_image_that_docker_lacks_is_named(node, monkeypatch, tmp_path, answer, message):
     node("NVIDIA H100 80GB HBM3")
     docker = tmp_path / "docker"
     docker.write_text(f"#!/bin/sh\n{answer}\n")
@@ -164,10 +172,10 @@ def test_image_that_docker_lacks_is_named(node, monkeypatch, tmp_path, answer, i
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setattr(shutil, "which", {"docker": str(docker)}.get)
     container = Container(runtime="docker", image="release:0.21.0")
-    if is_there:
+    if not message:
         require("tensorrt-llm", "h100-sxm", container=container)
     else:
-        with pytest.raises(EngineError, match=r"docker has no image release:0\.21\.0 \(node"):
+        with pytest.raises(EngineError, match=message):
             require("tensorrt-llm", "h100-sxm", container=container)
 
 

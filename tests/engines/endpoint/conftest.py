@@ -43,13 +43,14 @@ def untimed(monkeypatch):
 def measure_endpoint(measure_with, fake_nvml, untimed):
     """Return a function that measures cells at any URL, whose server is on the fake boards.
 
-    `pid` is a process of that server; the test's own where it runs in a thread here.
+    `pid` is a process of that server; the test's own where it runs in a thread here. `boards` is
+    how many H100 there are, or what each has that they have not.
     """
 
     def measure(url, *, pid=None, boards=1, cells=None, tensor_parallel=1, whole=None, **endpoint):
         absent = "83,nvmlDeviceGetTotalEnergyConsumption"  # windows are too short for a counter
         board = {"absent": absent, "pids": pid or os.getpid(), "lost_from": LOST_FROM_S}
-        fake_nvml(*[board] * boards)
+        fake_nvml(*[board] * boards if isinstance(boards, int) else [board | b for b in boards])
         experiment = {
             "engine": "endpoint",
             "models": ["llama-3.2-1b"],

@@ -65,6 +65,13 @@ def test_boards_and_limits_that_disagree_are_refused(server, measure_endpoint):
         measure_endpoint(server.url, boards=2)
 
 
+def test_server_on_another_kind_of_board_than_the_experiments_is_refused(server, measure_endpoint):
+    mixed = [{"pids": 1}, {"name": "Tesla_T4"}]  # the H100, which is free, is not the server's
+    for boards in (mixed, mixed[::-1]):
+        with pytest.raises(InputError, match=r"on GPU-\d, which is 'Tesla T4', and not h100-sxm"):
+            measure_endpoint(server.url, boards=boards)
+
+
 def test_arrivals_at_a_rate_are_spread(server, measure_endpoint):
     (record,) = measure_endpoint(server.url, arrivals="poisson", rate_per_s=40)
     assert record.status == "ok"

@@ -10,7 +10,8 @@ import pytest
 
 from sweetspot.engines.process import run as process
 from sweetspot.engines.process.run import MAX_REASON_CHARS, end_group, run_stamped, started
-from sweetspot.errors import EngineError
+from sweetspot.engines.worker.client import Worker
+from sweetspot.errors import EngineError, InputError
 
 # a job that runs a program, which starts another one and names both in a file
 JOB = """
@@ -144,3 +145,28 @@ def test_end_group_ends_a_program_once_and_for_all():
     assert program.returncode == -signal.SIGTERM
     end_group(program)
     program.stdout.close()
+
+
+@pytest.mark.parametrize(
+    ("runtime", "script", "error"),
+    [
+        ("docker", "exit 125", InputError),
+        ("docker", "exit 1", EngineError),
+        ("apptainer", "echo 'FATAL:   no such image' >&2; exit 255", InputError),
+        ("apptainer", "exit 255", EngineError),
+        ("other", "exit 125", EngineError),
+    ],
+)
+def test_container_that_cannot_be_started_is_the_users_to_repair(
+    tmp_path, monkeypatch, runtime, script, error
+):
+    program = tmp_path / runtime
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    with pytest.raises((InputError, EngineError), match="it failed with exit code") as raised:
+        run_stamped([runtime], name="it", log_path=tmp_path / "log", timeout_s=20)
+    assert raised.type is error
+    with pytest.raises((InputError, EngineError), match="ended without an answer") as raised:
+        Worker([runtime], environment={}, log_path=tmp_path / "log", timeout_s=20).load({})
+    assert raised.type is error

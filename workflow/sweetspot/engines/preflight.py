@@ -12,7 +12,7 @@ from sweetspot.catalog import Gpu, gpu
 from sweetspot.config import Container, Experiment, TensorRtLlm
 from sweetspot.engines.packages import TIMEOUT_S, missing_package
 from sweetspot.engines.weights.checkpoint import what_is_missing
-from sweetspot.errors import EngineError, MeterError, unknown_name
+from sweetspot.errors import EngineError, MeterError, one_line, unknown_name
 from sweetspot.plan.block import Block
 
 # How people come by each engine that measures; the simulator needs neither program nor GPU.
@@ -102,12 +102,7 @@ def _missing_program(
             return f"{container.runtime} is not on PATH (node.container.runtime)"
         if container.runtime == "apptainer" and not Path(container.image).exists():
             return f"there is no image {container.image} (node.container.image)"
-        if container.runtime == "docker" and not _has_image(container.image):
-            return (
-                f"docker has no image {container.image} (node.container.image):"
-                f" `docker pull {container.image}`"
-            )
-        return None
+        return _missing_in_docker(container.image) if container.runtime == "docker" else None
     if engine == "endpoint":
         lacks = find_spec("aiohttp") is None
         return "aiohttp is missing here: pip install '.[endpoint]'" if lacks else None
@@ -119,16 +114,21 @@ def _missing_program(
     return missing_package(python, packages)
 
 
-def _has_image(name: str) -> bool:
-    """Return whether docker has an image; where it does not answer, the job will tell."""
-    command = ["docker", "image", "inspect", "--format", "{{.Id}}", "--", name]
+def _missing_in_docker(image: str) -> str | None:
+    """Return why docker cannot run an image; None where it does not answer in time."""
+    command = ["docker", "image", "inspect", "--format", "{{.Id}}", "--", image]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return True
-    return done.returncode == 0 or "no such image" not in done.stderr.lower()
+        return None
+    if done.returncode == 0:
+        return None
+    if "no such image" in done.stderr.lower():
+        return f"docker has no image {image} (node.container.image): `docker pull {image}`"
+    why = one_line(done.stderr) or f"exit code {done.returncode}"
+    return f"docker cannot look for the image {image} (node.container): {why}"
 
 
 def _missing_weights(checkpoints: Sequence[Path]) -> str | None:

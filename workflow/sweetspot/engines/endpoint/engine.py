@@ -14,6 +14,7 @@ from sweetspot.engines.endpoint.session import EndpointSession
 from sweetspot.errors import EngineError, InputError
 from sweetspot.metering.boards import Boards
 from sweetspot.metering.lease import leased_board
+from sweetspot.metering.nvml import allowed_boards
 from sweetspot.metering.visible import CUDA
 from sweetspot.plan.block import Settings
 from sweetspot.reading import size_and_sha256
@@ -119,6 +120,16 @@ def held_boards(
     """Return boards that are leased until `held` is closed.
 
     All jobs take them in one order, so that none waits for one that waits for it.
+
+    Raises:
+        InputError: one is of another kind than `wanted`.
+        MeterError: one cannot be read.
     """
+    for uuid, name in allowed_boards({CUDA: ",".join(uuids)}).items():
+        if not wanted.is_called(name):
+            raise InputError(
+                f"the server computes on {uuid}, which is {name!r}, and not {wanted.id}"
+                f" ({wanted.nvml_name!r}) as `gpu` says"
+            )
     boards = [held.enter_context(leased_board(wanted, {CUDA: uuid})) for uuid in sorted(uuids)]
     return Boards(boards, ours)

@@ -17,12 +17,13 @@ from typing import IO
 
 from sweetspot.credentials import without_secrets
 from sweetspot.engines.process import guard
-from sweetspot.errors import EngineError
+from sweetspot.errors import EngineError, InputError
 from sweetspot.files import write_bytes_atomic
 
 MAX_LINE_BYTES = 65_536
 MAX_LOG_BYTES = 64 * 2**20  # what is kept of a program's output
 MAX_REASON_CHARS = 300
+_DOCKERS_OWN = (125, 126, 127)  # no daemon or image, a command that is not there
 DRAIN_S = 5.0  # for the last output of a program that has ended
 GUARD_S = 2 * guard.GRACE_S + guard.DOCKER_S + 5.0  # the longest that a guard takes to end all
 
@@ -98,6 +99,24 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
+def failure_of(command: Sequence[str], code: int, tail: Tail, words: str) -> Exception:
+    """Return the error, in these words, of a command that ended with an exit code other than 0.
+
+    An InputError where it was a container's runtime that could not start what it was to: the node
+    has to be put right first, and no cell is measured worse for it.
+
+    Source: exit status of `docker run` (docs.docker.com/reference/cli/docker/container/run); what
+    Apptainer cannot do it says after "FATAL:".
+    """
+    runtime = Path(command[0]).name
+    never_ran = (runtime == "docker" and code in _DOCKERS_OWN) or (
+        runtime == "apptainer" and any(line.startswith("FATAL:") for line in list(tail.lines))
+    )
+    if never_ran:
+        return InputError(f"{runtime} could not start the engine (node.container): {words}")
+    return EngineError(words)
+
+
 def run_stamped(
     command: Sequence[str],
     *,
@@ -114,7 +133,7 @@ def run_stamped(
 
     Raises:
         EngineError: the program is missing, fails, or takes longer than `timeout_s`.
-        InputError: the log file cannot be written.
+        InputError: the log file cannot be written, or a container not be started.
     """
     stamps_s: dict[str, list[float]] = {marker: [] for marker in markers}
     tail = Tail()
@@ -137,7 +156,8 @@ def run_stamped(
         raise EngineError(f"out of memory: {tail.out_of_memory} (log of {name}: {log_path})")
     if code:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
-        raise EngineError(f"{name} failed with {how}: {tail.reason} (its log: {log_path})")
+        words = f"{name} failed with {how}: {tail.reason} (its log: {log_path})"
+        raise failure_of(command, code, tail, words)
     return stamps_s
 
 

@@ -18,7 +18,14 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Annotated, Any, Literal, TypeVar
 
-from sweetspot.engines.process.run import DRAIN_S, MAX_LINE_BYTES, Tail, end_group, started
+from sweetspot.engines.process.run import (
+    DRAIN_S,
+    MAX_LINE_BYTES,
+    Tail,
+    end_group,
+    failure_of,
+    started,
+)
 from sweetspot.errors import EngineError, InputError
 from sweetspot.files import make_folder
 from sweetspot.reading import parse_json
@@ -99,7 +106,7 @@ class Worker:
             InputError: the log cannot be written.
         """
         make_folder(log_path.parent)
-        self._log_path, self._timeout_s = log_path, timeout_s
+        self._command, self._log_path, self._timeout_s = command, log_path, timeout_s
         self._tail, self._flooded = Tail(), False
         self._answers = b""
         self.ended = False
@@ -187,13 +194,14 @@ class Worker:
         line, _, self._answers = self._answers.partition(b"\n")
         return line
 
-    def _died(self) -> EngineError:
+    def _died(self) -> Exception:
         self._end()
         if self._flooded:
             return self._failed(f"was ended as it printed more than {MAX_LOG_BYTES} bytes")
         code = self._process.returncode
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
-        return self._failed(f"ended without an answer, with {how}")
+        words = str(self._failed(f"ended without an answer, with {how}"))
+        return failure_of(self._command, code, self._tail, words)
 
     def _failed(self, what: str) -> EngineError:
         """End the worker and return the error that says what it did, with its last words."""
