@@ -3,7 +3,8 @@
     python benchmarks/telemetry.py [SECONDS] [ROUNDS]
 
 A meter samples a board of the fake driver, alone and with each sink: mosquitto and influxd where
-they are installed, the page for Prometheus, a port where nobody listens, one that never answers.
+they are installed, the tests' server of IoTDB's protocol in another process (`make
+.venv-iotdb/ready`), the page for Prometheus, a port where nobody listens, one that never answers.
 The driver takes 600 us of CPU time for a field value, as an H200's. CPU time is that of this
 process, meter and sending together, without the broker's and the store's; of some rounds, one sink
 after the other, the least counts, of the gaps as well.
@@ -166,6 +167,21 @@ def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
             folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
             port, _ = held.enter_context(influxd(folder))
             found["InfluxDB"] = TelemetrySink(url=f"influx+http://127.0.0.1:{port}/power")
+        client = ROOT / ".venv-iotdb"
+        if (client / "ready").exists():
+            sys.path.append(str(client))
+            serve = [sys.executable, str(ROOT / "tests/support/iotdb_server.py")]
+            store = held.enter_context(
+                subprocess.Popen(
+                    serve,
+                    env=os.environ | {"PYTHONPATH": str(client)},
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            port = store.stdout.readline().strip()
+            found["IoTDB's protocol"] = TelemetrySink(url=f"iotdb://127.0.0.1:{port}")
         found["Prometheus"] = TelemetrySink(
             url=f"prometheus://127.0.0.1:{held.enter_context(held_port())}"
         )
