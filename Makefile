@@ -8,6 +8,10 @@ CORES ?= all
 SIMULATE = $(BIN)/snakemake --cores "$(CORES)" --config engine=simulator "run=$(RUN)"
 REPORT := $(RESULTS)/snakemake-report.html
 
+# Jobs are a process each and load the same modules: these are compiled once, even where the
+# environment, as that of a container, would have it done each time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help env paper snakemake-report campaign campaign-report test test-slow coverage iotdb lint docs lock calibration kernels accuracy sensor statistics settings front picture pictures telemetry-demo bench audit clean
 

@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sweetspot.analysis.batch_across import LEAST_MODELS, RULES, SIZES
 from sweetspot.analysis.batch_form import COUNTED_FORMS, loads
@@ -66,7 +66,7 @@ def cells():
 @pytest.fixture(autouse=True)
 def no_layout(monkeypatch):
     """Spare the layout, half of a figure's time: what it says is looked at."""
-    monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
 
 
 def texts(figure):

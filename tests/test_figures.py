@@ -1,16 +1,22 @@
 """Figures: what they show, what they say of its origin, and what they refuse to draw."""
 
+import re
+import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.container import ErrorbarContainer
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.patches import Polygon, Rectangle
 from matplotlib.text import Text
@@ -29,6 +35,7 @@ from sweetspot.published import GRID, surface_cells
 
 STYLE = FigureStyle()
 LABELS = catalog_labels(surface_cells()["model"].unique())
+TRUETYPE = b"\0\1\0\0"
 LENGTHS = [str(length) for length in GRID]
 
 
@@ -74,7 +81,7 @@ def few(cells: pd.DataFrame) -> pd.DataFrame:
 @pytest.fixture
 def no_layout(monkeypatch: pytest.MonkeyPatch) -> None:
     """Spare the layout, half of a figure's time, where only what it says is looked at."""
-    monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
 
 
 def failed(cells: pd.DataFrame, **where: object) -> pd.DataFrame:
@@ -158,7 +165,8 @@ def test_figure_of_two_lengths_keeps_its_writing_inside_the_page(
 
 
 def assert_inside_the_page(figure: Figure) -> None:
-    """Assert that nothing written is cut off."""
+    """Assert that nothing written is cut off; labels of axes find their places when it is drawn."""
+    figure.draw_without_rendering()
     page = figure.bbox
     for text in texts(figure):
         box = text.get_window_extent()
@@ -173,6 +181,7 @@ def test_figure_small_print_stands_clear_of_the_panels(
     figures: dict[str, Figure], name: str
 ) -> None:
     figure = figures[name]
+    figure.draw_without_rendering()
     top = max(text.get_window_extent().y1 for text in figure.texts)
     for ax in figure.axes:
         for label in (ax.xaxis.label, ax.yaxis.label):
@@ -566,6 +575,7 @@ def test_figure3_shows_gaps_and_thin_means(cells: pd.DataFrame) -> None:
     assert sum(text.endswith("*") for text in shown.values()) == 1
     assert "mean of fewer than 13 models" in small_print(figure)
     surface = figure3_surface(failed(cells, input_tokens=512, output_tokens=512), STYLE, LABELS)
+    surface.draw_without_rendering()  # which projects
     (faces,) = surface.axes[0].collections
     open_faces = [f for f in faces.get_paths() if np.isnan(np.asarray(f.vertices)).any()]
     assert (len(open_faces), len(faces.get_paths())) == (4, 36)
@@ -646,6 +656,18 @@ def test_save_writes_the_same_bytes_twice(few: pd.DataFrame, tmp_path: Path) -> 
     assert b"/Type3" not in pdf
     assert alt.startswith(b"Heat map of tokens per joule")
     assert len(list((tmp_path / "first").iterdir())) == len(kept[0])
+
+
+def test_pdf_embeds_fonts_of_outlines_alone(few: pd.DataFrame, tmp_path: Path) -> None:
+    _, pdf, _ = save(figure3_heatmap(few, STYLE, LABELS), tmp_path / "f", 100)
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", pdf.read_bytes(), re.DOTALL)
+    fonts = [data for each in streams if (data := zlib.decompress(each)).startswith(TRUETYPE)]
+    assert len(fonts) >= 2  # regular and bold
+    for data in fonts:
+        tables = set(TTFont(BytesIO(data)).keys())
+        assert {"glyf", "hmtx"} <= tables
+        assert not {"GDEF", "GPOS", "GSUB"} & tables
+    assert "GPOS" not in subset.Options().drop_tables  # others get what they had
 
 
 def test_save_refuses_a_folder_that_cannot_be_made(

@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from sweetspot.analysis.fit import fit
 from sweetspot.config import MIN_FONT_PT, FigureStyle, parse_style
@@ -53,7 +53,7 @@ def two():
 @pytest.fixture
 def no_layout(monkeypatch):
     """Spare the layout, half of a figure's time, where only what it says is looked at."""
-    monkeypatch.setattr(Figure, "draw_without_rendering", lambda _: None)
+    monkeypatch.setattr(ConstrainedLayoutEngine, "execute", lambda *_: None)
 
 
 def small_print(figure):

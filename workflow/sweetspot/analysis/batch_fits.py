@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sweetspot.analysis.batch_cells import CELL, LOAD, cell_means
 from sweetspot.analysis.batch_choice import choose
 from sweetspot.analysis.batch_form import MAX_NUM_TOKENS, BatchForm, Loads, loads
+from sweetspot.analysis.cells import groups
 from sweetspot.analysis.linear_fit import LinearFit
 from sweetspot.catalog import gpu as catalog_gpu
 from sweetspot.catalog import gpu_ids, load_model, model_ids
@@ -82,6 +83,17 @@ class ModelBatchFit:
         """Return the fitted e at each of n loads, measured or not, in J per output token."""
         at = self.loads(requests, max_batch_size, input_tokens, output_tokens)
         return np.asarray(self.form.design_matrix(at) @ self.fit.values)
+
+
+def fit_models(
+    ok: pd.DataFrame, *, max_num_tokens: float = MAX_NUM_TOKENS
+) -> dict[str, ModelBatchFit]:
+    """Return `fit_model` of each model that it can be fitted to."""
+    found = {
+        model: fit_model(model, cells, max_num_tokens=max_num_tokens)
+        for (model,), cells in groups(ok, ["model"])
+    }
+    return {model: fitted for model, fitted in found.items() if not isinstance(fitted, str)}
 
 
 def fit_model(

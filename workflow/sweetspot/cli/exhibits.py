@@ -181,7 +181,9 @@ def _drawn(
     arguments: argparse.Namespace,
 ) -> "Iterator[Drawing]":
     """Draw figures of one table of cells, which is fitted once for all of them."""
-    from sweetspot.analysis.batch_tables import batch_fit
+    from sweetspot.analysis.batch_across import across_models
+    from sweetspot.analysis.batch_fits import fit_models
+    from sweetspot.analysis.cells import ok_cells
     from sweetspot.analysis.fit import fit_observations
     from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
     from sweetspot.figures.labels import catalog_labels
@@ -189,14 +191,15 @@ def _drawn(
     cells = observations.cells
     labels = catalog_labels(cells["model"].unique())
     if any(name in SHOW_BATCH or name in BATCH_FIGURES for name in names):
-        batch = batch_fit(cells, max_num_tokens=arguments.max_num_tokens)
+        fits = fit_models(ok_cells(cells), max_num_tokens=arguments.max_num_tokens)
+        energies = {model: fit.energy_per_token_j for model, fit in fits.items()}
     if any(name in FIT_FIGURES for name in names):
         groups = fit_observations(observations, weights=arguments.weights).groups()
     for name in names:
         if name in BATCH_FIGURES:
-            yield BATCH_FIGURES[name](batch.across, cells, style, labels)
+            yield BATCH_FIGURES[name](across_models(fits), cells, style, labels)
         elif name in SHOW_BATCH:
-            yield SHOW_BATCH[name](cells, style, labels, batch.energies)
+            yield SHOW_BATCH[name](cells, style, labels, energies)
         elif name in FIGURES:
             yield FIGURES[name](cells, style, labels)
         else:

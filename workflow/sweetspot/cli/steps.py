@@ -145,6 +145,7 @@ def _cells(arguments: argparse.Namespace) -> None:
 
 def _analyse(arguments: argparse.Namespace) -> None:
     """Fit Baselines 1-4, Eqs. 4 and 5 to every load, and the batch form to all loads at once."""
+    use_one_thread()
     from sweetspot.analysis.run_files import analyse
 
     analyse(
@@ -157,6 +158,7 @@ def _analyse(arguments: argparse.Namespace) -> None:
 
 def _compare_paper(arguments: argparse.Namespace) -> None:
     """Write one row per published number that the cells can answer."""
+    use_one_thread()
     from sweetspot.analysis.run_files import write_comparison
 
     write_comparison(arguments.cells, arguments.fits, arguments.out)

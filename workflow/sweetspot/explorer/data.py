@@ -101,23 +101,25 @@ def cell_rows(cells: pd.DataFrame, source: str = "") -> list[dict[str, Any]]:
     ok = cells[cells["status"] == "ok"]
     ok = ok.assign(model=ok["model"].map(_model_id), gpu=ok["gpu"].map(_gpu_id))
     named = [name for name in _MEANS if name in ok]
-    found = []
-    for key, rows in ok.groupby(list(CELL), sort=False, dropna=False):
-        cell = dict(zip(CELL, key, strict=True))
-        means = {name: rows[name].mean() for name in named}
-        simulated = bool(cell["simulated"])
-        came_from = rows["calibration" if simulated else "energy_source"].iloc[0]
-        found.append(
-            {
-                **{name: _plain(cell[name]) for name in CELL},
-                "simulated": simulated,
-                **{name: _number(means.get(name)) for name in _MEANS},
-                "source": source or came_from,
-                "repeats": len(rows),
-                **_spread(rows["energy_per_token_j"]),
-            }
-        )
-    return found
+    of_cell = ok.groupby(list(CELL), sort=False, dropna=False)
+    each_of = zip(
+        ok.drop_duplicates(list(CELL)).to_dict("records"),  # in the order of the groups
+        of_cell[named].mean().to_dict("records"),
+        of_cell["energy_per_token_j"].std(),
+        of_cell.size(),
+        strict=True,
+    )
+    return [
+        {
+            **{name: _plain(cell[name]) for name in CELL},
+            "simulated": bool(cell["simulated"]),
+            **{name: _number(means.get(name)) for name in _MEANS},
+            "source": source or cell["calibration" if cell["simulated"] else "energy_source"],
+            "repeats": int(repeats),
+            **({"spread": rounded(deviation / means["energy_per_token_j"])} if repeats > 1 else {}),
+        }
+        for cell, means, deviation, repeats in each_of
+    ]
 
 
 def name_of(model: str) -> str:
@@ -177,10 +179,3 @@ def _number(value: float | None) -> float | None:
 def _plain(value: Any) -> Any:
     """Return a value of pandas as one of Python."""
     return value.item() if hasattr(value, "item") else value
-
-
-def _spread(energies_j: "pd.Series[float]") -> dict[str, float | None]:
-    """Return the standard deviation of repeats as a share of their mean, if there are any."""
-    if len(energies_j) < 2:
-        return {}
-    return {"spread": rounded(energies_j.std() / energies_j.mean())}

@@ -1,11 +1,13 @@
 """Empty figures, their panels and legends, their small print, and files of them."""
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from fontTools import subset
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -112,9 +114,9 @@ def finish(figure: Drawing, small_print: Iterable[str], alt_text: str) -> Drawin
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
         layout.set(rect=(0.0, bottom, 1.0, 1.0 - bottom))
-    figure.draw_without_rendering()
-    if _break_titles(figure):
-        figure.draw_without_rendering()
+        layout.execute(figure)
+        if _break_titles(figure):
+            layout.execute(figure)
     figure.set_layout_engine("none")
     for ax in figure.axes:
         fit_stamps(ax, MIN_FONT_PT)
@@ -153,12 +155,33 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
     with mpl.rc_context({"pdf.fonttype": 42}), boxes_for_unknown_letters():
         with atomic_writer(png) as file:
             FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
-        with atomic_writer(pdf) as file:
+        with atomic_writer(pdf) as file, _outlines_only():
             FigureCanvasPdf(figure).print_pdf(file, metadata=_NO_DATE)  # type: ignore[no-untyped-call]
     alt = stem.with_name(stem.name + ALT_SUFFIX)
     lines = textwrap.fill(figure.alt_text, _ALT_COLUMNS, break_on_hyphens=False)
     write_text_atomic(alt, f"{lines}\n")
     return [*written, alt]
+
+
+class _OutlinesOnly(subset.Options):  # type: ignore[misc]  # fontTools has no types
+    """Leaves out what a font says of kerning and ligatures.
+
+    A PDF places each glyph itself, and these tables take longer to cut down than all the others.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.drop_tables += ["GDEF", "GPOS", "GSUB"]
+
+
+@contextmanager
+def _outlines_only() -> Iterator[None]:
+    """Have Matplotlib embed fonts with `_OutlinesOnly`; it asks for no options of one's own."""
+    options, subset.Options = subset.Options, _OutlinesOnly
+    try:
+        yield
+    finally:
+        subset.Options = options
 
 
 def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:

@@ -80,6 +80,8 @@ def journal_look(style: FigureStyle) -> Iterator[None]:
             {
                 # DejaVu comes with matplotlib: the same letters on every machine
                 "font.family": "DejaVu Sans",
+                # laid out as the file has it, so that each text is measured once
+                "figure.dpi": style.dpi,
                 "font.size": size,
                 "text.parse_math": False,  # a dollar in a model's name is a dollar
                 "axes.titlesize": size,

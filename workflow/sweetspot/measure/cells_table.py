@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 from sweetspot.config import Experiment
@@ -43,6 +42,7 @@ def write_table(rows: Iterable[tuple[CellRecord, Sequence[str]]], out: Path) -> 
     table = csv.writer(text, lineterminator="\n")
     table.writerow(HEADER)
     for record, sweeps in rows:
-        values = asdict(record) | {"sweeps": ";".join(sweeps)}
-        table.writerow("" if values[name] is None else values[name] for name in HEADER)
+        values = (getattr(record, name) for name in COLUMNS if name != "cell")
+        named = (record.cell, ";".join(sweeps))
+        table.writerow("" if value is None else value for value in (*named, *values))
     write_text_atomic(out, text.getvalue())
