@@ -35,7 +35,8 @@ from sweetspot.simulator.constants.intervals import (
     unmeasured,
 )
 from sweetspot.simulator.deployment.cuda_graphs import cuda_graphs
-from sweetspot.simulator.deployment.memory import kv_cache_blocks, require_fit
+from sweetspot.simulator.deployment.fit import require_fit
+from sweetspot.simulator.deployment.memory import kv_cache_blocks
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
 from sweetspot.simulator.deployment.shard import Shard, as_served, shard
 
@@ -76,7 +77,7 @@ class Deployment:
                 f" {self.gpu.power_limit_w:g}: {self.gpu.id} draws {waiting_w:g} W with clocks up"
                 " and nothing to do; raise it"
             )
-        require_fit(self.part, self.gpu, self.limits.max_num_tokens, self.limits.max_batch_size)
+        require_fit(self.part, self.model, self.gpu, self.limits, self.precision)
 
     @cached_property
     def part(self) -> Shard:

@@ -2,8 +2,7 @@
 
 from sweetspot.catalog.architecture import Architecture
 from sweetspot.catalog.gpus import Gpu
-from sweetspot.errors import InputError
-from sweetspot.simulator.deployment.shard import as_shard, require_supported
+from sweetspot.simulator.deployment.shard import as_shard
 
 # CUDA context, cuBLAS and NCCL workspaces, the engine's own buffers: about 1 GB on data-centre
 # boards (what nvidia-smi shows for an engine beyond its weights, KV cache and activations).
@@ -47,29 +46,6 @@ def free_bytes(
     activations = activation_bytes(architecture, max_num_tokens, max_batch_size)
     states = max_batch_size * architecture.state_bytes
     return gpu.memory_bytes - architecture.weight_bytes - activations - states - RUNTIME_BYTES
-
-
-def require_fit(
-    architecture: Architecture, gpu: Gpu, max_num_tokens: int, max_batch_size: int
-) -> None:
-    """Refuse a model whose weights and activations leave nothing for the KV cache.
-
-    Raises:
-        InputError: says how much memory is missing, or that the GPU has no FP8.
-    """
-    require_supported(architecture, gpu)
-    free = free_bytes(architecture, gpu, max_num_tokens, max_batch_size)
-    if free <= 0:
-        gpus = as_shard(architecture).gpus
-        place = gpu.id if gpus == 1 else f"any of {gpus} x {gpu.id}"
-        states = " and states" if architecture.state else ""
-        raise InputError(
-            f"model {architecture.id} does not fit {place}: its weights take"
-            f" {architecture.weight_bytes / 1e9:.1f} GB of {gpu.memory_bytes / 1e9:.1f} GB and"
-            f" {-free / 1e9:.1f} GB are missing for the activations{states} of max_batch_size"
-            f" {max_batch_size} and max_num_tokens {max_num_tokens};"
-            " choose a smaller model or a GPU with more memory, or lower these limits"
-        )
 
 
 def kv_cache_blocks(
