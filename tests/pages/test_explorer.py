@@ -7,6 +7,7 @@ from math import sqrt
 import pytest
 
 from sweetspot.explorer.page import page_html, write_page
+from sweetspot.simulator.constants.intervals import Interval, of_ratio
 
 pytestmark = pytest.mark.slow(reason="Chromium")
 
@@ -231,6 +232,33 @@ def test_cost_is_of_the_users_numbers_alone(data, quick, open_page):
     speed = data["grids"][0]["throughput_tokens_per_s"][1][1]
     busy = 1e6 * 256 / speed / 86400
     assert row["kwh_idle_per_day"] == pytest.approx((1 - busy % 1) * 0.126 * 24 * 1.5)
+
+
+@pytest.mark.parametrize(("times", "apart"), [(1.12, False), (1.18, True)])
+def test_energies_are_told_apart_by_the_rule_of_choose(data, open_page, tmp_path, times, apart):
+    """Both pairs of intervals overlap; the factor of a ratio is that of independent errors."""
+    known = Interval(1.1, 0.9, 13, 600, "a test")
+    assert (times > of_ratio(known, known).factor) is apart
+    load = {"requests": 1000}
+    grids = [grid("small", "h100-sxm", load, 256), grid("small", "l40s", load, 256, times)]
+    write_page(data | {"grids": grids, "cells": [], "surfaces": []}, tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html", "#view=cost&model=small&split=gpu&load=n1000")
+    said = page.locator("#sentence").text_content()
+    assert ("takes least, by more than both may be off: " in said) is apart
+    assert ("In energy “Small, L40S” cannot be told apart from it" in said) is not apart
+    page.get_by_role("link", name="Latency").click()
+    page.locator("nav [aria-current]", has_text="Latency").wait_for()
+    said = page.locator("#sentence").text_content()
+    assert ("cannot be told apart" in said) is not apart
+
+
+def test_cost_of_one_is_compared_with_nothing(data, open_page, tmp_path):
+    grids = [grid("small", "h100-sxm", {"requests": 1000}, 256)]
+    write_page(data | {"grids": grids, "cells": [], "surfaces": []}, tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html", "#view=cost&model=small")
+    said = page.locator("#sentence").text_content()
+    assert said.startswith("Small takes ")
+    assert "least" not in said
 
 
 def test_front_is_what_nothing_beats_in_energy_and_latency(quick, open_page):

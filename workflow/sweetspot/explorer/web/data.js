@@ -356,6 +356,16 @@ function rival(grid, state) {
   };
 }
 
+/**
+ * Return those whose energy is not above the least by more than both may be off. Errors are taken as
+ * independent: the factor of a ratio is exp(√(ln² f₁ + ln² f₂)), as `choose` has it (docs/accuracy.md).
+ */
+function alikeIn([value, low, high], best, others) {
+  const off = (row) =>
+    Math.hypot(Math.log(best[high] / best[value]), Math.log(row[value] / row[low]));
+  return others.filter((row) => !(Math.log(row[value] / best[value]) > off(row)));
+}
+
 /** Return those of one model that no other beats in both energy and latency, by rising latency. */
 function frontOf(entries) {
   const sorted = [...entries].sort(

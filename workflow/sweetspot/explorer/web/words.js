@@ -116,6 +116,15 @@ const SENTENCES = {
   pareto(state, entries) {
     const figures = ({ row, series }) =>
       `${series.name} (${seconds(row.latency_s)}, ${fmt(row.energy_per_token_j)} J per output token)`;
+    const names = ["energy_per_token_j", "energy_low_j", "energy_high_j"];
+    const close = (cheap, mine) => {
+      const alike = alikeIn(
+        names,
+        cheap.row,
+        mine.filter((entry) => entry !== cheap).map(({ row, series }) => ({ ...row, series })),
+      );
+      return notToldApart(alike.map(({ series }) => series.name));
+    };
     return unique(entries.map(({ row }) => row.model))
       .map((model) => {
         const mine = entries.filter(({ row }) => row.model === model);
@@ -123,9 +132,11 @@ const SENTENCES = {
           return `${modelName(model)} is known in one way, ${figures(mine[0])}.`;
         const front = frontOf(mine);
         const [fast, cheap] = [front[0], front.at(-1)];
-        return front.length === 1
-          ? `${modelName(model)} is both fastest and cheapest with ${figures(fast)}.`
-          : `${modelName(model)} is fastest with ${figures(fast)}, cheapest with ${figures(cheap)}.`;
+        const said =
+          front.length === 1
+            ? `is simulated as both fastest and of least energy with ${figures(fast)}.`
+            : `is simulated as fastest with ${figures(fast)}, of least energy with ${figures(cheap)}.`;
+        return `${modelName(model)} ${said}${close(cheap, mine)}`;
       })
       .join("\n");
   },
@@ -133,19 +144,27 @@ const SENTENCES = {
     const [best, ...others] = entries
       .map(({ row, series }) => ({ ...row, name: series.name }))
       .sort((a, b) => a.energy_per_request_j - b.energy_per_request_j);
-    const close = others.filter(
-      (row) => row.energy_per_request_low_j <= best.energy_per_request_high_j,
-    );
-    const apart = close.length
-      ? ` Whether ${listed(close.map(({ name }) => name))} ${close.length > 1 ? "take" : "takes"}` +
-        " more is not certain: the intervals overlap."
-      : "";
+    if (!others.length) return `${best.name} takes ${costInWords(best, state)}.`;
+    const names = ["energy_per_request_j", "energy_per_request_low_j", "energy_per_request_high_j"];
+    const close = alikeIn(names, best, others);
+    const sure = close.length ? "" : ", by more than both may be off";
+    const apart = notToldApart(close.map(({ name }) => name));
     const next = others.slice(0, 3).map((row) => `${row.name} with ${perRequest(row)}`);
     if (others.length > 3) next.push(`${count(others.length - 3)} more`);
     const rest = next.length ? ` Then ${listed(next)}.` : "";
-    return `${best.name} takes least: ${costInWords(best, state)}.${rest}${apart}`;
+    return `${best.name} takes least${sure}: ${costInWords(best, state)}.${apart}${rest}`;
   },
 };
+
+/** Return a sentence on those whose energy is as good as the least; at most a few are named. */
+function notToldApart(names) {
+  if (!names.length) return "";
+  const said = names.slice(0, MOST_SAID).map((name) => (name.includes(",") ? `“${name}”` : name));
+  if (names.length > MOST_SAID) said.push(`${count(names.length - MOST_SAID)} more`);
+  return (
+    ` In energy ${listed(said)} cannot be told apart from it, as both may be off by more.`
+  );
+}
 
 /** Return the rows of each series that has a grid, in order. */
 function bySeries(entries) {
@@ -226,6 +245,7 @@ const READINGS = {
   power: () => "Dotted lines are a board's limit and, where it is known, its idle power.",
   pareto: (state) =>
     "Below and left is better; a line joins what no other deployment of the model beats in both." +
+    " How far latencies are off is not known, so near ones are not told apart." +
     (latencyOf(state) === "most"
       ? " Of requests at once no latency is simulated: it is taken from throughput with as many in" +
         " flight as the batch takes."
