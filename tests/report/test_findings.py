@@ -109,6 +109,13 @@ def test_intervals_of_simulated_cells_are_their_own():
     assert "hold 90 % of the cells of a new model (judged by 13 models)" in apart
     assert "1 of 1 pair of neighbours" in apart
     assert best_cells(known)["a", 8, 64].tokens_per_j == "10 (3.33 to 30)"
+    *_, apart = findings(known.assign(interval_rests_on="7 cells of 2 models: a board"), NO_SPOTS)
+    assert "(judged by 7 cells of 2 models: a board), 1 of 1 pair" in apart
+    assumed = known.assign(interval_rests_on="±40 % until more is measured; 7 cells of 2 models")
+    *_, apart = findings(assumed, NO_SPOTS)
+    assert apart.startswith(
+        "By an assumption (±40 % until more is measured; 7 cells of 2 models), 1 of 1 pair"
+    )
 
 
 def test_sentences_are_of_the_load_with_most_cells_the_larger_of_equal_ones():

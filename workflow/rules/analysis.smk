@@ -24,7 +24,7 @@ rule analyse:
     log:
         f"{RUN}/logs/analyse.log",
     params:
-        protocol=6,  # raised when the analysis code changes what it gives
+        protocol=7,  # raised when the analysis code changes what it gives
         weights=EXPERIMENT.analysis.weights,
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,
     shell:
@@ -42,6 +42,6 @@ rule compare_paper:
     log:
         f"{RUN}/logs/compare_paper.log",
     params:
-        protocol=4,
+        protocol=5,
     shell:
         "{SWEETSPOT} compare-paper {input.cells:q} --fits {RUN}/fits --out {output:q} 2>&1 | tee {log:q}"

@@ -43,7 +43,7 @@ rule tables:
     log:
         f"{RUN}/logs/tables.log",
     params:
-        protocol=5,
+        protocol=6,
         names=TABLES,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
@@ -61,7 +61,7 @@ rule figures:
     log:
         f"{RUN}/logs/figures.log",
     params:
-        protocol=7,
+        protocol=8,
         names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,
@@ -79,7 +79,7 @@ rule fit_figures:
     log:
         f"{RUN}/logs/fit_figures.log",
     params:
-        protocol=5,
+        protocol=6,
         names=OF_FITS,
         style=json_text(EXPERIMENT.figures),
         weights=EXPERIMENT.analysis.weights,
@@ -103,7 +103,7 @@ rule page:
     log:
         f"{RUN}/logs/page.log",
     params:
-        protocol=2,
+        protocol=3,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
         tables=TABLES,
@@ -123,7 +123,7 @@ rule explorer:
     log:
         f"{RUN}/logs/explorer.log",
     params:
-        protocol=1,
+        protocol=2,
         experiment=config_json(
             run=True,
             engine=True,

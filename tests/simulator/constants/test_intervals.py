@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from sweetspot.catalog import gpu
+from sweetspot.cells.sure import assumption
 from sweetspot.config import GpuSettings, Limits, Precision
 from sweetspot.files import write_text_atomic
 from sweetspot.schema.writing import json_text
@@ -157,6 +158,12 @@ def test_an_answers_number_stands_in_its_interval():
     assert bounds.beside("tokens_per_j", 11.0) == " (10 to 12.1, 90 %, 13 models)"
     assert bounds.beside("duration_s", 1.0) == ""
     assert asdict(bounds)["interval_rests_on"] == "table"
+    assumed = replace(NARROW, rests_on=f"{assumption(NARROW.factor)}; table")
+    bounds = Intervals(PUBLISHED, assumed, WIDE).bounds(0.11, 300.0)
+    assert bounds.beside("energy_per_token_j", 0.11) == " (0.1 to 0.121, assumed)"
+    assert (
+        assumed.in_full == "within a factor of 1.10 (assumed): ±10 % until more is measured; table"
+    )
 
 
 def test_a_ratio_of_independent_errors_is_wider_than_both_and_narrower_than_their_product():

@@ -172,10 +172,12 @@ def _print(answer: "Advice") -> None:
 
 
 def _print_total(total: dict[str, Any], whose: str) -> None:
-    from sweetspot.simulator.constants.intervals import ends, often
+    from sweetspot.cells.sure import often
+    from sweetspot.simulator.constants.intervals import ends
 
     factor = total["energy_per_request_high_j"] / total["energy_per_request_j"]
-    how_often = f", {often(total['interval_level'], total['interval_models'])}"
+    judged = ("interval_level", "interval_models", "interval_rests_on")
+    how_often = f", {often(*(total[name] for name in judged))}"
     for name, unit in _TOTALS:
         if name not in total:
             continue

@@ -176,7 +176,7 @@ def _print_evidence(answer: "Choice") -> None:
             deployment = each.load.deployment
             found, known = deployment.calibration, deployment.intervals.energy
             engine = f"{found.engine} {found.engine_version}".rstrip()
-            sure = f"{known.words}: {known.rests_on}"
+            sure = known.in_full
             key = (engine, f"{found.name} ({found.level})", sure)
             groups.setdefault(key, []).append(each.number)
     for (engine, constants, sure), numbers in groups.items():

@@ -157,7 +157,7 @@ def _about(deployment: Deployment, load: dict[str, float]) -> dict[str, Any]:
         "simulated": True,
         "source": source_of(deployment),
         "energy_factor": rounded(deployment.intervals.energy.factor),
-        "energy_interval": deployment.intervals.energy.words,
+        "energy_interval": deployment.intervals.energy.in_full,
     }
 
 

@@ -325,7 +325,7 @@ def _rests_on(blocks: Iterable[Block]) -> tuple[str, ...]:
     known = [block.settings.deployment.intervals for block in blocks]
     return tuple(
         dict.fromkeys(
-            f"interval of {what}: {getattr(each, of).words}: {getattr(each, of).rests_on}"
+            f"interval of {what}: {getattr(each, of).in_full}"
             for what, of in (("energy", "energy"), ("time", "throughput"))
             for each in known
         )

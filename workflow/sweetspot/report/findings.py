@@ -7,6 +7,7 @@ from itertools import pairwise
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups, ok_cells
+from sweetspot.cells.intervals import widest_interval
 from sweetspot.figures.words import counted, listed, quantity
 from sweetspot.report.spots import Group, group_names, spot
 
@@ -203,12 +204,14 @@ def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
 
 def _how_sure(cells: pd.DataFrame) -> str:
     ok = cells[cells["status"] == "ok"]
-    if "interval_level" in ok and ok["interval_level"].notna().any():
-        level = 100 * float(ok["interval_level"].min())
-        models = counted(int(ok["interval_models"].min()), "model")
+    known = widest_interval(ok)
+    if known is not None and known.assumed:
+        return f"By an assumption ({known.rests_on})"
+    if known is not None:
+        judges = known.rests_on or counted(known.models, "model")
         return (
-            f"By the simulator's own intervals, which hold {level:.0f} % of the cells of a new"
-            f" model (judged by {models})"
+            f"By the simulator's own intervals, which hold {100 * known.level:.0f} % of the cells"
+            f" of a new model (judged by {judges})"
         )
     if ok["simulated"].any():
         return f"By ±{SENSOR_PERCENT} %, as the simulator's error is not known here"

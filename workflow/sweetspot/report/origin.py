@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from sweetspot.cells.intervals import interval_in_words
+from sweetspot.cells.intervals import widest_interval
 from sweetspot.figures.labels import board_name, engine_name, written_out
 from sweetspot.figures.words import counted, listed
 from sweetspot.report import html
@@ -103,9 +103,14 @@ def _facts(name: str, cells: pd.DataFrame) -> list[tuple[str, str]]:
         ("Loads", "; ".join(loads)),
         ("Lengths", "; ".join(lengths)),
         ("Constants", _constants(cells)),
-        ("How sure", interval_in_words(cells)),
+        ("How sure", _how_sure(cells)),
         ("Energy by", _sources(cells)),
     ]
+
+
+def _how_sure(cells: pd.DataFrame) -> str:
+    known = widest_interval(cells)
+    return "" if known is None else ": ".join(filter(None, [known.words, known.rests_on]))
 
 
 def _count(cells: pd.DataFrame) -> str:

@@ -12,6 +12,7 @@ import pandas as pd
 
 from sweetspot import published
 from sweetspot.catalog import gpu
+from sweetspot.cells.sure import assumption
 from sweetspot.simulator.accuracy.evaluation import Evaluation
 from sweetspot.simulator.accuracy.measured import Measured
 from sweetspot.simulator.accuracy.throughput import serving_errors
@@ -158,8 +159,7 @@ def _interval(of: Class, rows: pd.DataFrame) -> Interval | None:
     found = interval(by_model, ", ".join(rows["domain"].unique()), at_least)
     if found.factor > DATA_SHEET_FACTOR or at_least == 1:
         return found
-    words = f"±{DATA_SHEET_FACTOR - 1:.0%} until more is measured".replace("%", " %")
-    return replace(found, rests_on=f"{words}; {found.rests_on}")
+    return replace(found, rests_on=f"{assumption(DATA_SHEET_FACTOR)}; {found.rests_on}")
 
 
 def _of_changes(what: Change, rows: pd.DataFrame) -> Iterable[OfChange]:

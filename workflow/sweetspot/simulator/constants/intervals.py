@@ -13,6 +13,7 @@ from math import exp, hypot, log, sqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
+from sweetspot.cells.sure import often
 from sweetspot.reading import parse_as
 from sweetspot.schema.keys import Range
 
@@ -29,11 +30,6 @@ CHANGES: tuple[Change, ...] = ("input_tokens", "output_tokens", "requests")
 def ends(low: float, high: float) -> str:
     """Return both ends of an interval as a text has them: to three digits, without exponents."""
     return " to ".join(f"{float(f'{end:.3g}'):g}" for end in (low, high))
-
-
-def often(level: float, models: int) -> str:
-    """Return how often an interval holds and on how much it rests, as in `90 %, 13 models`."""
-    return f"{100 * level:.0f} %, {models} model{'s' * (models > 1)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +56,14 @@ class Interval:
 
     @property
     def words(self) -> str:
-        """How wide, how often, and on how much it rests."""
-        return f"within a factor of {self.factor:.2f} ({often(self.level, self.models)})"
+        """How wide, and how often; whether that was judged or is assumed."""
+        how_often = often(self.level, self.models, self.rests_on)
+        return f"within a factor of {self.factor:.2f} ({how_often})"
+
+    @property
+    def in_full(self) -> str:
+        """How wide, how often, and on what it rests."""
+        return f"{self.words}: {self.rests_on}"
 
 
 def of_ratio(one: Interval, other: Interval) -> Interval:
@@ -175,13 +177,18 @@ class Bounds:
         if name == "throughput_tokens_per_s":
             low, high = self.throughput_low_tokens_per_s, self.throughput_high_tokens_per_s
             level, models = self.throughput_interval_level, self.throughput_interval_models
+            rests_on = self.throughput_interval_rests_on
         elif name.endswith(("energy_per_token_j", "tokens_per_j")):
             low, high = self.energy_per_token_low_j, self.energy_per_token_high_j
-            level, models = self.interval_level, self.interval_models
+            level, models, rests_on = (
+                self.interval_level,
+                self.interval_models,
+                self.interval_rests_on,
+            )
         else:
             return ""
         factor = sqrt(high / low)
-        return f" ({ends(value / factor, value * factor)}, {often(level, models)})"
+        return f" ({ends(value / factor, value * factor)}, {often(level, models, rests_on)})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
