@@ -86,6 +86,8 @@ def test_page_of_several_models_has_a_row_for_each():
     page = page_of(groups_of(["opt-1.3b", "qwen2-7b"]))
     head, *_ = re.findall(r"<table[^>]*>.*?</table>", page, re.DOTALL)
     assert re.findall(r"<tr><td[^>]*>(.*?)</td>", head) == ["OPT (1.3B)", "Qwen 2 (7B)"]
+    assert "Coefficients of Qwen 2 (7B)" in page
+    assert not re.search("opt-1.3b|qwen2-7b", page)
     assert '<th scope="col">O* at I = 64</th>' in head
 
 

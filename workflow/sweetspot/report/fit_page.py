@@ -18,6 +18,7 @@ from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Section
 from sweetspot.report.numbers import number, percent
 from sweetspot.report.spots import group_names, spot, sweet_spots
+from sweetspot.tables.names import printed_name
 from sweetspot.tables.table import MISSING, Table
 
 _FEW = 3
@@ -87,7 +88,7 @@ def _headline(group: GroupFit) -> str:
         return ""
     row = found.sort_values("estimated_tokens_per_j").iloc[-1]
     return html.paragraph(
-        f"{group.title} is most efficient with {spot(row)} output tokens at {row['input_tokens']}"
+        f"{_name(group)} is most efficient with {spot(row)} output tokens at {row['input_tokens']}"
         f" input tokens: {quantity(row['estimated_tokens_per_j'])} tokens per joule.",
         "result",
     )
@@ -98,8 +99,8 @@ def _warnings(groups: Sequence[GroupFit]) -> list[str]:
     said: dict[str, list[str]] = {}
     for group in groups:
         for text in fit_warnings(group):
-            said.setdefault(text, []).append(group.title)
-    unfitted = [group.title for group in groups if group.best is None]
+            said.setdefault(text, []).append(_name(group))
+    unfitted = [_name(group) for group in groups if group.best is None]
     if unfitted:
         said["too few cells for any form"] = unfitted
     if not said:
@@ -134,7 +135,7 @@ def _fits(fitted: Sequence[_Fitted]) -> list[str]:
         row = group.forms[group.forms["form"] == best.form.id].iloc[0]
         rows.append([name, *_quality(row)])
     details = "\n".join(
-        f"<h3>{html.escape(group.title)}</h3>\n{_forms(group)}\n{_coefficients(group, best)}"
+        f"<h3>{html.escape(_name(group))}</h3>\n{_forms(group)}\n{_coefficients(group, best)}"
         for group, best in fitted
     )
     return [
@@ -170,7 +171,7 @@ def _forms(group: GroupFit) -> str:
     header = ["form", "cells", "df", "σ", "error", "cell left out", "I left out", "O left out"]
     fitted = group.forms[group.forms["status"] == "ok"]
     rows = [_quality(row) for _, row in fitted.iterrows()]
-    return html.table([*header, "worst cell", "R²"], rows, label=f"Forms of {group.title}")
+    return html.table([*header, "worst cell", "R²"], rows, label=f"Forms of {_name(group)}")
 
 
 def _coefficients(group: GroupFit, best: FormFit) -> str:
@@ -189,7 +190,7 @@ def _coefficients(group: GroupFit, best: FormFit) -> str:
         ]
         for row in _rows(group.coefficients[group.coefficients["form"] == form_id])
     ]
-    return html.table(header, rows, label=f"Coefficients of {group.title}") + html.paragraph(
+    return html.table(header, rows, label=f"Coefficients of {_name(group)}") + html.paragraph(
         f"e = {best.form.formula}", "quiet"
     )
 
@@ -202,6 +203,11 @@ def _maker(fitted: Sequence[_Fitted]) -> str:
     weights = {best.weights for _, best in fitted}
     by_weights = f", {' and '.join(sorted(weights))} weights" if weights else ""
     return f"sweetspot {sweetspot.__version__}: least squares{by_weights}, intervals of 95 %."
+
+
+def _name(group: GroupFit) -> str:
+    """Return a group's title with the name that people know its model by."""
+    return printed_name(group.model) + group.title.removeprefix(group.model)
 
 
 def _form_title(form_id: str) -> str:
