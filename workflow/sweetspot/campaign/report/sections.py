@@ -135,7 +135,12 @@ def _what(
                 f" {minutes:g} minutes of time given. N of {planned.grid_sweep} was chosen by the"
                 " time there was; cells come most informative first."
             ),
-            _table(title, header, status_rows(chosen, planned, records, adaptive)),
+            html.table(
+                header,
+                status_rows(chosen, planned, records, adaptive),
+                label=title,
+                numbers=[name not in ("Model", "Sweep") for name in header],
+            ),
             *([html.bullets(_why_stopped(manifest, adaptive))] if adaptive else []),
         ],
     )
