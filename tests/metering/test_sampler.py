@@ -183,6 +183,17 @@ def test_counter_is_kept_as_it_was_read(meter_run):
     assert meter_run(VirtualBoard(250.0, counter_j=lambda t: -t)).counter_j[0] == -100
 
 
+def test_clock_that_is_set_meanwhile_moves_no_sample(meter_run, monkeypatch):
+    """When the first was is asked for once; an hour back at each look would tear them apart."""
+    clock = iter(range(1_790_000_000, 0, -3600))
+    monkeypatch.setattr(sampler, "time", lambda: next(clock))
+    readings = meter_run(VirtualBoard(250.0), duration_s=3.0)
+    assert np.diff(readings.trace.t_s) == pytest.approx(0.1, rel=1e-6)
+    first, *others = readings.samples.utc_s.tolist()
+    assert first == pytest.approx(1_790_000_000)
+    assert all(map(math.isnan, others))
+
+
 def test_processes_are_listed_about_once_a_second_and_at_the_end(meter_run):
     board = VirtualBoard(250.0)
     readings = meter_run(board, duration_s=12.05)
