@@ -1,11 +1,12 @@
-"""What a simulation costs: against N, output length O and model size, the paper's grid, loads.
+"""What a simulation costs: against N, O and model size, the paper's grid, loads, and fits.
 
     python benchmarks/simulator.py [plot.png]
 
 The scheduler steps from event to event, so its cost follows the number of batches that come and
 go, not the number of tokens: the columns on the right say how far that holds. The cells of the
 grid are costed together, those of a model at a time, all others one by one. Loads are requests of
-drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it.
+drawn lengths with Poisson arrivals, up to a million; memory is the most so far, of all of it. Fits
+are those that `sweetspot evaluate` makes 157 of, and nearly all that it takes.
 Times are those of one core, other work on the machine aside.
 """
 
@@ -24,6 +25,10 @@ from sweetspot.config import PAPER_LENGTHS, PAPER_MODELS, FigureStyle, Limits
 from sweetspot.figures.canvas import empty_figure, finish
 from sweetspot.figures.canvas import panels as axes_of
 from sweetspot.figures.style import categorical_looks, journal_look
+from sweetspot.simulator.accuracy.evaluation import Evaluation
+from sweetspot.simulator.calibration.fit import fit_constants
+from sweetspot.simulator.calibration.layout import joined
+from sweetspot.simulator.constants.constants import stated_on
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.run import Sent, Simulation, simulate, simulate_each
 from sweetspot.simulator.schedule.requests import Lengths, generated
@@ -122,6 +127,32 @@ def print_loads(
     return costs
 
 
+def print_fits(counts: Iterable[int]) -> None:
+    """Print one row per number of models whose surfaces the constants are fitted to.
+
+    The last column is what an evaluation takes, with derivatives by seven constants, beside one
+    without.
+    """
+    print(
+        f"\nfits\n{'models':>8}{'segments':>10}{'evaluations':>13}{'s':>8}{'ratio':>7}{'beside':>8}"
+    )
+    evaluation, above_s = Evaluation(BOARD), None
+    stated = stated_on(BOARD)
+    for count in counts:
+        targets = evaluation.targets(evaluation.names[:count])
+        runs = joined([target.runs for target in targets])
+        evaluations = fit_constants(BOARD, targets).search.evaluations
+        seconds = best_s(lambda targets=targets: fit_constants(BOARD, targets))
+        taken = runs.on(BOARD, stated.kernels)
+        plain_s = best_s(lambda taken=taken: taken(stated))
+        ratio = f"{seconds / above_s:.2f}" if above_s else "-"
+        print(
+            f"{count:>8}{runs.run.size:>10}{evaluations:>13}{seconds:>8.3f}{ratio:>7}"
+            f"{seconds / evaluations / plain_s:>8.1f}"
+        )
+        above_s = seconds
+
+
 def plot(path: Path, panels: dict[str, tuple[str, Costs]]) -> None:
     """Draw cost against what was varied, a panel each, both axes logarithmic."""
     style = FigureStyle()
@@ -175,6 +206,7 @@ def main() -> None:
     print_loads("max-utilization", short, 100, [10**k for k in range(3, 6)])
     padded = Limits(max_batch_size=64, max_num_tokens=65536)
     print_loads("static", padded, 20, [10**k for k in range(3, 6)])
+    print_fits((1, 3, 6, 13))
     if len(sys.argv) > 1:
         plot(Path(sys.argv[1]), panels)
 

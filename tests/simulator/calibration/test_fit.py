@@ -20,6 +20,7 @@ from sweetspot.simulator.calibration.layout import condensed, deployments_of, jo
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import shipped_boards, shipped_engines
 from sweetspot.simulator.constants.constants import BOARD, FITTED, METADATA, scales, stated_on
+from sweetspot.simulator.cost.dual import Dual, value_of, variable
 from sweetspot.simulator.deployment.deployment import deploy
 from sweetspot.simulator.run import simulate_benchmark
 
@@ -226,6 +227,22 @@ def test_condensed_runs_cost_nearly_the_same(board, runs, share):
     # where a lower clock costs hardly any time, many of them cost nearly the same
     assert near_clock == pytest.approx(clock, rel=0.15)
     assert np.abs(near_clock / clock - 1).mean() < 1e-2
+
+
+@pytest.mark.parametrize("on", [H100, H100.set_to(power_limit_w=500)], ids=["", "500 W"])
+@pytest.mark.parametrize("clock_slopes", [True, False])
+def test_kept_kernel_times_give_what_those_worked_out_anew_do(runs, on, clock_slopes):
+    taken = runs.on(on, stated_on(H100).kernels, clock_slopes=clock_slopes)
+    for shares in (np.full(len(FITTED), 0.3), np.full(len(FITTED), 0.6)):
+        varied = [variable(name, share) for name, share in zip(FITTED, shares, strict=True)]
+        constants = Space(H100, FITTED).at(varied, stated_on(H100))
+        anew, found = runs.taken(on, constants), taken(constants)
+        for name in ("energy_j", "duration_s"):
+            one, other = getattr(anew, name), getattr(found, name)
+            np.testing.assert_array_equal(one.value, other.value)
+            np.testing.assert_array_equal(one.jacobian(FITTED), other.jacobian(FITTED))
+        np.testing.assert_array_equal(anew.clock_share.value, value_of(found.clock_share))
+        assert isinstance(found.clock_share, Dual) == clock_slopes
 
 
 def test_some_runs_cost_what_they_cost_among_all(board, constants, runs):

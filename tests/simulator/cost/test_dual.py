@@ -91,6 +91,14 @@ def test_result_of_plain_numbers_is_plain():
     assert not isinstance(with_slopes(3.0, (1.0, 2.0)), Dual)
 
 
+def test_difference_is_free_of_what_both_depend_on_alike():
+    x, y = variable("x", 2.0) * np.array([1.0, 3.0]), variable("y", 5.0)
+    found = (x + y) - (x + 1.0)
+    assert found.value.tolist() == [4, 4]
+    assert found.slopes.keys() == {"y"}
+    assert (x - 2.0 * x).slopes["x"].tolist() == [-1, -3]
+
+
 def test_operation_without_a_rule_is_refused_not_taken_for_a_constant():
     with pytest.raises(TypeError):
         np.sin(variable("x", 1.0))

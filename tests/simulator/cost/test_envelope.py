@@ -39,6 +39,20 @@ def test_sums_are_those_of_the_values(one, other, begin, length):
     )
 
 
+@given(any_lines, quarters, st.sampled_from([0.0, 0.5]), counts)
+def test_lines_known_to_be_flat_are_as_others_without_growth(one, first, growth, length):
+    flat, zero = Line(np.array([first]), 0.0), line(first, 0.0)
+    assert (flat.flat, zero.flat) == (True, False)
+    other, end = line(one[0], growth), np.array([float(length)])
+    begin = np.zeros(1)
+    for by in (other, flat, zero):
+        assert flat.sum_of_product(by, begin, end) == zero.sum_of_product(by, begin, end)
+    assert flat.sum(begin, end) == zero.sum(begin, end)
+    assert edges(flat, end) == edges(zero, end)
+    assert other.plus(2.0, flat) == other.plus(2.0, zero)
+    assert tuple(flat.plus(2.0, other)) == tuple(zero.plus(2.0, other))
+
+
 @given(whole_lines, counts)
 def test_positive_part_is_exact_where_the_root_is_an_iteration(found, count):
     summed = line(*found).sum_of_positive_part(np.array([0.0]), np.array([float(count)]))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sweetspot.catalog import catalog_entry, gpu, gpu_ids
-from sweetspot.simulator.cost import roofline
+from sweetspot.simulator.cost import kernel_times
 from sweetspot.simulator.cost.link import LINK_BYTE_ENERGY_J, link_bytes, link_s, wait_s
 from sweetspot.simulator.cost.roofline import cost
 from sweetspot.simulator.cost.work import work
@@ -110,10 +110,11 @@ def test_sent_bytes_cost_time_and_energy(board, constants, monkeypatch):
     waiting_w = constants.board.active_power_w
     with_link = cost(part, limitless, constants)
     more_s, sent = (
-        part.iterations * law(part, limitless) for law in (roofline.link_s, roofline.link_bytes)
+        part.iterations * law(part, limitless)
+        for law in (kernel_times.link_s, kernel_times.link_bytes)
     )
     for name in ("link_s", "link_bytes"):
-        monkeypatch.setattr(roofline, name, lambda *_: 0.0)
+        monkeypatch.setattr(kernel_times, name, lambda *_: 0.0)
     free = cost(part, limitless, constants)
     np.testing.assert_allclose(with_link.duration_s - free.duration_s, more_s, rtol=1e-6)
     more_j = with_link.energy_j - free.energy_j - waiting_w * more_s

@@ -15,7 +15,7 @@ from sweetspot.catalog import architecture_from_config, catalog_entry, gpu, gpu_
 from sweetspot.config import Limits, Precision
 from sweetspot.simulator.constants.constants import METADATA, scales, stated_on
 from sweetspot.simulator.constants.kernels import BESIDE
-from sweetspot.simulator.cost import roofline
+from sweetspot.simulator.cost import clocks
 from sweetspot.simulator.cost.clocks import (
     CLOCKS,
     LIMIT_SHARE,
@@ -390,7 +390,9 @@ def test_straight_lines_between_clocks_are_within_03_percent_of_many_clocks(
         ]
 
     lines = times_s()
-    monkeypatch.setattr(roofline, "clocks", lambda gpu: tuple(np.linspace(1, 0.409, 60)))
+    lowest = STEP ** (CLOCKS - 1)
+    monkeypatch.setattr(clocks, "CLOCKS", 60)
+    monkeypatch.setattr(clocks, "STEP", lowest ** (1 / 59))
     many = times_s()
     assert lines == pytest.approx(many, rel=3e-3)
     assert lines != pytest.approx(many, rel=3e-4)

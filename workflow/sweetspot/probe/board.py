@@ -24,7 +24,7 @@ from sweetspot.simulator.constants.constants import (
     stated_on,
 )
 from sweetspot.simulator.cost.clocks import on_die, voltage_squared, waiting_power_w
-from sweetspot.simulator.cost.roofline import REFERENCE_QUERIES
+from sweetspot.simulator.cost.iterations import REFERENCE_QUERIES
 
 FITTED = (
     "active_power_w",

@@ -1,6 +1,6 @@
 """What a test of accuracy gives, and the numbers and fits that tests share."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -15,11 +15,12 @@ from sweetspot.simulator.calibration.fit import (
     fit_constants,
     fit_from_several,
 )
-from sweetspot.simulator.calibration.layout import BoolArray
+from sweetspot.simulator.calibration.layout import BoolArray, Taken
 from sweetspot.simulator.calibration.to_published import surface_target, throughput_target
 from sweetspot.simulator.constants.calibration_file import Search, Starts
-from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants
+from sweetspot.simulator.constants.constants import REFERENCE_GPU, Constants, stated_on
 from sweetspot.simulator.constants.intervals import Level
+from sweetspot.simulator.cost.work import FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +140,21 @@ class Evaluation:
 
     def error_beyond(self, models: Iterable[str], fit: Fit) -> float:
         """Return a fit's mean error on the surfaces of all but these models, in %."""
-        return self.surfaces.only(~self.of(models)).mean_error_percent(self.board, fit.constants)
+        errors = self._surface_errors_percent(fit.constants)[~self.of(models)]
+        return round(float(errors.mean()), 3)
 
     def by_model(self, constants: Constants) -> dict[str, float]:
         """Return each model's mean error on its surface, in %."""
-        errors = self.surfaces.errors_percent(self.board, constants)
+        errors = self._surface_errors_percent(constants)
         return {model: float(errors[self.of([model])].mean()) for model in self.names}
+
+    def _surface_errors_percent(self, constants: Constants) -> FloatArray:
+        return 100 * np.abs(self.surfaces.ratios_of(self._surfaces_taken(constants)) - 1)
+
+    @cached_property
+    def _surfaces_taken(self) -> Callable[[Constants], Taken]:
+        """What all cells take, by fits to some: a hundred times."""
+        return self.surfaces.runs.on(self.board, stated_on(self.board).kernels)
 
     @cached_property
     def _quick_surfaces(self) -> Target:

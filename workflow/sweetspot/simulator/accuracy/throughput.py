@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -31,15 +32,15 @@ def serving_models() -> dict[str, Architecture]:
     return {model.id: model for model in (small, middle, large)}
 
 
-def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.DataFrame:
-    """Return simulated over published throughput of every cell, with constants as a GPU has them.
+@lru_cache(maxsize=1)
+def _serving() -> list[tuple[Gpu, Target, pd.DataFrame]]:
+    """Return the tables' runs, those of a model, GPUs and a precision together, and their rows.
 
-    Columns: those of the tables, and `ratio`. Cells without a request count, of full boards, or
-    with CUDA graphs off by mistake are left out; those that a constant was fitted to are `seen`.
+    Cells without a request count, of full boards, or with CUDA graphs off by mistake are left out.
     """
     cells = pd.concat([published.throughput(), published.throughput_serving()], ignore_index=True)
     cells = cells[cells["requests"].notna() & (cells["engine_version"] != "0.20.0-nograph")]
-    models, frames = serving_models(), []
+    models, found = serving_models(), []
     of_one_engine = ["model", "gpu", "tensor_parallel", "precision"]
     for _, group in cells.groupby(of_one_engine):
         model, gpu_id, gpus, precision = group[of_one_engine].iloc[0]
@@ -50,15 +51,21 @@ def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.D
         limits = replace(THROUGHPUT_LIMITS, tensor_parallel=int(gpus))
         stored = FP8 if precision == "fp8" else None
         served = deployments_of(group.assign(model=architecture), board, limits, stored)
-        runs = lay_out(group, served)
         values = group["throughput_tokens_per_s"].to_numpy(np.float64)
-        target = Target(model, runs, values, "throughput_tokens_per_s")
-        frames.append(
-            group.assign(
-                ratio=target.ratios(board, constants_on(board)),
-                seen=gpus in SEEN.get(gpu_id, ()),
-            )
-        )
+        target = Target(model, lay_out(group, served), values, "throughput_tokens_per_s")
+        found.append((board, target, group.assign(seen=gpus in SEEN.get(gpu_id, ()))))
+    return found
+
+
+def serving_errors(constants_on: Callable[[Gpu], Constants] = stated_on) -> pd.DataFrame:
+    """Return simulated over published throughput of every cell, with constants as a GPU has them.
+
+    Columns: those of the tables, `ratio`, and `seen` of those that a constant was fitted to.
+    """
+    frames = [
+        rows.assign(ratio=target.ratios(board, constants_on(board)))
+        for board, target, rows in _serving()
+    ]
     return pd.concat(frames, ignore_index=True)
 
 

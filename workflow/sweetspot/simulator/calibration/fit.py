@@ -7,7 +7,7 @@ or of the same.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property, lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -30,7 +30,7 @@ from sweetspot.simulator.constants.constants import (
     scales,
     stated_on,
 )
-from sweetspot.simulator.cost.dual import mapped, variable
+from sweetspot.simulator.cost.dual import some, variable
 from sweetspot.simulator.cost.work import FloatArray
 
 # Residuals beyond 3 % count linearly: a surface is itself a fit, wrong by up to tens of percent
@@ -192,25 +192,28 @@ def fit_constants(
     held = stated if held is None else held
     first = centre if start is None else space.shares_of(start)
     runs = joined([t.runs for t in targets])
+    clock_slopes = any(t.quantity == "clock_share" for t in targets)
+    taken_with = runs.on(board, held.kernels, clock_slopes=clock_slopes)
     ends = np.cumsum([t.values.size for t in targets])
     # Having freed one large array, glibc keeps as much memory from then on. Else arrays of a few
     # hundred kB go back to the system after each operation, a third of the time of a large fit.
     np.empty(2**21)
 
-    def errors(shares: FloatArray) -> tuple[FloatArray, FloatArray]:
+    @lru_cache(maxsize=1)  # most searches end where they looked last
+    def errors(*shares: float) -> tuple[FloatArray, FloatArray]:
         """Return weighted errors of the data, and their Jacobian."""
-        varied = [variable(n, share) for n, share in zip(names, shares.tolist(), strict=True)]
-        taken = runs.taken(board, space.at(varied, held))
+        varied = [variable(n, share) for n, share in zip(names, shares, strict=True)]
+        taken = taken_with(space.at(varied, held))
         parts: list[Any] = []
         for target, end in zip(targets, ends, strict=True):
-            of_target = partial(_some, slice(end - target.values.size, end))
-            ratios = target.ratios_of(Taken(*(mapped(of_target, each) for each in taken)))
+            places = slice(end - target.values.size, end)
+            ratios = target.ratios_of(Taken(*(some(each, places) for each in taken)))
             parts.append(target.weight * np.log(ratios))
         values = np.concatenate([part.value for part in parts])
         return values, np.concatenate([part.jacobian(names) for part in parts])
 
     def objective(shares: FloatArray) -> tuple[float, FloatArray]:
-        data, jacobian = errors(shares)
+        data, jacobian = errors(*shares.tolist())
         pull = PRIOR_WEIGHT * (shares - centre)
         slope = jacobian.T @ _soft_slope(data) + PRIOR_WEIGHT * _soft_slope(pull)
         return float(softened(data).sum() + softened(pull).sum()), slope
@@ -223,7 +226,7 @@ def fit_constants(
         method="SLSQP",
         options={"ftol": TOLERANCE, "maxiter": MAX_STEPS},
     )
-    data, jacobian = errors(found.x)
+    data, jacobian = errors(*found.x.tolist())
     return Fit(
         constants=space.at(found.x.tolist(), held),
         fitted=space.names,
@@ -324,11 +327,6 @@ def softened(errors: FloatArray) -> FloatArray:
     """Return what relative errors cost: half their square, in the large a straight line."""
     cost: FloatArray = SOFT_L1_SCALE**2 * (np.sqrt(1 + (errors / SOFT_L1_SCALE) ** 2) - 1)
     return cost
-
-
-def _some(places: slice, values: Any) -> Any:
-    """Return some of an array; a derivative that is one number is that everywhere."""
-    return values[places] if np.ndim(values) else values
 
 
 def _soft_slope(errors: FloatArray) -> FloatArray:

@@ -1,8 +1,8 @@
 """Runs laid out so that all of them are costed in one go, and condensed so that a fit is quick."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,10 @@ import pandas as pd
 from sweetspot.catalog import Gpu
 from sweetspot.config import Limits, Precision, Traits
 from sweetspot.simulator.constants.constants import Constants
-from sweetspot.simulator.cost.dual import concatenated, mapped
-from sweetspot.simulator.cost.roofline import cost
+from sweetspot.simulator.constants.kernels import KernelConstants
+from sweetspot.simulator.cost.dual import Dual, concatenated, mapped, value_of
+from sweetspot.simulator.cost.kernel_times import at_ceilings
+from sweetspot.simulator.cost.roofline import Cost, cost, cost_of
 from sweetspot.simulator.cost.work import FloatArray, Work, concatenate, work
 from sweetspot.simulator.deployment.deployment import Deployment, deploy
 from sweetspot.simulator.schedule.identical import schedule
@@ -59,8 +61,34 @@ class Runs:
 
     def taken(self, board: Gpu, constants: Constants) -> Taken:
         """Return what each run takes."""
-        ends = range(0, self.run.size, AT_ONCE)
-        parts = [cost(self.work.only(slice(end, end + AT_ONCE)), board, constants) for end in ends]
+        return self._taken([cost(part, board, constants) for part in self._parts()], constants)
+
+    def on(
+        self, board: Gpu, kernels: KernelConstants, *, clock_slopes: bool = True
+    ) -> Callable[[Constants], Taken]:
+        """Return what says what each run takes, of one set of constants after the other.
+
+        Args:
+            board: the GPU.
+            kernels: what they reach there, whatever the other constants: so what kernels take is
+                worked out once and kept, some 200 B a segment.
+            clock_slopes: whether `clock_share` needs its derivatives; else it is plain.
+        """
+        parts = [
+            [times.kept() for times in at_ceilings(part, board, kernels)] for part in self._parts()
+        ]
+
+        def taken(constants: Constants) -> Taken:
+            costs = [cost_of(part, constants, clock_slopes=clock_slopes) for part in parts]
+            return self._taken(costs, constants)
+
+        return taken
+
+    def _parts(self) -> Iterator[Work]:
+        for first in range(0, self.run.size, AT_ONCE):
+            yield self.work.only(slice(first, first + AT_ONCE))
+
+    def _taken(self, parts: Sequence[Cost], constants: Constants) -> Taken:
         runs = self.total_output_tokens.size
         energy_j, duration_s, full_clock_s = (
             _sums(self.run, concatenated([getattr(part, name) for part in parts]), runs)
@@ -71,7 +99,7 @@ class Runs:
         return Taken(
             self.gpus * (energy_j + overhead_j),
             duration_s + engine.run_overhead_s,
-            full_clock_s / duration_s,
+            full_clock_s / (duration_s if isinstance(full_clock_s, Dual) else value_of(duration_s)),
         )
 
     def only(self, kept: BoolArray) -> "Runs":
@@ -215,12 +243,11 @@ def _cut(runs: Runs, bin_width: float) -> tuple[Work, IntArray]:
     return whole, runs.run[segment]
 
 
-def _sums(group: IntArray, values: FloatArray, groups: int) -> FloatArray:
+def _sums(group: IntArray, values: Any, groups: int) -> Any:
     def sums(each: FloatArray) -> FloatArray:
         return np.bincount(group, each, groups).astype(np.float64)
 
-    found: FloatArray = mapped(sums, values)
-    return found
+    return mapped(sums, values)
 
 
 def _each(found: Work, change: Callable[[FloatArray], FloatArray]) -> Work:

@@ -14,19 +14,32 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from sweetspot.simulator.cost.work import FloatArray
 
 _TINY = np.finfo(np.float64).tiny
-# By ufunc and argument: what a derivative d of the argument is in the result, v.
-_RULES: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
-    np.add: (lambda d, v, a, b: d, lambda d, v, a, b: d),
-    np.subtract: (lambda d, v, a, b: d, lambda d, v, a, b: -d),
-    np.multiply: (lambda d, v, a, b: d * b, lambda d, v, a, b: d * a),
-    np.divide: (lambda d, v, a, b: d / b, lambda d, v, a, b: -d / b * v),
+
+
+def _times(partial: Any) -> Callable[[Any], Any]:
+    return lambda derivative: derivative * partial
+
+
+def _same(derivative: Any) -> Any:
+    return derivative
+
+
+# By ufunc and argument: what turns a derivative of the argument into one of the result, v.
+_RULES: dict[np.ufunc, tuple[Callable[..., Callable[[Any], Any]], ...]] = {
+    np.add: (lambda v, a, b: _same, lambda v, a, b: _same),
+    np.subtract: (lambda v, a, b: _same, lambda v, a, b: np.negative),
+    np.multiply: (lambda v, a, b: _times(b), lambda v, a, b: _times(a)),
+    np.divide: (lambda v, a, b: lambda d: d / b, lambda v, a, b: lambda d: -d / b * v),
     np.power: (
-        lambda d, v, a, b: d * (b * v / np.maximum(a, _TINY)),
-        lambda d, v, a, b: d * (v * np.log(a)),
+        lambda v, a, b: _times(b * v / np.maximum(a, _TINY)),
+        lambda v, a, b: _times(v * np.log(a)),
     ),
-    np.maximum: (lambda d, v, a, b: d * (a > b), lambda d, v, a, b: d * (a <= b)),
-    np.negative: (lambda d, v, a: -d,),
-    np.log: (lambda d, v, a: d / a,),
+    np.maximum: (
+        lambda v, a, b: _times(a > b),
+        lambda v, a, b: _times(a <= b),
+    ),
+    np.negative: (lambda v, a: np.negative,),
+    np.log: (lambda v, a: lambda d: d / a,),
 }
 
 
@@ -51,15 +64,26 @@ class Dual(NDArrayOperatorsMixin):
         values = [value_of(each) for each in inputs]
         found = ufunc(*values)
         slopes: dict[str, Any] = {}
-        for each, rule in zip(inputs, _RULES[ufunc], strict=True):
-            if isinstance(each, Dual):
-                _add(slopes, {n: rule(d, found, *values) for n, d in each.slopes.items()})
+        for of_input, rule in zip(_slopes_of(ufunc, inputs), _RULES[ufunc], strict=True):
+            if of_input:
+                of_result = rule(found, *values)
+                _add(slopes, {name: of_result(d) for name, d in of_input.items()})
         return Dual(found, slopes)
 
     def jacobian(self, names: Sequence[str]) -> FloatArray:
         """Return the derivatives of an array of shape (n,) by these variables, (n, variables)."""
         columns = [np.broadcast_to(self.slopes.get(name, 0.0), self.value.shape) for name in names]
         return np.stack(columns, axis=1)
+
+
+def _slopes_of(ufunc: np.ufunc, inputs: Sequence[Any]) -> list[Mapping[str, Any]]:
+    """Return each input's derivatives, without those that a difference is known to be free of."""
+    found: list[Mapping[str, Any]] = [n.slopes if isinstance(n, Dual) else {} for n in inputs]
+    if ufunc is np.subtract and found[0] and found[1]:
+        one, other = found
+        same = {name for name, slope in one.items() if slope is other.get(name)}
+        found = [{n: s for n, s in each.items() if n not in same} for each in found]
+    return found
 
 
 def variable(name: str, value: float) -> Any:
@@ -79,19 +103,15 @@ def mapped(linear: Callable[[Any], Any], number: Any) -> Any:
     return Dual(linear(number.value), {n: linear(slope) for n, slope in number.slopes.items()})
 
 
-def placed(values: Any, places: Any, among: Any) -> Any:
-    """Return an array with others in some places; derivatives go with their values."""
-
-    def put(new: Any, old: Any) -> Any:
-        found = np.array(np.broadcast_to(old, value_of(among).shape), dtype=np.float64)
-        found[places] = new
-        return found
-
-    return _paired(put, values, among)
+def some(number: Any, places: Any) -> Any:
+    """Return some of an array with their derivatives; what is one number is that everywhere."""
+    return mapped(lambda values: values[places] if np.ndim(values) else values, number)
 
 
 def concatenated(parts: Sequence[Any]) -> Any:
     """Return arrays one behind the other, with their derivatives where they have some."""
+    if len(parts) == 1:
+        return parts[0]
     if not any(isinstance(part, Dual) for part in parts):
         return np.concatenate(parts)
     names = dict.fromkeys(n for part in parts if isinstance(part, Dual) for n in part.slopes)

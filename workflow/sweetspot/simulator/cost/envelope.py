@@ -15,17 +15,32 @@ Values = FloatArray | float
 
 
 class Line(NamedTuple):
-    """A straight line in j, one of each segment: arrays of shape (segments,), or one for all."""
+    """A straight line in j, one of each segment: arrays of shape (segments,), or one for all.
+
+    Where all lines are flat, a growth that is the number 0, not an array, makes sums quick.
+    """
 
     first: Values
     growth: Values
 
+    @property
+    def flat(self) -> bool:
+        """Whether all of the lines are known to be flat."""
+        return isinstance(self.growth, float) and not self.growth
+
+    def plain(self) -> "Line":
+        """Return the line without derivatives."""
+        return Line(value_of(self.first), value_of(self.growth))
+
+    def plus(self, times: Values, other: "Line") -> "Line":
+        """Return the sum of this line and so many times another one."""
+        first = self.first + times * other.first
+        return Line(first, self.growth if other.flat else self.growth + times * other.growth)
+
     def sum(self, begin: Values, end: FloatArray) -> FloatArray:
         """Return its sum over j = begin .. end-1."""
-        total: FloatArray = self.first * (end - begin) + self.growth * (
-            _sum_of_j(end) - _sum_of_j(begin)
-        )
-        return total
+        total: FloatArray = self.first * (end - begin)
+        return total if self.flat else total + self.growth * (_sum_of_j(end) - _sum_of_j(begin))
 
     def sum_of_positive_part(self, begin: FloatArray, end: FloatArray) -> FloatArray:
         """Return the sum of max(0, line) over j = begin .. end-1."""
@@ -39,18 +54,26 @@ class Line(NamedTuple):
 
     def sum_of_product(self, other: "Line", begin: FloatArray, end: FloatArray) -> FloatArray:
         """Return the sum of both lines' product over j = begin .. end-1."""
-        mixed = self.first * other.growth + self.growth * other.first
-        total: FloatArray = (
-            self.first * other.first * (end - begin)
+        total: FloatArray = self.first * other.first * (end - begin)
+        if self.flat and other.flat:
+            return total
+        mixed = self.first * other.growth
+        if self.flat:
+            return total + mixed * (_sum_of_j(end) - _sum_of_j(begin))
+        mixed = mixed + self.growth * other.first
+        squares = _sum_of_squares(end) - _sum_of_squares(begin)
+        return (
+            total
             + mixed * (_sum_of_j(end) - _sum_of_j(begin))
-            + self.growth * other.growth * (_sum_of_squares(end) - _sum_of_squares(begin))
+            + self.growth * other.growth * squares
         )
-        return total
 
 
 def edges(line: Line, count: FloatArray) -> FloatArray:
     """Return where, from 0 to `count`, a line becomes positive, or if it falls ceases to be."""
     first, growth = value_of(line.first), value_of(line.growth)
+    if line.flat:
+        return np.where(first > 0, 0.0, count)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         root = -first / growth
     rising = np.where(growth > 0, np.floor(root) + 1, np.where(first > 0, 0.0, count))

@@ -3,7 +3,7 @@
 `cost` takes arrays; called for one segment at a time, as arrivals demand, it would spend all its
 time in numpy. But at a given clock an iteration's time and energy are sums of a term of its tokens,
 one of its output rows, and products with counts, so all of them can be asked for once. Nothing of
-the physics is repeated here: the terms are differences of what `at_clocks` says, and a test
+the physics is repeated here: the terms are differences of what `Iterations.at` says, and a test
 holds that what is made of them are `cost`'s answers again. What full and sliding layers read goes
 in as their mean.
 """
@@ -18,7 +18,8 @@ from sweetspot.catalog.gpus import Gpu
 from sweetspot.simulator.constants.constants import Constants
 from sweetspot.simulator.cost.clocks import clocks, headroom_w, waiting_power_w
 from sweetspot.simulator.cost.decode_steps import DecodeSteps, Line, Pace, Piece, largest, sum_of
-from sweetspot.simulator.cost.roofline import at_clocks
+from sweetspot.simulator.cost.iterations import iterations
+from sweetspot.simulator.cost.kernel_times import kernel_times
 from sweetspot.simulator.cost.work import FloatArray, work
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.deployment.scheduler_limits import SchedulerLimits
@@ -263,7 +264,9 @@ def _probed(
     def probe(size: int = 1, **columns: int | IntArray) -> FloatArray:
         """Return time and energy, (clocks, 2, size), of iterations of these counts and no other."""
         done = work(architecture, _iterations(size, columns), limits.graphs)
-        found = at_clocks(done, gpu, constants)(np.array(shares)[:, np.newaxis])
+        times = kernel_times(done, gpu, constants.kernels)
+        column = np.array(shares)[:, np.newaxis]
+        found = iterations(times, constants).at(column, times.computing_s(slice(None)))
         return np.stack([found.time_s.first, found.dynamic_j.first], axis=1)
 
     batch = limits.max_batch_size
