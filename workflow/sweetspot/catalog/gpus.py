@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from sweetspot.catalog.packaged import read_packaged
+from sweetspot.catalog.plausible import implausible
 from sweetspot.errors import InputError, unknown_name
 from sweetspot.reading import as_mapping, read_yaml
 
@@ -110,19 +111,18 @@ class Gpu:
         return (self.nvlink_bytes_per_s or self.pcie_bytes_per_s) / 2
 
 
-# Keys of an entry, how many of the board's unit each counts, and a bound that only a slip of the
-# unit passes, as it does `_LEAST`. What may be null is None then.
-_LEAST = 0.01
+# Keys of an entry, and how many of the board's unit each counts. What may be null is None then.
 _NUMBERS = {
-    "memory_mib": ("memory_bytes", MIB, 1e8),
-    "bandwidth_gb_per_s": ("bandwidth_bytes_per_s", 1e9, 1e6),
-    "fp16_tflops": ("fp16_flops", 1e12, 1e6),
-    "fp8_tflops": ("fp8_flops", 1e12, 1e6),
-    "power_limit_w": ("power_limit_w", 1.0, 1e4),
-    "nvlink_gb_per_s": ("nvlink_bytes_per_s", 1e9, 1e6),
-    "pcie_gb_per_s": ("pcie_bytes_per_s", 1e9, 1e6),
-    "max_clock_mhz": ("max_clock_mhz", 1.0, 1e5),
+    "memory_mib": ("memory_bytes", MIB),
+    "bandwidth_gb_per_s": ("bandwidth_bytes_per_s", 1e9),
+    "fp16_tflops": ("fp16_flops", 1e12),
+    "fp8_tflops": ("fp8_flops", 1e12),
+    "power_limit_w": ("power_limit_w", 1.0),
+    "nvlink_gb_per_s": ("nvlink_bytes_per_s", 1e9),
+    "pcie_gb_per_s": ("pcie_bytes_per_s", 1e9),
+    "max_clock_mhz": ("max_clock_mhz", 1.0),
 }
+_FLOATS = 1e30  # beyond are whole numbers that are no floats
 _NULLABLE = ("fp8_tflops", "nvlink_gb_per_s")
 _TEXTS = ("name", "nvml_name", "source")
 
@@ -147,19 +147,18 @@ def _board(gpu_id: str, row: Mapping[str, Any]) -> Gpu:
     if missing:
         raise InputError(f"{missing[0]!r} is missing (docs/models.md)")
     values: dict[str, Any] = {}
-    for key, (field, unit, most) in _NUMBERS.items():
+    for key, (field, unit) in _NUMBERS.items():
         value = row[key]
         if value is None and key in _NULLABLE:
             values[field] = None
             continue
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not _LEAST < value < most:
+        if not is_number or abs(value) > _FLOATS:
             null = " or null" if key in _NULLABLE else ""
-            raise InputError(
-                f"{key!r} must be a number above {_LEAST} and below {most:g}{null},"
-                f" not {reprlib.repr(value)}"
-            )
+            raise InputError(f"{key!r} must be a number{null}, not {reprlib.repr(value)}")
         values[field] = value * unit
+    if wrong := implausible({key: row[key] for key in _NUMBERS if row[key] is not None}):
+        raise InputError(wrong)
     for key in _TEXTS:
         if not isinstance(row.get(key, ""), str):
             raise InputError(f"{key!r} must be text, not {reprlib.repr(row[key])}")
