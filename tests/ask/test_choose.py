@@ -380,3 +380,15 @@ def test_what_is_named_twice_is_tried_once_and_numbers_may_be_of_numpy():
 def test_question_that_makes_no_sense_is_refused(asked, message):
     with pytest.raises(InputError, match=message):
         sweetspot.choose(**{"models": "opt-1.3b", **LOAD} | asked)
+
+
+def test_rates_and_targets_in_another_unit_are_doubted_as_in_a_log():
+    right = {"gco2_per_kwh": 380, "pue": 1.2, "tpot_p95_s": 0.05, "ttft_p95_s": 1, "e2e_p95_s": 20}
+    assert sweetspot.choose("llama-3.2-1b", **right, **LOAD).notes == ()
+    slips = {"gco2_per_kwh": 0.38, "pue": 120, "tpot_p95_s": 50}
+    co2, pue, tpot = sweetspot.choose("llama-3.2-1b", **slips, **LOAD).notes
+    assert "give g, not kg" in co2
+    assert "a PUE of 120 is beyond that of any site" in pue
+    assert tpot == (
+        "Warning: TPOT of 50 s is more than anybody waits for; give s, not ms: 0.05 would be 50 ms"
+    )

@@ -195,3 +195,18 @@ def test_command_prints_the_corrected_energy_beside_the_simulated_one(capsys):
     assert found["corrected"]["simulated_per_token_j"] == found["energy_per_token_j"]
     assert main([*line[:3], "--gpu", "h100", *line[5:]]) == 2
     assert "of another GPU than h100-sxm" in capsys.readouterr().err
+
+
+def test_cells_a_thousand_times_the_simulator_are_warned_of(answer, cells):
+    """A small model's energies in another unit are joules that some other model would take."""
+    own = cells[cells["model"] == "llama-3.1-8b"].head(3)
+    slipped = own.assign(energy_per_token_j=own["energy_per_token_j"] * 100)
+
+    def warned(cells):
+        return [each for each in corrected(answer, cells).notes if "times the simulator" in each]
+
+    assert not warned(own)
+    (said,) = warned(slipped)
+    assert said.endswith(
+        "times the simulator, at the median, which no board explains; look at the unit"
+    )

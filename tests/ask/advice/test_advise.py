@@ -296,3 +296,11 @@ def test_a_range_of_outputs_is_looked_at_from_end_to_end():
 def test_board_that_cannot_be_is_refused_before_anything_is_simulated(name, why):
     with pytest.raises(InputError, match=why):
         sweetspot.advise("llama-3.1-8b", "h100-sxm", input_tokens=512, other_gpus=[name])
+
+
+def test_rates_in_another_unit_are_doubted():
+    """As in a log; the named lever is the only one that is tried."""
+    found = sweetspot.advise(
+        MODEL, BOARD, **WORK, output_range=(256, 512), limit_batch=32, gco2_per_kwh=0.38, pue=120
+    )
+    assert len([each for each in found.notes if "give g, not kg" in each or "120" in each]) == 2

@@ -91,7 +91,7 @@ def test_many_requests_beyond_the_context_are_told(warnings):
 @pytest.mark.parametrize(
     ("rows", "says"),
     [
-        (every(40, "50,5"), "J per output token is beyond what is usual, up to 30 J: 99."),
+        (every(40, "50,5"), "J per output token is beyond what is usual, 0.001 to 30 J: 99."),
         (every(1, "30000,1"), "30000 input tokens come with each of them"),
     ],
 )

@@ -243,7 +243,11 @@ def choose(
         rates=rates,
         told_of="day" if offered.waits else "1000 requests",
         front_latency=latency,
-        notes=offered.notes if isinstance(offered, Logged) else (),
+        notes=(
+            *(offered.notes if isinstance(offered, Logged) else ()),
+            *rates.doubts,
+            *targets.doubts,
+        ),
     )
 
 

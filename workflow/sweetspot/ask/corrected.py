@@ -25,6 +25,7 @@ LEVEL = 0.9
 MEAN_OF_ABSOLUTE = sqrt(2 / pi)  # of a normal variable, in deviations
 MIN_CELLS_OF_FORM = 7  # that Eq. 5 takes, one more than its coefficients
 _SIMULATOR = "simulator, corrected"
+_UNIT_TIMES = 50.0  # so far is no board from the simulator; units differ by a thousand and more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +119,14 @@ def corrected(
             f"no measured cell of {answer.gpu} with {answer.engine} is left to correct by:"
             f" {'; '.join(notes) or 'none can be simulated'}"
         )
+    times = used["energy_per_token_j"] / used["simulated_per_token_j"]
+    if not 1 / _UNIT_TIMES < (median := float(times.median())) < _UNIT_TIMES:
+        notes.append(
+            f"Warning: your cells are {median:.3g} times the simulator, at the median, which no"
+            " board explains; look at the unit"
+        )
     points = [Point(*row) for row in used[list(Point._fields)].itertuples(index=False)]
-    correction = Correction(
-        points, np.log((used["energy_per_token_j"] / used["simulated_per_token_j"]).to_numpy())
-    )
+    correction = Correction(points, np.log(times.to_numpy()))
     at = Point(answer.model, answer.input_tokens, answer.output_tokens, answer.requests)
     (found,) = correction.at([at])
     own = used[used["model"] == answer.model]

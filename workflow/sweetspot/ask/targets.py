@@ -7,6 +7,8 @@ from sweetspot.errors import InputError
 POWER = "max_power_w"
 TARGETS = {"ttft_p95_s": "TTFT", "tpot_p95_s": "TPOT", "e2e_p95_s": "E2E", POWER: "power"}
 """What targets are of, in words."""
+_LONGEST_S = {"ttft_p95_s": 60.0, "tpot_p95_s": 2.0, "e2e_p95_s": 3600.0}
+"""That anybody waits for an answer's beginning, its next token, or its end."""
 MOST_REPLICAS = 1024
 """That are tried where as few as meet the targets are asked for."""
 
@@ -42,6 +44,16 @@ class Targets:
         """Those that there are, by name."""
         every = {each.name: getattr(self, each.name) for each in fields(self)}
         return {name: value for name, value in every.items() if value is not None}
+
+    @property
+    def doubts(self) -> list[str]:
+        """Warnings of targets that are likely in another unit."""
+        return [
+            f"Warning: {TARGETS[name]} of {value:g} s is more than anybody waits for; give s, not"
+            f" ms: {value / 1000:g} would be {value:g} ms"
+            for name, value in self.given.items()
+            if value > _LONGEST_S.get(name, float("inf"))
+        ]
 
     @property
     def words(self) -> str:

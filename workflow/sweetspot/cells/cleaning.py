@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.read import COUNTS
-from sweetspot.cells.units import USUAL_J_PER_TOKEN
+from sweetspot.cells.units import beyond_usual
 from sweetspot.errors import InputError
 
 GROUP = ["model", "requests", "max_batch_size"]
@@ -25,9 +25,6 @@ _TRUE = {"true", "1", "1.0", "yes"}
 _SHOWN = 5
 _FEW_ROWS = 20
 
-# No board is known to give 20 000 output tokens for a joule, none to take a kilojoule for one of an
-# answer of usual length.
-_LOWEST_J, _HIGHEST_J = 5e-5, 1e3
 _OTHER_UNITS = {"mJ": 1e-3, "J per 1000 tokens": 1e-3, "Wh": 3600.0, "kWh": 3.6e6}
 _DISAGREE = 10.0
 # beyond these a number is a slip, and its square no number
@@ -252,16 +249,13 @@ def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
 def _magnitude(cells: pd.DataFrame, given: GivenColumns) -> list[str]:
     """Warn of numbers that can hardly be joules per token."""
     median_j = float(cells["energy_per_token_j"].median())
-    if _LOWEST_J <= median_j <= _HIGHEST_J:
+    unusual = beyond_usual(median_j)
+    if not unusual:
         return []
-    likely = [
-        unit
-        for unit, factor in _OTHER_UNITS.items()
-        if USUAL_J_PER_TOKEN[0] <= median_j * factor <= USUAL_J_PER_TOKEN[1]
-    ]
+    likely = [unit for unit, factor in _OTHER_UNITS.items() if not beyond_usual(median_j * factor)]
     guess = f"; in {likely[0]} it would be usual" if likely else ""
     return [
-        f"Warning: {median_j:.3g} J per output token, the median, can hardly be{guess}; name the "
-        "unit in the column's name, as in energy_per_token_mj, or say it: "
+        f"{unusual}, at the median{guess}; look at the unit: name it in the column's name, as in "
+        "energy_per_token_mj, or say it: "
         f"{given.advice({'energy_per_token_mj': 'COLUMN'})}"
     ]

@@ -13,6 +13,17 @@ USUAL_J_PER_TOKEN = (1e-3, 30.0)
 """Joules per output token that are usual, of any model, board and load."""
 
 
+def beyond_usual(energy_per_token_j: float) -> str:
+    """Return that an energy is not usual, as a warning without its reason; empty if it is."""
+    least_j, most_j = USUAL_J_PER_TOKEN
+    if least_j <= energy_per_token_j <= most_j:
+        return ""
+    return (
+        f"Warning: {energy_per_token_j:.3g} J per output token is beyond what is usual,"
+        f" {least_j:g} to {most_j:g} J"
+    )
+
+
 class Unit(NamedTuple):
     """One unit: what it measures, and how many J, W or s it is."""
 

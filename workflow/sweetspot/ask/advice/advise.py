@@ -305,7 +305,9 @@ def advise(
         advised.append(
             Advised(along=found, taken=taken, levers=tuple(pulled), evidence=evidence(taken))
         )
-    return Advice(models=tuple(advised), rates=rates, notes=tuple(_notes(advised, source)))
+    return Advice(
+        models=tuple(advised), rates=rates, notes=(*_notes(advised, source), *rates.doubts)
+    )
 
 
 def _coming(lengths: RequestLengths, rate_per_s: float | None) -> Offered:

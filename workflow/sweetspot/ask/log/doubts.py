@@ -2,7 +2,7 @@
 
 from sweetspot.ask.load import Simulated
 from sweetspot.ask.log.read import RequestLog
-from sweetspot.cells.units import USUAL_J_PER_TOKEN, take_apart
+from sweetspot.cells.units import beyond_usual, take_apart
 from sweetspot.logs.columns import Columns
 from sweetspot.logs.times import UNITS
 
@@ -23,12 +23,8 @@ def doubts(log: RequestLog, load: Simulated) -> list[str]:
         load: what its requests took.
     """
     found = [*_of_lengths(log), *_of_times(log, load)]
-    energy_j = load.served.energy_per_token_j
-    if energy_j > USUAL_J_PER_TOKEN[1]:
-        found.append(
-            f"Warning: {energy_j:.3g} J per output token is beyond what is usual, up to"
-            f" {USUAL_J_PER_TOKEN[1]:g} J{_reason(load)}"
-        )
+    if unusual := beyond_usual(load.served.energy_per_token_j):
+        found.append(f"{unusual}{_reason(load)}")
     return found
 
 
