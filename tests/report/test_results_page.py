@@ -8,6 +8,7 @@ from sweetspot import captions
 from sweetspot.analysis.fit_files import read_written
 from sweetspot.cells.read import read_cells
 from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES
+from sweetspot.figures.curves import PEAK_NOTE
 from sweetspot.outputs import TABLE_OF_FORMS, TABLE_OF_MODELS, TABLES_OF_BATCH, TABLES_OF_FITS
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Section
@@ -45,6 +46,26 @@ def page_of(small_run):
         )
 
     return page
+
+
+@pytest.mark.parametrize("has_explorer", [True, False])
+def test_without_a_fit_nothing_else_is_called_a_sweet_spot(small_run, has_explorer):
+    page = results_html(
+        "few",
+        origin=origin_of([MADE]),
+        cells=read_cells(small_run / "cells.csv"),
+        csv=b"cell\n",
+        spots=read_written(small_run / "fits" / "sweet_spots.csv")[:0],
+        picture=Picture(OPENING_FIGURE, "In words", PNG),
+        sections=[],
+        has_explorer=has_explorer,
+    )
+    said = " ".join(page.split())
+    assert "carry it. Rings in figures mark the best of the cells that were run" in said
+    assert ("stars in the explorer the least of simulated curves" in said) is has_explorer
+    assert "A ring marks the best cell run" in said
+    assert "Ring: best cell run" in PEAK_NOTE
+    assert "ring marks the sweet spot" not in said
 
 
 def test_page_opens_on_what_was_simulated_and_on_the_result(page_of):

@@ -61,7 +61,7 @@ rule figures:
     log:
         f"{RUN}/logs/figures.log",
     params:
-        protocol=8,
+        protocol=9,
         names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,
@@ -103,7 +103,7 @@ rule page:
     log:
         f"{RUN}/logs/page.log",
     params:
-        protocol=3,
+        protocol=4,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
         tables=TABLES,
@@ -123,7 +123,7 @@ rule explorer:
     log:
         f"{RUN}/logs/explorer.log",
     params:
-        protocol=2,
+        protocol=3,
         experiment=config_json(
             run=True,
             engine=True,

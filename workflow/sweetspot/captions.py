@@ -29,7 +29,7 @@ FIGURES: Mapping[str, Caption] = {
     "figure2_output_length": Caption(
         "Figure 2: efficiency and output length",
         "Tokens per joule against output length at the shortest input length, a panel per size"
-        " family and a line per model. A ring marks the sweet spot, the output length with the"
+        " family and a line per model. A ring marks the best cell run, that with the"
         " most tokens per joule; a white marker means that I + O is beyond the model's native"
         " context; a gap has no valid result.",
     ),
@@ -41,14 +41,14 @@ FIGURES: Mapping[str, Caption] = {
     "figure3_heatmap": Caption(
         "Figure 3, flat: the same in numbers",
         "Each model's tokens per joule scaled to 0 … 1, then averaged over the models. The"
-        " framed cell is the sweet spot over the grid; a star marks a mean of fewer models than"
+        " framed cell is the best of the grid; a star marks a mean of fewer models than"
         " elsewhere.",
     ),
     "figure4_batch": Caption(
         "Figure 4: efficiency and the batch limit",
         "Tokens per joule at the shortest input length, a panel per number of requests N and a"
         " line per max_batch_size. Limits above N allow nothing that N does not, so their lines"
-        " coincide: the widest is the smallest limit. A ring marks the sweet spot of a line."
+        " coincide: the widest is the smallest limit. A ring marks the best cell of a line."
         " Where the batch form was fitted the lines are its own, with one set of coefficients for"
         " all loads, and markers are the cells.",
     ),

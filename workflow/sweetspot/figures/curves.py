@@ -13,7 +13,7 @@ from sweetspot.figures.style import LineLook, length_ticks, plain_look
 from sweetspot.palettes import family_of
 
 EFFICIENCY_LABEL = "Energy efficiency (tokens/J)"
-PEAK_NOTE = "Ring: sweet spot (most tokens/J of the line)."
+PEAK_NOTE = "Ring: best cell run (most tokens/J of the line)."
 CONTEXT_NOTE = "White marker: I + O beyond the model's native context."
 REPEATS_NOTE = "Error bars: lowest and highest repeat."
 

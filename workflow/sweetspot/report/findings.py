@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from math import exp, hypot, log
 
 import pandas as pd
 
@@ -186,11 +187,15 @@ def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
     """Say how sure the numbers are, and which models they cannot tell apart."""
     sure = _how_sure(cells)
     if len(best) == 1:
-        return f"{sure}, smaller differences from another model, board or setting prove nothing."
+        factor = quantity(_ratio_factor(best[0], best[0]))
+        return (
+            f"{sure}, a difference of less than a factor of {factor} from another model, board or"
+            " setting that is known as well proves nothing."
+        )
     pairs = [
         f"{first.name} and {second.name}"
         for first, second in pairwise(best)
-        if first.high_j >= second.low_j
+        if second.energy_per_token_j / first.energy_per_token_j <= _ratio_factor(first, second)
     ]
     if not pairs:
         return f"{sure}, all neighbours in the ranking by efficiency are told apart."
@@ -199,6 +204,19 @@ def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
     return (
         f"{sure}, {len(pairs)} of {counted(len(best) - 1, 'pair')} of neighbours in the ranking by"
         f" efficiency cannot be told apart: {'; '.join(named)}."
+    )
+
+
+def _ratio_factor(lower: Best, higher: Best) -> float:
+    """Return how far the ratio of two energies may be off, errors being independent.
+
+    Source: docs/accuracy.md; `simulator.constants.intervals.of_ratio` is the same of the simulator.
+    """
+    return exp(
+        hypot(
+            log(lower.high_j / lower.energy_per_token_j),
+            log(higher.energy_per_token_j / higher.low_j),
+        )
     )
 
 

@@ -51,7 +51,7 @@ def results_html(
         [
             *(html.paragraph(sentence, "result") for sentence in findings(cells, spots)),
             _EXPLORER if has_explorer else "",
-            *_spots(cells, spots),
+            *_spots(cells, spots, has_explorer=has_explorer),
             *shown,
         ],
     )
@@ -75,10 +75,16 @@ def reasons_of(cells: pd.DataFrame) -> list[str]:
     return [html.table(["Status", "Reason", "Cells"], rows, label="Reasons", numbers=kinds)]
 
 
-def _spots(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str | Exhibit]:
+def _spots(cells: pd.DataFrame, spots: pd.DataFrame, *, has_explorer: bool) -> list[str | Exhibit]:
     title = "Sweet spots"
     if spots.empty:
-        text = "None: they take Eq. 5, and no model has cells that carry it."
+        text = "None: they take Eq. 5, and no model has cells that carry it. " + " and ".join(
+            [
+                "Rings in figures mark the best of the cells that were run",
+                *(["stars in the explorer the least of simulated curves"] * has_explorer),
+            ]
+        )
+        text += "."
         return [Exhibit(title, html.paragraph(text))]
     best = {key: each.tokens_per_j for key, each in best_cells(cells).items()}
     shown = sweet_spots(spots, best=best, has_noise=has_noise(cells))

@@ -240,8 +240,9 @@ const SPANS = {
 
 const READINGS = {
   curve: () =>
-    "Stars are sweet spots; along the thick part of a line, energy is within 2 % of the least.",
-  map: () => "Stars join the sweet spots of input lengths. Darker is less energy.",
+    "Stars are sweet spots: where a simulated curve is least. Along the thick part of a line, energy" +
+    " is within 2 % of that.",
+  map: () => "Stars join the sweet spots of input lengths: where a simulated curve is least. Darker is less energy.",
   power: () => "Dotted lines are a board's limit and, where it is known, its idle power.",
   pareto: (state) =>
     "Below and left is better; a line joins what no other deployment of the model beats in both." +
