@@ -261,6 +261,34 @@ def test_cost_of_one_is_compared_with_nothing(data, open_page, tmp_path):
     assert "least" not in said
 
 
+def test_single_input_length_fills_its_map_and_few_bars_their_picture(data, open_page, tmp_path):
+    one = grid("small", "h100-sxm", {"requests": 1000}, 256) | {"input_tokens": [512]}
+    for name in ("energy_per_token_j", "mean_power_w", "throughput_tokens_per_s", "sweet_spots"):
+        one[name] = one[name][1:2]
+    alone = data | {"grids": [one], "cells": [], "surfaces": [], "input_tokens": [512]}
+    write_page(alone, tmp_path / "page.html")
+    page = open_page(tmp_path / "page.html", "#view=map&model=small")
+    page.locator("#figure .heatmaplayer image").wait_for()
+    tiles = "document.querySelector('#figure .heatmaplayer image').getBoundingClientRect().height"
+    assert page.evaluate(tiles) >= 100
+    page.get_by_role("link", name="Cost").click()
+    page.locator("#figure .barlayer path").first.wait_for(state="attached")
+    size = page.evaluate("document.getElementById('figure').clientHeight")
+    assert size < 200
+    word = page.locator("#figure .annotation-text", has_text="SIMULATED").first.bounding_box()
+    whole = page.locator("#figure").bounding_box()
+    assert word["y"] >= whole["y"]
+    assert word["y"] + word["height"] <= whole["y"] + whole["height"]
+
+
+@pytest.mark.parametrize(("low", "high"), [(21.0, 29.0), (98.0, 104.0), (0.0311, 0.0319), (3, 40)])
+def test_axis_has_several_ticks_within_any_range(quick, open_page, low, high):
+    ticks = open_page(quick).evaluate(f"ticksBetween({low}, {high})")
+    assert 3 <= len(ticks) <= 10
+    assert ticks == sorted(set(ticks))
+    assert all(low * 0.999 <= tick <= high * 1.001 for tick in ticks)
+
+
 def test_front_is_what_nothing_beats_in_energy_and_latency(quick, open_page):
     page = open_page(quick, "#view=pareto&model=small&load=n1000&input=512&output=256")
     entries = page.evaluate("entries.map(({row}) => [row.latency_s, row.energy_per_token_j])")

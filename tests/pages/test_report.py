@@ -86,6 +86,29 @@ def test_long_titles_of_columns_take_a_few_lines_on_a_phone(report, open_page):
     assert max(heads) < 100  # four lines: eight were 176
 
 
+def test_what_goes_on_beyond_the_edge_wears_a_shadow_until_its_end(report, open_page):
+    page = open_page(report, width=390)
+    figure = page.locator("figure .scroll").first  # 1800 pixels wide, shown at 640
+    shadows = "each => ['::before', '::after'].map(at => getComputedStyle(each, at).opacity)"
+    page.wait_for_function("document.querySelector('figure .scroll.more')")
+    assert figure.evaluate(shadows) == ["0", "1"]
+    figure.evaluate("each => { each.scrollLeft = 10000; }")
+    page.wait_for_function("document.querySelector('figure .scroll.less:not(.more)')")
+    assert figure.evaluate(shadows) == ["1", "0"]
+    fits = "[...document.querySelectorAll('.scroll')].every(each => each.classList.contains('more')"
+    fits += " === each.scrollLeft + each.clientWidth < each.scrollWidth - 1)"
+    page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+    page.wait_for_function(fits)
+
+
+def test_wide_table_takes_the_width_of_the_page(report, open_page):
+    page = open_page(report, width=1280)
+    widths = page.evaluate(
+        "[...document.querySelectorAll('.scroll')].map(each => each.clientWidth)"
+    )
+    assert max(widths) == 1280 - 32
+
+
 def test_page_opens_on_the_result(report, open_page):
     page = open_page(report, width=390, height=844)
     below = page.evaluate("document.querySelector('#result .result').getBoundingClientRect().top")

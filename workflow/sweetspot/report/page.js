@@ -19,6 +19,19 @@
   addEventListener("hashchange", follow);
   follow();
 
+  // A shadow lies where a table or a figure goes on beyond the edge.
+  const showEdges = (part) => {
+    part.classList.toggle("less", part.scrollLeft > 1);
+    part.classList.toggle("more", part.scrollLeft + part.clientWidth < part.scrollWidth - 1);
+  };
+  const sizes = new ResizeObserver((changed) => changed.forEach(({ target }) => {
+    showEdges(target.closest(".scroll"));
+  }));
+  document.querySelectorAll(".scroll").forEach((each) => {
+    each.addEventListener("scroll", () => showEdges(each), { passive: true });
+    [each, ...each.children].forEach((one) => sizes.observe(one));
+  });
+
   const part = document.getElementById("cells-table");
   if (!part || !("DecompressionStream" in window)) return;
   const STEP = 200;

@@ -78,7 +78,7 @@ def reasons_of(cells: pd.DataFrame) -> list[str]:
 def _spots(cells: pd.DataFrame, spots: pd.DataFrame, *, has_explorer: bool) -> list[str | Exhibit]:
     title = "Sweet spots"
     if spots.empty:
-        text = "None: they take Eq. 5, and no model has cells that carry it. " + " and ".join(
+        text = "None: they take Eq. 5, and no model has cells that carry it. " + ", and ".join(
             [
                 "Rings in figures mark the best of the cells that were run",
                 *(["stars in the explorer the least of simulated curves"] * has_explorer),

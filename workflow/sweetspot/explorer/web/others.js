@@ -6,15 +6,17 @@ function mapPlot(state, entries, theme, width) {
   const { of, title } = QUANTITIES[state.unit];
   const narrow = width < WIDE;
   const columns = narrow ? 1 : Math.min(series.length, 2);
-  const high = columns === 1 && !narrow ? 420 : 270;
+  const isStrip = series.every(({ grid }) => inputsOf(grid).length === 1);
+  const high = isStrip ? 110 : columns === 1 && !narrow ? 420 : 270;
   const { places, whole } = panelsOf(series.length, columns, { high, gap: 90, across: 0.12 });
   const layout = layoutOf(theme, width, 0);
-  layout.margin.t = narrow ? 130 : 34;
+  const isScaleAbove = narrow || isStrip;
+  layout.margin.t = isScaleAbove ? 130 : 34;
   layout.height = whole + layout.margin.t + layout.margin.b;
   const logs = (row) => Math.log10(of(row.energy_per_token_j));
   const all = entries.filter(({ row }) => row.what === "grid").map(({ row }) => logs(row));
   layout.coloraxis = colourScale(title, all, {
-    narrow,
+    isAbove: isScaleAbove,
     whole,
     reversescale: state.unit === "tokens",
   });
@@ -50,7 +52,7 @@ function mapPlot(state, entries, theme, width) {
         showarrow: false,
         text: `<b>${plain(each.label)}</b>`,
       },
-      ...stampsOf(grid, theme, { x, y, width: width * 0.7, over: "#ffffff" }),
+      ...stampsOf(grid, theme, { x, y, width: width * 0.7, height: high, over: "#ffffff" }),
     );
     const known = new Map(
       grid.map((entry) => [`${entry.row.input_tokens} ${entry.row.output_tokens}`, entry]),
@@ -65,8 +67,8 @@ function mapPlot(state, entries, theme, width) {
     return [
       {
         type: "heatmap",
-        x: outputs,
-        y: inputs,
+        x: edgesOf(outputs),
+        y: edgesOf(inputs),
         z: table(({ row }) => logs(row)),
         coloraxis: "coloraxis",
         hovertext: table(hoverOf),
@@ -94,8 +96,12 @@ function mapPlot(state, entries, theme, width) {
   return { traces, layout };
 }
 
-/** Return the scale of a map's colours: beside it, or above where the page is narrow. */
-function colourScale(title, logs, { narrow, whole, reversescale }) {
+/** Return where the tiles of these lengths lie: of a single one its edges, which plotly cannot know. */
+const edgesOf = (lengths) =>
+  lengths.length === 1 ? [lengths[0] / Math.SQRT2, lengths[0] * Math.SQRT2] : lengths;
+
+/** Return the scale of a map's colours: beside it, or above where the page is narrow or the map low. */
+function colourScale(title, logs, { isAbove, whole, reversescale }) {
   const [low, high] = [Math.min(...logs), Math.max(...logs)];
   const ticks = ticksBetween(10 ** low, 10 ** high, 6);
   const above = { orientation: "h", x: 0.5, y: 1 + 30 / whole, yanchor: "bottom", ypad: 0 };
@@ -105,12 +111,12 @@ function colourScale(title, logs, { narrow, whole, reversescale }) {
     cmin: low,
     cmax: high,
     colorbar: {
-      title: { text: plain(title), side: narrow ? "top" : "right" },
+      title: { text: plain(title), side: isAbove ? "top" : "right" },
       thickness: 14,
       outlinewidth: 0,
       tickvals: ticks.map(Math.log10),
       ticktext: ticks.map(short),
-      ...(narrow ? above : {}),
+      ...(isAbove ? above : {}),
     },
   };
 }
@@ -215,8 +221,9 @@ function costPlot(state, entries, theme, width) {
   );
   const panels = COST_PANELS.filter(([name, end]) => sorted[0].row[name + end] !== undefined);
   const columns = width < WIDE ? 1 : Math.min(panels.length, 2);
+  const tall = 40 + 36 * sorted.length;
   const { places, whole } = panelsOf(panels.length, columns, {
-    high: 40 + 36 * sorted.length,
+    high: tall,
     gap: 64,
     across: 0.05,
   });
@@ -247,7 +254,7 @@ function costPlot(state, entries, theme, width) {
       range: [-0.6, bars.length + 0.2],
     };
     layout.annotations.push(
-      ...stampsOf(entries, theme, { x, y, width: width * 0.7, corner: "right" }),
+      ...stampsOf(entries, theme, { x, y, width: width * 0.7, height: tall, corner: "right" }),
       ...bars.map((place) => ({
         xref: `x${axisEnd}`,
         yref: `y${axisEnd}`,

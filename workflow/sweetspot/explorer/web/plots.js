@@ -81,7 +81,7 @@ const readable = (colour, { ink, paper }) =>
 
 const NUMBERS = { family: "system-ui, sans-serif", size: 13 };
 
-/** Return round numbers within a range: 1, 2, 5, 10, ..., tens alone, or more, as they fit. */
+/** Return round numbers within a range: 1, 2, 5, 10, ..., tens alone, or nearer ones, as they fit. */
 function ticksBetween(low, high, most = 10) {
   const within = (steps) => {
     const found = [];
@@ -92,7 +92,21 @@ function ticksBetween(low, high, most = 10) {
   };
   const usual = within([1, 2, 5]);
   if (usual.length > most) return within([1]);
-  return usual.length > 2 ? usual : within([1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]);
+  if (usual.length > 2) return usual;
+  const more = within([1, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]);
+  return more.length > 2 ? more : evenlyBetween(low, high);
+}
+
+/** Return multiples of a round step within a range that spans less than a factor of two or so. */
+function evenlyBetween(low, high) {
+  const rough = (high - low) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = power * [1, 2, 5, 10].find((each) => each * power >= rough);
+  const first = Math.ceil(low / step);
+  const number = Math.floor(high / step) - first + 1;
+  return Array.from({ length: number }, (_, place) =>
+    Number(((first + place) * step).toPrecision(6)),
+  );
 }
 
 /** Return a logarithmic axis over these values, with a margin, whose ticks are plain numbers. */
@@ -171,7 +185,7 @@ const layoutOf = (theme, width, height) => ({
 function stampsOf(
   entries,
   theme,
-  { width, x = [0, 1], y = [0, 1], corner = "left", over = theme.ink },
+  { width, height = Infinity, x = [0, 1], y = [0, 1], corner = "left", over = theme.ink },
 ) {
   const kinds = unique(entries.map(({ row }) => row.evidence));
   if (!kinds.includes("simulated")) return [];
@@ -179,7 +193,9 @@ function stampsOf(
   const others = lines ? "LINES: SIMULATED" : "SQUARES: SIMULATED";
   const text = kinds.includes("measured") ? others : "SIMULATED";
   const placed = { xref: "paper", yref: "paper", showarrow: false, text };
-  const size = Math.max(14, Math.min(84, (1.2 * width * (x[1] - x[0])) / text.length));
+  const across = (1.2 * width * (x[1] - x[0])) / text.length;
+  const tilted = height / (0.23 * text.length + 1); // what a panel of this height has room for
+  const size = Math.max(14, Math.min(84, across, tilted));
   return [
     {
       ...placed,
