@@ -319,8 +319,8 @@ def page(figure: str) -> tuple[str, Drawing]:
             [_end_row(target, found) for target, found in ends.items()],
         ),
         "Sweet spots are known long before the surface: who wants no more than these sets"
-        " `spot_factor`. What a run says when it stops is to hold in 95 of 100, whatever the noise;"
-        " held, of the draws:",
+        " `spot_factor`. What a run says when it stops is meant to hold in 95 of 100; held, of the"
+        " draws, by their noise, and so a little less often of errors where cells scatter by 5 %:",
         table(
             [
                 *["enough is", "noise, %", "cells", "GPU time, % of the grid's", "error, %"],

@@ -67,6 +67,7 @@ def test_gpu_of_one_part_is_that_of_all():
         ({"engines": ["vllm", "vllm"]}, "engines must be a list of different ones"),
         ({"engines": ["vllm"], "parts": {"a": {}}}, "do not go together"),
         ({"parts": {}}, "parts is empty"),
+        ({"parts": {"a": {"probe": 8}}}, "parts.a: `probe` belongs to the file"),
         ({"parts": {"../a": {}}}, "cannot be called"),
         ({"parts": {"probe": {}}}, "cannot be called"),
         ({"parts": {"a": 3}}, "must be a mapping"),

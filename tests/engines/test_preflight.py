@@ -17,7 +17,7 @@ from sweetspot.errors import EngineError, InputError
 WAYS_OUT = (
     "Either run this on a node with",
     "TensorRT-LLM (in NVIDIA's container: section `node.container`), see docs/measuring.md",
-    "the same command with `--config engine=simulator run=NAME`",
+    "`snakemake` with `--config engine=simulator run=NAME`",
 )
 
 

@@ -120,7 +120,11 @@ def _parts(
         str(name): as_mapping(changes, f"{source}: parts.{name}")
         for name, changes in as_mapping(parts, f"{source}: parts").items()
     }
-    for name in found:
+    for name, changes in found.items():
+        if of_file := [key for key in CAMPAIGN_KEYS if key in changes]:
+            raise InputError(
+                f"{source}: parts.{name}: `{of_file[0]}` belongs to the file, not to a part of it"
+            )
         plain = name.translate(NAME)
         if not (plain.isascii() and plain.isalnum()) or name in ("probe", "compact", "records"):
             raise InputError(

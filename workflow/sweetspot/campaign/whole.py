@@ -47,7 +47,7 @@ def run_file(
         watched: around each part, by its folder.
 
     Raises:
-        InputError: a part simulates, cannot be planned, or is not that of its folder; or the folder
+        InputError: a part cannot be planned, or is not that of its folder; or the folder
             cannot be written to, or another command works on it.
         EngineError: no part could be measured.
         KeyboardInterrupt: it was interrupted, by Ctrl-C or SIGTERM.

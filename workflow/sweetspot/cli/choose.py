@@ -45,7 +45,7 @@ examples:
     sweetspot choose --models llama-3.1-8b --gpus h100-sxm --max-batch-size 64 128 256 512 1024 \\
       --input 512 --output 256 --tpot-p95 0.05
   what serves 30 requests/s within 2 kW, with boards as they come or limited to 400 W?
-    sweetspot choose --models llama-3.1-8b --gpus h100-sxm --power-limit 400 700 --replicas auto \
+    sweetspot choose --models llama-3.1-8b --gpus h100-sxm --power-limit 400 700 --replicas auto \\
       --rate 30 --input 800 --output 300 --tpot-p95 0.05 --max-power 2000
   the cheapest model for a log of requests?
     sweetspot choose --models llama-3.2-1b llama-3.2-3b ./my-model --trace log.csv \\

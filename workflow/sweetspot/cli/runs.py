@@ -116,7 +116,8 @@ def _in_words(hours: float) -> str:
     """Return GPU hours in words, those below one in minutes."""
     if hours < 1:
         return f"{60 * hours:.3g} GPU minutes"
-    return f"{hours:,.2f}".rstrip("0").rstrip(".") + " GPU hours"
+    number = f"{hours:,.2f}".rstrip("0").rstrip(".")
+    return f"{number} GPU hour{'s' * (number != '1')}"
 
 
 def _pays(paid: "Affordable") -> str:

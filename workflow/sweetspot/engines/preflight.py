@@ -62,7 +62,7 @@ def require(
         raise EngineError(
             f"cannot measure with {engine} here: {'; '.join(missing)}."
             f" Either run this on a node with an {wanted.name} and {install}, see {page},"
-            " or simulate it: the same command with"
+            " or simulate the experiment: `snakemake` with"
             " `--config engine=simulator run=NAME`, under a name of its own"
         )
 
