@@ -303,3 +303,13 @@ def test_integer_beyond_all_floats_is_infinite():
     values, _ = numbers(pd.Series([1, 10**400, None], dtype=object))
     assert values.tolist()[:2] == [1, math.inf]
     assert math.isnan(values[2])
+
+
+def test_energy_and_duration_of_runs_are_kept_or_worked_out_where_they_are_said(file):
+    found = file("model,I,O,requests,energy (Wh),duration (ms)\nm,64,128,8,0.01,500\n").cells
+    assert (found["energy_j"][0], found["duration_s"][0]) == pytest.approx((36, 0.5))
+    found = file("model,I,O,requests,J/token,tokens/s\nm,64,128,8,0.5,2048\n").cells
+    assert (found["energy_j"][0], found["duration_s"][0]) == (512, 0.5)
+    found = file("model,I,O,requests,J/token,latency (s)\nm,64,128,8,0.5,2\n").cells
+    assert "duration_s" not in found  # of a request, not of eight at once
+    assert "energy_j" not in file("model,I,O,J/token\nm,64,128,0.5\n").cells

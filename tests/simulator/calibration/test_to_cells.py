@@ -8,7 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import sweetspot
 from sweetspot.catalog import gpu
+from sweetspot.cli.fit_folder import kept_cells
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
 from sweetspot.schema.writing import json_text
@@ -306,10 +308,66 @@ def test_files_that_are_not_cells_are_refused(tmp_path):
     with pytest.raises(InputError, match="cannot read cells"):
         calibrate_to_cells(path, "h100-sxm")
     path.write_text("model,gpu\n", encoding="utf-8")
-    with pytest.raises(InputError, match="lacks the columns engine, status"):
+    with pytest.raises(InputError, match="has no rows; its columns are model, gpu"):
         calibrate_to_cells(path, "h100-sxm")
     with pytest.raises(InputError, match="hold_out must be 2 or more"):
         calibrate_to_cells(path, "h100-sxm", hold_out=1)
     measured("h100-sxm").to_csv(path, index=False)
     with pytest.raises(InputError, match="hold_out 50 keeps none of 36 cells out"):
         calibrate_to_cells(path, "h100-sxm", hold_out=50)
+
+
+def own_table(path, **changes):
+    """Write cells as a stranger would: other names and units, nothing of a run."""
+    cells = measured("h100-sxm", "vllm", **changes)
+    kept = ["model", "requests", "max_batch_size", "input_tokens", "output_tokens"]
+    table = cells[kept].assign(
+        **{"energy (Wh)": cells["energy_j"] / 3600, "duration (min)": cells["duration_s"] / 60}
+    )
+    table.to_csv(path, index=False)
+    return cells
+
+
+def test_table_of_a_stranger_is_read_as_a_fit_reads_it(tmp_path):
+    cells = own_table(tmp_path / "mine.csv")
+    own = read_own_cells(tmp_path / "mine.csv", gpu("h100-sxm"), engine="vllm")
+    assert (own.engine, own.simulated, own.board.id) == ("vllm", False, "h100-sxm")
+    for name in ("energy_j", "duration_s"):
+        assert own.cells[name].to_numpy() == pytest.approx(cells[name].to_numpy())
+
+
+def test_what_a_fit_leaves_can_be_calibrated_to(tmp_path):
+    own_table(tmp_path / "mine.csv")
+    table = pd.read_csv(tmp_path / "mine.csv").assign(
+        engine="vllm", gpu="NVIDIA H100 80GB HBM3", remark="x"
+    )
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    found = sweetspot.fit(tmp_path / "mine.csv")
+    kept, others = kept_cells(found.observations.cells)
+    assert others == ["remark"]
+    kept.to_csv(tmp_path / "cells.csv", index=False)
+    own = read_own_cells(tmp_path / "cells.csv", gpu("h100-sxm")).cells
+    assert own["duration_s"].to_numpy() == pytest.approx(60 * table["duration (min)"].to_numpy())
+    assert own["energy_j"].to_numpy() == pytest.approx(3600 * table["energy (Wh)"].to_numpy())
+
+
+@pytest.mark.parametrize(
+    ("dropped", "engine", "message"),
+    [
+        ([], None, r"names no engine; add a column engine, or --engine tensorrt-llm\|vllm"),
+        (
+            ["duration (min)"],
+            "vllm",
+            "lacks duration_s of its runs: .* add a column durat",
+        ),
+        (["requests", "max_batch_size"], "vllm", "requests"),
+    ],
+)
+def test_table_of_a_stranger_that_says_too_little_is_refused_with_what_to_add(
+    tmp_path, dropped, engine, message
+):
+    own_table(tmp_path / "mine.csv")
+    table = pd.read_csv(tmp_path / "mine.csv").drop(columns=dropped)
+    table.to_csv(tmp_path / "mine.csv", index=False)
+    with pytest.raises(InputError, match=message):
+        read_own_cells(tmp_path / "mine.csv", gpu("h100-sxm"), engine=engine)

@@ -23,6 +23,8 @@ COLUMNS = (
     *("beyond_native_context", "calibration"),
 )
 """Columns that every table of observations has; those of its file follow."""
+OF_RUNS = ("energy_j", "duration_s")
+"""What a whole run took, in tables that say it, or say enough to work it out."""
 
 _LENGTHS = ("input_tokens", "output_tokens")
 _WAYS = (
@@ -89,7 +91,8 @@ def read_observations(
     energy = _energy(assignment, found)
     taken = [each.note for each in (*found.values(), *energy.sources) if each.note]
     notes += [f"columns: {'; '.join(taken)}"] if taken else []
-    cells, defaults = _cells(table, found, energy.per_token_j, stem)
+    runs = _of_runs(assignment, found, energy.per_token_j)
+    cells, defaults = _cells(table, found, energy.per_token_j, runs, stem)
     cells, said = clean(cells, where, given)
     return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
 
@@ -177,15 +180,49 @@ def _energy(assignment: Assignment, found: Mapping[str, Taken]) -> _Energy:
         return _Energy(energy_j / (load.values * outputs), tuple(taken))
 
 
+def _of_runs(
+    assignment: Assignment, found: Mapping[str, Taken], energy_per_token_j: "pd.Series"
+) -> dict[str, "pd.Series"]:
+    """Return energy and duration of whole runs, as far as the columns say them.
+
+    A latency is that of a request, not of a run, unless each row is of one.
+    """
+    if "requests" not in found:
+        return {}
+    requests = found["requests"].values
+    tokens = requests * found["output_tokens"].values
+    energy = _unambiguous(assignment, "energy_j")
+    runs = {"energy_j": energy_per_token_j * tokens if energy is None else energy.values}
+    duration = _unambiguous(assignment, "duration_s")
+    match = recognise(duration.column) if duration else None
+    of_request = "duration_s" not in assignment.given and match is not None and match.rank > 1
+    throughput = _unambiguous(assignment, "throughput_tokens_per_s")
+    if duration is not None and (not of_request or (requests == 1).all()):
+        runs["duration_s"] = duration.values
+    elif throughput is not None:
+        with np.errstate(divide="ignore", invalid="ignore"):
+            runs["duration_s"] = tokens / throughput.values
+    return runs
+
+
+def _unambiguous(assignment: Assignment, quantity: str) -> Taken | None:
+    """Return a quantity that nothing needs; None also where several columns may be it."""
+    try:
+        return assignment.take(quantity)
+    except InputError:
+        return None
+
+
 def _cells(
     table: pd.DataFrame,
     found: Mapping[str, Taken],
     energy_per_token_j: "pd.Series",
+    runs: Mapping[str, "pd.Series"],
     model: str,
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return the table under our names, and what was assumed where it says nothing."""
     values: dict[str, Any] = {name: taken.values for name, taken in found.items()}
-    values["energy_per_token_j"] = energy_per_token_j
+    values |= {"energy_per_token_j": energy_per_token_j, **runs}
     values["load_is_given"] = "requests" in found or "max_batch_size" in found
     assumed = []
     if "model" not in found:

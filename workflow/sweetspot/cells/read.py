@@ -29,6 +29,10 @@ _EXACT = 2**53
 """From here on floating-point numbers no longer count in ones."""
 
 
+class LacksColumnsError(InputError):
+    """A table is none of a run: it lacks columns that every one has."""
+
+
 def read_cells(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read cells: one row per cell, failed and invalid ones too.
 
@@ -64,11 +68,13 @@ def require_columns(cells: pd.DataFrame, names: Iterable[str], where: str) -> No
     """Check that a table of cells has its columns.
 
     Raises:
-        InputError: it lacks some.
+        LacksColumnsError: it lacks some.
     """
     missing = [name for name in names if name not in cells]
     if missing:
-        raise InputError(f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}")
+        raise LacksColumnsError(
+            f"{where} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+        )
 
 
 def positive(cells: pd.DataFrame, name: str, where: str) -> "FloatSeries":

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands
+from sweetspot.cli.fitting import columns_of
 from sweetspot.errors import InputError
 from sweetspot.schema.writing import json_text, plain
 
@@ -27,6 +28,9 @@ state. Engine and board can be written to files of their own.
 
 Nothing is written where energies of cells held out are missed by more than 20 %, or more than a
 third of the fitted constants are at a bound, unless --accept-error is given.
+
+A table of your own is read as `sweetspot fit` reads it. It needs energy and duration of each run,
+or what they follow from; cells that name no GPU or engine are taken to be of --gpu and --engine.
 
 Without --cells, the fit is that of the calibration that ships: for h100-sxm, to the paper's Table 5
 and to NVIDIA's published throughput. `make calibration` makes all files that ship."""
@@ -59,7 +63,19 @@ def add_commands(commands: Commands) -> None:
         "--cells",
         type=Path,
         metavar="FILE",
-        help="cells.csv of a run, or records.jsonl of a campaign",
+        help="cells.csv of a run, records.jsonl of a campaign, or your own table, read as by `fit`",
+    )
+    add(
+        "--columns",
+        nargs="+",
+        default=[],
+        metavar="NAME=COLUMN",
+        help="which column of a table of your own a quantity is in, as of `fit`",
+    )
+    add(
+        "--engine",
+        metavar="NAME",
+        help="what ran the cells, where your own table does not say it",
     )
     add(
         "--probe",
@@ -101,7 +117,8 @@ def _calibrate(arguments: argparse.Namespace) -> None:
     from sweetspot.files import make_folder_of, write_text_atomic
 
     if arguments.cells is None and arguments.probe is None:
-        for option in ("gpu", "hold_out", "allow_simulated", "published", "accept_error"):
+        of_cells = ("gpu", "engine", "columns", "hold_out", "allow_simulated", "published")
+        for option in (*of_cells, "accept_error"):
             if getattr(arguments, option):
                 name = f"--{option.replace('_', '-')}"
                 raise InputError(f"{name} is for --cells; name a cells.csv or leave it out")
@@ -174,6 +191,8 @@ def _fitted(arguments: argparse.Namespace) -> "CalibrationFile":
         arguments.cells,
         arguments.gpu,
         hold_out=5 if arguments.hold_out is None else arguments.hold_out,
+        engine=arguments.engine,
+        columns=columns_of(arguments.columns),
         allow_simulated=arguments.allow_simulated,
         published=arguments.published or "",
     )

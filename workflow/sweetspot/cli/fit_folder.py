@@ -12,7 +12,8 @@ from sweetspot.analysis.fit import Fit
 from sweetspot.analysis.fit_files import write_fits
 from sweetspot.cells.cell import Cell
 from sweetspot.cells.cleaning import POINT
-from sweetspot.cells.observations import COLUMNS
+from sweetspot.cells.columns import recognise
+from sweetspot.cells.observations import COLUMNS, OF_RUNS
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.by_name import BATCH_FIGURES, FIGURES, FIT_FIGURES, SHOW_BATCH
@@ -25,6 +26,7 @@ from sweetspot.report.fit_page import fit_html
 from sweetspot.tables import write_table
 from sweetspot.tables.own_table import own_table, with_reading
 
+_SHOWN = 20  # columns
 _ORIGIN = ("simulated", "gpu", "engine")
 
 
@@ -39,11 +41,12 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     """
     _remove_earlier(out)
     cells = found.observations.cells
-    write_text_atomic(out / "cells.csv", cells[list(COLUMNS)].to_csv(index=False))
+    kept, others = kept_cells(cells)
+    write_text_atomic(out / "cells.csv", kept.to_csv(index=False))
     write_fits(cells, found.fits, out / "fits")
     if found.batch.fits:
         write_batch_tables(found.batch, out / "fits")
-    missing, tables = [], []
+    missing, tables = _left_out(others), []
     for name in (*TABLES_OF_OWN_FITS, *(TABLES_OF_BATCH if found.batch.fits else ())):
         try:
             table = own_table(name, found)
@@ -58,6 +61,25 @@ def write_fit(found: Fit, out: Path, title: str) -> list[str]:
     )
     write_text_atomic(out / "report.html", page)
     return [*missing, *not_drawn]
+
+
+def kept_cells(cells: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Return observations as a fit's folder has them, and which of their columns it has not.
+
+    Among these are none that a column was made of, such as one of Wh.
+    """
+    kept = [*COLUMNS, *(name for name in OF_RUNS if name in cells)]
+    made_of = {
+        name: match.quantity for name in map(str, cells) if (match := recognise(name)) is not None
+    }
+    others = [str(name) for name in cells if name not in kept]
+    return cells[kept], [name for name in others if made_of.get(name) not in kept]
+
+
+def _left_out(names: Sequence[str]) -> list[str]:
+    """Say which of the file's columns cells.csv does not have."""
+    more = f" and {len(names) - _SHOWN} more" * (len(names) > _SHOWN)
+    return [f"not in cells.csv: {', '.join(names[:_SHOWN])}{more}"] if names else []
 
 
 def _remove_earlier(out: Path) -> None:

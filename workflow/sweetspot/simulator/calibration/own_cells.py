@@ -1,5 +1,7 @@
 """A user's cells, of a run or of a campaign, as a fit of constants takes them."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -8,13 +10,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from sweetspot.catalog import Gpu, gpu, load_model
-from sweetspot.cells.read import COUNTS, positive, read_cells, require_columns
+from sweetspot.cells.observations import read_observations
+from sweetspot.cells.read import COUNTS, LacksColumnsError, positive, read_cells
 from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.reading import as_mapping, parse_json, read_bytes_if_there
 from sweetspot.simulator.calibration.layout import deployments_of
 from sweetspot.simulator.constants.calibration_file import PAPER_ENGINE, engine_traits
 from sweetspot.simulator.deployment.deployment import Deployment
+
+log = logging.getLogger(__name__)
 
 MIN_CELLS = 10
 ENGINES = ("tensorrt-llm", "vllm", "transformers", "simulator")
@@ -52,19 +57,24 @@ class OwnCells:
 
 
 def read_own_cells(
-    path: Path, board: Gpu | None = None, *, allow_simulated: bool = False
+    path: Path,
+    board: Gpu | None = None,
+    *,
+    engine: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    allow_simulated: bool = False,
 ) -> OwnCells:
     """Return the measured cells of a run on a GPU, or with leave also simulated ones.
 
     Measured and simulated cells are never taken together. Without `board` the GPU is the one that
-    all cells are of.
+    all cells are of. A table that is none of a run is read as `sweetspot.read_observations` does;
+    of its cells that name no GPU or engine it is believed that they are of `board` and `engine`.
 
     Raises:
         InputError: the file cannot be read, lacks a column or a number, has too few measured
             cells on this GPU, cells of several GPUs where none is named, or several engines'.
     """
-    cells = read_cells(path)
-    require_columns(cells, _MEASURES, str(path))
+    cells = _read(path, board, engine, columns)
     board = _only_board(cells, path) if board is None else board
     simulated = cells["simulated"]
     only_simulated = bool(len(cells) and simulated.all())
@@ -95,8 +105,8 @@ def read_own_cells(
     board = board.set_to(**asdict(experiment.gpu_settings))  # only simulated cells have some
     known = {load_model(model).id: model for model in experiment.models}
     cells["model"] = [known.get(str(model), str(model)) for model in cells["model"]]
-    engine = _engine(engines[0], experiment)
-    traits = engine_traits(engine).but(experiment.simulator if only_simulated else None)
+    ran = _engine(engines[0], experiment)
+    traits = engine_traits(ran).but(experiment.simulator if only_simulated else None)
     limits = experiment.limits
     if traits.static_batching and not only_simulated:  # an engine that cuts no batch by its tokens
         prompts = cells[["requests", "max_batch_size"]].min(axis=1) * cells["input_tokens"]
@@ -105,7 +115,7 @@ def read_own_cells(
     return OwnCells(
         board=board,
         cells=cells.reset_index(drop=True),
-        engine=engine,
+        engine=ran,
         version=_only_version(cells),
         simulated=only_simulated,
         deployments=deployments_of(
@@ -117,6 +127,50 @@ def read_own_cells(
         ),
         holdout=tuple(experiment.holdout),
     )
+
+
+def _read(
+    path: Path, board: Gpu | None, engine: str | None, columns: Mapping[str, str] | None
+) -> pd.DataFrame:
+    """Return the table of a run, or anybody's as far as it says what a fit of constants takes."""
+    try:
+        if columns or engine:
+            raise LacksColumnsError("that of somebody who says what is missing")
+        cells = read_cells(path)
+    except LacksColumnsError:
+        observed = read_observations(path, columns=columns)
+        cells = observed.cells.drop(columns="energy_source")
+        for note in observed.notes:
+            log.info("%s: %s", path, note)
+        if not cells["load_is_given"].all():
+            raise InputError(
+                f"{path} does not say how many requests its cells are of; add a column requests, or"
+                f" --columns requests=1 where each row is of one"
+            ) from None
+    for name, default, option in (
+        ("gpu", board.id if board else "", "--gpu"),
+        ("engine", engine or "", f"--engine {'|'.join(ENGINES[:-1])}"),
+    ):
+        cells[name] = cells[name].replace("", default)
+        if (cells[name] == "").any():
+            raise InputError(f"{path} names no {name}; add a column {name}, or {option}")
+    missing = [name for name in _MEASURES if name not in cells]
+    if missing:
+        raise InputError(
+            f"{path} lacks {' and '.join(missing)} of its runs: energy alone cannot tell a slow"
+            " board at low power from a fast one at its limit; add a column duration_s, or"
+            " throughput_tokens_per_s"
+        )
+    names = {name: _id_of(name) for name in cells["gpu"].unique()}
+    return cells.assign(gpu=cells["gpu"].map(names))
+
+
+def _id_of(name: str) -> str:
+    """Return the catalog's id of a board that the driver's name or another means."""
+    try:
+        return gpu(name).id
+    except InputError:
+        return name
 
 
 def _only_version(cells: pd.DataFrame) -> str:

@@ -1,7 +1,7 @@
 """Constants fitted to a user's own measured cells, with the error on cells held out of the fit."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,8 @@ def calibrate_to_cells(
     gpu_id: str,
     *,
     hold_out: int = 5,
+    engine: str | None = None,
+    columns: Mapping[str, str] | None = None,
     allow_simulated: bool = False,
     published: str = "",
 ) -> CalibrationFile:
@@ -53,6 +55,8 @@ def calibrate_to_cells(
         path: cells.csv of a run; a manifest.json beside it says the engine's limits.
         gpu_id: the GPU whose cells are taken.
         hold_out: 5 keeps a fifth of the cells out of the fit.
+        engine: of cells that name none.
+        columns: as of `sweetspot.read_observations`, of a table that is none of a run.
         allow_simulated: whether cells may be simulated ones.
         published: under which name anybody finds the cells; that is the calibration's level then.
 
@@ -63,7 +67,9 @@ def calibrate_to_cells(
     if hold_out < 2:
         raise InputError(f"hold_out must be 2 or more, not {hold_out}")
     board = gpu(gpu_id)
-    own = read_own_cells(path, board, allow_simulated=allow_simulated)
+    own = read_own_cells(
+        path, board, engine=engine, columns=columns, allow_simulated=allow_simulated
+    )
     unseen = own.unseen
     held_out = held_out_cells(own.cells, hold_out) & ~unseen
     fitted = ~held_out & ~unseen
