@@ -32,6 +32,7 @@ class OpenAiServer:
         foreign_tokens: what /metrics counts of others for each request of ours.
         upgraded_from: from which completion on it is of the next version.
         is_busy: says of a page, by its path, whether it is answered with 503 now.
+        pages: what further pages say, by their paths.
         seen: is called with the number of each completion.
         bodies: of all completions so far.
     """
@@ -51,6 +52,7 @@ class OpenAiServer:
     output_tokens: int = 0
     seen: Callable[[int], object] = int
     is_busy: Callable[[str], bool] = lambda path: False
+    pages: dict[str, object] = field(default_factory=dict)
     bodies: list = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     web: ThreadingHTTPServer | None = None
@@ -104,6 +106,8 @@ def _handler(server):
             elif self.path == "/version":
                 is_next = len(server.bodies) >= server.upgraded_from
                 self.reply(200, {"version": "0.33.0" if is_next else "0.32.0"})
+            elif self.path in server.pages:
+                self.reply(200, server.pages[self.path])
             elif self.path == "/v1/models":
                 if self.is_let_in():
                     self.reply(200, {"data": [{"id": MODEL, "owned_by": "vllm"}]})

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import os
+from collections import Counter
 
 import pytest
 from openai_server import MODEL, SELF_SIGNED, serving
@@ -209,13 +210,52 @@ def test_server_that_cannot_be_looked_at_is_not_another_one(server, measure_endp
     server.seen = lambda number: number == 3 and lost.add("/metrics")  # one asks, two warm up
     first, second = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
     unseen = "could not be looked at, 3 times: the server answers 503 Service Unavailable: busy"
+    again = unseen.replace("3 times", "again")
     assert (first.status, first.reason) == ("invalid", f"the server's /metrics {unseen}")
     assert (second.status, second.reason) == ("ok", "")
     assert second.remarks.split("; ")[:5] == [
-        *(f"the server's /metrics {unseen}", "whether the server is still the same is not known"),
-        *(f"the server's /version {unseen}", "whether the server is still the same is not known"),
-        f"the server's /metrics {unseen}, so requests of others could not be seen",
+        *(f"the server's /metrics {again}", "whether the server is still the same is not known"),
+        *(f"the server's /version {again}", "whether the server is still the same is not known"),
+        f"the server's /metrics {again}, so requests of others could not be seen",
     ]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_version_of_a_later_page_is_found_and_stays_that_of_the_server(server, measure_endpoint):
+    busy = {"/version"}
+    server.is_busy = lambda path: path in busy
+    server.pages["/info"] = {"version": "3.3.7"}
+    server.seen = lambda number: number == 3 and busy.clear()  # then /version says 0.32.0
+    records = measure_endpoint(server.url, version="3.3.7", cells={"output_tokens": [8, 9]})
+    assert [(each.status, each.reason) for each in records] == [("ok", "")] * 2
+    assert [each.provenance["server_version"] for each in records] == ["3.3.7"] * 2
+    assert not any("looked at" in each.remarks for each in records)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_gateway_that_is_busy_for_unknown_pages_is_looked_at_once_a_cell(server, measure_endpoint):
+    looks = []
+    server.is_busy = lambda path: path != "/v1/models" and not looks.append(path)
+    records = measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
+    assert [(each.status, each.reason) for each in records] == [("ok", "")] * 2
+    counts = Counter(looks)
+    assert counts.pop("/metrics") == client.LOOKS + 2 * 2  # whether it is the same, what it counts
+    assert set(counts.values()) == {client.LOOKS + 2}
+    assert "/version" in counts
+
+
+@pytest.mark.usefixtures("at_once")
+def test_what_was_unseen_at_first_is_taken_up_and_compared(server, measure_endpoint):
+    server.is_busy = lambda path: path in PAGES and not server.bodies
+    (record,) = measure_endpoint(server.url)
+    assert (record.status, record.reason) == ("ok", "")
+    assert record.provenance["server"] == "vLLM"
+    assert record.provenance["server_version"] == "0.32.0"
+    assert "looked at" not in record.remarks
+    server.bodies.clear()
+    server.upgraded_from = 3  # one asks what it is, two warm up
+    with pytest.raises(InputError, match=r"was vLLM 0\.32\.0 with .* and is now vLLM 0\.33\.0"):
+        measure_endpoint(server.url, cells={"output_tokens": [8, 9]})
 
 
 @pytest.mark.usefixtures("at_once")

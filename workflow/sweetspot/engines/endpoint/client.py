@@ -65,11 +65,13 @@ class Server:
         url: without a path.
         key: its API key; shown nowhere.
         timeout_s: longest silence of an answer.
+        silent: paths of pages that could not be looked at the last time.
     """
 
     url: str
     key: str = field(default="", repr=False)
     timeout_s: float = 600.0
+    silent: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def without_key(self, text: object) -> str:
         """Return what may be shown of a text that the server, or a library, made."""
@@ -135,25 +137,34 @@ class Server:
     async def look(self, session: "aiohttp.ClientSession", path: str) -> str | None:
         """Return the text at a path; None where the server answers that it shows none.
 
-        An answer that is late or fails is no answer: the server is looked at again.
+        An answer that is late or fails is no answer: the server is looked at again, but only once
+        where it was in vain the last time. Some gateways answer so wherever they have no page, and
+        each cell would wait for them.
 
         Raises:
-            UnseenError: none of `LOOKS` looks had an answer.
+            UnseenError: no look had an answer.
         """
-        for number in range(LOOKS):
+        looks = 1 if path in self.silent else LOOKS
+        for number in range(looks):
             if number:
                 await asyncio.sleep(_AGAIN_S)
             try:
-                return await asyncio.wait_for(self.get(session, path), _LOOK_S)
+                page = await asyncio.wait_for(self.get(session, path), _LOOK_S)
             except RefusedError as error:
                 if error.status not in _NOT_NOW:
+                    self.silent.discard(path)
                     return None
                 reason = str(error)
             except UnreachableError as error:
                 reason = str(error)
             except TimeoutError:
                 reason = f"no answer in {_LOOK_S:g} s"
-        raise UnseenError(f"the server's {path} could not be looked at, {LOOKS} times: {reason}")
+            else:
+                self.silent.discard(path)
+                return page
+        self.silent.add(path)
+        times = f"{looks} times" if looks > 1 else "again"
+        raise UnseenError(f"the server's {path} could not be looked at, {times}: {reason}")
 
     async def ask(self, session: "aiohttp.ClientSession", body: bytes) -> Answer:
         """Ask for a streamed completion; what goes wrong is said in the answer."""

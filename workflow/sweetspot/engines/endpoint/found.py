@@ -1,9 +1,9 @@
 """What a server is: its model, its software, and how it takes prompts; or why it is of no use."""
 
+import asyncio
 import json
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.config import Endpoint
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 # Where servers say their version: vLLM and trtllm-serve, TGI, SGLang (the second is its older
 # name, python/sglang/srt/entrypoints/http_server.py at 004c82e), llama.cpp.
-_VERSIONS = (
-    ("/version", "version"),
-    ("/info", "version"),
-    ("/server_info", "version"),
-    ("/get_server_info", "version"),
-    ("/props", "build_info"),
-)
+_VERSIONS = {
+    "/version": "version",
+    "/info": "version",
+    "/server_info": "version",
+    "/get_server_info": "version",
+    "/props": "build_info",
+}
 _PROBE_WORDS = (16, 32)
 _REFUSED = (400, 422)  # what servers answer to a body that they do not take
 
@@ -36,12 +36,14 @@ class Identity:
         model: what it calls the model.
         software: what it runs; "" where it does not say.
         version: of that.
+        version_path: where it says it; "" where it does not.
         unseen: why one of these could not be looked at, by its name.
     """
 
     model: str
     software: str
     version: str
+    version_path: str = ""
     unseen: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -55,6 +57,16 @@ class Identity:
             getattr(self, name) != getattr(other, name)
             for name in ("model", "software", "version")
             if name not in self.unseen and name not in other.unseen
+        )
+
+    def with_seen(self, now: "Identity") -> "Identity":
+        """Return it with what only `now`, a later look that does not contradict it, has seen."""
+        seen = {name: getattr(now, name) for name in self.unseen if name not in now.unseen}
+        return replace(
+            self,
+            **seen,
+            version_path=self.version_path or now.version_path,
+            unseen={name: why for name, why in self.unseen.items() if name not in seen},
         )
 
 
@@ -92,8 +104,13 @@ async def find(server: Server, session: "aiohttp.ClientSession", options: Endpoi
     return Found(identity=found, style=await _style(server, session, found.model))
 
 
-async def identity(server: Server, session: "aiohttp.ClientSession", options: Endpoint) -> Identity:
-    """Return what a server says that it is.
+async def identity(
+    server: Server,
+    session: "aiohttp.ClientSession",
+    options: Endpoint,
+    version_path: str = "",
+) -> Identity:
+    """Return what a server says that it is; `version_path` is where it said its version before.
 
     Raises:
         UnreachableError: it does not answer, or is none.
@@ -102,15 +119,23 @@ async def identity(server: Server, session: "aiohttp.ClientSession", options: En
     """
     models = await _models_of(server, session)
     model = _chosen(models, options.model, server)
-    known, unseen = {}, {}
-    for name, look in {"software": _software, "version": _version}.items():
-        try:
-            known[name] = await look(server, session)
-        except UnseenError as error:
-            known[name], unseen[name] = "", str(error)
-    if not known["software"] and "software" not in unseen:
-        known["software"] = server.without_key(models[model].get("owned_by") or "")
-    return Identity(model=model, **known, unseen=unseen)
+    software, version, unseen = "", "", {}
+    try:
+        software = await _software(server, session)
+        software = software or server.without_key(models[model].get("owned_by") or "")
+    except UnseenError as error:
+        unseen["software"] = str(error)
+    try:
+        version_path, version = await _version(server, session, version_path)
+    except UnseenError as error:
+        unseen["version"] = str(error)
+    return Identity(
+        model=model,
+        software=software,
+        version=version,
+        version_path=version_path,
+        unseen=unseen,
+    )
 
 
 async def _models_of(
@@ -159,14 +184,41 @@ async def _software(server: Server, session: "aiohttp.ClientSession") -> str:
     return counts.kind if counts else ""
 
 
-async def _version(server: Server, session: "aiohttp.ClientSession") -> str:
-    """Return the version that a server says; "" where it says none."""
-    for path, name in _VERSIONS:
-        page = await server.look(session, path)
-        with suppress(ValueError, AttributeError):  # what is no JSON object says no version
-            if page is not None and (version := json.loads(page).get(name)):
-                return server.without_key(version)
-    return ""
+async def _version(server: Server, session: "aiohttp.ClientSession", path: str) -> tuple[str, str]:
+    """Return where a server says its version, and the version; "" and "" where it says none.
+
+    It is looked for at `path` first, if that is given, as pages of a gateway and of what is behind
+    it may say different ones: where that page is only late or busy, no other is asked.
+
+    Raises:
+        UnseenError: no page says a version, and one could not be looked at.
+    """
+    if path and (version := await _version_at(server, session, path)):
+        return path, version
+    found = await asyncio.gather(
+        *(_version_at(server, session, path) for path in _VERSIONS), return_exceptions=True
+    )
+    for where, said in zip(_VERSIONS, found, strict=True):
+        if isinstance(said, str) and said:
+            return where, said
+    for error in found:
+        if isinstance(error, BaseException):
+            raise error
+    return "", ""
+
+
+async def _version_at(server: Server, session: "aiohttp.ClientSession", path: str) -> str:
+    """Return the version that a page says; "" where it says none.
+
+    Raises:
+        UnseenError: it could not be looked at.
+    """
+    page = await server.look(session, path)
+    try:
+        version = json.loads(page or "").get(_VERSIONS[path])
+    except (ValueError, AttributeError):  # what is no JSON object says no version
+        return ""
+    return server.without_key(version) if version else ""
 
 
 async def _style(server: Server, session: "aiohttp.ClientSession", model: str) -> Style:

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Endpoint
@@ -97,7 +97,8 @@ class EndpointSession:
     async def _require_same(self) -> Sequence[str]:
         """Ask the server again what it is, as one that was started again may be another.
 
-        Return what of it could not be looked at, and so may be another's: that is no evidence.
+        Return what of it could not be looked at, and so may be another's: that is no evidence. What
+        is seen for the first time is what the next cell's is compared with.
 
         Raises:
             EngineError: it does not answer.
@@ -105,12 +106,13 @@ class EndpointSession:
         """
         was = self.found.identity
         async with self.server.session() as session:
-            now = await identity(self.server, session, self.options)
+            now = await identity(self.server, session, self.options, was.version_path)
         if now.contradicts(was):
             raise InputError(
                 f"the server was {was.words} with {was.model} when it was first asked, and is now"
                 f" {now.words} with {now.model}; run again to go on with that one"
             )
+        self.found = replace(self.found, identity=was.with_seen(now))
         return [
             f"{reason}; whether the server is still the same is not known"
             for reason in dict.fromkeys(now.unseen.values())
