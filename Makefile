@@ -203,7 +203,7 @@ bench: env
 	@mkdir -p build
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/simulator.py build/benchmark.png
-	$(BIN)/python benchmarks/scale.py docs/images/scale.png
+	$(BIN)/python benchmarks/scale.py build/scale.png
 
 LOCK := uv pip compile pyproject.toml --extra all --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-header --no-annotate --no-strip-extras --quiet

@@ -28,9 +28,10 @@ if [ ! -e ca.crt ]; then
   openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -set_serial 1 -days 825 \
     -extfile server.ext -out server.crt 2>/dev/null
   rm server.csr server.ext
+  chmod 644 ca.crt server.crt # public, and read under other users' ids, too
 fi
 
-: >>passwords
+[ -e passwords ] || : >passwords
 for user in sweetspot reader; do
   if [ ! -e "$user.password" ]; then
     openssl rand -hex 24 >"$user.new"

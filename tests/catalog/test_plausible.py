@@ -35,7 +35,10 @@ def test_real_boards_are_plausible_from_an_edge_module_to_the_next_generations(r
     ("slip", "message"),
     [
         ({"bandwidth_gb_per_s": 0.933}, "is bandwidth_gb_per_s in TB/s? then write 933"),
-        ({"fp16_tflops": 0.165}, "is fp16_tflops in PFLOP/s? then write 165"),
+        (
+            {"fp16_tflops": 0.165},
+            "PFLOP/s? then write 165; of a board whose FP16 is slow, the rate of FP32",
+        ),
         ({"fp16_tflops": 165000}, "is fp16_tflops in GFLOP/s? then write 165"),
         ({"max_clock_mhz": 1.44}, "is max_clock_mhz in GHz? then write 1440"),
         ({"power_limit_w": 0.165}, "is power_limit_w in kW? then write 165"),
@@ -56,3 +59,9 @@ def test_factor_of_a_thousand_is_found_in_any_number_of_any_board(name):
     for factor in (1e3, 1e-3):
         for key, value in row.items():
             assert f"is {key} in " in implausible({**row, key: value * factor})
+
+
+def test_board_whose_fp16_is_slow_is_refused_with_the_rate_to_give_instead():
+    p40 = row_of({**A30, "fp16_tflops": 0.183, "power_limit_w": 250, "bandwidth_gb_per_s": 346})
+    assert implausible(p40).endswith("of a board whose FP16 is slow, the rate of FP32")
+    assert implausible({**p40, "fp16_tflops": 11.76}) == ""

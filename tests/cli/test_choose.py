@@ -169,3 +169,9 @@ def test_progress_says_which_candidate_it_is(capsys, monkeypatch):
     err = capsys.readouterr().err
     assert "candidate 2 of 2: llama-3.1-8b on l40s, 200 requests have ended" in err
     assert err.endswith("\r\x1b[K")
+
+
+def test_doubts_of_a_number_are_warnings_not_notes(capsys):
+    assert main([*ONE, "--pue", "120"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("Warning: a PUE of 120") for line in said)

@@ -226,3 +226,10 @@ def test_folder_that_cannot_be_written_is_refused_in_one_line(capsys, run, exper
         *("manifest", "--experiment", "{}", "--out", run / "cells.csv" / "manifest.json"),
         run / "cells.csv",
     )
+
+
+@pytest.mark.parametrize("out", ["", ".", "/", ".."])
+def test_out_that_names_no_file_is_one_line(capsys, out):
+    with pytest.raises(SystemExit, match="2"):
+        main(["table", "table2_models", "--models", "opt-1.3b", f"--out={out}"])
+    assert f"{out!r} is a folder: name a file in it" in capsys.readouterr().err

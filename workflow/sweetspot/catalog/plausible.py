@@ -40,6 +40,9 @@ _RATIOS = (
     ("fp8_tflops", "fp16_tflops", 0.5, 20.0, "times 16 bits"),
 )
 
+# Of Pascal, the P100 alone computes faster in FP16 than in FP32, which engines use there.
+_SLOW_FP16 = "; of a board whose FP16 is slow, the rate of FP32"
+
 
 def implausible(row: Row) -> str:
     """Return what no board has, and in which unit it would be one; empty where all is plausible.
@@ -51,7 +54,8 @@ def implausible(row: Row) -> str:
         for key in keys:
             for unit, ours in _RANGES[key].units.items():
                 if not any(_doubts({**row, key: row[key] * ours})):
-                    return f"{what}; is {key} in {unit}? then write {row[key] * ours:.6g}"
+                    slow = _SLOW_FP16 if key == "fp16_tflops" and ours > 1 else ""
+                    return f"{what}; is {key} in {unit}? then write {row[key] * ours:.6g}{slow}"
         return f"{what}; look at the unit"
     return ""
 
@@ -69,5 +73,5 @@ def _doubts(row: Row) -> Iterator[tuple[tuple[str, ...], str]]:
                 said = f"{one!r} {row[one]:g} and {other!r} {row[other]:g}"
                 yield (
                     (other, one),
-                    f"{said} are {ratio:.3g} {unit}, where boards have {least:g} to {most:g}",
+                    f"{said} are {ratio:.4g} {unit}, where boards have {least:g} to {most:g}",
                 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.deployment import add_how, add_what, given, print_origin
+from sweetspot.cli.deployment import add_how, add_what, given, print_note, print_origin
 from sweetspot.cli.fitting import columns_of
 from sweetspot.cli.loads import Progress, add_columns, add_rates, rates_of
 from sweetspot.errors import InputError
@@ -168,7 +168,7 @@ def _print(answer: "Advice") -> None:
     for deployment in {each.evidence: each.taken.deployment for each in answer.models}.values():
         print_origin(deployment)
     for note in answer.notes:
-        print(f"note: {note}")
+        print_note(note)
 
 
 def _print_total(total: dict[str, Any], whose: str) -> None:

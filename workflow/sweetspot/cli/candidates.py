@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sweetspot.ask.targets import MOST_REPLICAS, TARGETS
+from sweetspot.cli.deployment import print_note
 from sweetspot.cli.loads import SAID_IDLE
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def print_choice(answer: "Choice") -> None:
     _print_best(answer)
     _print_evidence(answer)
     for note in (*_notes(answer), *answer.notes):
-        print(f"note: {note}")
+        print_note(note)
 
 
 def _fixed(candidate: "Candidate", vary: Iterable[str]) -> Iterable[str]:

@@ -81,6 +81,11 @@ def given(arguments: argparse.Namespace, *sections: "type[Section]") -> dict[str
     }
 
 
+def print_note(note: str) -> None:
+    """Print what a user should know; a warning says itself that it is one."""
+    print(note if note.startswith("Warning: ") else f"note: {note}")
+
+
 def print_origin(deployment: "Deployment") -> None:
     """Print what simulated numbers rest on: the engine, the constants, and what nobody measured."""
     found = deployment.calibration

@@ -78,6 +78,8 @@ def _add_drawing(parser: argparse.ArgumentParser) -> None:
 def _stem(text: str) -> Path:
     """Return a file's name without a suffix that one of its kinds will get."""
     path = Path(text)
+    if path.name in ("", ".."):
+        raise argparse.ArgumentTypeError(f"{text!r} is a folder: name a file in it")
     kinds = (".csv", ".md", ".html", ".tex", ".png", ".pdf")
     return path.with_suffix("") if path.suffix in kinds else path
 

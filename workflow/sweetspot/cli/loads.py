@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from sweetspot.cli.commands import show_progress
-from sweetspot.cli.deployment import print_origin
+from sweetspot.cli.deployment import print_note, print_origin
 from sweetspot.errors import InputError
 
 if TYPE_CHECKING:  # they load numpy, which other commands do without
@@ -171,7 +171,7 @@ def print_notes(answer: "Simulated", log: Iterable[str]) -> None:
     served, deployment = answer.served, answer.deployment
     print_origin(deployment)
     for note in log:
-        print(note if note.startswith("Warning: ") else f"note: {note}")
+        print_note(note)
     if answer.cache_without_windows is not None:
         print(
             "note: this engine ignores the model's sliding windows: a mean request takes"
