@@ -65,7 +65,7 @@ def test_random_weights_are_drawn_and_full_cache_bounds_requests_and_both_are_sa
         assert (facts["vllm"], facts["dtype"]) == ("0.24.0", "bfloat16")
         assert (facts["compilation"], facts["cuda_graphs"]) == ("0", "FULL_DECODE_ONLY")
         assert (facts["attention"], facts["model_class"]) == ("FLASH_ATTN", "SyntheticForCausalLM")
-        assert facts["kv_cache_tokens"] == "60"
+        assert (facts["kv_cache_tokens"], facts["model_runner"]) == ("60", "V2")
 
 
 def test_quantized_checkpoint_of_rotary_positions_says_so_and_takes_longer_requests(

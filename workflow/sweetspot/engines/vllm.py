@@ -9,7 +9,7 @@ from sweetspot.engines.worker.session import Program
 from sweetspot.plan.block import Settings
 from sweetspot.schema.reading import converted
 
-# Source: vLLM 0.24.0, vllm/envs.py.
+# Source: vLLM 0.24.0 to 0.32.0, vllm/envs.py.
 _ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",  # all that it needs is in the model's folder
     "VLLM_NO_USAGE_STATS": "1",

@@ -1,6 +1,7 @@
 """What a server counts of itself, by its page /metrics.
 
-Sources: vLLM, usage/metrics; SGLang, python/sglang/srt/metrics/collector.py at 00ae9c1 and
+Sources: vLLM 0.24.0 to 0.32.0, vllm/v1/metrics/loggers.py; SGLang,
+python/sglang/srt/metrics/collector.py at 00ae9c1 and
 managers/scheduler_runtime_checker_mixin.py at 008e7b8; text-generation-inference v3.3.7,
 backends/v3/src and router/src; llama.cpp, tools/server/README.md.
 """

@@ -5,7 +5,7 @@ dtype; compilation; device "cuda" or "cpu"; max_model_len; positions, to be had 
 model's own, or null; max_num_seqs; max_num_batched_tokens; gpu_memory_utilization.
 Order "run": dataset, requests, input_tokens, output_tokens, warmup, min_window_s.
 
-Source: vLLM 0.24.0 and 0.32.0, entrypoints/llm.py, sampling_params.py, config/,
+Source: vLLM 0.24.0 to 0.32.0, entrypoints/llm.py, sampling_params.py, config/,
 model_loader/dummy_loader.py.
 """
 
@@ -24,7 +24,11 @@ WEIGHT_STD = 0.02
 WARM_UP_TOKENS = 16  # of each request that warms up
 
 # Source: vllm/config/model.py, _FLOAT16_NOT_SUPPORTED_MODELS.
-NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text")
+NO_FLOAT16 = ("gemma2", "gemma3", "gemma3_text", "glm4")
+
+# In the name of each class of Gemma's norm, which scales by 1 more than its weight: layernorm.py's,
+# and since 0.25 TPAwareGemmaRMSNorm, models/transformers/fusers/rms_norm.py.
+ADDS_ONE = "GemmaRMSNorm"
 
 COMPILATION: dict[str, Any] = {
     "default": None,
@@ -32,6 +36,9 @@ COMPILATION: dict[str, Any] = {
     "none": {"mode": 0, "cudagraph_mode": "FULL_DECODE_ONLY"},
     "cpu": {"mode": 0, "cudagraph_mode": "NONE"},  # a trial starts in seconds
 }
+
+# Source: vllm/config/vllm.py, use_v2_model_runner; which models have which depends on the version.
+RUNNERS: dict[Any, str] = {False: "V1", True: "V2"}
 
 
 def load(order: Mapping[str, Any]) -> "Model":
@@ -89,8 +96,8 @@ def draw_weights(model: Any, seed: int) -> None:
                 parameter.data.normal_(std=WEIGHT_STD, generator=generators[device])
             elif name.endswith("bias"):
                 parameter.data.zero_()
-            else:  # a norm's; Gemma's add 1 to it
-                parameter.data.fill_(0 if type(module).__name__.startswith("Gemma") else 1)
+            else:  # a norm's, mostly
+                parameter.data.fill_(0 if ADDS_ONE in type(module).__name__ else 1)
 
 
 def describe(model: Any) -> dict[str, str]:
@@ -134,6 +141,7 @@ class Model:
                 "device": board.name,
                 "device_uuid": str(board.uuid),
                 "cuda": str(torch.version.cuda),
+                "model_runner": RUNNERS.get(getattr(config, "use_v2_model_runner", None), ""),
             }
 
     def recover(self) -> bool:

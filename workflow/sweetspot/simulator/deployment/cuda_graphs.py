@@ -41,6 +41,9 @@ def cuda_graphs(engine: GraphSizes, max_batch_size: int, max_num_tokens: int) ->
     - TensorRT-LLM's PyTorch backend, as `trtllm-bench` sets it: 1, 2, 4, multiples of 8 up to 128,
       powers of two from 256 on, and the batch limit. Decode only, with the output head.
 
+    vLLM's are those of 0.24 to 0.27: since 0.28 a GPU of compute capability 10.x has them up to
+    1024, since 0.31 the batch limit is one of them.
+
     Source: vLLM 0.24.0, VllmConfig._set_cudagraph_sizes, CudagraphDispatcher (default mode
         FULL_AND_PIECEWISE) and GPUModelRunner.execute_model; TensorRT-LLM 1.2,
         CudaGraphConfig._generate_cuda_graph_batch_sizes, CUDAGraphRunner._get_padded_batch,

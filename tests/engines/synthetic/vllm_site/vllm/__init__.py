@@ -1,7 +1,8 @@
 """Synthetic vLLM 0.24.0 on a synthetic GPU: a few layers of real PyTorch, and no inference.
 
-It refuses every argument that the real one does not have: arguments.json was read from its source
-(the parameters and fields of LLM, EngineArgs, SamplingParams and CompilationConfig). $FAULT says
+It refuses every argument that a real one does not have: arguments.json was read from the sources of
+0.24.0 to 0.32.0 (the parameters and fields of LLM, EngineArgs, SamplingParams and
+CompilationConfig) and holds those that all of them have. $FAULT says
 what goes wrong: "memory@8", "short@8" in cells of 8 output tokens, "no gpu" at the load.
 """
 
@@ -44,6 +45,16 @@ class GemmaRMSNorm(RMSNorm):
     pass
 
 
+class TPAwareGemmaRMSNorm(GemmaRMSNorm):
+    pass
+
+
+class Gemma4Router(torch.nn.Module):
+    def __init__(self, hidden):
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(hidden), requires_grad=False)
+
+
 class Attention(torch.nn.Module):
     def get_attn_backend(self):
         return SimpleNamespace(get_name=lambda: "FLASH_ATTN")
@@ -54,6 +65,7 @@ class SyntheticForCausalLM(torch.nn.Module):
         super().__init__()
         self.embed = torch.nn.Embedding(vocabulary, hidden)
         self.norm, self.gemma_norm = RMSNorm(hidden), GemmaRMSNorm(hidden)
+        self.fused_gemma_norm, self.router = TPAwareGemmaRMSNorm(hidden), Gemma4Router(hidden)
         self.attention = Attention()
         self.projection = torch.nn.Linear(hidden, hidden)
         self.twin = torch.nn.Linear(hidden, hidden)
@@ -88,6 +100,7 @@ class LLM:
         self.model = SyntheticForCausalLM(self.vocabulary, 64)
         self.llm_engine = SimpleNamespace(
             vllm_config=SimpleNamespace(
+                use_v2_model_runner=True,
                 model_config=SimpleNamespace(
                     get_vocab_size=lambda: self.vocabulary,
                     dtype=getattr(torch, arguments["dtype"]),
@@ -132,6 +145,8 @@ class LLM:
             assert 0.019 < weight.std() < 0.021
         assert (model.norm.weight == 1).all()
         assert (model.gemma_norm.weight == 0).all()  # it adds 1
+        assert (model.fused_gemma_norm.weight == 0).all()
+        assert (model.router.scale == 1).all()  # of Gemma, but adds nothing
         assert (model.projection.bias == 0).all()
         assert model.head.weight is model.embed.weight
         assert not torch.equal(model.projection.weight, model.twin.weight)
