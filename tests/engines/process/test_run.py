@@ -147,6 +147,19 @@ def test_end_group_ends_a_program_once_and_for_all():
     program.stdout.close()
 
 
+@pytest.fixture
+def install(tmp_path, monkeypatch):
+    """Return a function that puts a shell script on PATH by a name."""
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+
+    def write(name, script):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+
+    return write
+
+
 @pytest.mark.parametrize(
     ("runtime", "script", "error"),
     [
@@ -154,19 +167,37 @@ def test_end_group_ends_a_program_once_and_for_all():
         ("docker", "exit 1", EngineError),
         ("apptainer", "echo 'FATAL:   no such image' >&2; exit 255", InputError),
         ("apptainer", "exit 255", EngineError),
+        ("apptainer", "echo 'FATAL: kernel assertion in engine' >&2; exit 1", EngineError),
         ("other", "exit 125", EngineError),
     ],
 )
 def test_container_that_cannot_be_started_is_the_users_to_repair(
-    tmp_path, monkeypatch, runtime, script, error
+    install, tmp_path, runtime, script, error
 ):
-    program = tmp_path / runtime
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    install(runtime, script)
     with pytest.raises((InputError, EngineError), match="it failed with exit code") as raised:
         run_stamped([runtime], name="it", log_path=tmp_path / "log", timeout_s=20)
     assert raised.type is error
     with pytest.raises((InputError, EngineError), match="ended without an answer") as raised:
         Worker([runtime], environment={}, log_path=tmp_path / "log", timeout_s=20).load({})
     assert raised.type is error
+
+
+@pytest.mark.parametrize(
+    ("runtime", "end"),
+    [("docker", "exit 125"), ("apptainer", "echo 'FATAL:   the host went away' >&2; exit 255")],
+)
+def test_container_that_ends_after_its_program_ran_is_an_engine_error(
+    install, tmp_path, runtime, end
+):
+    install(runtime, f"echo begun; {end}")
+    with pytest.raises(EngineError, match=r"^it failed with exit code"):
+        run_stamped(
+            [runtime], name="it", log_path=tmp_path / "log", timeout_s=20, markers=("begun",)
+        )
+    loaded = '{"ok": true, "facts": {}}'
+    install(runtime, f"read order; echo '{loaded}'; read order; {end}")
+    worker = Worker([runtime], environment={}, log_path=tmp_path / "log", timeout_s=20)
+    worker.load({})
+    with pytest.raises(EngineError, match=r"^the worker ended without an answer"):
+        worker.run({})

@@ -24,6 +24,7 @@ MAX_LINE_BYTES = 65_536
 MAX_LOG_BYTES = 64 * 2**20  # what is kept of a program's output
 MAX_REASON_CHARS = 300
 _DOCKERS_OWN = (125, 126, 127)  # no daemon or image, a command that is not there
+_APPTAINERS_OWN = 255
 DRAIN_S = 5.0  # for the last output of a program that has ended
 GUARD_S = 2 * guard.GRACE_S + guard.DOCKER_S + 5.0  # the longest that a guard takes to end all
 
@@ -99,20 +100,26 @@ def end_group(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def failure_of(command: Sequence[str], code: int, tail: Tail, words: str) -> Exception:
+def failure_of(
+    command: Sequence[str], code: int, tail: Tail, words: str, *, has_run: bool
+) -> Exception:
     """Return the error, in these words, of a command that ended with an exit code other than 0.
 
     An InputError where it was a container's runtime that could not start what it was to: the node
-    has to be put right first, and no cell is measured worse for it.
+    has to be put right first, and no cell is measured worse for it. Not so where the program has
+    shown that it runs (`has_run`): a daemon that goes away meanwhile ends in the same codes.
 
     Source: exit status of `docker run` (docs.docker.com/reference/cli/docker/container/run); what
-    Apptainer cannot do it says after "FATAL:".
+    Apptainer cannot do it says after "FATAL:", and ends with 255 (apptainer/apptainer,
+    pkg/sylog/sylog.go at 05a391e).
     """
     runtime = Path(command[0]).name
     never_ran = (runtime == "docker" and code in _DOCKERS_OWN) or (
-        runtime == "apptainer" and any(line.startswith("FATAL:") for line in list(tail.lines))
+        runtime == "apptainer"
+        and code == _APPTAINERS_OWN
+        and any(line.startswith("FATAL:") for line in list(tail.lines))
     )
-    if never_ran:
+    if never_ran and not has_run:
         return InputError(f"{runtime} could not start the engine (node.container): {words}")
     return EngineError(words)
 
@@ -133,7 +140,7 @@ def run_stamped(
 
     Raises:
         EngineError: the program is missing, fails, or takes longer than `timeout_s`.
-        InputError: the log file cannot be written, or a container not be started.
+        InputError: the log file cannot be written, or a container not be started: no marker came.
     """
     stamps_s: dict[str, list[float]] = {marker: [] for marker in markers}
     tail = Tail()
@@ -157,7 +164,7 @@ def run_stamped(
     if code:
         how = f"exit code {code}" if code > 0 else f"signal {-code}"
         words = f"{name} failed with {how}: {tail.reason} (its log: {log_path})"
-        raise failure_of(command, code, tail, words)
+        raise failure_of(command, code, tail, words, has_run=any(stamps_s.values()))
     return stamps_s
 
 

@@ -109,6 +109,7 @@ class Worker:
         self._command, self._log_path, self._timeout_s = command, log_path, timeout_s
         self._tail, self._flooded = Tail(), False
         self._answers = b""
+        self._has_answered = False
         self.ended = False
         pipe = subprocess.PIPE
         whole = {**os.environ, **environment}
@@ -191,6 +192,7 @@ class Worker:
             self._answers += data
             if len(self._answers) > MAX_ANSWER_BYTES:
                 raise self._failed(f"answered more than {MAX_ANSWER_BYTES} bytes")
+        self._has_answered = True
         line, _, self._answers = self._answers.partition(b"\n")
         return line
 
@@ -201,7 +203,7 @@ class Worker:
         code = self._process.returncode
         how = f"exit code {code}" if code >= 0 else f"signal {-code}"
         words = str(self._failed(f"ended without an answer, with {how}"))
-        return failure_of(self._command, code, self._tail, words)
+        return failure_of(self._command, code, self._tail, words, has_run=self._has_answered)
 
     def _failed(self, what: str) -> EngineError:
         """End the worker and return the error that says what it did, with its last words."""
