@@ -61,7 +61,7 @@ rule figures:
     log:
         f"{RUN}/logs/figures.log",
     params:
-        protocol=9,
+        protocol=10,
         names=OF_CELLS,
         style=json_text(EXPERIMENT.figures),
         max_num_tokens=EXPERIMENT.limits.max_num_tokens,

@@ -24,7 +24,7 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
-_WORDS = 3  # that a panel has, or one more
+_WORD_EVERY = 2  # rows: so that any three have one between them, however many there are
 _LABELS = 12  # that an axis has room for
 _DARK_LETTERS_LUMINANCE = 0.25
 """On paint brighter than this, letters are black: white ones fall below a contrast of 3.5 there.
@@ -45,8 +45,8 @@ def heat_map(
     """Draw a grid (rows: input lengths, columns: output lengths) with the shortest at the origin.
 
     Cells without a value are grey and marked with a dash; the highest one is framed. A word, such
-    as that all is simulated, stands on some of the lines between rows, all over the panel: between
-    the numbers, where it covers none and no crop can lose it.
+    as that all is simulated, stands on every second line between rows, all over the panel: between
+    the numbers, where it covers none and no crop of three rows can lose it.
     """
     values = grid.to_numpy(float)
     rows, columns = values.shape
@@ -74,7 +74,7 @@ def heat_map(
             fontsize=MIN_FONT_PT,
             color="black" if bright else "white",
         )
-    for line in range(1, rows, max(2, rows // _WORDS)) if word else ():
+    for line in range(1, rows, _WORD_EVERY) if word else ():
         ax.text(
             *(columns / 2, line, word),
             ha="center",
