@@ -3,6 +3,7 @@
 import pytest
 
 from sweetspot.campaign import whole
+from sweetspot.campaign.compact import RECORDS
 from sweetspot.campaign.file import parse_campaign
 from sweetspot.errors import EngineError
 
@@ -19,13 +20,19 @@ PROBE_S = {"probe_windows": 70.0, "probe": 50.0}
 
 @pytest.fixture
 def before_s(monkeypatch):
-    """Return what each part is told that the call did before it; parts called `broken` fail."""
+    """Return what each part is told that the call did before it.
+
+    Parts called `broken` fail without a record, `failed` with those of cells that failed.
+    """
     told = {}
 
     def run_campaign(experiment, folder, *, before_s, **_):
         again = folder.name in told
         told.setdefault(folder.name, dict(before_s))
-        if folder.name == "broken":
+        compact = folder / "compact"
+        compact.mkdir(parents=True, exist_ok=True)
+        (compact / RECORDS).write_text("" if folder.name == "broken" else "{}\n")
+        if folder.name in ("broken", "failed"):
             raise EngineError("nothing could be measured")
         return 0 if again else 1
 
@@ -39,6 +46,13 @@ def test_probe_is_in_the_account_of_the_first_part_that_measures(before_s, tmp_p
     parts = {"broken": {}, "first": {}, "second": {}}
     whole.run_file(parse_campaign(FILE | {"parts": parts}, "file"), tmp_path, minutes=6)
     assert before_s["first"] == PROBE_S
+    assert before_s["second"] == {}
+
+
+def test_probe_is_counted_once_where_a_part_fails_that_has_records(before_s, tmp_path):
+    parts = {"broken": {}, "failed": {}, "second": {}}
+    whole.run_file(parse_campaign(FILE | {"parts": parts}, "file"), tmp_path, minutes=6)
+    assert before_s["failed"] == PROBE_S
     assert before_s["second"] == {}
 
 

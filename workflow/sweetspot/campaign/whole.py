@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+from sweetspot.campaign.compact import RECORDS
 from sweetspot.campaign.cost import Asked
 from sweetspot.campaign.design import design
 from sweetspot.campaign.file import CampaignFile
@@ -84,7 +85,8 @@ def run_file(
                         before_s=spent_s,
                         whole=folder,
                     )
-                    spent_s = {}  # of a part that fails there is no report: it is the next one's
+                if parts.has_records(name):  # or else it has no report: it is the next one's
+                    spent_s = {}
             is_first = False
             if len(file.parts) == 1:
                 break
@@ -107,6 +109,11 @@ class _Parts:
     def asked(self, name: str, remeasure: Remeasure) -> list[Asked]:
         """Return how much time each model of a part can use."""
         return asked_by(self.file.parts[name], self.folder / name, remeasure)
+
+    def has_records(self, name: str) -> bool:
+        """Return whether a part has something to report, even where it failed."""
+        path = self.folder / name / "compact" / RECORDS
+        return path.is_file() and path.stat().st_size > 0
 
     def require_here(self) -> None:
         """Look at every part before the first one takes any time.
