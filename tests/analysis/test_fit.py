@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from sweetspot.analysis.batch_tables import batch_fit
-from sweetspot.analysis.fit import fit, fit_observations
+from sweetspot.analysis.fit import fit
 from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.energy_models import form
 from sweetspot.errors import InputError
@@ -213,7 +213,6 @@ def test_iteration_without_tokens_is_refused_before_any_reading_or_fitting(token
     monkeypatch.setattr("sweetspot.analysis.fit.fit_forms", None)
     for refused in (
         lambda: fit("nowhere.csv", max_num_tokens=tokens),
-        lambda: fit_observations(observations, weights="relative", max_num_tokens=tokens),
         lambda: batch_fit(observations.cells, max_num_tokens=tokens),
     ):
         with pytest.raises(InputError, match=f"max_num_tokens must be .* not {tokens:g}"):

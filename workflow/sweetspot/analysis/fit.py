@@ -238,7 +238,6 @@ def fit_observations(
     observations: Observations, *, weights: FitWeights, max_num_tokens: float = MAX_NUM_TOKENS
 ) -> Fit:
     """Fit the six forms to measurements that were read; as `fit`."""
-    check_max_num_tokens(max_num_tokens)
     fits = fit_forms(observations.cells, weights=weights)
     return Fit(observations, fits, sweet_spots(fits), max_num_tokens)
 

@@ -125,12 +125,16 @@ class BlockRun:
                 self._fill(slot, self._more)
 
     def _fill(
-        self, slot: Slot, cells: Callable[[], Sequence[Cell]], then: Callable[[], object] = int
+        self,
+        slot: Slot,
+        cells: Callable[[], Sequence[Cell]],
+        then: Callable[[], None] | None = None,
     ) -> None:
         """Measure what fits of cells, which may hang on those before; `then` comes after each."""
         while cell := slot.first_that_fits(self._missing(cells())):
             slot.measure(cell)
-            then()
+            if then:
+                then()
             self.progress.compact_now_and_then(self.campaign)
 
     def _fill_grid(self, slot: Slot) -> None:

@@ -37,12 +37,13 @@ def broken_gates(
     Readings of a meter that has power only, such as the simulator's, break none.
     `seen` and `energy` are what `conditions` and `window_energy` found in the same window.
     """
-    if readings.samples is None or readings.interval_s is None:
+    step_s = _step_s(readings)
+    if readings.samples is None or step_s is None:
         return ()
     return (
         *_company(readings, start_s, end_s),
         *_slowdowns(readings.samples, start_s, end_s),
-        *_sampling(seen, _step_s(readings, readings.interval_s), end_s - start_s),
+        *_sampling(seen, step_s, end_s - start_s),
         *_drift(seen, max_temperature_drift_c),
         *_disagreement(energy),
     )
@@ -72,11 +73,14 @@ def _slowdowns(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
         yield f"clocks were held down by heat for {hot_s:.2g} s"
 
 
-def _step_s(readings: Readings, interval_s: float) -> float:
-    """Return how far readings of power are meant to be apart: a mean that stands in, a second."""
-    samples = readings.samples
+def _step_s(readings: Readings) -> float | None:
+    """Return how far readings of power are meant to be apart: a mean that stands in, a second.
+
+    None where the meter has no such thing.
+    """
+    samples, interval_s = readings.samples, readings.interval_s
     stands_in = readings.power_is_average and samples and not samples.with_power().all()
-    return max(interval_s, MEAN_STEP_S) if stands_in else interval_s
+    return max(interval_s, MEAN_STEP_S) if interval_s and stands_in else interval_s
 
 
 def _sampling(seen: Conditions, step_s: float, window_s: float) -> Iterator[str]:
