@@ -153,7 +153,7 @@ def test_planning_loads_nothing_heavy():
         "config",
         "plan.plan",
         "outputs",
-        "measure.record",
+        "measure.work",
         "files",
         "engines.preflight",
         "cli",

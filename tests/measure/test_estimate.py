@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sweetspot import estimate
 from sweetspot.errors import InputError
 from sweetspot.measure.estimate import finish_time
-from sweetspot.measure.record import record_path
+from sweetspot.measure.record import record_path, write_record
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.plan import plan
 
@@ -38,12 +38,11 @@ def test_mean_power_is_between_the_waiting_boards_and_its_limit(measured):
     assert of_board.constants.board.active_power_w < mean_w < of_board.gpu.power_limit_w
 
 
-def test_cells_with_a_record_are_done(measured, tmp_path):
+def test_cells_with_a_record_are_done(measured, tmp_path, record_of):
     block = plan(measured).blocks[0]
     for cell in block.cells:
         path = record_path(tmp_path / "results" / "small" / "records", cell, block.key(cell))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch()
+        write_record(path, record_of(block, cell))
     done, left = estimate(measured).models
     assert (done.cells, done.cells_left, done.kwh.expected) == (4, 0, 0)
     assert left.cells_left == 4

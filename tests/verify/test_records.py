@@ -214,6 +214,31 @@ def test_looks_over_which_power_was_bridged_are_counted_as_the_record_counted_th
     ]
 
 
+def test_looks_that_were_bridged_beside_a_window_count_as_the_record_counted_them(
+    measured_with_a_trace, tmp_path
+):
+    """They widen the gap at its edge, and are no samples of it by either way of counting."""
+    block, cell = measured_with_a_trace
+    record = read_as(CellRecord, record_path(tmp_path, cell, block.key(cell)), "cell record")
+    t_s = np.arange(121) / 10
+    power_w = np.full(t_s.size, 600.0)
+    trace = PowerTrace(t_s, power_w)
+    none = np.full(t_s.size, np.nan)
+    lost = np.where((t_s == 0.9) | (t_s == 1.0), np.nan, power_w)
+    channels = {"t_s": t_s, "power_instant_w": lost, "power_usage_w": power_w}
+    samples = Samples(**dict.fromkeys(CHANNELS, none) | channels)
+    window = {"window_start_s": 1.05, "window_end_s": 8.05}
+
+    def differences(gap_s):
+        changed = replace(record, **window, power_samples=70, largest_gap_s=gap_s)
+        found = list(recomputed_differences(changed, trace, samples, block.settings.metering))
+        return [line for line in found if line.startswith(("power_samples", "largest_gap_s"))]
+
+    earlier_s, now_s = float(np.diff(t_s[10:82]).max()), float(t_s[11] - t_s[8])
+    assert differences(earlier_s) == differences(now_s) == []
+    assert differences(0.2) == [f"largest_gap_s is 0.2, not {now_s} as its trace gives"]
+
+
 def test_ok_record_that_names_another_board_is_found(measured_with_a_trace, tmp_path):
     block, cell = measured_with_a_trace
     planned = Plan(blocks=(block,), sweeps={})

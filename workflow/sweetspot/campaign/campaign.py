@@ -15,8 +15,9 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering, Remeasure
 from sweetspot.engines.base import Engine
 from sweetspot.measure.adaptive import Decision, decision
-from sweetspot.measure.measure import MeasureCell, measuring, reusable_record
+from sweetspot.measure.measure import MeasureCell, measuring
 from sweetspot.measure.record import CellRecord
+from sweetspot.measure.reuse import reusable_record
 from sweetspot.plan.block import Block
 
 if TYPE_CHECKING:

@@ -19,14 +19,13 @@ from sweetspot.measure.keeping import keeping
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
     CellRecord,
-    read_record,
     record_path,
-    set_aside,
     spool_path,
     trace_path,
     write_record,
 )
-from sweetspot.measure.result import other_board, result_of, with_ratios
+from sweetspot.measure.result import result_of, with_ratios
+from sweetspot.measure.reuse import reusable_record
 from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Observe, Readings
 from sweetspot.metering.trace import write_trace
@@ -120,29 +119,6 @@ def measuring(
     finally:
         if session is not None:
             session.close()
-
-
-def reusable_record(
-    records: Path, block: Block, cell: Cell, remeasure: Remeasure = "nothing"
-) -> CellRecord | None:
-    """Return the record that a cell has from an earlier run, unless it is to be measured again.
-
-    One that earlier code measured on another board than the cell's is set aside, and one that it
-    simulated without its model's clock, which follows from nothing that a record has, is no more.
-    """
-    if remeasure == "all":
-        return None
-    key = block.key(cell)
-    path = record_path(records, cell, key)
-    record = read_record(path, key)
-    metered = record is not None and record.status == "ok" and block.settings.metering
-    if record and metered and other_board(record.provenance, block.settings.gpu):
-        set_aside(path, "misplaced")
-        return None
-    if record and record.status != "ok":
-        return None if remeasure == "failed" else record
-    is_older = record and record.simulated and record.mean_sm_mhz is None
-    return None if is_older and block.settings.gpu.max_clock_mhz else record
 
 
 def described(block: Block, engine: Engine, cell: Cell) -> dict[str, Any]:

@@ -3,13 +3,14 @@
 import os
 import platform
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 
 from sweetspot import __version__
+from sweetspot.catalog import Gpu
 
 COMMIT = "SWEETSPOT_GIT_COMMIT"
 
@@ -56,3 +57,19 @@ def git_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return os.environ.get(COMMIT, "")
     return done.stdout.strip()
+
+
+def other_board(facts: Mapping[str, str], wanted: Gpu) -> str:
+    """Return which board was metered, or ran the cell, other than one `wanted`; "" if none.
+
+    Args:
+        facts: of a run or a record's provenance.
+        wanted: what the cell says of its GPU.
+    """
+    name, uuid = facts.get("gpu_name", ""), facts.get("gpu_uuid", "")
+    if not wanted.is_called(name):
+        return f"metered was {name!r} ({uuid}), not {wanted.id} ({wanted.nvml_name!r})"
+    ran_on = facts.get("device_uuid", "").removeprefix("GPU-")
+    if ran_on and uuid.removeprefix("GPU-") != ran_on:
+        return f"metered was {uuid}, and the engine ran on GPU-{ran_on}"
+    return ""

@@ -1,6 +1,7 @@
 """Cell records: one JSON file per finished cell, written durably and reused by later runs."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Literal
@@ -15,6 +16,9 @@ from sweetspot.schema.writing import json_text
 log = logging.getLogger(__name__)
 
 SPOOL = ".samples.csv"
+
+Useless = Callable[[Path, str], None]
+"""What becomes of the file of a record that is of no use, and what is wrong with it in a word."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -254,31 +258,6 @@ def write_record(path: Path, record: CellRecord) -> None:
     write_text_atomic(path, json_text(record, indent=1) + "\n")
 
 
-def read_record(path: Path, key: str) -> CellRecord | None:
-    """Return the record of an earlier run, or None if there is none.
-
-    A corrupt, truncated or misplaced one is set aside under another name and named in a warning.
-
-    Raises:
-        InputError: if the file cannot be read or moved.
-    """
-    if path.is_dir():
-        set_aside(path, "corrupt")
-        return None
-    content = read_bytes_if_there(path, "cell record")
-    if content is None:
-        return None
-    try:
-        record = parse_as(CellRecord, content, str(path))
-    except InputError:
-        set_aside(path, "corrupt")
-        return None
-    if record.key != key:
-        set_aside(path, "misplaced")
-        return None
-    return record
-
-
 def set_aside(path: Path, what: str) -> None:
     """Rename a record that is of no use, and say so in a warning; raises InputError."""
     aside = path.with_name(f"{path.name}.{what}")
@@ -287,6 +266,32 @@ def set_aside(path: Path, what: str) -> None:
     except OSError as e:
         raise InputError(f"cannot set the {what} record {path} aside: {e.strerror}") from e
     log.warning("%s cell record set aside as %s; its cell is done again", what, aside)
+
+
+def read_record(path: Path, key: str, useless: Useless = set_aside) -> CellRecord | None:
+    """Return the record of an earlier run, or None if there is none.
+
+    A corrupt, truncated or misplaced one is `useless`: set aside under another name and named in a
+    warning, unless something else is to become of it.
+
+    Raises:
+        InputError: if the file cannot be read or moved.
+    """
+    if path.is_dir():
+        useless(path, "corrupt")
+        return None
+    content = read_bytes_if_there(path, "cell record")
+    if content is None:
+        return None
+    try:
+        record = parse_as(CellRecord, content, str(path))
+    except InputError:
+        useless(path, "corrupt")
+        return None
+    if record.key != key:
+        useless(path, "misplaced")
+        return None
+    return record
 
 
 def read_block(path: Path) -> list[CellRecord]:

@@ -1,7 +1,7 @@
 """What a run and its readings say of a cell: the same for every engine."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Metering
 from sweetspot.engines.base import Run
 from sweetspot.errors import MeterError
+from sweetspot.measure.provenance import other_board
 from sweetspot.measure.record import CellRecord
 from sweetspot.metering.conditions import power_samples
 from sweetspot.metering.meter import Readings
@@ -142,22 +143,6 @@ def energies(run: Run, window: Window) -> dict[str, Any]:
         "throughput_tokens_per_s": run.output_tokens / window_s,
         "max_concurrency": run.max_concurrency,
     }
-
-
-def other_board(facts: Mapping[str, str], wanted: Gpu) -> str:
-    """Return which board was metered, or ran the cell, other than one `wanted`; "" if none.
-
-    Args:
-        facts: of a run or a record's provenance.
-        wanted: what the cell says of its GPU.
-    """
-    name, uuid = facts.get("gpu_name", ""), facts.get("gpu_uuid", "")
-    if not wanted.is_called(name):
-        return f"metered was {name!r} ({uuid}), not {wanted.id} ({wanted.nvml_name!r})"
-    ran_on = facts.get("device_uuid", "").removeprefix("GPU-")
-    if ran_on and uuid.removeprefix("GPU-") != ran_on:
-        return f"metered was {uuid}, and the engine ran on GPU-{ran_on}"
-    return ""
 
 
 def _wrong_work(run: Run, cell: Cell) -> str:

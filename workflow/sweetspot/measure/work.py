@@ -9,6 +9,7 @@ from sweetspot.cells.cell import Cell
 from sweetspot.config import Remeasure
 from sweetspot.errors import InputError
 from sweetspot.measure.record import CellRecord, record_path
+from sweetspot.measure.reuse import reusable_record
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
 from sweetspot.reading import read_as
@@ -22,8 +23,8 @@ class Work:
     """The cells of a block, in the order in which they are measured.
 
     Attributes:
-        done: those with a record.
-        left: those without; of an adaptive design as many as are expected to be needed.
+        done: those with a record that is reused.
+        left: the others; of an adaptive design as many as are expected to be needed.
         most: the same, as many as it may well take.
     """
 
@@ -39,24 +40,21 @@ class Work:
 
 def work_of(block: Block, records: Path, remeasure: Remeasure = "nothing") -> Work:
     """Return what is done of a block, and what is left."""
-    left = _left(block, records, remeasure)
+    known = _reusable(block, block.cells, records, remeasure)
+    left = [cell for cell in block.cells if cell not in known]
     if block.adaptive is None:
-        done = set(block.cells).difference(left)
-        return Work(tuple(c for c in block.cells if c in done), tuple(left), tuple(left))
+        return Work(tuple(known), tuple(left), tuple(left))
+    known |= _reusable(block, block.candidates, records, remeasure)
     certain = set(left)
-    every = replace(block, cells=(*block.cells, *block.candidates))
-    not_done = set(_left(every, records, remeasure))
-    done_cells = tuple(cell for cell in every.cells if cell not in not_done)
     from sweetspot.measure.adaptive import decisions  # loads numpy, which planning does without
 
-    known = records_of(block, done_cells, records)
     most = list(left)
     for each in decisions(block, known):
         more = [cell for cell in each.cells if cell not in certain]
         needed = sum(cell not in certain for cell in each.cells[: each.needed])
         left += more[:needed]
         most += more[: MOST * needed]
-    return Work(done_cells, tuple(left), tuple(most))
+    return Work(tuple(known), tuple(left), tuple(most))
 
 
 def settled(planned: Plan, records: Path) -> Plan:
@@ -80,20 +78,17 @@ def records_of(block: Block, cells: Iterable[Cell], records: Path) -> dict[Cell,
     return found
 
 
-def _left(block: Block, records: Path, remeasure: Remeasure) -> list[Cell]:
-    """Return the cells of a block that have no record, or one that is not wanted."""
+def _reusable(
+    block: Block, cells: Iterable[Cell], records: Path, remeasure: Remeasure
+) -> dict[Cell, CellRecord]:
+    """Return the records of cells that a run reuses; files stay where they are, of use or not."""
+    found = {}
+    for cell in cells:
+        with suppress(InputError):  # it cannot be read, as the cell's job will say
+            if record := reusable_record(records, block, cell, remeasure, useless=_leave):
+                found[cell] = record
+    return found
 
-    def is_left(cell: Cell) -> bool:
-        path = record_path(records, cell, block.key(cell))
-        again = remeasure == "all" or (remeasure == "failed" and _is_failed(path))
-        return again or not path.is_file()
 
-    return [cell for cell in block.cells if is_left(cell)]
-
-
-def _is_failed(path: Path) -> bool:
-    """Return whether a record is there and says that its cell is not ok."""
-    try:
-        return read_as(CellRecord, path, "cell record").status != "ok"
-    except InputError:
-        return False
+def _leave(path: Path, what: str) -> None:
+    """Leave a record that is of no use to the job of its cell."""

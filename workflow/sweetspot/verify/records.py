@@ -15,8 +15,9 @@ from sweetspot.engines.base import Run
 from sweetspot.errors import InputError, shown
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.measure import completed
+from sweetspot.measure.provenance import other_board
 from sweetspot.measure.record import CellRecord, record_path, trace_path
-from sweetspot.measure.result import RATIOS, energies, other_board, trace_utc_s, with_ratios
+from sweetspot.measure.result import RATIOS, energies, trace_utc_s, with_ratios
 from sweetspot.metering.conditions import Conditions, conditions
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
@@ -176,12 +177,17 @@ def _seen(record: CellRecord, window: Window) -> Conditions:
     seen, readings = window.conditions, window.readings
     samples = readings.samples
     found = None if samples is None else samples.power()
-    if samples is None or found is None or record.power_samples == seen.power_samples:
+    if samples is None or found is None or _looks(record) == _looks(seen):
         return seen
     bridged: dict[str, Any] = dict([found])
     all_read = replace(readings, samples=replace(samples, **bridged))
     earlier = conditions(all_read, window.start_s, window.end_s)
-    return earlier if record.power_samples == earlier.power_samples else seen
+    return earlier if _looks(record) == _looks(earlier) else seen
+
+
+def _looks(of: CellRecord | Conditions) -> tuple[int | None, float | None]:
+    """Return what tells ways of counting looks apart: those beside a window widen gaps alone."""
+    return of.power_samples, of.largest_gap_s
 
 
 def _steady_differences(record: CellRecord, readings: Readings) -> Iterator[str]:
