@@ -13,13 +13,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from influx_servers import BOARD, samples_of
+from looks import put
 from openai_server import SELF_SIGNED
 from ports import held_port
 
 from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.connect import open_sink, open_store
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.mqtt.messages import iotdb_json
+from sweetspot.telemetry.publisher import Publisher
 from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source
 
 pytestmark = pytest.mark.slow(reason="Apache's client, from an environment of its own")
@@ -160,6 +163,55 @@ def test_server_that_stores_a_part_is_an_error(server, client, opened, secret):
     iotdb.trick = lambda name: refusal if name == "insertTablet" else None
     with pytest.raises(TelemetryError, match=r"606 disk full, \(password\)$"):
         opened(port)[0].send(BOARD, sent(1))
+
+
+def test_session_that_the_server_has_ended_is_opened_again_and_no_sample_is_lost(
+    server, client, opened, wait_until
+):
+    iotdb, port, _ = server
+    live = []
+
+    def ends(name):
+        if name == "openSession":
+            live.append(name)
+        elif name == "insertTablet" and not live:
+            return client.TSStatus(802, "Log in failed. Either ... or the session has timed out.")
+        return None
+
+    iotdb.trick = ends
+    sink, store = opened(port)
+    publisher = Publisher([sink], "n1", interval_s=0.01)
+    put(publisher, range(10))
+    source = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
+    wait_until(lambda: sum(map(len, iotdb.devices.values())) == 10)
+    live.clear()
+    put(publisher, range(10, 60))
+    wait_until(lambda: sum(map(len, iotdb.devices.values())) == 60)
+    (found,) = publisher.close(60)
+    assert (found.acknowledged, found.refused) == (60, 0)
+    assert len(store.read(source, 0, 2**60)) == 60
+
+
+@pytest.mark.parametrize(
+    ("codes", "is_refused"),
+    [([508], True), ([803], True), ([200, 607, 400], True), ([607, 606], False), ([600], False)],
+)
+def test_only_what_is_a_tablets_own_fault_counts_as_refused(
+    server, client, opened, codes, is_refused
+):
+    iotdb, port, _ = server
+    said = client.TSStatus(302, "", [client.TSStatus(code, "why") for code in codes])
+    iotdb.trick = lambda name: said if name == "insertTablet" else None
+    sink, store = opened(port)
+    with pytest.raises(
+        TelemetryError, match=f"{codes[-1] if not is_refused else ''} why"
+    ) as failed:
+        sink.send(BOARD, sent(1))
+    assert isinstance(failed.value, RefusedError) == is_refused
+    iotdb.trick = lambda _: None
+    iotdb.made.clear()  # which another session makes anew
+    sink.send(BOARD, sent(1))
+    assert len(store.read(BOARD, 0, 2**60)) == 1
 
 
 @pytest.mark.parametrize("who", [{}, {"user": "root", "password_env": "HERE"}])

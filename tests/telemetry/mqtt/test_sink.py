@@ -95,6 +95,19 @@ def test_what_a_broker_may_take_later_is_sent_again(broker, sink_to, samples, re
     sink.send(SOURCE, samples(2))
 
 
+@pytest.mark.parametrize("reason", [0x80, 0x83])
+def test_of_what_a_broker_refuses_for_no_named_reason_it_is_not_known_which_and_how_long(
+    broker, sink_to, samples, reason
+):
+    broker.reasons["temp"] = reason
+    sink = sink_to(broker.port)
+    with pytest.raises(RefusedError, match=r"/GPU-1/temp: \w+") as refused:
+        sink.send(SOURCE, samples(3, temperature_c=40.0))
+    assert refused.value.samples is None  # tried again by halves, and given up one by one
+    broker.reasons.clear()
+    sink.send(SOURCE, samples(3, temperature_c=40.0))
+
+
 def test_a_broker_of_mqtt_3_gets_all_and_it_is_said_what_its_word_is_worth(
     broker, sink_to, samples
 ):

@@ -16,7 +16,7 @@ class RefusedError(TelemetryError):
         Args:
             message: in a line.
             samples: how many are refused, all others of the call being acknowledged; None where
-                the other side does not tell which they are.
+                the other side does not tell which they are, or whether it is for good.
         """
         super().__init__(message)
         self.samples = samples

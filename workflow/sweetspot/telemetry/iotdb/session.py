@@ -3,7 +3,8 @@
 The calls are those that Apache's client for Python has generated from IoTDB's definition. Its own
 `Session` is passed by: it has no time limit on a whole answer, and loads pandas and SQLAlchemy.
 
-Source: apache-iotdb 2.0.11, iotdb/Session.py and iotdb/utils/rpc_utils.py.
+Source: apache-iotdb 2.0.11, iotdb/Session.py and iotdb/utils/rpc_utils.py; codes as IoTDB's own
+TSStatusCode.java has them.
 """
 
 import logging
@@ -40,6 +41,19 @@ UNITS_NS = {"ms": MS, "us": 1000, "ns": 1}
 
 _DEFAULT = Login("root", "root")  # as every IoTDB has it that was told no other
 _WELL, _SEVERAL, _ELSEWHERE, _WRONG_PASSWORD = 200, 302, 400, 801
+_REFUSED = {
+    507,  # metadata error, such as a series of another type
+    508,  # no such path
+    509,  # no path
+    607,  # older than it keeps anything
+    609,  # a device that is not aligned
+    614,  # another type
+    615,  # another category of a column
+    616,  # no such column
+    701,  # semantic error, such as a table's column of another type
+    803,  # no permission
+}
+"""What says that it is this tablet; all else may be well later, or by another session."""
 # What the generated code raises of bytes that mean nothing.
 _NONSENSE = (
     AttributeError,
@@ -109,11 +123,11 @@ class Session:
         """
         request = self._request(statement)
         answer = self._asked(lambda client: client.executeUpdateStatementV2(request))
-        if refusal := self._refusal(answer.status):
-            log.debug("%s: %s: %s", self.name, statement, refusal)
+        if failed := self._failed(answer.status):
+            log.debug("%s: %s: %s", self.name, statement, self._said(failed[0]))
 
     def insert(self, target: str, tablet: Tablet, *, table: bool) -> None:
-        """Store a tablet.
+        """Store a tablet; where that fails, the session is ended: the next makes anew what is gone.
 
         Args:
             target: an aligned device, or a table.
@@ -121,8 +135,8 @@ class Session:
             table: which of both.
 
         Raises:
-            RefusedError: not all of it is stored, as the server says.
-            TelemetryError: it does not say that all is.
+            RefusedError: the server will not have all of it.
+            TelemetryError: it does not say that all is stored.
         """
         request = ttypes.TSInsertTabletReq(
             sessionId=self._id,
@@ -137,8 +151,11 @@ class Session:
             columnCategories=list(tablet.categories) if table else None,
         )
         status = self._asked(lambda client: client.insertTablet(request))
-        if refusal := self._refusal(status):
-            raise RefusedError(f"{self.name}: {refusal}")
+        if failed := self._failed(status):
+            self.close()
+            passing = [part for part in failed if part.code not in _REFUSED]
+            error = TelemetryError if passing else RefusedError
+            raise error(f"{self.name}: {self._said((passing or failed)[0])}")
 
     def query(self, statement: str) -> Iterator[Rows]:
         """Yield what a statement gives, some rows at a time.
@@ -226,19 +243,19 @@ class Session:
         return TelemetryError(f"{self.name} does not answer as IoTDB does")
 
     def _require_well(self, status: Any) -> None:
-        if refusal := self._refusal(status):
+        if failed := self._failed(status):
             self.close()
-            raise TelemetryError(f"{self.name}: {refusal}")
+            raise TelemetryError(f"{self.name}: {self._said(failed[0])}")
 
-    def _refusal(self, status: Any) -> str:
-        """Return why the server has not done what was asked; "" if it has."""
+    def _failed(self, status: Any) -> list[Any]:
+        """Return what the server says of each part that it has not done."""
         parts = [status]
         if status is not None and status.code == _SEVERAL:
             parts = status.subStatus or [status]
-        for part in parts:
-            if part is None or type(part.code) is not int:
-                raise self._nonsense()
-            if part.code not in (_WELL, _ELSEWHERE):
-                hint = "; see user and password_env" if part.code == _WRONG_PASSWORD else ""
-                return f"{part.code} {self._hidden(part.message or '')[:200]}{hint}"
-        return ""
+        if any(part is None or type(part.code) is not int for part in parts):
+            raise self._nonsense()
+        return [part for part in parts if part.code not in (_WELL, _ELSEWHERE)]
+
+    def _said(self, part: Any) -> str:
+        hint = "; see user and password_env" if part.code == _WRONG_PASSWORD else ""
+        return f"{part.code} {self._hidden(part.message or '')[:200]}{hint}"

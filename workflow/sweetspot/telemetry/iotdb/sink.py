@@ -29,6 +29,7 @@ class IotdbSink:
         """Send samples, and return when they are stored.
 
         Raises:
+            RefusedError: the server will not have all of them.
             TelemetryError: not all of them are.
         """
         session, layout = self._session, self._layout

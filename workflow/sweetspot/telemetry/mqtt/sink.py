@@ -29,6 +29,8 @@ _KEEPALIVE_S = 60
 
 # Of MQTT 5: the broker has no room for it now; it may have later.
 _QUOTA_EXCEEDED = 0x97
+# It names no reason, or one of its own: whether it would have the same later it does not say.
+_UNNAMED = (0x80, 0x83)
 _NOBODY_SUBSCRIBED = 0x10
 _OTHER_VERSION = 0x84
 
@@ -178,6 +180,8 @@ class MqttSink:
             self._unheard += 1
         elif answer.value == _QUOTA_EXCEEDED:
             raise TelemetryError(f"{self.name}: {answer}")
+        elif answer.value in _UNNAMED:
+            raise RefusedError(f"{self.name}: {message.topic}: {answer}")
         elif answer.is_failure:
             self._refused.update(message.samples)
             self._refusal = f"{message.topic}: {answer}"
