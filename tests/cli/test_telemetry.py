@@ -8,6 +8,7 @@ from in_memory import InMemory
 
 from sweetspot.cli import main
 from sweetspot.telemetry import connect
+from sweetspot.telemetry.contracts import RefusedError
 
 URL = "influx+http://127.0.0.1:1/db"
 
@@ -43,6 +44,26 @@ def test_what_an_acknowledgement_is_worth_is_a_note(memory, run, capsys):
     memory.caveat = "nobody had subscribed"
     assert main(["telemetry", "replay", run, "--to", URL]) == 0
     assert capsys.readouterr().out.endswith("\nnote: nobody had subscribed\n")
+
+
+def test_what_is_refused_is_a_line_and_exit_code_1(memory, run, capsys):
+    send, calls = memory.send, []
+
+    def choosy(source, samples):
+        calls.append(source)
+        if source == calls[0]:
+            raise RefusedError("memory://here: Not authorized", 2)
+        send(source, samples)
+
+    memory.send = choosy
+    with pytest.raises(SystemExit, match="1"):
+        main(["telemetry", "replay", run, "--to", URL])
+    said = capsys.readouterr().out
+    assert "samples of 8 cells are acknowledged, simulated" in said
+    assert said.endswith(
+        "\n2 samples of 1 cells were REFUSED (memory://here: Not authorized): the same command"
+        " tries these cells again\n"
+    )
 
 
 def test_what_is_lost_is_a_table_and_exit_code_1(memory, run, capsys):

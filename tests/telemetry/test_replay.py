@@ -5,6 +5,7 @@ import os
 import pytest
 
 from sweetspot.errors import InputError, TelemetryError
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.kept import read_folder
 from sweetspot.telemetry.replay import replay
 from sweetspot.telemetry.sample import COLUMNS
@@ -45,6 +46,33 @@ def test_replay_that_breaks_off_goes_on_from_there(metered_run, memory):
     assert sum(map(len, memory.held.values())) == 2100
     again = replay(read_folder(folder), memory)
     assert again.samples == 2100  # as a store that has lost its samples needs them
+
+
+@pytest.mark.parametrize("told", [3, None])
+def test_what_is_refused_holds_up_nothing_and_is_tried_again(metered_run, memory, told):
+    folder = metered_run(cells=4, samples=600)
+    second = read_folder(folder).kept[1]
+    first_at = second.samples(second.readings(), memory.unit_ns)[0].at
+    send = memory.send
+
+    def choosy(source, samples):
+        if samples[0].at == first_at:
+            raise RefusedError("memory://here: Not authorized", told)
+        send(source, samples)
+
+    memory.send = choosy
+    done = replay(read_folder(folder), memory)
+    refused = told or 500
+    assert (done.cells, done.refused, done.samples) == (3, refused, 2400 - refused)
+    assert done.reason == "memory://here: Not authorized"
+    assert sum(map(len, memory.held.values())) == 1900
+    again = replay(read_folder(folder), memory)
+    assert (again.earlier_cells, again.cells, again.refused) == (3, 3, refused)
+    memory.send = send
+    last = replay(read_folder(folder), memory)
+    assert (last.earlier_cells, last.cells, last.samples, last.refused) == (3, 4, 600, 0)
+    assert sum(map(len, memory.held.values())) == 2400
+    assert replay(read_folder(folder), memory).earlier_cells == 0
 
 
 def test_replay_that_breaks_off_is_none_to_another_layout(metered_run, memory):

@@ -25,7 +25,8 @@ docs/telemetry.md has it all."""
 _REPLAY = """\
 Send all samples of a run or a campaign, from the traces beside its records. Sent twice they change
 nothing; a replay that broke off goes on where it was. Samples of a simulated run go to a database,
-or a topic, of their own, each cell as a device."""
+or a topic, of their own, each cell as a device. What is refused holds up nothing else; the exit
+code is 1 then."""
 
 _QUERY = """\
 Get the samples of each cell back, by its board and its time, and compare their number, the gaps and
@@ -184,6 +185,12 @@ def _replay(arguments: argparse.Namespace) -> None:
         print(f"note: {done.earlier_cells} more were, when an earlier replay broke off")
     _print_notes([caveat] if caveat else [])
     _print_notes(found.remarks)
+    if done.refused:
+        print(
+            f"{done.refused} samples of {done.of_cells - done.cells} cells were REFUSED"
+            f" ({done.reason}): the same command tries these cells again"
+        )
+        raise SystemExit(1)
 
 
 def _query(arguments: argparse.Namespace) -> None:

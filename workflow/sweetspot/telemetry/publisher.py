@@ -66,13 +66,13 @@ class Delivered:
     def __str__(self) -> str:
         """Say it in a line."""
         said = f"telemetry to {self.sink}: {self.samples} samples, {self.acknowledged} acknowledged"
+        left = self.lost - self.dropped - self.refused
         if self.lost:
-            left = self.lost - self.dropped - self.refused
             counts = {"dropped": self.dropped, "refused": self.refused, "left": left}
             said += "".join(f", {count} {what}" for what, count in counts.items() if count)
             said += f" ({self.reason})" if self.reason else ""
         said += f"; {self.caveat}" if self.caveat else ""
-        if self.lost and self.kept:
+        if (self.dropped or left) and self.kept:  # what was refused would be so again
             said += "; `sweetspot telemetry replay` sends them"
         return said
 

@@ -2,14 +2,15 @@
 
 import hashlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from sweetspot.errors import TelemetryError
-from sweetspot.telemetry.contracts import Sink
+from sweetspot.telemetry.contracts import RefusedError, Sink
 from sweetspot.telemetry.kept import Folder, Kept
+from sweetspot.telemetry.sample import Sample, Source
 
 AT_ONCE = 500
 """Samples that are acknowledged together."""
@@ -22,15 +23,20 @@ class Replayed:
     """What a replay has sent.
 
     Attributes:
-        cells, samples: that were acknowledged.
+        cells, samples: that were acknowledged; of cells all samples.
         earlier_cells: of those, how many by an earlier replay that broke off.
         of_cells: how many there are.
+        refused: samples that the other side would not have; where it does not tell which they
+            are, all that were sent with them.
+        reason: why it would not, the last time.
     """
 
     of_cells: int
     cells: int = 0
     samples: int = 0
     earlier_cells: int = 0
+    refused: int = 0
+    reason: str = ""
 
 
 class Notes:
@@ -84,6 +90,8 @@ def replay(
 ) -> Replayed:
     """Send all samples of a folder; sent once more, they change nothing.
 
+    What is refused holds up nothing; the same call tries the cells with such samples again.
+
     Args:
         found: what lies there; notes are left there for as long as not all is sent.
         sink: where to; its caller closes it.
@@ -102,14 +110,14 @@ def replay(
                 done.earlier_cells += 1
                 continue
             samples = kept.samples(kept.readings(), sink.unit_ns)
+            refused_before = done.refused
             for first in range(0, len(samples), AT_ONCE):
-                batch = samples[first : first + AT_ONCE]
-                sink.send(kept.source, batch)
-                done.samples += len(batch)
+                _send(sink, kept.source, samples[first : first + AT_ONCE], done)
                 told(done)
-            done.cells += 1
-            notes.add(kept)
-        whole = True
+            if done.refused == refused_before:
+                done.cells += 1
+                notes.add(kept)
+        whole = not done.refused
     except TelemetryError as error:
         raise TelemetryError(
             f"{error}; {done.cells} of {done.of_cells} cells are there: the same command goes on"
@@ -117,3 +125,14 @@ def replay(
     finally:
         notes.close(whole=whole)
     return done
+
+
+def _send(sink: Sink, source: Source, batch: Sequence[Sample], done: Replayed) -> None:
+    refused = 0
+    try:
+        sink.send(source, batch)
+    except RefusedError as error:
+        refused = len(batch) if error.samples is None else error.samples
+        done.reason = str(error)
+    done.refused += refused
+    done.samples += len(batch) - refused
