@@ -1,6 +1,9 @@
-"""A metered run without a board, and a broker and store in memory."""
+"""A metered run without a board, a broker and store in memory, and listeners that do not answer."""
 
 import shutil
+import socket
+import threading
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +23,56 @@ UTC_S = 1_790_000_000.25
 def memory():
     """Return a broker and store that counts milliseconds."""
     return InMemory()
+
+
+@pytest.fixture
+def deaf():
+    """Return a function that gives the address of a listener whose queue is full."""
+    with ExitStack() as held:
+
+        def listen():
+            listener = held.enter_context(socket.socket())
+            listener.bind(("127.0.0.1", 0))
+            listener.listen(0)
+            for _ in range(3):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(listener.getsockname())
+            return listener.getsockname()
+
+        yield listen
+
+
+@pytest.fixture
+def named(monkeypatch):
+    """Return a function that makes all names have these addresses."""
+
+    def name(*addresses):
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+
+    return name
+
+
+@pytest.fixture
+def dripping():
+    """Return the address of a listener whose greeting by TLS comes a byte at a time, for ever."""
+    ended = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def drip():
+            with suppress(OSError), listening.accept()[0] as sock:
+                sock.sendall(b"\x16\x03\x03\x40\x00")
+                while not ended.wait(0.02):
+                    sock.sendall(b"\0")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        yield listening.getsockname()
+        ended.set()
+        with suppress(OSError):
+            listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
 
 
 @pytest.fixture

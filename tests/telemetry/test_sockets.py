@@ -1,43 +1,13 @@
 """Connections to addresses that do not answer, and to one that drips: given up in time."""
 
 import socket
-import threading
 import time
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing
 
 import pytest
 
 from sweetspot.telemetry.sockets import connected, cut_at
 from sweetspot.telemetry.tls import tls_context
-
-
-@pytest.fixture
-def deaf():
-    """Return a function that gives the address of a listener whose queue is full."""
-    with ExitStack() as held:
-
-        def listen():
-            listener = held.enter_context(socket.socket())
-            listener.bind(("127.0.0.1", 0))
-            listener.listen(0)
-            for _ in range(3):
-                waiting = held.enter_context(socket.socket())
-                waiting.setblocking(False)
-                waiting.connect_ex(listener.getsockname())
-            return listener.getsockname()
-
-        yield listen
-
-
-@pytest.fixture
-def named(monkeypatch):
-    """Return a function that makes all names have these addresses."""
-
-    def name(*addresses):
-        found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", each) for each in addresses]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-
-    return name
 
 
 def test_an_address_that_does_not_answer_leaves_time_for_the_next(deaf, named):
@@ -53,24 +23,9 @@ def test_addresses_that_do_not_answer_are_given_up_together(deaf, named):
         connected("store", 1, None, time.monotonic() + 0.2)
 
 
-def test_greeting_that_drips_is_left_in_time():
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def drip():
-            with suppress(OSError), listening.accept()[0] as sock:
-                sock.sendall(b"\x16\x03\x03\x40\x00")
-                while not ended.wait(0.02):
-                    sock.sendall(b"\0")
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        try:
-            with pytest.raises(TimeoutError):
-                connected(*listening.getsockname(), tls_context(None), time.monotonic() + 0.3)
-        finally:
-            ended.set()
-            thread.join()
+def test_greeting_that_drips_is_left_in_time(dripping):
+    with pytest.raises(TimeoutError):
+        connected(*dripping, tls_context(None), time.monotonic() + 0.3)
 
 
 def test_what_came_as_the_time_was_over_counts_for_nothing():

@@ -174,6 +174,19 @@ def test_a_name_that_dns_does_not_know_is_said(sink_to, samples, monkeypatch):
         sink_to(1883, host="broker.example").send(SOURCE, samples(1))
 
 
+def test_an_address_that_does_not_answer_leaves_time_for_the_next(
+    broker, sink_to, samples, deaf, named
+):
+    named(deaf(), ("127.0.0.1", broker.port))
+    sink_to(1883, host="broker.example", timeout_s=1.2).send(SOURCE, samples(1))
+    assert len(broker.messages) == 2
+
+
+def test_a_tls_greeting_that_drips_is_left_in_time(sink_to, samples, dripping):
+    with pytest.raises(TelemetryError, match="no answer in time"):
+        sink_to(dripping[1], "mqtts", timeout_s=0.3).send(SOURCE, samples(1))
+
+
 def test_a_file_that_is_none_of_certificates_is_refused_before_anything_is_sent(tmp_path, sink_to):
     for content in (None, "no certificate"):
         path = tmp_path / "ca.pem"
