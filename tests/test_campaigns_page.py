@@ -31,7 +31,7 @@ from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
 PAGE = shown.read("docs/campaigns.md")
 COMMANDS = shown.commands(PAGE)
 PARTS = ("plain", "compiled")
-LOAD_S, WARM_UP_S, AFTER_S, CLOSE_S, IDLE_W = 28.0, 0.8, 0.3, 3.0, 115.0
+LOAD_S, WARM_UP_S, AFTER_S, CLOSE_S, IDLE_W = 28.0, 0.2, 0.3, 3.0, 115.0
 
 
 def command_of(words):

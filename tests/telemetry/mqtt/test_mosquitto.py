@@ -40,7 +40,8 @@ def test_killed_broker_that_comes_back_gets_every_sample(mosquitto, publish, sub
     broker.start()
     after = subscribe(broker)
     put(publisher, range(100, 110))
-    wait_until(lambda: sorted(after.of("t_s")) == sorted(times(range(50, 110))))
+    # the first ones, too, if the broker was killed before its word on all of them was heard
+    wait_until(lambda: set(after.of("t_s")) >= set(times(range(50, 110))))
     (found,) = publisher.close(60)
     assert (found.samples, found.acknowledged) == (110, 110)
 
