@@ -60,6 +60,15 @@ def test_gpu_of_one_part_is_that_of_all():
     assert not parse_campaign(base | {"parts": {"a": {}}}, "file").names_gpu
 
 
+@pytest.mark.parametrize("of_parts", [{}, {"gpu": "h200-sxm"}])
+@pytest.mark.parametrize("of_file", [{}, {"gpu": "h200-sxm"}])
+def test_gpu_that_is_asked_for_is_that_of_all_parts_whatever_the_file_says(of_file, of_parts):
+    base = {name: value for name, value in BASE.items() if name != "gpu"} | of_file
+    file = parse_campaign(base | {"parts": {"a": {}, "b": of_parts}}, "file", gpu="h100")
+    assert {each.gpu for each in file.parts.values()} == {"h100-sxm"}
+    assert file.names_gpu
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

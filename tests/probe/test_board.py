@@ -1,5 +1,6 @@
 """Constants of a board from a probe: planted ones are found, within their intervals."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from sweetspot.cli import main
 from sweetspot.errors import InputError
 from sweetspot.probe.board import FITTED, board_of_probe, power_w
 from sweetspot.probe.steps import steps
+from sweetspot.simulator.constants.constants import METADATA
 from sweetspot.simulator.cost.clocks import waiting_power_w
 
 
@@ -20,6 +22,10 @@ def test_planted_constants_are_found():
     for name in ("idle_power_w", "active_power_w", "byte_energy_j", "kv_byte_energy_j"):
         assert getattr(found.constants, name) == pytest.approx(PLANTED[name], rel=0.03), name
     assert found.constants.flop_energy_j == pytest.approx(PLANTED["flop_energy_j"], rel=0.06)
+    assert set(found.intervals) == set(found.fitted)
+    for name, (low, high) in found.intervals.items():
+        assert METADATA[name]["low"] <= low < getattr(found.constants, name) < high, name
+    assert found.intervals["on_die_share"][1] == METADATA["on_die_share"]["high"]
 
 
 def test_intervals_of_noisy_probes_hold_the_planted_constants():
@@ -61,6 +67,16 @@ def test_probe_of_a_cpu_or_of_too_few_steps_is_refused():
         board_of_probe(replace(probed, on_cpu=True))
     with pytest.raises(InputError, match=r"4 valid steps of .* give it more minutes"):
         board_of_probe(replace(probed, steps=probed.steps[:6]))
+
+
+def test_board_of_ones_own_is_fitted_without_its_file(tmp_path, capsys):
+    probed = probed_board(noise=0.01)
+    own = replace(probed.board, id="my-gpu", name="my-gpu", kernels_of="h100-sxm")
+    replace(probed, gpu=own.id, described=own).write(tmp_path)
+    out = tmp_path / "my-board.json"
+    assert main(["calibrate", "--probe", str(tmp_path), "--board-out", str(out)]) == 0
+    assert "my-gpu, own measurements, fitted to" in capsys.readouterr().out
+    assert json.loads(out.read_text())["board"]["gpu"] == "my-gpu"
 
 
 def test_command_writes_a_board_that_predict_takes(tmp_path, capsys):

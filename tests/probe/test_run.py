@@ -1,6 +1,7 @@
 """Probing for real: torch's kernels on the CPU, under the real meter on a fake board."""
 
 import json
+import logging
 import sys
 
 import pytest
@@ -66,6 +67,43 @@ def test_page_is_left_to_a_machine_that_has_what_it_needs(tmp_path, monkeypatch,
     assert (
         f"`sweetspot campaign-report {tmp_path} --out REPORT` shows it" in capsys.readouterr().out
     )
+
+
+OWN = """\
+nvml_name: NVIDIA Foo 9000
+memory_mib: 81920
+bandwidth_gb_per_s: 2000
+fp16_tflops: 600
+fp8_tflops: null
+power_limit_w: 600
+nvlink_gb_per_s: null
+pcie_gb_per_s: 64
+max_clock_mhz: 2000
+"""
+
+
+def test_board_that_the_catalog_lacks_is_probed_by_its_file_and_known_without_it(
+    fake_nvml, tmp_path, one_of_each_kind, capsys, caplog
+):
+    caplog.set_level(logging.INFO)
+    fake_nvml({"name": "NVIDIA_Foo_9000", "low": 300, "update_s": 0.02})
+    own, folder = tmp_path / "my-gpu.yaml", tmp_path / "p"
+    own.write_text(OWN)
+    torchless = ("--python", sys.executable)  # enough for the board without a program
+    assert probe(folder, *torchless) == 2
+    assert "'NVIDIA Foo 9000'; describe it in a file, and name that: --gpu my-gpu.yaml" in (
+        capsys.readouterr().err
+    )
+    assert not (folder / "probe.json").exists()
+    assert probe(folder, *torchless, "--gpu", str(own)) == 2
+    assert "torch is not installed" in capsys.readouterr().err
+    own.unlink()
+    probed = read_probed(folder)
+    assert [each.id for each in probed.steps] == ["cold"]
+    assert (probed.gpu, probed.board.bandwidth_bytes_per_s) == ("my-gpu", 2e12)
+    probe(folder, "--minutes", "0.01")  # it goes on, and has no time
+    assert "11 of 12 steps found no time" in caplog.text
+    assert read_probed(folder) == probed
 
 
 def test_another_board_another_python_or_no_time_is_one_line(

@@ -40,7 +40,7 @@ class CampaignFile:
 
 
 def parse_campaign(
-    config: Mapping[str, Any], source: str, engine: str | None = None
+    config: Mapping[str, Any], source: str, engine: str | None = None, gpu: str | None = None
 ) -> CampaignFile:
     """Return the campaign that a file names.
 
@@ -50,6 +50,7 @@ def parse_campaign(
             The `gpu` of one part is that of all.
         source: its name, for messages.
         engine: in place of the file's; of several `engines` the only one.
+        gpu: in place of the file's.
 
     Raises:
         InputError: one line that says which key is wrong, and how; an engine that simulates.
@@ -57,13 +58,14 @@ def parse_campaign(
     base = {name: value for name, value in config.items() if name not in CAMPAIGN_KEYS}
     parts = _parts(config, source, engine)
     of_parts = [changes["gpu"] for changes in parts.values() if "gpu" in changes]
-    names_gpu = "gpu" in base or bool(of_parts)
+    names_gpu = gpu is not None or "gpu" in base or bool(of_parts)
     if of_parts and "gpu" not in base:
         base["gpu"] = of_parts[0]
     held_out = _held_out(base, parts, source)
     experiments = {}
+    given = {"engine": engine, "gpu": gpu}
     for name, changes in parts.items():
-        merged = _merged(base, changes) | ({"engine": engine} if engine else {})
+        merged = _merged(base, changes) | {key: value for key, value in given.items() if value}
         if held_out and "holdout" not in changes and isinstance(changes.get("models"), list):
             merged["holdout"] = [each for each in held_out if _is_among(each, changes["models"])]
         where = f"{source}: parts.{name}" if "parts" in config else source

@@ -1,7 +1,7 @@
 """Models and GPUs as data, each number with its source."""
 
 from sweetspot.catalog.architecture import Architecture
-from sweetspot.catalog.gpus import Gpu, gpu, gpu_ids
+from sweetspot.catalog.gpus import Gpu, gpu, gpu_ids, known_gpu
 from sweetspot.catalog.huggingface import architecture_from_config
 from sweetspot.catalog.loading import config_path, load_model, read_model_config
 from sweetspot.catalog.models import CatalogEntry, PaperRow, catalog_entry, catalog_id, model_ids
@@ -17,6 +17,7 @@ __all__ = [
     "config_path",
     "gpu",
     "gpu_ids",
+    "known_gpu",
     "load_model",
     "model_ids",
     "read_model_config",

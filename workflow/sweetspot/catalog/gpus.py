@@ -2,7 +2,8 @@
 
 import re
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -238,6 +239,25 @@ def gpu(name: str) -> Gpu:
         *others, last = map(repr, found)
         raise InputError(f"GPU {name!r} can be {', '.join(others)} or {last}; name one of them")
     return _gpus()[found[0]]
+
+
+def known_gpu(nvml_names: Sequence[str], described_by: str) -> Gpu:
+    """Return the first of a node's GPUs that the catalog has.
+
+    Args:
+        nvml_names: what the driver calls them.
+        described_by: how a file that describes one is named to the command that asks.
+
+    Raises:
+        InputError: it has none: what to do.
+    """
+    for name in nvml_names:
+        with suppress(InputError):
+            return gpu(name)
+    raise InputError(
+        f"this node's GPU is not of the catalog: {' and '.join(map(repr, nvml_names))}; describe it"
+        f" in a file, and name that: {described_by} (docs/models.md)"
+    )
 
 
 @lru_cache(maxsize=1)

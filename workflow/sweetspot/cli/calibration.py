@@ -172,9 +172,8 @@ def _of_probe(arguments: argparse.Namespace, places: dict[str, Path]) -> None:
     print(f"mean error of their powers: {found.error_percent:.1f} %")
     for name in found.fitted:
         value = getattr(found.constants, name)
-        ends = found.intervals.get(name)
-        beside = "" if ends is None else f" ({ends[0]:.3g} to {ends[1]:.3g}, 95 %)"
-        print(f"  {name:<20}{value:>12.4g}  {METADATA[name]['unit']}{beside}")
+        least, most = (f"{end:.3g}" for end in found.intervals[name])
+        print(f"  {name:<20}{value:>12.4g}  {METADATA[name]['unit']} ({least} to {most}, 95 %)")
     if found.at_bound:
         print(f"at a bound, where they say little: {', '.join(found.at_bound)}")
     print(f"use it: sweetspot {shlex.join(['predict', '--calibration', str(out)])} ...")

@@ -1,7 +1,6 @@
 """Commands of a campaign: measure for some minutes, and report what such campaigns left."""
 
 import argparse
-from contextlib import suppress
 from pathlib import Path
 
 from sweetspot.cli.commands import Commands
@@ -22,6 +21,7 @@ def add_commands(commands: Commands) -> None:
     campaign.add_argument("--minutes", type=minutes, required=True, help="time to be done in")
     campaign.add_argument("--out", type=Path, required=True, help="folder of the campaign")
     campaign.add_argument("--engine", help="in place of the file's")
+    campaign.add_argument("--gpu", metavar="NAME", help="in place of the file's, or of the node's")
     campaign.add_argument(
         "--retry",
         choices=("failed", "all"),
@@ -72,7 +72,7 @@ def _campaign(arguments: argparse.Namespace) -> None:
     from sweetspot.reading import as_mapping, read_yaml
 
     config = as_mapping(read_yaml(arguments.file, "experiment"), f"experiment {arguments.file}")
-    file = parse_campaign(config, str(arguments.file), arguments.engine)
+    file = parse_campaign(config, str(arguments.file), arguments.engine, arguments.gpu)
     if not file.names_gpu:
         file = file.on(gpu_here())
     if arguments.dry_run:
@@ -95,7 +95,7 @@ def gpu_here() -> str:
     Raises:
         InputError: there is none, or none that the catalog knows: what the file should say.
     """
-    from sweetspot.catalog import gpu
+    from sweetspot.catalog import known_gpu
     from sweetspot.errors import InputError, MeterError
     from sweetspot.metering.nvml import allowed_boards
 
@@ -103,16 +103,10 @@ def gpu_here() -> str:
         names = list(allowed_boards().values())
     except MeterError as error:
         raise InputError(
-            f"no usable NVIDIA GPU here ({error}), and the experiment names none: set `gpu:`, or"
-            " run this on a node that has one"
+            f"no usable NVIDIA GPU here ({error}), and the experiment names none: --gpu, or `gpu:`"
+            " in the experiment, says which one is meant; or run this on a node that has one"
         ) from error
-    for name in names:
-        with suppress(InputError):
-            return gpu(name).id
-    raise InputError(
-        f"this node's GPU is not of the catalog: {' and '.join(map(repr, names))}; describe it in a"
-        " file, and name that: `gpu: my-gpu.yaml` (docs/models.md)"
-    )
+    return known_gpu(names, "--gpu my-gpu.yaml, or `gpu:` in the experiment").id
 
 
 def _report(arguments: argparse.Namespace) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from scipy import optimize, stats
 
-from sweetspot.catalog import gpu as board_of
 from sweetspot.errors import InputError
 from sweetspot.metering.samples import FloatArray
 from sweetspot.probe.probed import Probed, Taken
@@ -50,7 +49,8 @@ class ProbedBoard:
     Attributes:
         constants: all of a board's; `idle_power_w` is the cold step's power where there is one.
         fitted: names of those that the steps had a say in.
-        intervals: of 95 %, by name; with what is stated they know no less than that.
+        intervals: of 95 %, by name, within the bounds; with what is stated they know no less than
+            that. A step's power is taken to scatter by NOISE at least, that of the cold one, too.
         at_bound: names of those that ended at a bound.
         error_percent: mean error of the steps' powers.
         steps: their ids.
@@ -100,7 +100,7 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
             f" a board's constants take {MIN_STEPS}, copies and matrix products among them: give it"
             " more minutes"
         )
-    board = board_of(probed.gpu)
+    board = probed.board
     stated = stated_on(board).board
     cold = [each.power_w for each in usable if each.kind == "cold"]
     if cold:
@@ -129,17 +129,22 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
     # where powers are missed by more than the noise that is assumed, intervals are wider alike
     excess = max(1.0, float(np.sqrt(np.mean((errors / NOISE) ** 2))))
     covariance = np.linalg.inv(found.jac.T @ found.jac)
-    half = excess * np.sqrt(np.diag(covariance)) * float(stats.norm.ppf((1 + LEVEL) / 2))
+    deviations = float(stats.norm.ppf((1 + LEVEL) / 2))
+    half = excess * np.sqrt(np.diag(covariance)) * deviations
+    ends = np.clip([values - half, values + half], low, high)
+    intervals = {
+        name: (float(least), float(most)) for name, least, most in zip(FITTED, *ends, strict=True)
+    }
+    if cold:
+        spread_w = deviations * NOISE * cold[-1]
+        intervals["idle_power_w"] = (cold[-1] - spread_w, cold[-1] + spread_w)
     # not scipy's mask, which takes joules of 1e-12 for their bounds
     at_bound = np.minimum(values - low, high - values) < AT_BOUND * (high - low)
     return ProbedBoard(
         gpu=board.id,
         constants=replace(stated, **dict(zip(FITTED, values.tolist(), strict=True))),
         fitted=(*(["idle_power_w"] if cold else []), *FITTED),
-        intervals={
-            name: (max(float(value - each), 0.0), float(value + each))
-            for name, value, each in zip(FITTED, values, half, strict=True)
-        },
+        intervals=intervals,
         at_bound=tuple(name for name, there in zip(FITTED, at_bound, strict=True) if there),
         error_percent=100 * float(errors.mean()),
         steps=tuple(each.id for each in drawn),

@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 
 from sweetspot.catalog import Gpu
-from sweetspot.catalog import gpu as board_of
 from sweetspot.config import FigureStyle
 from sweetspot.errors import InputError
 from sweetspot.figures.canvas import Drawing, save
@@ -30,7 +29,7 @@ _TIME = ("Layers", "Batch", "Eager, ms", "Compiled, as a graph, ms")
 
 def write_probe_page(probed: Probed, out: Path, style: FigureStyle) -> None:
     """Write report.html and figures/ of a probe into a folder."""
-    name = board_of(probed.gpu).name
+    name = probed.board.name
     title = f"{name}, kernel by kernel"
     section = Section("The board, kernel by kernel", probe_parts(probed, out / "figures", style))
     write_text_atomic(
@@ -40,7 +39,7 @@ def write_probe_page(probed: Probed, out: Path, style: FigureStyle) -> None:
 
 def probe_parts(probed: Probed, out: Path, style: FigureStyle) -> list[str | Exhibit]:
     """Draw a probe into a folder, and return what a page says of it."""
-    board = board_of(probed.gpu)
+    board = probed.board
     ok = [each for each in probed.steps if each.status == "ok"]
     parts: list[str | Exhibit] = [html.paragraph(_origin(probed, board, len(ok)))]
     if probed.on_cpu:
@@ -84,7 +83,7 @@ def _constants(probed: Probed) -> Iterator[str | Exhibit]:
         low, high = (f"{scale * end:.3g}" for end in found.intervals[name])
         value = f"{scale * getattr(found.constants, name):.3g}"
         rows.append((words, value, f"{low} to {high}" + " (at a bound)" * (name in found.at_bound)))
-    title = f"Joules of {board_of(probed.gpu).name}"
+    title = f"Joules of {probed.board.name}"
     note = (
         f"Fitted to {len(found.steps)} steps; mean error of their powers: {found.error_percent:.1f}"
         " %. A FLOP at the highest clock. The command sweetspot calibrate --probe makes the file."

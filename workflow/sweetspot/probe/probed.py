@@ -4,7 +4,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sweetspot.catalog import gpu
+from sweetspot.catalog import Gpu
+from sweetspot.catalog import gpu as board_of
 from sweetspot.files import write_text_atomic
 from sweetspot.probe.steps import Kind, Precision
 from sweetspot.reading import parse_as, read_bytes_if_there
@@ -77,17 +78,24 @@ class Probed:
     """A board, what ran on it, and the steps so far.
 
     Attributes:
-        gpu: id in the catalog.
+        gpu: id of the board.
+        described: the board where it is one of a user's file, which others do not have.
         facts: of the board and its driver, and of the program; a change of board is refused.
         on_cpu: the kernels ran on the CPU: the path was tried, and no number means anything.
     """
 
     schema_version: Literal[1] = 1
     gpu: str
+    described: Gpu | None = None
     measured_utc: str
     facts: dict[str, str] = field(default_factory=dict)
     on_cpu: bool = False
     steps: list[Taken] = field(default_factory=list)
+
+    @property
+    def board(self) -> Gpu:
+        """What ran the kernels; raises InputError where nobody knows it."""
+        return self.described or board_of(self.gpu)
 
     def having(self, taken: Taken) -> "Probed":
         """Return it with a step, in place of what there was of it."""
@@ -114,5 +122,5 @@ def read_probed(folder: Path) -> Probed | None:
     if content is None:
         return None
     found = parse_as(Probed, content, f"probe {path}", "a probe of another version?")
-    gpu(found.gpu)
+    _ = found.board
     return found

@@ -9,7 +9,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Literal
 
-from sweetspot.catalog import Gpu
+from sweetspot.catalog import Gpu, gpu_ids, known_gpu
 from sweetspot.catalog import gpu as board_of
 from sweetspot.config import NodeSettings
 from sweetspot.engines.process.container import in_container
@@ -62,7 +62,7 @@ def run_probe(folder: Path, asked: Asked) -> Probed:
 
     Raises:
         InputError: the folder is of another board, cannot be written to, or another command works
-            on it; torch is missing; or the board is not of the catalog.
+            on it; torch is missing; or nobody described the board.
         EngineError: the program fails.
         MeterError: this node has no such board, or it cannot be metered.
     """
@@ -109,23 +109,27 @@ def in_words(taken: Taken) -> str:
 
 def _wanted(folder: Path, asked: Asked) -> Gpu | None:
     """Return which board it is to be: that asked for, else that of the folder; None for any."""
+    if asked.gpu:
+        return board_of(asked.gpu)
     before = read_probed(folder)
-    name = asked.gpu or (before.gpu if before else None)
-    return board_of(name) if name else None
+    return before.board if before else None
 
 
 def _begin(folder: Path, board: Board, asked: Asked) -> Probed:
-    here = board_of(board.name())
+    here = _wanted(folder, asked) or known_gpu([board.name()], "--gpu my-gpu.yaml")
+    described = None if here.id in gpu_ids() else here
     facts, on_cpu = board.facts(), asked.device == "cpu"
     before = read_probed(folder)
     if before is None:
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        return Probed(gpu=here.id, measured_utc=now, facts=facts, on_cpu=on_cpu)
+        return Probed(
+            gpu=here.id, described=described, measured_utc=now, facts=facts, on_cpu=on_cpu
+        )
     if before.facts.get("gpu_uuid") != facts["gpu_uuid"] or before.on_cpu != on_cpu:
         raise InputError(
             f"{folder} is a probe of another board, or of the CPU; name another folder with --out"
         )
-    return before
+    return replace(before, gpu=here.id, described=described)
 
 
 class _Program:

@@ -132,7 +132,7 @@ def _what(
         [
             html.paragraph(
                 f"From {manifest.calls[0].started_utc} to {manifest.calls[-1].ended_utc} in"
-                f" {minutes:g} minutes of time given. N of {planned.grid_sweep} was chosen by the"
+                f" {minutes:.3g} minutes of time given. N of {planned.grid_sweep} was chosen by the"
                 " time there was; cells come most informative first."
             ),
             html.table(
