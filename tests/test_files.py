@@ -15,6 +15,7 @@ from sweetspot.files import (
     make_folder_of,
     write_bytes_atomic,
     write_text_atomic,
+    write_together,
 )
 
 
@@ -112,3 +113,27 @@ def test_folder_in_place_of_the_file_is_an_input_error(tmp_path, write):
     with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_are_written_together_replace_the_old_ones(tmp_path):
+    (tmp_path / "a").write_bytes(b"old and longer")
+    write_together([(tmp_path / "a", b"new"), (tmp_path / "folder" / "b", b"")])
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert (tmp_path / "folder" / "b").read_bytes() == b""
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "folder"]
+
+
+def test_disk_that_fails_one_of_several_leaves_all_as_they_were(tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "a").write_bytes(b"old")
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        write_together([(tmp_path / "a", b"new"), (tmp_path / "b", b"new")])
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [each.name for each in tmp_path.iterdir()] == ["a"]
+
+
+def test_nothing_is_written_of_no_files():
+    write_together([])

@@ -10,8 +10,9 @@ from sweetspot.config import Noise
 from sweetspot.engines import engine
 from sweetspot.engines.simulated import SimulatorEngine, VirtualMeter, noise_factor
 from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.files import write_bytes_atomic
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block, record_path, write_record
+from sweetspot.measure.record import read_block, record_bytes, record_path
 from sweetspot.metering.trace import window_energy_j
 from sweetspot.plan.block import parse_block
 from sweetspot.plan.plan import plan
@@ -65,7 +66,7 @@ def test_older_record_without_a_clock_is_simulated_again(block, tmp_path):
 
     before = measured()
     first, second = (record_path(tmp_path, cell, block.key(cell)) for cell in block.cells[:2])
-    write_record(first, replace(before[0], mean_sm_mhz=None))
+    write_bytes_atomic(first, record_bytes(replace(before[0], mean_sm_mhz=None)))
     kept = second.stat().st_ino
     after = measured()
     assert [replace(each, provenance={}) for each in after] == [

@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 
 from sweetspot import estimate
 from sweetspot.errors import InputError
+from sweetspot.files import write_bytes_atomic
 from sweetspot.measure.estimate import finish_time
-from sweetspot.measure.record import record_path, write_record
+from sweetspot.measure.record import record_bytes, record_path
 from sweetspot.plan.busy import busy_s
 from sweetspot.plan.plan import plan
 
@@ -42,7 +43,7 @@ def test_cells_with_a_record_are_done(measured, tmp_path, record_of):
     block = plan(measured).blocks[0]
     for cell in block.cells:
         path = record_path(tmp_path / "results" / "small" / "records", cell, block.key(cell))
-        write_record(path, record_of(block, cell))
+        write_bytes_atomic(path, record_bytes(record_of(block, cell)))
     done, left = estimate(measured).models
     assert (done.cells, done.cells_left, done.kwh.expected) == (4, 0, 0)
     assert left.cells_left == 4

@@ -11,9 +11,9 @@ from sweetspot.catalog import gpu
 from sweetspot.engines.base import Run
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError, MeterError
-from sweetspot.files import write_text_atomic
+from sweetspot.files import write_bytes_atomic, write_text_atomic
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block, record_path, trace_path, write_record
+from sweetspot.measure.record import read_block, record_bytes, record_path, trace_path
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, window_energy_j
@@ -406,7 +406,9 @@ def test_cell_whose_metered_board_is_another_is_invalid_and_never_reused_as_ok(
     assert wrong.status == "invalid"
     assert wrong.reason.startswith(reason)
     cell = measured_block.cells[0]  # as earlier code left it
-    write_record(record_path(tmp_path, cell, wrong.key), replace(wrong, status="ok", reason=""))
+    write_bytes_atomic(
+        record_path(tmp_path, cell, wrong.key), record_bytes(replace(wrong, status="ok", reason=""))
+    )
     measure_block(measured_block, FakeEngine(meter=FakeBoardMeter()), tmp_path, out)
     assert read_block(out)[0].status == "ok"
     assert read_block(out)[0].provenance["gpu_name"] == "NVIDIA H100 80GB HBM3"

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from sweetspot.cells.cell import Cell
 from sweetspot.errors import InputError
+from sweetspot.files import write_bytes_atomic
 from sweetspot.measure.record import (
     COLUMNS,
     CellRecord,
     read_block,
     read_record,
+    record_bytes,
     record_path,
     trace_path,
-    write_record,
 )
 from sweetspot.schema.mistakes import MistakesError
 from sweetspot.schema.reading import converted
@@ -68,7 +69,7 @@ def test_record_lies_under_its_cell_and_key(tmp_path):
 
 @pytest.mark.parametrize("record", [RECORD, FAILED], ids=["ok", "failed"])
 def test_written_record_is_reused_whole(path, record):
-    write_record(path, record)
+    write_bytes_atomic(path, record_bytes(record))
     assert read_record(path, RECORD.key) == record
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -113,7 +114,7 @@ def test_corrupt_record_is_set_aside_and_named(path, content, caplog):
 
 
 def test_record_of_another_key_is_set_aside_and_named(path, caplog):
-    write_record(path, replace(RECORD, key="fedcba9876543210"))
+    write_bytes_atomic(path, record_bytes(replace(RECORD, key="fedcba9876543210")))
     with caplog.at_level(logging.WARNING):
         assert read_record(path, RECORD.key) is None
     assert "misplaced cell record set aside as" in caplog.text
@@ -126,7 +127,7 @@ def test_folder_in_the_place_of_a_record_is_set_aside(path, caplog):
     with caplog.at_level(logging.WARNING):
         assert read_record(path, RECORD.key) is None
     assert "corrupt cell record set aside as" in caplog.text
-    write_record(path, RECORD)
+    write_bytes_atomic(path, record_bytes(RECORD))
     assert path.with_name(f"{path.name}.corrupt").joinpath("inside").exists()
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sweetspot.measure.record import record_path, write_record
+from sweetspot.files import write_bytes_atomic
+from sweetspot.measure.record import record_bytes, record_path
 from sweetspot.measure.reuse import reusable_record
 from sweetspot.measure.work import work_of
 from sweetspot.plan.plan import plan
@@ -32,7 +33,7 @@ def test_simulated_cells_whose_record_a_run_does_not_reuse_are_left(
     )
     for cell, kind in zip(block.cells, kinds, strict=True):
         record = record_of(block, cell, simulated=True, **kind)
-        write_record(record_path(tmp_path, cell, block.key(cell)), record)
+        write_bytes_atomic(record_path(tmp_path, cell, block.key(cell)), record_bytes(record))
     wanted = {"nothing": [0, 1, 1, 0], "failed": [0, 1, 1, 1], "all": [1, 1, 1, 1]}
     assert done_and_left(block, tmp_path, remeasure) == wanted[remeasure]
 
@@ -44,7 +45,7 @@ def test_measured_cells_of_another_board_or_damaged_or_without_a_file_are_left(
     good, other, damaged, _ = block.cells
     for cell, name in ((good, "NVIDIA H100 80GB HBM3"), (other, "Tesla T4")):
         record = record_of(block, cell, provenance={"gpu_name": name, "gpu_uuid": "GPU-0"})
-        write_record(record_path(tmp_path, cell, block.key(cell)), record)
+        write_bytes_atomic(record_path(tmp_path, cell, block.key(cell)), record_bytes(record))
     path = record_path(tmp_path, damaged, block.key(damaged))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("{")

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from in_memory import InMemory
 
-from sweetspot.measure.record import CellRecord, write_record
+from sweetspot.files import write_bytes_atomic
+from sweetspot.measure.record import CellRecord, record_bytes
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, write_trace
 from sweetspot.metering.window import Window
@@ -137,7 +138,7 @@ def metered_run(tmp_path):
                 beyond_native_context=False,
                 provenance={"gpu_uuid": "GPU-1", "gpu_name": "NVIDIA H200", "host": "node-1.it"},
             )
-            write_record(path, replace(record, **changes))
+            write_bytes_atomic(path, record_bytes(replace(record, **changes)))
         return folder
 
     return build

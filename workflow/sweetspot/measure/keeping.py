@@ -1,36 +1,62 @@
-"""Finished cells become files: a measured one before the next begins, simulated ones beside it."""
+"""Finished cells become files: a measured one before the next begins, simulated ones together."""
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-AT_ONCE = 8
-"""Writes that wait for the disk together, which makes them durable together."""
-MOST_BEHIND = 32
-"""Cells that are done and not yet durable, at most: what a kill costs."""
+from sweetspot.files import write_together
+from sweetspot.measure.record import CellRecord, record_bytes
+from sweetspot.metering.meter import Readings
+from sweetspot.metering.trace import trace_bytes
 
-Keep = Callable[[Callable[[], None]], None]
+TOGETHER = 32
+"""Simulated cells that become durable together: what a kill costs at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A cell that is done: its record, what the meter read if it did, and where both go."""
+
+    record: CellRecord
+    readings: Readings | None
+    record_file: Path
+    trace_file: Path
+
+
+class Keep(Protocol):
+    """Sees to it that a finished cell becomes files."""
+
+    def __call__(self, cell: Finished) -> None:
+        """Write it, and those that waited for it.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
 
 
 @contextmanager
-def keeping(*, behind: bool) -> Iterator[Keep]:
-    """Yield a function that runs a write; at the end all are done.
+def keeping(*, together: bool) -> Iterator[Keep]:
+    """Yield a function that keeps a finished cell; all are durable at the end, come what may.
 
-    A cell is simulated in less time than a disk takes to say that its files are durable, so with
-    `behind` its writes are left to threads, and what one raises comes with a later cell.
+    A cell is simulated in less time than a disk takes to say that a file is durable, so with
+    `together` several wait for that at once.
     """
-    if not behind:
-        yield lambda write: write()
-        return
-    waiting: deque[Future[None]] = deque()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    waiting: list[Finished] = []
 
-        def keep(write: Callable[[], None]) -> None:
-            if len(waiting) == MOST_BEHIND:
-                waiting.popleft().result()
-            waiting.append(pool.submit(write))
+    def write() -> None:
+        cells, waiting[:] = waiting[:], []
+        # Each trace before its record, which says that all is there.
+        write_together([(c.trace_file, trace_bytes(c.readings)) for c in cells if c.readings])
+        write_together([(c.record_file, record_bytes(c.record)) for c in cells])
 
+    def keep(cell: Finished) -> None:
+        waiting.append(cell)
+        if len(waiting) == (TOGETHER if together else 1):
+            write()
+
+    try:
         yield keep
-        for each in waiting:
-            each.result()
+    finally:
+        write()

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,20 +14,18 @@ from sweetspot.engines.base import Engine, Run, Session
 from sweetspot.errors import EngineError, MeterError, one_line
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.adaptive import more_cells
-from sweetspot.measure.keeping import keeping
+from sweetspot.measure.keeping import Finished, keeping
 from sweetspot.measure.provenance import provenance
 from sweetspot.measure.record import (
     CellRecord,
     record_path,
     spool_path,
     trace_path,
-    write_record,
 )
 from sweetspot.measure.result import result_of, with_ratios
 from sweetspot.measure.reuse import reusable_record
 from sweetspot.metering.conditions import idle_power_w
 from sweetspot.metering.meter import Observe, Readings
-from sweetspot.metering.trace import write_trace
 from sweetspot.plan.block import Block, Settings
 from sweetspot.schema.reading import converted
 from sweetspot.schema.writing import json_text
@@ -48,7 +45,7 @@ def measure_block(
 ) -> None:
     """Measure a block's cells and write their records to `out`, one JSON line each.
 
-    Each finished cell is durable at once in `records`, a simulated one soon; a cell whose record is
+    Each finished cell is durable at once in `records`, simulated ones a few together; a cell whose record is
     there under its key is reused unless `remeasure` names it. So a kill costs one measured cell.
     `prepare` makes what another cell needs before it runs, `observe` what gets the samples of each.
     Candidates come last, until they are enough; those with a record are the run's, too.
@@ -110,11 +107,13 @@ def measuring(
         session = session or engine.load(block.settings)
         path = record_path(records, cell, block.key(cell))
         record, readings = _measure_cell(block, engine, session, cell, path, observe, idle=idle)
-        keep(partial(_write, path, record, trace_path(records, cell, record.key), readings))
+        keep(Finished(record, readings, path, trace_path(records, cell, record.key)))
+        if readings is not None:
+            spool_path(path).unlink(missing_ok=True)  # the whole trace is durable now
         return record
 
     try:
-        with keeping(behind=engine.simulated) as keep:
+        with keeping(together=engine.simulated) as keep:
             yield measure
     finally:
         if session is not None:
@@ -175,14 +174,6 @@ def _measure_cell(
     return completed(record, settings), readings
 
 
-def _write(path: Path, record: CellRecord, trace: Path, readings: Readings | None) -> None:
-    """Make a finished cell durable: its trace before the record, which says that all is there."""
-    if readings is not None:
-        write_trace(trace, readings)
-        spool_path(path).unlink(missing_ok=True)  # the whole trace is durable now
-    write_record(path, record)
-
-
 def completed(record: CellRecord, settings: Settings) -> CellRecord:
     """Return the record with what follows from it today: ratios, and a simulated one's error."""
     record = with_ratios(record)
@@ -210,10 +201,12 @@ def _metered(
     session.meter.start(spool, observe)
     try:
         before_s = time.monotonic()
-        time.sleep(idle_s)
+        if idle_s:  # even 0 s would give the core away
+            time.sleep(idle_s)
         run = session.run(cell)
         after_s = time.monotonic()
-        time.sleep(idle_s)
+        if idle_s:
+            time.sleep(idle_s)
     except BaseException:
         with suppress(MeterError):  # the run's own failure says more
             session.meter.stop()

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from sweetspot.cells.cell import Cell, Status
 from sweetspot.errors import InputError
-from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_bytes_if_there, read_text
 from sweetspot.schema.keys import FiniteFloat
 from sweetspot.schema.writing import json_text
@@ -249,13 +248,9 @@ def spool_path(record: Path) -> Path:
     return record.with_suffix(SPOOL)
 
 
-def write_record(path: Path, record: CellRecord) -> None:
-    """Write a record so that a kill leaves it whole or absent.
-
-    Raises:
-        InputError: if the folder cannot be written to.
-    """
-    write_text_atomic(path, json_text(record, indent=1) + "\n")
+def record_bytes(record: CellRecord) -> bytes:
+    """Return the file of a record."""
+    return f"{json_text(record, indent=1)}\n".encode()
 
 
 def set_aside(path: Path, what: str) -> None:

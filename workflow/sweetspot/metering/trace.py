@@ -112,22 +112,30 @@ class _Metered(Protocol):
 
 
 def write_trace(path: Path, readings: _Metered) -> None:
-    """Write a trace as gzip CSV, every number to its last bit; equal traces give equal files.
-
-    The columns are `t_s,power_w` and, of a meter that has them, all other channels; a value that
-    the board does not offer is empty.
+    """Write a trace's file.
 
     Raises:
         InputError: the file cannot be written.
     """
+    write_bytes_atomic(path, trace_bytes(readings))
+
+
+def trace_bytes(readings: _Metered) -> bytes:
+    """Return a trace as gzip CSV, every number to its last bit; equal traces give equal files.
+
+    The columns are `t_s,power_w` and, of a meter that has them, all other channels; a value that
+    the board does not offer is empty.
+    """
     trace, samples = readings.trace, readings.samples
     columns = [trace.t_s.tolist(), trace.power_w.tolist()]
-    if samples is not None:
+    if samples is None:  # all are finite
+        header, rows = POWER_ONLY, [f"{t!r},{w!r}" for t, w in zip(*columns, strict=True)]
+    else:
         columns += [getattr(samples, name).tolist() for name in CHANNELS[1:]]
-    header = POWER_ONLY if samples is None else ALL_CHANNELS
-    text = "\n".join((header, *map(row, zip(*columns, strict=True)), ""))
+        header, rows = ALL_CHANNELS, [row(values) for values in zip(*columns, strict=True)]
+    text = "\n".join((header, *rows, ""))
     # level 1: five times as fast as the default and hardly larger, as digits are mostly noise
-    write_bytes_atomic(path, gzip.compress(text.encode(), compresslevel=1, mtime=0))
+    return gzip.compress(text.encode(), compresslevel=1, mtime=0)
 
 
 def row(values: Iterable[float]) -> str:

@@ -18,6 +18,8 @@ def plain(value: Any, *, without_none: bool = False) -> Any:
         value: a dataclass, or what it may hold.
         without_none: whether keys of sections whose value is None are left out.
     """
+    if value is None or isinstance(value, str | float | int):  # most are
+        return value
     if is_dataclass(value):
         kind: Any = type(value)
         found = {name: getattr(value, name) for name in _names(kind)}
