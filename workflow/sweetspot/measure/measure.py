@@ -45,8 +45,9 @@ def measure_block(
 ) -> None:
     """Measure a block's cells and write their records to `out`, one JSON line each.
 
-    Each finished cell is durable at once in `records`, simulated ones a few together; a cell whose record is
-    there under its key is reused unless `remeasure` names it. So a kill costs one measured cell.
+    Each finished cell is durable at once in `records`, simulated ones some together; a cell whose
+    record is there under its key is reused unless `remeasure` names it. So a kill costs one
+    measured cell.
     `prepare` makes what another cell needs before it runs, `observe` what gets the samples of each.
     Candidates come last, until they are enough; those with a record are the run's, too.
 
