@@ -186,8 +186,9 @@ def _replay(arguments: argparse.Namespace) -> None:
     _print_notes([caveat] if caveat else [])
     _print_notes(found.remarks)
     if done.refused:
+        at_most = "up to " if done.at_most else ""
         print(
-            f"{done.refused} samples of {done.of_cells - done.cells} cells were REFUSED"
+            f"{at_most}{done.refused} samples of {done.of_cells - done.cells} cells were REFUSED"
             f" ({done.reason}): the same command tries these cells again"
         )
         raise SystemExit(1)

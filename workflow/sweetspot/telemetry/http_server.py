@@ -126,9 +126,10 @@ class HttpServer:
             return
         self.close()
         reason = ""
-        with suppress(ValueError, TypeError, LookupError):
+        with suppress(ValueError, TypeError, LookupError, AttributeError):
             said = json.loads(answer)
-            reason = f": {said['error'] if 'error' in said else said['errors'][0]}"
+            # InfluxDB 1, InfluxDB 2, KairosDB
+            reason = f": {said.get('error') or said.get('message') or said['errors'][0]}"
         hint = "; see user and password_env" if status in (401, 403) else ""
         said = one_line(f"{http.client.responses.get(status, '')}{reason}")[:MAX_REASON]
         error = RefusedError if status in _REFUSED else TelemetryError

@@ -26,8 +26,8 @@ class Replayed:
         cells, samples: that were acknowledged; of cells all samples.
         earlier_cells: of those, how many by an earlier replay that broke off.
         of_cells: how many there are.
-        refused: samples that the other side would not have; where it does not tell which they
-            are, all that were sent with them.
+        refused: samples that the other side would not have.
+        at_most: whether it did not tell how many, and all that were sent with them are counted.
         reason: why it would not, the last time.
     """
 
@@ -36,6 +36,7 @@ class Replayed:
     samples: int = 0
     earlier_cells: int = 0
     refused: int = 0
+    at_most: bool = False
     reason: str = ""
 
 
@@ -133,6 +134,7 @@ def _send(sink: Sink, source: Source, batch: Sequence[Sample], done: Replayed) -
         sink.send(source, batch)
     except RefusedError as error:
         refused = len(batch) if error.samples is None else error.samples
+        done.at_most |= error.samples is None and len(batch) > 1
         done.reason = str(error)
     done.refused += refused
     done.samples += len(batch) - refused

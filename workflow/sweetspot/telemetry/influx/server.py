@@ -2,12 +2,17 @@
 
 import http.client
 import json
+import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
 from sweetspot.errors import TelemetryError, one_line
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.http_server import MAX_REASON, HttpServer
+
+_DROPPED = re.compile(r"partial write: .* dropped=(\d+)\s*", re.DOTALL)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,6 +40,7 @@ class Server(HttpServer):
         """Store lines, whose times are in ns, by a time; a database that is not there is made.
 
         Raises:
+            RefusedError: some will never be; how many, if the server says so.
             TelemetryError: not all of them are stored.
         """
         database = self.of(simulated=simulated)
@@ -44,7 +50,10 @@ class Server(HttpServer):
         if status == http.client.NOT_FOUND and b"database not found" in answer:
             self.query(f"CREATE DATABASE {quoted(database)}", until_s)
             status, answer = self.post(*sent)
-        self.require_well(status, answer)
+        try:
+            self.require_well(status, answer)
+        except RefusedError as error:
+            raise RefusedError(str(error), _dropped(answer)) from error
         if status != http.client.NO_CONTENT:  # as a proxy, or anything else, may answer
             raise TelemetryError(f"{self.name} does not answer as InfluxDB does")
 
@@ -68,6 +77,17 @@ class Server(HttpServer):
         if failure:
             raise TelemetryError(f"{self.name}: {one_line(failure)[:MAX_REASON]}")
         return list(series)
+
+
+def _dropped(answer: bytes) -> int | None:
+    """Return of how many lines a server says that they alone were not stored.
+
+    None where it does not, as of lines that it cannot read, which it calls none.
+    """
+    with suppress(ValueError, TypeError, LookupError):
+        said = _DROPPED.fullmatch(json.loads(answer)["error"])
+        return int(said[1]) or None if said else None
+    return None
 
 
 def quoted(name: str) -> str:
