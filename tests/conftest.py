@@ -73,8 +73,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 APART = {
     "browser",
     "forgetful_slurm",
-    "influxd",
     "kubernetes_plugins",
+    "real_server",
     "slurm",
     "torch_python",
     "vllm_python",

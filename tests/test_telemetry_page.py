@@ -25,6 +25,7 @@ from sweetspot.errors import TelemetryError
 from sweetspot.measure.measure import measure_block
 from sweetspot.plan.plan import plan
 from sweetspot.telemetry import connect
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.kept import read_folder
 from sweetspot.telemetry.prometheus import watched
 from sweetspot.telemetry.prometheus.page import METRICS, Metric
@@ -273,6 +274,12 @@ def test_broker_of_the_page_passes_a_run_on_to_a_subscriber_and_to_nobody_else(b
     finally:
         subscriber.terminate()
         subscriber.wait()
+    elsewhere = parse_section(TelemetrySink, sink | {"topic": "lab/{gpu}"})
+    with (
+        closing(connect.open_sink(elsewhere)) as opened,
+        pytest.raises(RefusedError, match=r"lab/GPU-1/power: Not authorized"),
+    ):
+        opened.send(measured, samples)
     for refused in ({"user": "nobody"}, {"user": "reader"}):
         with pytest.raises(TelemetryError, match=r"[Nn]ot authori[sz]ed"):
             connect.open_sink(parse_section(TelemetrySink, sink | refused)).send(

@@ -11,8 +11,16 @@ from ports import held_port
 PATIENCE_S = 60.0
 
 
-def configured(folder, port):
-    """Write what a server at a port is to do, and return the file."""
+def configured(folder, port, *, guarded=False, certificate=None):
+    """Write what a server at a port is to do, and return the file.
+
+    Args:
+        folder: where it keeps all.
+        port: where it listens.
+        guarded: whether it asks for a password; its first user may be made by anybody.
+        certificate: a file of it and its key, for TLS.
+    """
+    tls = f'https-enabled = true\nhttps-certificate = "{certificate}"\n' if certificate else ""
     path = folder / "influxdb.conf"
     path.write_text(
         f"""reporting-disabled = true
@@ -27,22 +35,23 @@ store-enabled = false
 [http]
 bind-address = "127.0.0.1:{port}"
 log-enabled = false
-"""
+auth-enabled = {str(guarded).lower()}
+{tls}"""
     )
     return path
 
 
 @contextmanager
-def influxd(folder, port=None):
+def influxd(folder, port=None, **options):
     """Run a server, at a port that is held or one of its own; yields it, and the process.
 
-    What it stored before in that folder it has again.
+    What it stored before in that folder it has again; options are those of `configured`.
     """
     with (
         nullcontext(port) if port else held_port() as port,
         (folder / "influxd.log").open("wb") as log,
     ):
-        words = ["influxd", "-config", str(configured(folder, port))]
+        words = ["influxd", "-config", str(configured(folder, port, **options))]
         process = subprocess.Popen(words, stdout=log, stderr=log)
         try:
             _until_it_listens(port, process)

@@ -38,8 +38,8 @@ class Iotdb:
         trick: called before each answer with the call's name; what it returns is the answer.
     """
 
-    def __init__(self, password, precision="ms", page=1000):
-        self.password, self.precision, self.page = password, precision, page
+    def __init__(self, password, precision="ms", page=1000, user="root"):
+        self.password, self.precision, self.page, self.user = password, precision, page, user
         self.devices, self.made, self.statements = {}, {}, []
         self.trick = lambda _: None
         self._used, self._pending = None, {}
@@ -51,7 +51,7 @@ class Iotdb:
         return found
 
     def openSession(self, req):
-        if (req.username, req.password) != ("root", self.password):
+        if (req.username, req.password) != (self.user, self.password):
             return ttypes.TSOpenSessionResp(TSStatus(801, "Authentication failed."), 2)
         self.dialect = req.configuration["sql_dialect"]
         return ttypes.TSOpenSessionResp(
@@ -213,9 +213,9 @@ def _doubles(values):
 
 
 @contextmanager
-def serving(iotdb, tls=None):
-    """Serve on a free port; yields it, and what ends all connections."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def serving(iotdb, tls=None, port=0):
+    """Serve on a port that is held, or a free one; yields it, and what ends all connections."""
+    listening = socket.create_server(("127.0.0.1", port))
     connections = []
 
     def serve():

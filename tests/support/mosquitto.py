@@ -8,6 +8,7 @@ import subprocess
 import time
 from pathlib import Path
 from threading import Event
+from uuid import uuid4
 
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
@@ -32,6 +33,7 @@ class Mosquitto:
         self._held = hold_port()
         self.port = self._held.getsockname()[1]
         lines = [f"listener {self.port} 127.0.0.1", f"allow_anonymous {str(not guarded).lower()}"]
+        lines.append("max_queued_messages 1000000")  # a subscriber that is slow misses none
         if os.getuid() == 0:  # it would become somebody who may not look into our folder
             lines.append("user root")
         if guarded:
@@ -79,11 +81,13 @@ class Mosquitto:
 class Subscriber:
     """Takes what is published on a port: `messages` are (topic, payload), in order."""
 
-    def __init__(self, port, topic="#", user=""):
+    def __init__(self, port, topic="#", user="", *, tls=False):
         self.messages, self._is_there = [], Event()
         self._client = Client(CallbackAPIVersion.VERSION2)
         if user:
             self._client.username_pw_set(user, PASSWORD)
+        if tls:
+            self._client.tls_set(SELF_SIGNED)
         self._client.on_message = lambda _, __, message: self.messages.append(
             (message.topic, message.payload.decode())
         )
@@ -93,11 +97,15 @@ class Subscriber:
         self._client.loop_start()
         assert self._is_there.wait(60)
 
-    def of(self, metric):
-        """Return the payloads of a metric, each once: a broker may be sent some twice."""
-        return list(
-            dict.fromkeys(payload for topic, payload in self.messages if topic.endswith(metric))
-        )
+    def settle(self):
+        """Wait for all that the broker has acknowledged: a message that comes after it is sent."""
+        mark = ("mark", str(uuid4()))
+        self._client.publish(*mark, qos=1)
+        end_s = time.monotonic() + 60
+        while self.messages[-1:] != [mark]:
+            assert time.monotonic() < end_s, "the subscriber hears nothing"
+            time.sleep(0.005)
+        del self.messages[-1]
 
     def close(self):
         self._client.disconnect()

@@ -1,14 +1,20 @@
-"""A metered run without a board, a broker and store in memory, and listeners that do not answer."""
+"""Metered runs without a board, brokers and stores real and in memory, listeners that are none."""
 
+import os
 import shutil
 import socket
+import sys
 import threading
+import warnings
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
 from in_memory import InMemory
+from mosquitto import is_installed
+from shown import ROOT
 
 from sweetspot.files import write_bytes_atomic
 from sweetspot.measure.record import CellRecord, record_bytes
@@ -57,23 +63,81 @@ def named(monkeypatch):
 
 @pytest.fixture
 def dripping():
-    """Return the address of a listener whose greeting by TLS comes a byte at a time, for ever."""
-    ended = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    """Return a function that begins a listener, and gives its address.
 
-        def drip():
-            with suppress(OSError), listening.accept()[0] as sock:
-                sock.sendall(b"\x16\x03\x03\x40\x00")
-                while not ended.wait(0.02):
-                    sock.sendall(b"\0")
+    Whoever comes gets the first bytes, by default of a greeting by TLS, and then one after the
+    other, for ever.
+    """
+    ended, threads, listeners = threading.Event(), [], []
+    with ExitStack() as held:
 
-        thread = threading.Thread(target=drip)
-        thread.start()
-        yield listening.getsockname()
+        def listen(first=b"\x16\x03\x03\x40\x00"):
+            listening = held.enter_context(socket.create_server(("127.0.0.1", 0)))
+            listeners.append(listening)
+
+            def drip():
+                with suppress(OSError), listening.accept()[0] as sock:
+                    sock.sendall(first)
+                    while not ended.wait(0.02):
+                        sock.sendall(b"\0")
+
+            threads.append(threading.Thread(target=drip))
+            threads[-1].start()
+            return listening.getsockname()
+
+        yield listen
         ended.set()
-        with suppress(OSError):
-            listening.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        for listening, thread in zip(listeners, threads, strict=True):
+            with suppress(OSError):  # nobody came
+                listening.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def client():
+    """Load what needs Apache's client, and return the module of the server."""
+    folder = ROOT / ".venv-iotdb"
+    if not (folder / "ready").exists():
+        lacks("client of IoTDB", "`make .venv-iotdb/ready`")
+    before = list(warnings.filters)
+    sys.path.append(str(folder))
+    try:
+        import_module("sweetspot.telemetry.iotdb.session")
+        assert warnings.filters == before  # the client itself would show all deprecations
+        return import_module("iotdb_server")
+    finally:
+        sys.path.remove(str(folder))
+
+
+def lacks(what, how):
+    """Skip a test, which CI may not."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no {what}: {how}")
+
+
+@pytest.fixture(params=["mosquitto", "influxd", "iotdb"])
+def real_server(request, tmp_path):
+    """Return a function that makes a server, which is ended with the test."""
+    from real_servers import IotdbProtocol, RealInfluxd, RealMosquitto
+
+    made = []
+
+    def make(**options):
+        folder = tmp_path / f"server{len(made)}"
+        folder.mkdir()
+        if request.param == "mosquitto":
+            is_installed() or lacks("mosquitto", "scripts/telemetry.sh installs it")
+            made.append(RealMosquitto(folder, **options))
+        elif request.param == "influxd":
+            shutil.which("influxd") or lacks("influxd", "scripts/telemetry.sh installs it")
+            made.append(RealInfluxd(folder, **options))
+        else:
+            client = request.getfixturevalue("client")
+            made.append(IotdbProtocol(folder, client, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.end()
 
 
 @pytest.fixture

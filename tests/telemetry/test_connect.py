@@ -1,13 +1,20 @@
-"""What is looked at before there is any job, without asking a broker or a store."""
+"""What is looked at before there is any job, and what is said of a name or a port that is none."""
 
+import re
+import socket
 import sys
+from contextlib import closing
 
 import pytest
+from influx_servers import BOARD, samples_of
+from ports import held_port
 
 from sweetspot.config import Telemetry, TelemetrySink
-from sweetspot.errors import InputError
+from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.connect import open_sink, open_store, require_sinks
 
+IOTDB = pytest.mark.slow(reason="Apache's client, from an environment of its own")
+SCHEMES = ["mqtt", "influx+http", pytest.param("iotdb", marks=IOTDB)]
 LOGIN = {"user": "me", "password_env": "PW"}
 
 
@@ -67,3 +74,30 @@ def test_package_that_is_missing_is_named_with_its_extra(monkeypatch):
         InputError, match=r"needs the package paho.*: pip install '\.\[telemetry\]'"
     ):
         require_sinks(telemetry())
+
+
+@pytest.fixture(params=SCHEMES)
+def scheme(request):
+    if request.param == "iotdb":
+        request.getfixturevalue("client")
+    return request.param
+
+
+def test_a_name_that_dns_does_not_know_is_said(scheme, monkeypatch):
+    def unknown(*_, **__):
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    (where,) = telemetry(url=f"{scheme}://there.example:99").sinks
+    with (
+        closing(open_sink(where)) as sink,
+        pytest.raises(TelemetryError, match=rf"^{re.escape(sink.name)}: no such host \(DNS\)"),
+    ):
+        sink.send(BOARD, samples_of(1))
+
+
+def test_a_port_where_nobody_listens_is_said(scheme):
+    with held_port() as port:
+        (where,) = telemetry(url=f"{scheme}://127.0.0.1:{port}").sinks
+        with closing(open_sink(where)) as sink, pytest.raises(TelemetryError, match="refused"):
+            sink.send(BOARD, samples_of(1))

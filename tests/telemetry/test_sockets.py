@@ -25,7 +25,7 @@ def test_addresses_that_do_not_answer_are_given_up_together(deaf, named):
 
 def test_greeting_that_drips_is_left_in_time(dripping):
     with pytest.raises(TimeoutError):
-        connected(*dripping, tls_context(None), time.monotonic() + 0.3)
+        connected(*dripping(), tls_context(None), time.monotonic() + 0.3)
 
 
 def test_what_came_as_the_time_was_over_counts_for_nothing():

@@ -1,30 +1,25 @@
-"""Servers that refuse, hang, lie, or are not there: an error in time, and samples sent again."""
+"""Servers that refuse, hang or lie: an error in time. Real ones: `test_real_servers.py`."""
 
-import signal
+import json
+import math
 import socket
-import ssl
 import threading
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 import pytest
 from influx_servers import BOARD, answering, samples_of, say
-from influxd import influxd as running
-from looks import NEVER_S, put
-from openai_server import SELF_SIGNED
-from ports import held_port
 
 from sweetspot.errors import TelemetryError
+from sweetspot.telemetry.connect import open_sink
+from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.influx.server import Server
 from sweetspot.telemetry.influx.sink import InfluxSink
 from sweetspot.telemetry.influx.store import InfluxStore
-from sweetspot.telemetry.publisher import Publisher
-from sweetspot.telemetry.sample import Source
-from sweetspot.telemetry.tls import tls_context
+from sweetspot.telemetry.sample import COLUMNS
 
 SECRET = "planted-8c1f"
-GPU_1 = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
 
 
 @pytest.fixture
@@ -55,16 +50,6 @@ def test_a_password_without_a_user_is_a_token(server):
     with answering(lambda handler, _: say(handler, 204)) as (port, asked):
         InfluxSink(server(port, password=SECRET)).send(BOARD, samples_of(1))
     assert asked[0][2]["Authorization"] == f"Token {SECRET}"
-
-
-def test_tls_asks_for_a_certificate_that_is_trusted(server):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(SELF_SIGNED)
-    with answering(lambda handler, _: say(handler, 204), context) as (port, asked):
-        InfluxSink(server(port, tls=tls_context(SELF_SIGNED))).send(BOARD, samples_of(1))
-        with pytest.raises(TelemetryError, match=r"certificate is not trusted .*; see ca"):
-            InfluxSink(server(port, tls=tls_context(None))).send(BOARD, samples_of(1))
-    assert len(asked) == 1
 
 
 def test_simulated_samples_go_to_a_database_of_their_own(server):
@@ -145,6 +130,41 @@ def test_a_connection_that_was_closed_meanwhile_is_made_again(server):
 
 
 @pytest.mark.parametrize(
+    ("said", "samples"),
+    [
+        ("partial write: field type conflict: 'x' dropped=2", 2),
+        ("partial write: unable to parse 'x': missing fields dropped=0", None),  # it counts none
+        ("unable to parse 'x'", None),
+    ],
+)
+def test_refused_samples_are_as_many_as_the_server_says(server, said, samples):
+    answer = json.dumps({"error": said}).encode()
+    with answering(lambda handler, _: say(handler, 400, answer)) as (port, _):
+        with pytest.raises(RefusedError) as refused:
+            InfluxSink(server(port)).send(BOARD, samples_of(5))
+        assert refused.value.samples == samples
+
+
+@pytest.mark.slow(reason="a real InfluxDB")
+@pytest.mark.parametrize("real_server", ["influxd"], indirect=True)
+def test_all_that_are_refused_are_counted_though_they_are_of_several_shards(real_server):
+    there = real_server()
+    there.start()
+    monday_s = 1_790_553_600  # when one ends
+    sink, writer = there.sink(), open_sink(there.where()).server
+    sent = samples_of(100, monday_s - 5)
+    with closing(writer):
+        for each in (sent[0], sent[-1]):  # a column of another type in either
+            line = f"sweetspot_gpu,gpu_uuid=GPU-2 {COLUMNS[-1]}=1i {each.at}"
+            writer.write(line, writer.until_s(), simulated=False)
+    well = [replace(each, values=(*each.values[:-1], math.nan)) for each in sent]
+    with pytest.raises(RefusedError, match="field type conflict") as refused:
+        sink.send(BOARD, [*well[:20], *sent[20:70], *well[70:]])
+    assert refused.value.samples == 50
+    assert len(there.store().read(BOARD, 0, 2**62)) == 50
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b"",
@@ -160,63 +180,3 @@ def test_an_answer_that_is_none_is_said(server, body):
         pytest.raises(TelemetryError, match="does not answer as InfluxDB does"),
     ):
         InfluxStore(server(port)).read(BOARD, 0, 1)
-
-
-def test_nobody_listens(server):
-    with held_port() as port, pytest.raises(TelemetryError, match="Connection refused"):
-        InfluxSink(server(port)).send(BOARD, samples_of(1))
-
-
-@pytest.mark.slow(reason="a real InfluxDB")
-def test_samples_come_back_to_the_bit_however_often_they_were_sent(server, influxd):
-    port, _ = influxd
-    sink, store = InfluxSink(server(port)), InfluxStore(server(port))
-    sent = samples_of(12_000)  # more than a page
-    for _ in range(2):
-        sink.send(BOARD, sent)
-    back = store.read(BOARD, sent[0].at, sent[-1].at)
-    assert [each.at for each in back] == [each.at for each in sent]
-    assert str([each.values for each in back]) == str([each.values for each in sent])
-    assert store.read(BOARD, sent[5].at, sent[6].at) == store.read(
-        BOARD, sent[5].at, sent[7].at - 1
-    )
-
-
-@pytest.mark.slow(reason="a real InfluxDB, started twice")
-def test_a_database_that_is_absent_killed_and_comes_back_gets_every_sample(
-    server, influxd, tmp_path, wait_until, caplog
-):
-    def stored():
-        with suppress(TelemetryError):  # there is no database before the first sample
-            return len(store.read(GPU_1, 0, 2**62))
-
-    with held_port() as port:
-        store = InfluxStore(server(port))
-        publisher = Publisher([InfluxSink(server(port))], "n1", interval_s=NEVER_S)
-        put(publisher, range(20))
-        wait_until(lambda: "Connection refused; trying again" in caplog.text)
-        with running(tmp_path, port):
-            put(publisher, range(20, 30))
-            wait_until(lambda: stored() == 30)
-        put(publisher, range(30, 45))  # it is killed
-        with running(tmp_path, port):
-            (found,) = publisher.close(60)
-            assert (found.samples, found.acknowledged, found.lost) == (45, 45, 0)
-            back = store.read(GPU_1, 0, 2**62)
-            assert [each.values[0] for each in back] == [number / 10 for number in range(45)]
-
-
-@pytest.mark.slow(reason="a real InfluxDB")
-def test_a_database_that_hangs_is_left_and_taken_up_again(server, influxd):
-    port, process = influxd
-    sink, sent = InfluxSink(server(port, timeout_s=0.5)), samples_of(3, first_utc_s=1e9)
-    process.send_signal(signal.SIGSTOP)
-    try:
-        with pytest.raises(TelemetryError, match="no answer in time"):
-            sink.send(BOARD, sent)
-    finally:  # others ask it, too
-        process.send_signal(signal.SIGCONT)
-    patient = InfluxSink(server(port, timeout_s=60))
-    patient.send(BOARD, sent)
-    back = InfluxStore(server(port)).read(BOARD, sent[0].at, sent[-1].at)
-    assert [each.at for each in back] == [each.at for each in sent]

@@ -1,32 +1,10 @@
-"""Apache's client of IoTDB, from a folder of its own, and a server made of it."""
+"""Sinks and stores of what listens at a port."""
 
-import os
-import sys
-import warnings
 from contextlib import ExitStack
-from importlib import import_module
 
 import pytest
-from shown import ROOT
 
 from sweetspot.config.telemetry import TelemetrySink
-
-
-@pytest.fixture(scope="session")
-def client():
-    """Load what needs Apache's client, and return the module of the server."""
-    folder = ROOT / ".venv-iotdb"
-    if not (folder / "ready").exists():
-        why = "no client of IoTDB: `make .venv-iotdb/ready`"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(why)
-    before = list(warnings.filters)
-    sys.path.append(str(folder))
-    try:
-        import_module("sweetspot.telemetry.iotdb.session")
-        assert warnings.filters == before  # the client itself would show all deprecations
-        return import_module("iotdb_server")
-    finally:
-        sys.path.remove(str(folder))
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,8 @@
 """Brokers that misbehave, and what is sent to them."""
 
 import math
-import os
 
 import pytest
-from mosquitto import Mosquitto, Subscriber, is_installed
 from tiny_broker import TinyBroker
 
 from sweetspot.config import TelemetrySink
@@ -46,37 +44,3 @@ def samples():
         return [Sample(first_ms + 100 * number, row(number)) for number in range(count)]
 
     return build
-
-
-@pytest.fixture
-def mosquitto(tmp_path):
-    """Return a function that makes brokers, which are ended with the test."""
-    if not is_installed():
-        if os.environ.get("CI"):
-            pytest.fail("no mosquitto; scripts/telemetry.sh installs it")
-        pytest.skip("no mosquitto here (Debian: mosquitto)")
-    made = []
-
-    def make(**options):
-        folder = tmp_path / f"broker{len(made)}"
-        folder.mkdir()
-        made.append(Mosquitto(folder, **options))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.end()
-
-
-@pytest.fixture
-def subscribe():
-    """Return a function that subscribes at a broker."""
-    begun = []
-
-    def begin(broker, **options):
-        begun.append(Subscriber(broker.port, **options))
-        return begun[-1]
-
-    yield begin
-    for each in begun:
-        each.close()
