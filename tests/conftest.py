@@ -230,8 +230,7 @@ def fake_nvml(
     for variable in ("CUDA_VISIBLE_DEVICES", "SLURM_STEP_GPUS", "SLURM_JOB_GPUS"):
         monkeypatch.delenv(variable, raising=False)
     # its boards are not the next test's: no shared locks
-    monkeypatch.setenv("TMPDIR", str(folder))
-    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("SWEETSPOT_LOCKS", str(folder))
 
     def install(*boards: Mapping[str, Any]) -> float:
         origin = time.monotonic()

@@ -1,10 +1,10 @@
 """Who may measure on a board, and for how long."""
 
+import errno
 import os
 import stat
 import subprocess
 import sys
-import tempfile
 from contextlib import ExitStack
 from itertools import permutations
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from sweetspot.catalog import gpu
 from sweetspot.errors import MeterError
 from sweetspot.metering import lease
-from sweetspot.metering.lease import leased_board
+from sweetspot.metering.lease import FOLDER, leased_board
 from sweetspot.metering.processes import TOKEN
 
 # Says which board it holds, and keeps it until its standard input ends.
@@ -135,7 +135,7 @@ def test_lock_can_be_read_by_other_users_whatever_the_umask(fake_nvml):
     before = os.umask(0o077)
     try:
         with leased_board():
-            mode = (Path(tempfile.gettempdir()) / "sweetspot-GPU-0.lock").stat().st_mode
+            mode = (Path(os.environ[FOLDER]) / "sweetspot-GPU-0.lock").stat().st_mode
     finally:
         os.umask(before)
     assert stat.S_IMODE(mode) == 0o644
@@ -143,7 +143,7 @@ def test_lock_can_be_read_by_other_users_whatever_the_umask(fake_nvml):
 
 def test_lock_that_another_user_made_is_enough(fake_nvml):
     fake_nvml({})
-    path = f"{tempfile.gettempdir()}/sweetspot-GPU-0.lock"
+    path = f"{os.environ[FOLDER]}/sweetspot-GPU-0.lock"
     os.close(os.open(path, os.O_RDONLY | os.O_CREAT, 0o444))
     with leased_board():
         pass
@@ -151,12 +151,60 @@ def test_lock_that_another_user_made_is_enough(fake_nvml):
 
 def test_folder_without_a_place_for_the_lock_is_a_meter_error(fake_nvml, monkeypatch):
     fake_nvml({})
-    monkeypatch.setattr(tempfile, "tempdir", "/proc/no-such-folder")
+    monkeypatch.setenv(FOLDER, "/proc/no-such-folder")
     with (
-        pytest.raises(MeterError, match=r"cannot lock the GPU by .*GPU-0\.lock: No such file"),
+        pytest.raises(MeterError, match=r"GPU by .*GPU-0\.lock: No such file.*; SWEETSPOT_LOCKS"),
         leased_board(),
     ):
         pass
+
+
+@pytest.fixture
+def machine(monkeypatch, tmp_path):
+    """The places of a machine, of which nobody named one: root's, one that is not there, all's."""
+    monkeypatch.delenv(FOLDER, raising=False)
+    folders = [tmp_path / name for name in ("root", "missing", "everybody")]
+    for folder, mode in ((folders[0], 0o755), (folders[2], 0o1777)):
+        folder.mkdir()
+        folder.chmod(mode)
+    monkeypatch.setattr(lease, "FOLDERS", folders)
+    return folders
+
+
+def test_job_with_a_temporary_folder_of_its_own_waits_like_any(machine, monkeypatch, tmp_path):
+    with lease._held(["GPU-0"]):
+        monkeypatch.setenv("TMPDIR", str(tmp_path))
+        monkeypatch.setattr("tempfile.tempdir", None)
+        assert lease._first_free(["GPU-0"]) is None
+    assert [each.name for each in machine[2].iterdir()] == ["sweetspot-GPU-0.lock"]
+
+
+def test_machine_without_a_place_that_is_everybodys_is_a_meter_error(machine):
+    machine[2].chmod(0o755)
+    with pytest.raises(MeterError, match=r"none of .*root, .*that everybody.* SWEETSPOT_LOCKS"):
+        lease._first_free(["GPU-0"])
+
+
+def test_two_jobs_that_make_the_lock_at_once_lock_the_same_file(machine, monkeypatch):
+    path, opened = machine[2] / "sweetspot-GPU-0.lock", os.open
+
+    def late(*args):  # another user's is made between this one's look and its own try
+        if args[1] & os.O_CREAT:
+            os.close(opened(path, os.O_RDONLY | os.O_CREAT))
+            if not args[1] & os.O_EXCL:  # as fs.protected_regular has it in everybody's folders
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opened(*args)
+
+    monkeypatch.setattr(os, "open", late)
+    with lease._held(["GPU-0"]):
+        assert lease._first_free(["GPU-0"]) is None
+
+
+def test_link_in_place_of_the_lock_is_not_followed(machine, tmp_path):
+    (machine[2] / "sweetspot-GPU-0.lock").symlink_to(tmp_path / "victim")
+    with pytest.raises(MeterError, match="Too many levels of symbolic links"):
+        lease._first_free(["GPU-0"])
+    assert not (tmp_path / "victim").exists()
 
 
 @pytest.mark.parametrize("visible", ["", "-1", "9", "MIG-1"])

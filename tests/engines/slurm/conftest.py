@@ -83,11 +83,11 @@ create database slurm_acct_db; create user slurm@localhost identified by 'slurm'
 create user slurm@'127.0.0.1' identified by 'slurm';
 grant all on slurm_acct_db.* to slurm@localhost; grant all on slurm_acct_db.* to slurm@'127.0.0.1';
 """
-# What the nodes tell their jobs: each has boards and a temporary folder of its own, as two machines
-# would.
+# What the nodes tell their jobs: each has boards and a folder for locks of its own, as two
+# machines would.
 TASK_PROLOG = """#!/bin/sh
 [ -z "$FAKE_NVML" ] || echo export FAKE_NVML=${{FAKE_NVML%.gpu?}}.$SLURMD_NODENAME
-echo export TMPDIR={folder}/tmp/$SLURMD_NODENAME
+echo export SWEETSPOT_LOCKS={folder}/locks/$SLURMD_NODENAME
 """
 # Snakemake's plugin takes all of SLURM's variables out of a job's environment, and SLURM_CONF with
 # them; elsewhere srun finds the file where SLURM itself looks.
@@ -182,7 +182,7 @@ class Slurm:
         for name in ("munge", "state", "log", "dev", "bin", "etc", *(f"spool/{n}" for n in NODES)):
             (self.folder / name).mkdir(parents=True)
         for node in NODES:
-            (self.folder / "tmp" / node).mkdir(parents=True)
+            (self.folder / "locks" / node).mkdir(parents=True)
         for index in range(2):  # SLURM wants character devices, numbered by their names
             (self.folder / "dev" / f"gpu{index}").symlink_to("/dev/null")
         with_sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(5)]

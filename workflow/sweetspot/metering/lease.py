@@ -3,10 +3,10 @@
 import fcntl
 import logging
 import os
-import tempfile
+import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from sweetspot.catalog import Gpu
@@ -16,6 +16,11 @@ from sweetspot.metering.processes import job_token
 from sweetspot.metering.visible import why_none_is
 
 RETRY_S = 0.5
+FOLDER = "SWEETSPOT_LOCKS"
+"""Variable of the environment: the folder of the locks, where FOLDERS are not those of all jobs."""
+# The last two are the first to be a job's own (SLURM's job_container, systemd's PrivateTmp), and
+# what a user left in /dev/shm systemd may remove when they log out.
+FOLDERS = (Path("/run/lock"), Path("/dev/shm"), Path("/tmp"))  # noqa: S108  no names are guessed
 
 log = logging.getLogger(__name__)
 
@@ -60,8 +65,9 @@ def _held(gpu_uuids: Sequence[str]) -> Iterator[str]:
 
 
 def _first_free(gpu_uuids: Sequence[str]) -> tuple[str, int] | None:
+    folder = _folder()
     for uuid in gpu_uuids:
-        descriptor = _opened(Path(tempfile.gettempdir()) / f"sweetspot-{uuid}.lock")
+        descriptor = _opened(folder / f"sweetspot-{uuid}.lock")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -71,15 +77,38 @@ def _first_free(gpu_uuids: Sequence[str]) -> tuple[str, int] | None:
     return None
 
 
+def _folder() -> Path:
+    """Return where the locks of all jobs of this machine lie.
+
+    Whoever asks gets the same answer, so TMPDIR has no say, which each job may have of its own, and
+    a folder that only some may write to is passed over by those, too.
+    """
+    if named := os.environ.get(FOLDER):
+        return Path(named)
+    for folder in FOLDERS:
+        with suppress(OSError):
+            if not ~folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX):
+                return folder
+    names = ", ".join(map(str, FOLDERS))
+    raise MeterError(
+        f"no place for the lock of a GPU: none of {names} is a folder that everybody may write to;"
+        f" name one that all jobs of this machine share in {FOLDER}"
+    )
+
+
 def _opened(path: Path) -> int:
     try:
-        try:
+        while True:
             # In a folder that all may write to, the kernel lets only its owner "create" a file that
-            # is there already; reading is enough to lock it.
-            return os.open(path, os.O_RDONLY)
-        except FileNotFoundError:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT, 0o644)
-            os.fchmod(descriptor, 0o644)  # whatever the umask: other users take their turns, too
-            return descriptor
+            # is there already; reading is enough to lock it. A link there is nobody's of ours.
+            with suppress(FileNotFoundError):
+                return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            with suppress(FileExistsError):  # another job was quicker
+                descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_EXCL, 0o644)
+                os.fchmod(descriptor, 0o644)  # whatever the umask: other users take turns, too
+                return descriptor
     except OSError as error:
-        raise MeterError(f"cannot lock the GPU by {path}: {error.strerror}") from error
+        raise MeterError(
+            f"cannot lock the GPU by {path}: {error.strerror}; {FOLDER} names another folder, which"
+            " all jobs of this machine must share"
+        ) from error
