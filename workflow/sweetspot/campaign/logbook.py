@@ -11,6 +11,7 @@ from sweetspot.files import write_text_atomic
 from sweetspot.reading import parse_as, read_bytes_if_there
 from sweetspot.schema.writing import json_text, plain
 
+BROKE_OFF = "broke off"  # how a call ended that could not say it
 # What may change between two calls: where things lie, how they look, more models, what is enough.
 FREE = ("run", "models", "node", "figures", "adaptive")
 
@@ -31,13 +32,25 @@ class Call:
     ended_utc: str = ""
     minutes: float
     measured: int = 0
-    ended: str = "broke off"
+    ended: str = BROKE_OFF
     time_s: dict[str, float] = field(default_factory=dict)
     telemetry: list[str] = field(default_factory=list)
 
     def spent(self, on: str, seconds: float) -> None:
         """Note what some of the time went on."""
         self.time_s[on] = self.time_s.get(on, 0.0) + max(0.0, seconds)
+
+    def take_over(self, before_s: Mapping[str, float]) -> None:
+        """Have what the command did before this call in its account, too."""
+        self.minutes += sum(before_s.values()) / 60
+        for on, seconds in before_s.items():
+            self.spent(on, seconds)
+
+    def hand_on(self, before_s: Mapping[str, float]) -> None:
+        """Leave what it took over to the account of another call."""
+        self.minutes -= sum(before_s.values()) / 60
+        for on in before_s:
+            self.time_s.pop(on, None)
 
 
 @dataclass(kw_only=True)

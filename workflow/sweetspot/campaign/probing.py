@@ -21,17 +21,24 @@ def probe_board(experiment: Experiment, folder: Path, minutes: float) -> dict[st
 
     Cells are worth measuring without it: that it failed is a warning.
     """
-    begun_s, windows_s = monotonic(), 0.0
+    begun_s, before_s = monotonic(), _windows_s(folder)
     try:
-        before = {step.id for step in known.steps} if (known := read_probed(folder)) else set()
-        found = run_probe(folder, asked_of(experiment, minutes))
-        new = [step for step in found.steps if step.id not in before]
-        windows_s = sum(step.duration_s or 0.0 for step in new)
+        run_probe(folder, asked_of(experiment, minutes))
     except (EngineError, MeterError, InputError) as error:
-        log.warning("the board was not probed: %s", error)
+        log.warning("the probe broke off: %s", error)
     took_s = monotonic() - begun_s
-    inside_s = min(windows_s, took_s)
+    new = _windows_s(folder).items() - before_s.items()
+    inside_s = min(sum(seconds for _, seconds in new), took_s)
     return {"probe_windows": inside_s, "probe": took_s - inside_s}
+
+
+def _windows_s(folder: Path) -> dict[str, float]:
+    """Return how long the window of each step was that a folder has."""
+    try:
+        known = read_probed(folder)
+    except InputError:  # as the probe says
+        return {}
+    return {step.id: step.duration_s or 0.0 for step in known.steps} if known else {}
 
 
 def asked_of(experiment: Experiment, minutes: float) -> Asked:

@@ -1,18 +1,16 @@
 """One call of a campaign, from the sensor to the small folder that it leaves."""
 
 import logging
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sweetspot.campaign.blocks import measure_blocks
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.compact import write_compact
 from sweetspot.campaign.design import design
-from sweetspot.campaign.logbook import Call, open_logbook
+from sweetspot.campaign.logbook import BROKE_OFF, Call, open_logbook
 from sweetspot.campaign.node import engines_here, require_node
 from sweetspot.campaign.sensor.kept import take_up_sensor
 from sweetspot.campaign.sensor.square_wave import look_at_sensor
@@ -52,14 +50,25 @@ def run_campaign(
     minutes: float,
     sensor: bool = True,
     remeasure: Remeasure = "nothing",
-    before_s: Mapping[str, float] = MappingProxyType({}),
+    before_s: dict[str, float] | None = None,
+    hands_on: bool = False,
     whole: Path | None = None,
 ) -> int:
     """Measure for `minutes` what is most informative of what `folder` lacks; return how many cells.
 
-    However this ends, what was measured is durable, and `folder`/compact holds all of it. What the
-    command did before, such as its probe, is in the call's account by `before_s`. `whole` is the
-    folder of the campaign that this is a part of.
+    However this ends, what was measured is durable, and `folder`/compact holds all of it.
+
+    Args:
+        experiment: what is measured.
+        folder: of the campaign, or of this part of it.
+        minutes: to be done in.
+        sensor: whether the power sensor is looked at.
+        remeasure: which cells that have a record are measured again.
+        before_s: what the command did before, such as its probe. The call whose account has it
+            empties it, so that no other one has it, too.
+        hands_on: whether another part follows. A part that fails without any record has no report:
+            it leaves that to the next one's account then.
+        whole: folder of the campaign that this is a part of.
 
     Raises:
         InputError: the experiment is not the one of the folder, or that cannot be written to.
@@ -76,42 +85,29 @@ def run_campaign(
         prepare=dataset_writer(folder / "datasets", experiment.dataset),
         publisher=_publisher(experiment),
     )
-    call = Call(started_utc=_utc(), minutes=minutes + sum(before_s.values()) / 60)
-    for what, seconds in before_s.items():
-        call.spent(what, seconds)
+    before_s = {} if before_s is None else before_s
+    call = Call(started_utc=_utc(), minutes=minutes)
+    call.take_over(before_s)
     sensors = (whole or folder) if sensor else None
-    _measure(campaign, box, call, sensors=sensors, remeasure=remeasure)
-    if not any(campaign.seen(block) for block in campaign.blocks):
-        raise EngineError(f"nothing could be measured: {call.ended}")
-    return call.measured
-
-
-def _measure(
-    campaign: Campaign, box: TimeBox, call: Call, *, sensors: Path | None, remeasure: Remeasure
-) -> None:
-    """Measure until the time is over; `call`, in the logbook from the start, says how it ended.
-
-    The sensor is looked at unless a campaign beside that of `sensors` has done so; None: it is not.
-    """
     campaign.logbook.calls.append(call)
     campaign.save()
-    progress = Progress()
+    progress, is_handed_on = Progress(), False
     try:
-        with sigterm_interrupts():
-            if sensors and not (campaign.folder / "sensor.json").exists():
-                begun_s = box.now()
-                _look_at_sensor(campaign, sensors)
-                call.spent("sensor", box.now() - begun_s)
-            call.ended = measure_blocks(campaign, box, progress, remeasure)
-    except OutOfTimeError:
-        call.ended = f"a cell went on for {GRACE_S:g} s after the end of the time and was cut off"
+        call.ended = _measure(campaign, box, progress, sensors, remeasure)
+        if not any(campaign.seen(block) for block in campaign.blocks):
+            raise EngineError(f"nothing could be measured: {call.ended}")
     except KeyboardInterrupt:
         call.ended = "interrupted"
         raise
     except SweetspotError as error:
-        call.ended = str(error)
+        call.ended = call.ended if call.ended != BROKE_OFF else str(error)
+        is_handed_on = hands_on and not any(map(any, map(campaign.measured, campaign.blocks)))
         raise
     finally:
+        if is_handed_on:
+            call.hand_on(before_s)
+        else:
+            before_s.clear()
         if campaign.publisher:
             call.telemetry = list(map(str, campaign.publisher.close()))
         call.ended_utc, call.measured = _utc(), len(progress.tried)
@@ -119,6 +115,29 @@ def _measure(
         campaign.save()
         compact = write_compact(campaign)
         log.info("%d cells measured: %s; all of them: %s", call.measured, call.ended, compact)
+    return call.measured
+
+
+def _measure(
+    campaign: Campaign,
+    box: TimeBox,
+    progress: Progress,
+    sensors: Path | None,
+    remeasure: Remeasure,
+) -> str:
+    """Measure until the time is over, and return how that ended.
+
+    The sensor is looked at unless a campaign beside that of `sensors` has done so; None: it is not.
+    """
+    try:
+        with sigterm_interrupts():
+            if sensors and not (campaign.folder / "sensor.json").exists():
+                begun_s = box.now()
+                _look_at_sensor(campaign, sensors)
+                campaign.logbook.spent("sensor", box.now() - begun_s)
+            return measure_blocks(campaign, box, progress, remeasure)
+    except OutOfTimeError:
+        return f"a cell went on for {GRACE_S:g} s after the end of the time and was cut off"
 
 
 def _publisher(experiment: Experiment) -> "Publisher | None":

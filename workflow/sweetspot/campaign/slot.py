@@ -161,15 +161,21 @@ class Slot:
         loaded = self.engine.load_s is not None
         idle_s = self.idle_s
         start_s = now()
-        with ended_after(self.box.left_s + GRACE_S):
-            self.campaign.prepare(cell)
-            record = self._measure(cell, idle=idle_s > 0)
-        wall_s = now() - start_s
+        record = None
+        try:
+            with ended_after(self.box.left_s + GRACE_S):
+                self.campaign.prepare(cell)
+                record = self._measure(cell, idle=idle_s > 0)
+        finally:
+            wall_s = now() - start_s
+            if not loaded and self.engine.load_s is not None:
+                logbook.load_s[self.block.id] = self.engine.load_s
+                logbook.spent("loads", self.engine.load_s)
+                wall_s -= self.engine.load_s
+            if record is None:  # the engine did not load, or the cell was cut off
+                is_loading = self.engine.load_s is None
+                logbook.spent("loads" if is_loading else "failed", wall_s)
         self.progress.tried.add(cell)
-        if not loaded and self.engine.load_s is not None:
-            logbook.load_s[self.block.id] = self.engine.load_s
-            logbook.spent("loads", self.engine.load_s)
-            wall_s -= self.engine.load_s
         if record.window_s is None:
             logbook.spent("failed", wall_s)
         else:

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
-from sweetspot.campaign.compact import RECORDS
 from sweetspot.campaign.cost import Asked
 from sweetspot.campaign.design import design
 from sweetspot.campaign.file import CampaignFile
@@ -83,10 +82,9 @@ def run_file(
                         sensor=sensor,
                         remeasure=again,
                         before_s=spent_s,
+                        hands_on=len(parts.left) > 1,
                         whole=folder,
                     )
-                if parts.has_records(name):  # or else it has no report: it is the next one's
-                    spent_s = {}
             is_first = False
             if len(file.parts) == 1:
                 break
@@ -109,11 +107,6 @@ class _Parts:
     def asked(self, name: str, remeasure: Remeasure) -> list[Asked]:
         """Return how much time each model of a part can use."""
         return asked_by(self.file.parts[name], self.folder / name, remeasure)
-
-    def has_records(self, name: str) -> bool:
-        """Return whether a part has something to report, even where it failed."""
-        path = self.folder / name / "compact" / RECORDS
-        return path.is_file() and path.stat().st_size > 0
 
     def require_here(self) -> None:
         """Look at every part before the first one takes any time.
