@@ -10,7 +10,7 @@ from sweetspot.errors import EngineError, InputError
 from sweetspot.measure.adaptive import decisions
 from sweetspot.measure.estimate import affordable, estimate, next_of
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block
+from sweetspot.measure.record import read_block, record_path, write_record
 from sweetspot.measure.work import records_of, settled, work_of
 from sweetspot.plan.plan import plan
 
@@ -129,3 +129,21 @@ def test_plan_counts_cells_that_are_expected(tmp_path, monkeypatch):
     assert len(others) == 15
     with pytest.raises(InputError, match="only decided where it is adaptive"):
         next_of(parse_experiment(experiment | {"measure": {"design": "few"}}))
+
+
+def test_candidates_of_another_board_or_key_are_not_the_runs(tmp_path, record_of):
+    planned = plan(parse_experiment(CONFIG | {"engine": "vllm", "simulator": {}}))
+    (block,) = planned.blocks
+    kinds = (
+        {},
+        {"provenance": {"gpu_name": "Tesla T4", "gpu_uuid": "GPU-0"}},
+        {"key": "0123456789abcdef"},
+    )
+    of_run, *others = block.candidates[:3]
+    for cell, kind in zip((of_run, *others), kinds, strict=True):
+        path = record_path(tmp_path, cell, block.key(cell))
+        write_record(path, record_of(block, cell, **kind))
+    (found,) = settled(planned, tmp_path).blocks
+    assert set(found.cells) == {*block.cells, of_run}
+    assert set(records_of(block, block.candidates, tmp_path)) == {of_run}
+    assert len(list(tmp_path.rglob("*.json"))) == 3  # a job's to set aside

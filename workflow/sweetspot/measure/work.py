@@ -8,11 +8,10 @@ from pathlib import Path
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Remeasure
 from sweetspot.errors import InputError
-from sweetspot.measure.record import CellRecord, record_path
+from sweetspot.measure.record import CellRecord
 from sweetspot.measure.reuse import reusable_record
 from sweetspot.plan.block import Block
 from sweetspot.plan.plan import Plan
-from sweetspot.reading import read_as
 
 MOST = 2
 """So many times the cells that are expected an adaptive design may well take."""
@@ -40,11 +39,11 @@ class Work:
 
 def work_of(block: Block, records: Path, remeasure: Remeasure = "nothing") -> Work:
     """Return what is done of a block, and what is left."""
-    known = _reusable(block, block.cells, records, remeasure)
+    known = records_of(block, block.cells, records, remeasure)
     left = [cell for cell in block.cells if cell not in known]
     if block.adaptive is None:
         return Work(tuple(known), tuple(left), tuple(left))
-    known |= _reusable(block, block.candidates, records, remeasure)
+    known |= records_of(block, block.candidates, records, remeasure)
     certain = set(left)
     from sweetspot.measure.adaptive import decisions  # loads numpy, which planning does without
 
@@ -68,20 +67,13 @@ def _settled(block: Block, records: Path) -> Block:
     return replace(block, cells=cells, candidates=(), adaptive=None)
 
 
-def records_of(block: Block, cells: Iterable[Cell], records: Path) -> dict[Cell, CellRecord]:
-    """Return the records of cells that can be read; what is damaged is a job's to find."""
-    found = {}
-    for cell in cells:
-        with suppress(InputError):
-            path = record_path(records, cell, block.key(cell))
-            found[cell] = read_as(CellRecord, path, "cell record")
-    return found
-
-
-def _reusable(
-    block: Block, cells: Iterable[Cell], records: Path, remeasure: Remeasure
+def records_of(
+    block: Block, cells: Iterable[Cell], records: Path, remeasure: Remeasure = "nothing"
 ) -> dict[Cell, CellRecord]:
-    """Return the records of cells that a run reuses; files stay where they are, of use or not."""
+    """Return the records of cells that a run reuses; files stay where they are, of use or not.
+
+    What is damaged, or of another board, is a job's to find.
+    """
     found = {}
     for cell in cells:
         with suppress(InputError):  # it cannot be read, as the cell's job will say
