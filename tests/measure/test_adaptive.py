@@ -7,10 +7,11 @@ import pytest
 from sweetspot.config import parse_experiment
 from sweetspot.engines.simulated import SimulatorEngine
 from sweetspot.errors import EngineError, InputError
+from sweetspot.files import write_bytes_atomic
 from sweetspot.measure.adaptive import decisions
 from sweetspot.measure.estimate import affordable, estimate, next_of
 from sweetspot.measure.measure import measure_block
-from sweetspot.measure.record import read_block, record_path, write_record
+from sweetspot.measure.record import read_block, record_bytes, record_path
 from sweetspot.measure.work import records_of, settled, work_of
 from sweetspot.plan.plan import plan
 
@@ -142,7 +143,7 @@ def test_candidates_of_another_board_or_key_are_not_the_runs(tmp_path, record_of
     of_run, *others = block.candidates[:3]
     for cell, kind in zip((of_run, *others), kinds, strict=True):
         path = record_path(tmp_path, cell, block.key(cell))
-        write_record(path, record_of(block, cell, **kind))
+        write_bytes_atomic(path, record_bytes(record_of(block, cell, **kind)))
     (found,) = settled(planned, tmp_path).blocks
     assert set(found.cells) == {*block.cells, of_run}
     assert set(records_of(block, block.candidates, tmp_path)) == {of_run}
