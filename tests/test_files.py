@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -113,6 +114,41 @@ def test_folder_in_place_of_the_file_is_an_input_error(tmp_path, write):
     with pytest.raises(InputError, match=r"cannot write .*: Is a directory"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def write_one(path, text):
+    write_bytes_atomic(path, text)
+
+
+def write_some(path, text):
+    write_together([(path, text), (path.with_name("other"), text)])
+
+
+@pytest.mark.parametrize("write", [write_one, write_some])
+def test_writers_of_one_file_with_the_same_process_id_leave_it_whole(tmp_path, monkeypatch, write):
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # as in two containers that share a folder
+    path, synced = tmp_path / "x", os.fsync
+
+    def late(descriptor):  # the other one begins and ends while this one waits for the disk
+        monkeypatch.setattr(os, "fsync", synced)
+        write(path, b"the other's, which is longer")
+        assert path.read_bytes() == b"the other's, which is longer"
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", late)
+    write(path, b"this one's")
+    assert path.read_bytes() == b"this one's"
+    assert not [each for each in tmp_path.iterdir() if each.name not in ("x", "other")]
+
+
+def test_file_has_the_mode_that_the_umask_gives(tmp_path):
+    before = os.umask(0o027)
+    try:
+        write_one(tmp_path / "x", b"")
+        write_some(tmp_path / "y", b"")
+    finally:
+        os.umask(before)
+    assert [stat.S_IMODE(each.stat().st_mode) for each in tmp_path.iterdir()] == [0o640] * 3
 
 
 def test_files_that_are_written_together_replace_the_old_ones(tmp_path):

@@ -73,8 +73,8 @@ def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
             for path, data in files:
                 destination = _destination(path)
                 destination.parent.mkdir(parents=True, exist_ok=True)
-                named[destination] = _temporary_name(destination)
-                file = stack.enter_context(named[destination].open("wb"))
+                file = stack.enter_context(_temporary(destination))
+                named[destination] = Path(file.name)
                 file.write(data)
                 file.flush()
                 opened.append(file.fileno())
@@ -165,26 +165,26 @@ def _destination(path: Path) -> Path:
 def _replacing(path: Path) -> Iterator[IO[bytes]]:
     """Write to a temporary file beside the old one, and put it in its place at the end."""
     path = _destination(path)
-    temporary = _temporary_name(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with temporary.open("wb") as file:
+    with _temporary(path) as file:
+        try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise
     _sync_folder(path.parent)
 
 
-def _temporary_name(path: Path) -> Path:
-    """Return what a file is called until it is whole.
+def _temporary(path: Path) -> IO[bytes]:
+    """Open what a file is written to until it is whole, beside it, under a name of its own.
 
-    The process id keeps two jobs that write the same file off each other's.
+    Several jobs may write the same file, and in a folder that nodes or containers share their
+    process ids need not differ. The mode is that of any new file, as tempfile's would not be.
     """
-    return path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    return path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp").open("xb")
 
 
 def _opened(path: Path) -> IO[bytes]:

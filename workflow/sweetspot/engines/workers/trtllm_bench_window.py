@@ -193,8 +193,8 @@ def let_reports_bear_uuids() -> None:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a whole file or none."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Write a whole file or none; process ids may be the same in several containers."""
+    temporary = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     temporary.write_text(json.dumps(content))
     temporary.replace(path)
 
