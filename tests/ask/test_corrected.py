@@ -166,6 +166,38 @@ def test_cells_of_another_board_engine_or_kind_do_not_count(cells, answer):
             corrected(answer, own.assign(**change))
 
 
+def test_cells_of_two_boards_at_one_load_keep_the_name_of_their_model(cells, answer):
+    own = cells[cells["model"] == "llama-3.1-8b"].head(4)
+    strange = own.assign(gpu="NVIDIA Other", energy_per_token_j=9.0)
+    found = corrected(answer, pd.concat([own, strange]))
+    assert (found.own_cells, found.other_cells) == (4, 0)
+    assert not any("told apart" in note for note in found.notes)
+
+
+def test_a_board_that_only_a_file_describes_is_known_by_its_id(tmp_path, cells):
+    entry = """
+        name: Somebody's board
+        nvml_name: NVIDIA Somebody 96GB
+        memory_mib: 97871
+        bandwidth_gb_per_s: 4000
+        fp16_tflops: 900
+        fp8_tflops: 1800
+        power_limit_w: 600
+        nvlink_gb_per_s: null
+        pcie_gb_per_s: 128
+        max_clock_mhz: 1980
+        source: its data sheet
+    """
+    (tmp_path / "somebodys.yaml").write_text(entry, encoding="utf-8")
+    board = str(tmp_path / "somebodys.yaml")
+    answer = sweetspot.predict("llama-3.1-8b", board, 512, 256, **ASK)
+    own = cells[cells["model"] == "llama-3.1-8b"].head(3)
+    for name in ("somebodys", "NVIDIA Somebody 96GB"):
+        assert corrected(answer, own.assign(gpu=name)).own_cells == 3
+    with pytest.raises(InputError, match=r"of another GPU than somebodys \(NVIDIA Other\)"):
+        corrected(answer, own.assign(gpu="NVIDIA Other"))
+
+
 def test_cells_of_a_model_that_nobody_knows_are_left_out_and_plain_tables_taken(answer):
     table = pd.DataFrame(
         {

@@ -1,6 +1,7 @@
 """Advice agrees with what else is asked of the simulator, and says no more than is known."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import sweetspot
@@ -240,12 +241,28 @@ def test_nothing_is_taken_from_a_fit_beyond_its_cells(cells, asked, why):
 
 
 def test_cells_of_another_board_or_model_are_no_evidence(cells):
-    with pytest.raises(InputError, match="not of h100-sxm"):
-        sweetspot.advise(MODEL, BOARD, **WORK, cells=cells.assign(gpu="l40s"))
+    for change, why in (
+        ({"gpu": "l40s"}, r"of another GPU than h100-sxm \(l40s\)"),
+        ({"gpu": "AMD Instinct MI300X"}, "of another GPU than h100-sxm"),  # not in the catalog
+        ({"engine": "transformers"}, r"of another engine than tensorrt-llm \(transformers\)"),
+        ({"simulated": True}, "simulated"),
+    ):
+        with pytest.raises(InputError, match=f"left out: {len(cells)} cells, {why}"):
+            sweetspot.advise(MODEL, BOARD, **WORK, cells=cells.assign(**change))
     with pytest.raises(InputError, match=r"llama-3\.2-1b"):
         sweetspot.advise([MODEL, "llama-3.2-1b"], BOARD, **WORK, cells=cells)
     with pytest.raises(InputError, match="needs at least 7 cells"):
         sweetspot.advise(MODEL, BOARD, **WORK, cells=cells.head(4))
+
+
+def test_cells_of_another_board_among_ones_own_are_left_out_and_said(cells):
+    strange = cells.head(9).assign(gpu="l40s", energy_per_token_j=9.0)
+    mixed = pd.concat([cells.assign(gpu=BOARD), strange])
+    found = sweetspot.advise(MODEL, BOARD, **WORK, truncate_input=1024, cells=mixed)
+    (total,) = found.totals()
+    by_fit = sweetspot.fit(cells).predict(2048, 256)
+    assert total["energy_per_token_j"] == pytest.approx(by_fit["energy_per_token_j"][0])
+    assert "left out: 9 cells, of another GPU than h100-sxm (l40s)" in found.notes
 
 
 @pytest.mark.parametrize(

@@ -4,18 +4,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from math import exp, log1p, pi, sqrt
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from sweetspot.analysis.batch_cells import CELL, LOAD, cell_means
+from sweetspot.ask.own_cells import cells_of
 from sweetspot.ask.own_forms import BATCH, EQ5, FormAnswer, batch_answer, eq5_answer, of_asked_load
 from sweetspot.ask.predict import Prediction
-from sweetspot.catalog import gpu as board_of
 from sweetspot.catalog import load_model
-from sweetspot.cells.observations import read_observations
 from sweetspot.errors import InputError
 from sweetspot.simulator.correction import Correction, Point
 from sweetspot.simulator.deployment.deployment import Deployment
@@ -111,13 +109,13 @@ def corrected(
     Raises:
         InputError: the cells cannot be read, or none is of this board and engine.
     """
-    observed = read_observations(cells, columns=columns)
+    observed = cells_of(answer.workload.deployment, cells, columns)
     notes = list(observed.notes)
-    used = _beside(_of_same(observed.cells, answer, notes), answer, notes)
+    used = _beside(observed.cells, answer, notes)
     if used.empty:
         raise InputError(
-            f"no measured cell of {answer.gpu} with {answer.engine} is left to correct by:"
-            f" {'; '.join(notes) or 'none can be simulated'}"
+            f"none of these cells can be simulated: {'; '.join(notes) or 'they do not fit'}; name"
+            " their model as the catalog does, or by its config.json"
         )
     times = used["energy_per_token_j"] / used["simulated_per_token_j"]
     if not 1 / _UNIT_TIMES < (median := float(times.median())) < _UNIT_TIMES:
@@ -232,32 +230,6 @@ def _by_form(
     )
 
 
-def _of_same(cells: pd.DataFrame, answer: Prediction, notes: list[str]) -> pd.DataFrame:
-    """Return the usable cells of the board and engine, and note how many are not."""
-    usable = cells["status"] == "ok"
-    engine = cells["engine"].astype(str)
-    asked = answer.engine.removesuffix("-uncompiled")
-    for name, wrong in (
-        ("simulated", cells["simulated"]),
-        (f"of another GPU than {answer.gpu}", ~cells["gpu"].map(lambda n: _is(n, answer.gpu))),
-        (f"of another engine than {asked}", ~engine.isin(["", "nan", asked])),
-    ):
-        count = int((usable & wrong).sum())
-        if count:
-            notes.append(f"left out: {count} cell{'s' * (count > 1)}, {name}")
-        usable &= ~wrong
-    return cells[usable].reset_index(drop=True)
-
-
-def _is(name: Any, gpu: str) -> bool:
-    if not isinstance(name, str) or not name:
-        return True
-    try:
-        return board_of(name).id == gpu
-    except InputError:
-        return False
-
-
 def _beside(cells: pd.DataFrame, answer: Prediction, notes: list[str]) -> pd.DataFrame:
     """Return the cells that can be simulated, with that and their loads, as of what was asked."""
     parts = []
@@ -279,7 +251,7 @@ def _beside(cells: pd.DataFrame, answer: Prediction, notes: list[str]) -> pd.Dat
         parts.append(known[known["simulated_per_token_j"].notna()])
     if not parts:
         return cells.iloc[:0]
-    found = pd.concat(parts, ignore_index=True).assign(engine=answer.engine, gpu=answer.gpu)
+    found = pd.concat(parts, ignore_index=True)
     return found.assign(batch_limit=found[["requests", "max_batch_size"]].min(axis="columns"))
 
 

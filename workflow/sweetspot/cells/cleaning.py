@@ -4,7 +4,7 @@ No row makes a table worthless: what cannot be used is counted, named and left o
 are said.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,9 @@ from sweetspot.errors import InputError
 GROUP = ["model", "requests", "max_batch_size"]
 POINT = [*GROUP, "input_tokens", "output_tokens"]
 
+Only = Callable[[pd.DataFrame], tuple[pd.DataFrame, list[str]]]
+"""Chooses among rows, and says in sentences what it left out."""
+
 _GOOD = {"", "ok", "true", "1", "1.0", "success", "succeeded", "successful", "done", "completed"}
 _GOOD |= {"complete", "passed", "pass", "valid", "finished", "200", "yes"}
 _TRUE = {"true", "1", "1.0", "yes"}
@@ -31,13 +34,16 @@ _DISAGREE = 10.0
 _COUNTS_WITHIN, _ENERGIES_WITHIN = (1, 1e9), (1e-12, 1e12)
 
 
-def clean(cells: pd.DataFrame, where: str, given: GivenColumns) -> tuple[pd.DataFrame, list[str]]:
+def clean(
+    cells: pd.DataFrame, where: str, given: GivenColumns, only: Only | None = None
+) -> tuple[pd.DataFrame, list[str]]:
     """Return the rows whose model, load and lengths are known, and in sentences what was done.
 
     Args:
         cells: texts, and numbers that are NaN where there are none; the index counts the rows.
         where: what the table is called in messages.
         given: how columns are named in messages.
+        only: which of the rows are asked for, before any are told apart or counted as repeats.
 
     Raises:
         InputError: no row can be used.
@@ -73,13 +79,14 @@ def clean(cells: pd.DataFrame, where: str, given: GivenColumns) -> tuple[pd.Data
         beyond_native_context=_flags(cells, "beyond_native_context"),
     )[known]
     cells = cells.assign(**{name: cells[name].astype("int64") for name in COUNTS})
+    cells, others = only(cells) if only else (cells, [])
     cells, mixed = _separated(cells.reset_index(drop=True))
     points = cells.groupby(POINT, sort=False)
     point = points.ngroup()
     cells = cells.assign(repeat=_repeats(cells, point, points.cumcount()))
     cells = cells.assign(cell=_names(cells))
     notes = [f"left out: {'; '.join(said)}"] if said else []
-    return cells, [*notes, *mixed, *_of_repeats(cells, point), *_magnitude(cells, given)]
+    return cells, [*notes, *others, *mixed, *_of_repeats(cells, point), *_magnitude(cells, given)]
 
 
 class _Fates:

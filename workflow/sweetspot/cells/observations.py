@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.cells.assignment import Assignment, Taken
-from sweetspot.cells.cleaning import clean, texts
+from sweetspot.cells.cleaning import Only, clean, texts
 from sweetspot.cells.columns import ACCEPTED, TEXTS, GivenColumns, recognise
 from sweetspot.cells.formats import read_table
 from sweetspot.cells.read import COUNTS, OPTIONAL_TEXTS
@@ -57,7 +57,10 @@ class Observations:
 
 
 def read_observations(
-    source: str | os.PathLike[str] | pd.DataFrame, *, columns: Mapping[str, str] | None = None
+    source: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    columns: Mapping[str, str] | None = None,
+    only: Only | None = None,
 ) -> Observations:
     """Read measurements of energy over input and output lengths.
 
@@ -69,6 +72,7 @@ def read_observations(
         source: a DataFrame, a .csv or .jsonl file, or the folder of a run or of a campaign.
         columns: the column of a quantity where its name does not say it, or a number that holds
             for all rows: {"energy_per_token_j": "E", "requests": "100"}.
+        only: chooses among the rows that can be used, and says what it left out; None takes all.
 
     Raises:
         InputError: the source is no table, a needed quantity is missing or ambiguous, or no row
@@ -93,7 +97,7 @@ def read_observations(
     notes += [f"columns: {'; '.join(taken)}"] if taken else []
     runs = _of_runs(assignment, found, energy.per_token_j)
     cells, defaults = _cells(table, found, energy.per_token_j, runs, stem)
-    cells, said = clean(cells, where, given)
+    cells, said = clean(cells, where, given, only)
     return Observations(cells[[*COLUMNS, *_others(cells)]], (*notes, *defaults, *said))
 
 

@@ -275,7 +275,8 @@ def advise(
         of = read_lengths(lengths, max_seq_len=max_seq_len, columns=columns)
         source = _coming(of, rate_per_s)
     say = progress or (lambda what: None)
-    advised = []
+    advised: list[Advised] = []
+    of_cells: tuple[str, ...] = ()
     for deployment in deployments:
         name = deployment.model.id
         say(f"{name}: energy along the output length")
@@ -284,6 +285,7 @@ def advise(
             from sweetspot.ask.advice.own_fit import own_fit
 
             own = own_fit(cells, deployment, columns, alone=len(deployments) == 1)
+            of_cells = own.found.notes  # the same for each model
         find = partial(along, deployment) if own is None else partial(along_fit, own)
         if source is None:
             assert input_tokens is not None  # noqa: S101 - as required
@@ -305,9 +307,8 @@ def advise(
         advised.append(
             Advised(along=found, taken=taken, levers=tuple(pulled), evidence=evidence(taken))
         )
-    return Advice(
-        models=tuple(advised), rates=rates, notes=(*_notes(advised, source), *rates.doubts)
-    )
+    notes = (*of_cells, *_notes(advised, source), *rates.doubts)
+    return Advice(models=tuple(advised), rates=rates, notes=notes)
 
 
 def _coming(lengths: RequestLengths, rate_per_s: float | None) -> Offered:

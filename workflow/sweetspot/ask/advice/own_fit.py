@@ -11,11 +11,11 @@ from math import exp, sqrt
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.fit import Fit, fit
+from sweetspot.analysis.fit import Fit, fit_observations
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
 from sweetspot.analysis.linear_fit import LEVEL
-from sweetspot.catalog import gpu
+from sweetspot.ask.own_cells import cells_of
 from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
 from sweetspot.simulator.constants.intervals import Interval
@@ -42,8 +42,7 @@ class OwnFit:
     @property
     def words(self) -> str:
         """Which cells it rests on."""
-        simulated = "simulated " * bool(self.group.cells["simulated"].any())
-        return f"{self.group.count} {simulated}cells of {self.group.title}"
+        return f"{self.group.count} cells of {self.group.title}"
 
     @property
     def outputs(self) -> tuple[int, int]:
@@ -119,18 +118,18 @@ def own_fit(
 
     Args:
         cells: as of `sweetspot.fit`.
-        deployment: the model, and the board that they are to be of.
+        deployment: the model, and the board and engine that they are to be of; others are left
+            out, with a note.
         columns: as of `sweetspot.fit`.
         alone: whether it is the only model that is asked about, so that cells of a single one are
             its, whatever they call it.
 
     Raises:
-        InputError: as of `sweetspot.fit`, or there is no such model, too few cells of it, or they
-            are of another board.
+        InputError: as of `sweetspot.fit` and `cells_of`, or there is no such model, or too few
+            cells of it.
     """
-    found, source = fit(cells, columns=columns), "cells"
-    if not isinstance(cells, pd.DataFrame):
-        source = str(cells)
+    source = "cells" if isinstance(cells, pd.DataFrame) else str(cells)
+    found = fit_observations(cells_of(deployment, cells, columns), weights="relative")
     names = list(found.forms["model"].unique())
     groups = found.groups(names[0] if alone and len(names) == 1 else deployment.model.id)
     group = max(groups, key=lambda each: (not each.no_eq5, each.count))
@@ -139,17 +138,4 @@ def own_fit(
             f"{source}: Eq. 5 {group.no_eq5}; measure more, or let fewer correct the simulator:"
             " sweetspot predict --cells"
         )
-    others = [each for each in map(str, group.cells["gpu"].unique()) if not _is(each, deployment)]
-    if others:
-        raise InputError(
-            f"{source}: these are of {others[0]}, not of {deployment.gpu.id}; ask for that board"
-        )
     return OwnFit(found=found, group=group, form=group.best)
-
-
-def _is(name: str, deployment: Deployment) -> bool:
-    """Return whether a board may be the one that is asked about: also one that nobody names."""
-    try:
-        return name in ("", "nan", "None") or gpu(name).id == deployment.gpu.id
-    except InputError:
-        return True
