@@ -3,11 +3,14 @@
 import json
 import logging
 import sys
+from dataclasses import replace
 
 import pytest
 from planted_probe import probed_board
 
 from sweetspot.cli import main
+from sweetspot.errors import MeterError
+from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.trace import read_trace
 from sweetspot.probe import run
 from sweetspot.probe.probed import read_probed
@@ -104,6 +107,34 @@ def test_board_that_the_catalog_lacks_is_probed_by_its_file_and_known_without_it
     probe(folder, "--minutes", "0.01")  # it goes on, and has no time
     assert "11 of 12 steps found no time" in caplog.text
     assert read_probed(folder) == probed
+
+
+@pytest.mark.parametrize("action", ["start", "stop"])
+def test_meter_that_fails_fails_its_step_and_the_next_is_measured(
+    fake_nvml, tmp_path, one_of_each_kind, monkeypatch, action
+):
+    fake_nvml({"low": 300, "update_s": 0.02})
+    cold = one_of_each_kind[0]
+    monkeypatch.setattr(run, "steps", lambda: (cold, replace(cold, id="colder")))
+    do, left = getattr(NvmlMeter, action), ["power sampling broke off:\n GPU is lost"]
+
+    def fail_once(meter):
+        done = do(meter)
+        if left:
+            if action == "start":
+                meter.stop()
+            raise MeterError(left.pop())
+        return done
+
+    monkeypatch.setattr(NvmlMeter, action, fail_once)
+    asked = run.Asked(minutes=1, seconds=0.1)
+    first, second = run.run_probe(tmp_path, asked).steps
+    assert (first.status, first.reason) == ("failed", "power sampling broke off: GPU is lost")
+    assert (second.id, second.power_w) == ("colder", pytest.approx(300))  # if valid, or not
+    again = run.run_probe(tmp_path, replace(asked, again=True))
+    assert {each.id: each.power_w for each in again.steps} == pytest.approx(
+        {"cold": 300, "colder": 300}
+    )
 
 
 def test_another_board_another_python_or_no_time_is_one_line(

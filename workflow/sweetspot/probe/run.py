@@ -14,9 +14,10 @@ from sweetspot.catalog import gpu as board_of
 from sweetspot.config import NodeSettings
 from sweetspot.engines.process.container import in_container
 from sweetspot.engines.worker.client import WORKERS, Worker, worker_command
-from sweetspot.errors import EngineError, InputError, MeterError
+from sweetspot.errors import EngineError, InputError, MeterError, one_line
 from sweetspot.files import make_folder
 from sweetspot.metering.lease import leased_board
+from sweetspot.metering.meter import Readings
 from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.trace import write_trace
@@ -166,17 +167,10 @@ class _Program:
         )
         if step.kind != "cold" and not self.is_started:
             self._start()
-        self._meter.start()
         try:
-            start_s, end_s, passes = self._ran(step)
-        except EngineError as error:
-            self._meter.stop()
-            return replace(found, reason=str(error)[:300])
-        except BaseException:
-            with suppress(MeterError):
-                self._meter.stop()
-            raise
-        readings = self._meter.stop()
+            (start_s, end_s, passes), readings = self._metered(step)
+        except (EngineError, MeterError) as error:
+            return replace(found, reason=one_line(error)[:300])
         write_trace(self._folder / "samples" / f"{step.id}.csv.gz", readings)
         window = Window(readings, start_s, end_s)
         energy, seen, broken = window.energy, window.conditions, window.broken_gates(MOST_DRIFT_C)
@@ -196,6 +190,17 @@ class _Program:
             temperature_end_c=seen.temperature_end_c,
             remarks=list(window.remarks),
         )
+
+    def _metered(self, step: Step) -> tuple[tuple[float, float, int], Readings]:
+        """Return what `_ran` does, and what the meter read; the next step finds it stopped."""
+        self._meter.start()
+        try:
+            ran = self._ran(step)
+        except BaseException:
+            with suppress(MeterError):  # the step's own failure says more
+                self._meter.stop()
+            raise
+        return ran, self._meter.stop()
 
     def _ran(self, step: Step) -> tuple[float, float, int]:
         """Return begin and end of the window on the monotonic clock, and passes in it."""
