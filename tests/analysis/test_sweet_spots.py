@@ -49,8 +49,9 @@ def test_observed_spot_is_a_measured_neighbour_of_the_estimate(surfaces):
 
 def test_what_the_observed_length_loses_is_the_fitted_curve_above_its_least(noisy):
     fits = fit_forms(noisy)
+    of_eq5 = fits.of_form("memory_flops")
     for row in sweet_spots(fits).itertuples():
-        fit = fits.fit_of(row.model, row.requests, row.max_batch_size, "memory_flops")
+        fit = of_eq5[row.model, row.requests, row.max_batch_size]
         outputs = [row.observed_output_tokens, row.estimated_output_tokens]
         observed, least = fit.energy_per_token_j([row.input_tokens] * 2, outputs)
         assert row.lost_at_observed_percent == pytest.approx((observed / least - 1) * 100)

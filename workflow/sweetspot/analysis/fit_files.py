@@ -22,7 +22,7 @@ _TEXTS = (
 
 
 def read_fits(folder: Path) -> Fits:
-    """Read back the tables of what `write_fits` wrote; they have no `fit_of`.
+    """Read back the tables of what `write_fits` wrote; their `of_form` is empty.
 
     Raises:
         InputError: a file is missing or is not a table.

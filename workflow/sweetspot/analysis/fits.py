@@ -14,7 +14,7 @@ from sweetspot.analysis.significance import stars
 from sweetspot.cells.intervals import interval_in_words
 from sweetspot.config import FitWeights
 from sweetspot.energy_models import FORMS, Array, Form
-from sweetspot.errors import InputError, TooFewCellsError
+from sweetspot.errors import TooFewCellsError
 
 COEFFICIENTS = (
     *GROUP,
@@ -55,19 +55,6 @@ class Fits:
     coefficients: pd.DataFrame
     quality: pd.DataFrame
     _found: Mapping[_Key, FormFit] = field(default_factory=dict, repr=False)
-
-    def fit_of(self, model: str, requests: int, max_batch_size: int, form_id: str) -> FormFit:
-        """Return one fit as a whole.
-
-        Raises:
-            InputError: it was not fitted, or these tables were read from files.
-        """
-        key = (model, requests, max_batch_size)
-        if (*key, form_id) not in self._found:
-            raise InputError(
-                f"{group_title(key)} has no fit of {form_id} here; fit its cells again"
-            )
-        return self._found[*key, form_id]
 
     def of_form(self, form_id: str) -> dict[_Key, FormFit]:
         """Return the fits of one form, by group; none where the tables were read from files."""
