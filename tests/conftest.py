@@ -127,7 +127,7 @@ def small_run(
 
     It is shared, so only to be read.
     """
-    from sweetspot.analysis.run_files import analyse, write_comparison
+    from sweetspot.analysis.run_files import analyse
     from sweetspot.engines.simulated import SimulatorEngine
     from sweetspot.measure.cells_table import write_cells
     from sweetspot.measure.manifest import write_manifest
@@ -144,8 +144,8 @@ def small_run(
     cells, fits, comparison = (folder / name for name in ("cells.csv", "fits", "comparison.csv"))
     measure_block(block, SimulatorEngine(), folder / "records", blocks)
     write_cells(experiment, [blocks], cells)
-    analyse(cells, fits, max_num_tokens=experiment.limits.max_num_tokens)
-    write_comparison(cells, fits, comparison)
+    limit = experiment.limits.max_num_tokens
+    analyse(cells, fits, max_num_tokens=limit, comparison=comparison)
     tables = {
         "table1_forms": {},
         "table2_models": {"models": experiment.models},

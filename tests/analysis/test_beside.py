@@ -124,7 +124,7 @@ def test_throughput_and_power_stand_beside_where_both_have_them():
 def test_several_models_have_a_row_each():
     tables = [pd.concat([cells(f), cells(2 * f, model="other")]) for f in (1.0, 1.5)]
     beside = compare_runs(*tables)
-    texts = beside_table(beside).texts()
+    texts = beside_table(beside).texts
     assert list(texts["Energy per token, B / A"]) == ["1.50 (1.50 to 1.50)"] * 2
 
 

@@ -86,7 +86,7 @@ def test_missing_file_or_data_is_named(capsys, tmp_path):
 
 BARE = """
 import sys
-for name in ("snakemake", "pandas", "matplotlib", "scipy", "jinja2"):
+for name in ("snakemake", "pandas", "matplotlib", "scipy"):
     sys.modules[name] = None  # as if it were not installed
 from sweetspot.campaign.compact import PACKAGES
 from sweetspot.cli import main

@@ -49,8 +49,7 @@ def run(experiment, tmp_path_factory):
     text = json_text(experiment)
     for step in (
         ["cells", "--experiment", text, "--out", cells, *files],
-        ["analyse", cells, "--out", fits],
-        ["compare-paper", cells, "--fits", fits, "--out", comparison],
+        ["analyse", cells, "--out", fits, "--comparison", comparison],
         ["figures", "figure2_output_length", "--cells", cells, "--out", folder / "figures"],
         ["manifest", "--experiment", text, "--out", folder / "manifest.json", cells, comparison],
     ):
@@ -196,7 +195,6 @@ def test_unknown_table_figure_and_style_are_refused_in_one_line(capsys, run):
     "step",
     [
         ["analyse", "nowhere.csv", "--out", "fits"],
-        ["compare-paper", "nowhere.csv", "--fits", "fits", "--out", "comparison.csv"],
         ["figure", "figure2_output_length", "nowhere.csv", "--out", "figure"],
         ["table", "table3_mape", "--models", "opt-1.3b", "--fits", "nowhere", "--out", "table"],
         ["table", "table3_mape", "--models", "opt-1.3b", "--out", "table"],
@@ -204,7 +202,7 @@ def test_unknown_table_figure_and_style_are_refused_in_one_line(capsys, run):
         ["table", "table2_models", "--models", "opt-1.4b", "--out", "table"],
         ["cells", "--experiment", "{}", "--out", "cells.csv", "nowhere.jsonl"],
     ],
-    ids=range(8),
+    ids=range(7),
 )
 def test_missing_file_or_name_is_refused_in_one_line(capsys, tmp_path, monkeypatch, step):
     monkeypatch.chdir(tmp_path)

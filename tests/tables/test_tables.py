@@ -28,7 +28,8 @@ from sweetspot.tables import (
     table_models,
     write_table,
 )
-from sweetspot.tables.table import latex, latex_escape, markdown
+from sweetspot.tables.latex import escape
+from sweetspot.tables.table import latex, markdown
 
 ARCHITECTURES = [catalog_entry(model).architecture for model in model_ids()]
 MODELS = table_models(ARCHITECTURES)
@@ -105,6 +106,11 @@ def test_latex_is_balanced_and_escaped(tables, name):
     assert len(re.findall(r"\\\\\n", body)) >= len(table.frame)
 
 
+def test_long_latex_table_without_rows_still_spans_its_columns(tables):
+    text = latex(replace(tables["comparison"], frame=tables["comparison"].frame[:0]))
+    assert rf"\multicolumn{{{len(tables['comparison'].columns)}}}{{r}}{{Continued" in text
+
+
 @pytest.mark.parametrize("name", NAMES[2:])
 def test_simulated_is_said_in_the_caption(tables, name):
     assert "imulated" in tables[name].caption
@@ -121,7 +127,7 @@ def test_measured_cells_are_not_called_simulated(cells):
 
 
 def test_special_characters_are_escaped():
-    assert latex_escape(r"a_b & 5 % of #1 {x} \y ~ ^ <2>") == (
+    assert escape(r"a_b & 5 % of #1 {x} \y ~ ^ <2>") == (
         r"a\_b \& 5 \% of \#1 \{x\} \textbackslash{}y \textasciitilde{} \textasciicircum{} "
         r"\textless{}2\textgreater{}"
     )
@@ -225,7 +231,7 @@ def test_comparison_is_short_and_says_what_is_not_evidence(tables):
         table.notes
     )
     assert (table.frame["quantity"] == "alpha5").sum() == 1
-    texts = table.texts().set_index("Quantity")
+    texts = table.texts.set_index("Quantity")
     spots = texts.loc["observed sweet spot, output tokens", "Relative difference (%)"]
     assert re.fullmatch(r"\d+ of 13 equal", spots)
     claim = texts.loc["models worst at the longest input and shortest output"]
@@ -283,15 +289,15 @@ def test_tables_of_eq5_where_it_was_not_fitted_say_why_instead_of_rows(fits, tmp
 
 
 def test_tables_3_to_5_say_how_sure_beside_the_paper_s_own(tables, fits):
-    last = tables["table3"].texts().iloc[0]
+    last = tables["table3"].texts.iloc[0]
     quality = fits.quality.set_index(["model", "form"]).loc[("llama-3.2-1b", "memory_flops")]
     title = "Memory and FLOPs, each output length held out"
     assert last[title] == f"{quality['leave_one_output_out_percent']:.2f}"
-    table4 = tables["table4"].texts().set_index("Parameter")
+    table4 = tables["table4"].texts.set_index("Parameter")
     assert list(table4.columns) == [*STARS, *(f"HC3: {mark}" for mark in STARS)]
     shares = table4.loc["alpha5", [f"HC3: {mark}" for mark in STARS]]
     assert sum(int(share.split("/")[0]) for share in shares) == 13
-    row = tables["table5"].texts().iloc[0]
+    row = tables["table5"].texts.iloc[0]
     found = fits.coefficients.set_index(["model", "form", "term"]).loc[
         ("llama-3.2-1b", "memory_flops", "alpha3")
     ]
@@ -307,8 +313,8 @@ def test_simulated_cells_without_noise_are_said_so_and_have_no_stars(cells, tabl
     spots = sweet_spots(fits), extremes(plain)
     for table in (table3(fits), table4(fits), table5(fits, *spots)):
         assert "Simulated cells without noise: 637" in table.caption
-        assert "*" not in " ".join(table.texts().to_numpy().flatten())
-    assert set(table4(fits).texts()["no noise"]) == {"13/13 (100%)"}
+        assert "*" not in " ".join(table.texts.to_numpy().flatten())
+    assert set(table4(fits).texts["no noise"]) == {"13/13 (100%)"}
     assert "there are no stars" in " ".join(table4(fits).notes)
     assert "Simulated cells with 2 % noise: 637" in tables["table4"].caption
 

@@ -7,7 +7,7 @@ import pytest
 
 LAST = {"page": 1, "manifest": 1, "all": 1}
 DRAWN = {"figures": 1, "fit_figures": 1}
-ANALYSIS = {"cells": 1, "analyse": 1, "compare_paper": 1, "tables": 1, "explorer": 1} | DRAWN | LAST
+ANALYSIS = {"cells": 1, "analyse": 1, "tables": 1, "explorer": 1} | DRAWN | LAST
 BLOCKS = "llama-3.2-1b/b1024 mine/b1024"
 LENGTHS = [64, 256, 1024]
 

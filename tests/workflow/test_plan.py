@@ -11,7 +11,6 @@ from sweetspot import estimate
 PAPER = {
     "cells": 1,
     "analyse": 1,
-    "compare_paper": 1,
     "tables": 1,
     "figures": 1,
     "fit_figures": 1,

@@ -46,7 +46,7 @@ def test_independent_run_gives_the_same_rows_whatever_its_blocks(finished, proje
 def test_each_job_has_a_log(finished):
     folder = finished.results / "logs"
     logs = {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.log")}
-    made = {"measure/share_1", "cells", "analyse", "compare_paper"}
+    made = {"measure/share_1", "cells", "analyse"}
     assert logs == made | {"tables", "figures", "fit_figures", "page", "explorer", "manifest"}
 
 

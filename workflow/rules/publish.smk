@@ -36,7 +36,7 @@ rule tables:
     input:
         FITS if can_fit(CELLS) else [],
         BATCH_FITS if can_fit(CELLS) else [],
-        rules.compare_paper.output if can_fit_all(CELLS) else [],
+        COMPARISON,
     output:
         expand(f"{RUN}/tables/{{table}}.{{suffix}}", table=TABLES, suffix=("csv", "tex", "md")),
         [shown(f"{RUN}/tables/{name}.html", "tables", "Tables", table=name) for name in TABLES],
@@ -94,7 +94,7 @@ rule page:
         cells=rules.cells.output,
         blocks=rules.cells.input,
         fits=FITS + BATCH_FITS if can_fit(CELLS) else [],
-        comparison=rules.compare_paper.output if can_fit_all(CELLS) else [],
+        comparison=COMPARISON,
         figures=expand(
             f"{RUN}/figures/{{figure}}.{{suffix}}", figure=FIGURES, suffix=("png", "alt.txt")
         ),
@@ -145,7 +145,7 @@ rule manifest:
     input:
         rules.cells.output,
         FITS + BATCH_FITS if can_fit(CELLS) else [],
-        rules.compare_paper.output if can_fit_all(CELLS) else [],
+        COMPARISON,
         rules.tables.output,
         rules.figures.output,
         rules.fit_figures.output,

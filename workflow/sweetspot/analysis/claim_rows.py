@@ -16,12 +16,12 @@ from sweetspot.analysis.comparison_rows import (
     PAPER_LOAD,
     TABLE5,
     Pair,
+    Row,
+    cells_of,
     condition,
     on_paper_load,
 )
 from sweetspot.energy_models import sweet_spot_output_tokens
-
-Row = Mapping[Any, Any]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -84,7 +84,7 @@ def claim_pairs(found: Found) -> Iterator[Pair]:
 
 
 def _range(row: Row, found: Found) -> _Ours | None:
-    grid = _cells(found.means, row)
+    grid = cells_of(found.means, row)
     if len(grid) < 2:
         return None
     energy = grid["energy_per_token_j"]
@@ -93,7 +93,10 @@ def _range(row: Row, found: Found) -> _Ours | None:
 
 def _peak_shift(row: Row, found: Found) -> _Ours | None:
     """Output length of the best cell at few requests over that at the paper's many."""
-    few, many = _cells(found.means, row), _cells(found.means, {**row, "requests": PAPER_LOAD[0]})
+    few, many = (
+        cells_of(found.means, row),
+        cells_of(found.means, {**row, "requests": PAPER_LOAD[0]}),
+    )
     if few.empty or many.empty:
         return None
     lengths = [_best(cells)["output_tokens"] for cells in (few, many)]
@@ -104,7 +107,7 @@ def _peak_shift(row: Row, found: Found) -> _Ours | None:
 
 def _rank(row: Row, found: Found) -> _Ours | None:
     """Place of a model's highest efficiency among those of all, from the highest."""
-    cells = _of_all(_cells(found.means, {**row, "model": None}))
+    cells = _of_all(cells_of(found.means, {**row, "model": None}))
     if cells is None:
         return None
     least = cells.groupby("model")["energy_per_token_j"].min()
@@ -112,7 +115,7 @@ def _rank(row: Row, found: Found) -> _Ours | None:
 
 
 def _interior_peaks(row: Row, found: Found) -> _Ours | None:
-    cells = _of_all(_cells(found.means, row))
+    cells = _of_all(cells_of(found.means, row))
     if cells is None:
         return None
     peaks = [
@@ -126,7 +129,7 @@ def _interior_peaks(row: Row, found: Found) -> _Ours | None:
 
 def _worst_cells(row: Row, found: Found) -> _Ours | None:
     """Models whose worst cell has the longest input and the shortest output."""
-    cells = _of_all(_cells(found.means, row))
+    cells = _of_all(cells_of(found.means, row))
     if cells is None:
         return None
     worst = cells.loc[cells.groupby("model")["energy_per_token_j"].idxmax()]
@@ -155,7 +158,7 @@ def _estimates_at_observed(row: Row, found: Found) -> _Ours | None:
 
     Nearer on the grid, whose steps are factors of 2; at the input length of the observed one.
     """
-    cells = _of_all(_cells(found.means, row))
+    cells = _of_all(cells_of(found.means, row))
     if cells is None or not set(cells["model"]) <= set(found.alphas.index):
         return None
     grid = np.log2(published.GRID)
@@ -172,7 +175,7 @@ def _estimates_at_observed(row: Row, found: Found) -> _Ours | None:
 
 def _batch_above_requests(row: Row, found: Found) -> _Ours | None:
     """The most, in %, that any limit above N changes any cell's efficiency against a limit of N."""
-    at = _cells(found.means, row)
+    at = cells_of(found.means, row)
     line = found.means[(found.means["model"] == row["model"])]
     line = line[
         (line["requests"] == row["requests"]) & (line["input_tokens"] == row["input_tokens"])
@@ -213,7 +216,7 @@ def _batch_gap_shrinks(row: Row, found: Found) -> _Ours | None:
 
 def _limits(row: Row, found: Found, limit: int) -> _Ours | None:
     small, large = (
-        _cells(found.means, {**row, "max_batch_size": each})
+        cells_of(found.means, {**row, "max_batch_size": each})
         for each in (row["max_batch_size"], limit)
     )
     if small.empty or large.empty:
@@ -247,15 +250,6 @@ _CLAIMS: Mapping[str, tuple[str, Callable[[Row, Found], _Ours | None]]] = {
     "batch_gap": ("efficiency, ratio", _batch_gap),
     "batch_gap_shrinks": ("efficiency, ratio of ratios", _batch_gap_shrinks),
 }
-_LOAD_COLUMNS = ("model", "requests", "max_batch_size")
-
-
-def _cells(means: pd.DataFrame, row: Row) -> pd.DataFrame:
-    """Return the cells that a row of the published numbers speaks of."""
-    for column in (*_LOAD_COLUMNS, "input_tokens", "output_tokens"):
-        if pd.notna(row.get(column)):
-            means = means[means[column] == row[column]]
-    return means
 
 
 def _of_all(cells: pd.DataFrame) -> pd.DataFrame | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from sweetspot import published
@@ -17,6 +18,9 @@ ALL_MODELS = "all 13"
 GRID_CELLS = len(published.GRID) ** 2
 PAPER_LOAD = (published.REQUESTS, published.MAX_BATCH_SIZE)
 LOAD = f"N={published.REQUESTS}, B={published.MAX_BATCH_SIZE}"
+
+Row = Mapping[Any, Any]
+"""One of the paper's numbers or statements, as `published.headline` has it."""
 
 
 class Pair(NamedTuple):
@@ -188,6 +192,16 @@ def grid_condition(ok: pd.DataFrame) -> dict[str, str]:
     paper_cells = GRID_CELLS * len(published.table5())
     others = known["in_all"] - known["shared"]
     return {**conditions, ALL_MODELS: condition(LOAD, known["shared"], paper_cells, others)}
+
+
+def cells_of(means: pd.DataFrame, row: Row) -> pd.DataFrame:
+    """Return the cells that a row of the published numbers speaks of."""
+    said = [
+        means[column] == row[column]
+        for column in ("model", "requests", "max_batch_size", "input_tokens", "output_tokens")
+        if pd.notna(row.get(column))
+    ]
+    return means[np.logical_and.reduce(said)] if said else means
 
 
 def on_paper_lengths(frame: pd.DataFrame) -> pd.DataFrame:

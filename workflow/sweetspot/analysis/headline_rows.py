@@ -1,7 +1,6 @@
 """The numbers of the paper's text, and the surfaces of its Table 5, each beside ours."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import pandas as pd
 
@@ -16,6 +15,8 @@ from sweetspot.analysis.comparison_rows import (
     PAPER_LOAD,
     TABLE5,
     Pair,
+    Row,
+    cells_of,
     condition,
     grid_condition,
     on_paper_lengths,
@@ -40,11 +41,12 @@ def headline_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     means = mean_over_repeats(cells)
     fitted_over = grid_condition(ok)[ALL_MODELS]
     fitted = on_paper_load(fits.quality[fits.quality["status"] == "ok"])
-    for _, row in published.headline().iterrows():
+    on_load = on_paper_load(cells)
+    for row in published.headline().to_dict("records"):
         if row["statistic"] in _EFFICIENCIES:
             yield from _efficiency(row, means)
         elif row["statistic"] in _AVERAGES:
-            yield from _average(row, on_paper_load(cells), fitted, fitted_over)
+            yield from _average(row, on_load, fitted, fitted_over)
     coefficients = on_paper_load(fits.coefficients)
     eq5 = coefficients[coefficients["form"] == "memory_flops"]
     yield from claim_pairs(
@@ -57,16 +59,13 @@ def headline_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     )
 
 
-def _efficiency(row: "pd.Series[Any]", means: pd.DataFrame) -> Iterator[Pair]:
+def _efficiency(row: Row, means: pd.DataFrame) -> Iterator[Pair]:
     """Compute one model's highest, lowest or only efficiency under a load, if it was run."""
     load = f"N={row['requests']}, B={row['max_batch_size']}"
-    chosen = means
     paper_cells = GRID_CELLS
-    for column in ("model", "requests", "max_batch_size"):
-        chosen = chosen[chosen[column] == row[column]]
+    chosen = cells_of(means, row)
     for axis, column in (("I", "input_tokens"), ("O", "output_tokens")):
-        if pd.notna(row[column]):
-            chosen = chosen[chosen[column] == row[column]]
+        if pd.notna(row.get(column)):
             load += f", {axis}={row[column]}"
             paper_cells //= len(published.GRID)
     if chosen.empty:
@@ -90,7 +89,7 @@ def _efficiency(row: "pd.Series[Any]", means: pd.DataFrame) -> Iterator[Pair]:
 
 
 def _average(
-    row: "pd.Series[Any]", cells: pd.DataFrame, fitted: pd.DataFrame, fitted_over: str
+    row: Row, cells: pd.DataFrame, fitted: pd.DataFrame, fitted_over: str
 ) -> Iterator[Pair]:
     """Average a number over the paper's models, if this run has all of them."""
     statistic = row["statistic"]
@@ -111,7 +110,7 @@ def _average(
         return
     counted = by_model.loc[models]
     cell_count = int(counted["cells"].sum())
-    title = f", {form(row['form']).title}" if pd.notna(row["form"]) else ""
+    title: str = "" if pd.isna(row["form"]) else f", {form(row['form']).title}"
     yield Pair(
         row["where"],
         f"{_AVERAGES[statistic]}{title}",

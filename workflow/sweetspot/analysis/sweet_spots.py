@@ -1,12 +1,10 @@
 """Where energy per token is least: as observed, and as Eq. 6 estimates."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
+from sweetspot.analysis.cells import GROUP, mean_over_repeats, ok_cells
 from sweetspot.analysis.fits import Fits
 from sweetspot.analysis.least_squares import FormFit
 from sweetspot.analysis.sweet_spot_intervals import (
@@ -101,30 +99,31 @@ def sweet_spots(fits: Fits) -> pd.DataFrame:
 
 def extremes(cells: pd.DataFrame) -> pd.DataFrame:
     """Return one row per group: its most and least efficient cell, and their ratio."""
-    rows: list[dict[str, Any]] = []
-    for group, grid in groups(mean_over_repeats(ok_cells(cells)), GROUP):
-        best = _least(grid)
-        worst = grid.sort_values("energy_per_token_j", kind="stable").iloc[-1]
-        rows.append(
-            {
-                **dict(zip(GROUP, group, strict=True)),
-                "best_input_tokens": int(best["input_tokens"]),
-                "best_output_tokens": int(best["output_tokens"]),
-                "best_tokens_per_j": 1 / best["energy_per_token_j"],
-                "worst_input_tokens": int(worst["input_tokens"]),
-                "worst_output_tokens": int(worst["output_tokens"]),
-                "worst_tokens_per_j": 1 / worst["energy_per_token_j"],
-                "best_over_worst": worst["energy_per_token_j"] / best["energy_per_token_j"],
-                "cells": len(grid),
-                "simulated": bool(best["simulated"]),
-            }
+    means = mean_over_repeats(ok_cells(cells))
+    count = means.groupby(GROUP, sort=False).size()
+    rising = means.sort_values("energy_per_token_j", kind="stable")
+    # among equals the shortest lengths
+    best, worst = (
+        ends.set_index(GROUP).loc[count.index]
+        for ends in (
+            means.sort_values(_ORDER).drop_duplicates(GROUP),
+            rising.drop_duplicates(GROUP, keep="last"),
         )
-    return pd.DataFrame(rows, columns=EXTREMES)
-
-
-def _least(curve: pd.DataFrame) -> "pd.Series[Any]":
-    """Return the row with the least energy per token; among equals the shortest lengths."""
-    return curve.sort_values(_ORDER).iloc[0]
+    )
+    found = pd.DataFrame(
+        {
+            "best_input_tokens": best["input_tokens"],
+            "best_output_tokens": best["output_tokens"],
+            "best_tokens_per_j": 1 / best["energy_per_token_j"],
+            "worst_input_tokens": worst["input_tokens"],
+            "worst_output_tokens": worst["output_tokens"],
+            "worst_tokens_per_j": 1 / worst["energy_per_token_j"],
+            "best_over_worst": worst["energy_per_token_j"] / best["energy_per_token_j"],
+            "cells": count,
+            "simulated": best["simulated"],
+        }
+    )
+    return found.reset_index()[EXTREMES]
 
 
 def _observed(fit: FormFit) -> pd.DataFrame:

@@ -38,7 +38,7 @@ GROUPS: dict[str, dict[str, str]] = {
     },
     "campaigns": {"probe": "probe", "campaign": "campaigns", "campaign-report": "campaigns"},
     "steps of the workflow": {
-        **dict.fromkeys(("dataset", "measure", "cells", "analyse", "compare-paper"), "steps"),
+        **dict.fromkeys(("dataset", "measure", "cells", "analyse"), "steps"),
         **dict.fromkeys(("table", "tables", "figure", "figures"), "exhibits"),
         "page": "steps",
         "explore-run": "explore",

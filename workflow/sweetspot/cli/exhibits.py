@@ -124,16 +124,14 @@ def _table_of_own(arguments: argparse.Namespace) -> "Table":
 
 def _tables(arguments: argparse.Namespace) -> None:
     use_one_thread()
-    from sweetspot.outputs import TABLE_OF_MODELS
-    from sweetspot.tables import make_table, write_table
+    from sweetspot.tables import make_tables, write_table
 
-    for name in arguments.names:
-        table = make_table(
-            name,
-            models=arguments.models if name == TABLE_OF_MODELS else [],
-            fits=arguments.fits,
-            comparison=arguments.comparison,
-        )
+    for name, table in make_tables(
+        arguments.names,
+        models=arguments.models,
+        fits=arguments.fits,
+        comparison=arguments.comparison,
+    ):
         write_table(table, arguments.out / name)
 
 

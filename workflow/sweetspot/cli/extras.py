@@ -6,7 +6,7 @@ Which they are is said in pyproject.toml; a test holds both against each other.
 # Names to import -> names to install.
 CORE = {"numpy": "numpy", "pynvml": "nvidia-ml-py", "yaml": "pyyaml"}
 ENDPOINT = frozenset({"aiohttp"})
-ANALYSIS = frozenset({"jinja2", "matplotlib", "pandas", "plotly", "scipy"})
+ANALYSIS = frozenset({"matplotlib", "pandas", "plotly", "scipy"})
 
 
 def missing_package(error: ImportError) -> str | None:

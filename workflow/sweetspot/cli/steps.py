@@ -58,17 +58,10 @@ def add_commands(commands: Commands) -> None:
         "--weights", choices=("equal", "relative"), default="equal", help="as `analysis.weights`"
     )
     add_max_num_tokens(analyse)
-    analyse.set_defaults(run=_analyse)
-
-    compare = commands.add_parser(
-        "compare-paper",
-        help="put the paper's numbers beside ours",
-        description=_compare_paper.__doc__,
+    analyse.add_argument(
+        "--comparison", type=Path, help="comparison.csv, with the paper's numbers beside ours"
     )
-    compare.add_argument("cells", type=Path, help="cells.csv")
-    compare.add_argument("--fits", type=Path, required=True, help="folder of the fits")
-    compare.add_argument("--out", type=Path, required=True, help="comparison.csv")
-    compare.set_defaults(run=_compare_paper)
+    analyse.set_defaults(run=_analyse)
 
     page = commands.add_parser("page", help="put what a run gave on one page")
     page.add_argument("folder", type=Path, help="of the run")
@@ -153,15 +146,8 @@ def _analyse(arguments: argparse.Namespace) -> None:
         arguments.out,
         weights=arguments.weights,
         max_num_tokens=arguments.max_num_tokens,
+        comparison=arguments.comparison,
     )
-
-
-def _compare_paper(arguments: argparse.Namespace) -> None:
-    """Write one row per published number that the cells can answer."""
-    use_one_thread()
-    from sweetspot.analysis.run_files import write_comparison
-
-    write_comparison(arguments.cells, arguments.fits, arguments.out)
 
 
 def _page(arguments: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ Sources, units and the paper's slips are in README.md beside the files.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
@@ -140,6 +141,11 @@ def surface_cells(
 
 
 def _read(name: str) -> pd.DataFrame:
+    return _parsed(name).copy()
+
+
+@cache
+def _parsed(name: str) -> pd.DataFrame:
     import pandas as pd
 
     with files(__name__).joinpath(name).open(encoding="utf-8") as file:

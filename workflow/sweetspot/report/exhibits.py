@@ -48,7 +48,7 @@ def tables_section(of: Iterable[tuple[str, Table]]) -> Section:
 
 def table_exhibit(name: str, table: Table) -> Exhibit:
     """Return a table with its caption and notes below it; a long one folded."""
-    texts = table.texts()
+    texts = table.texts
     kinds = [column.number for column in table.columns]
     rows = [[str(text) for text in row] for row in texts.itertuples(index=False)]
     title = captions.TABLES[name]

@@ -9,12 +9,11 @@ from sweetspot.analysis.fit_files import read_written
 from sweetspot.analysis.sweet_spots import SWEET_SPOTS
 from sweetspot.cells.read import read_cells
 from sweetspot.files import write_text_atomic
-from sweetspot.outputs import TABLE_OF_MODELS
 from sweetspot.reading import as_mapping, parse_json, read_bytes, read_text
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.origin import Provenance, origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
-from sweetspot.tables import make_table
+from sweetspot.tables import make_tables
 
 
 def write_page(
@@ -45,18 +44,9 @@ def write_page(
     cells = read_cells(cells_csv)
     pictures = list(read_pictures(folder / "figures", figure_names))
     first = next((each for each in pictures if each.name == OPENING_FIGURE), None)
-    made = [
-        (
-            each,
-            make_table(
-                each,
-                models=models if each == TABLE_OF_MODELS else (),
-                fits=fits,
-                comparison=folder / "comparison.csv",
-            ),
-        )
-        for each in table_names
-    ]
+    tables = make_tables(
+        table_names, models=models, fits=fits, comparison=folder / "comparison.csv"
+    )
     page = results_html(
         run,
         origin=origin_of(_provenances(blocks)),
@@ -66,7 +56,7 @@ def write_page(
         picture=first,
         sections=[
             figures_section(each for each in pictures if each is not first),
-            tables_section(made),
+            tables_section(tables),
         ],
         has_explorer=True,
     )

@@ -1,9 +1,11 @@
 """The paper's tables from this run's cells: one function each, and one way to write them.
 
-`make_table` has them by the name of their files, from the files of a run.
+`make_tables` has them by the names of their files, from the files of a run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
@@ -36,6 +38,7 @@ __all__ = [
     "comparison_table",
     "fit_table",
     "make_table",
+    "make_tables",
     "table1",
     "table2",
     "table3",
@@ -63,6 +66,55 @@ def make_table(
         InputError: there is no such table or model, or the table needs what was not given or is
             unreadable.
     """
+    return _made(name, models, _Fitted(fits) if fits else None, comparison)
+
+
+def make_tables(
+    names: Iterable[str],
+    *,
+    models: Sequence[str] = (),
+    fits: Path | None = None,
+    comparison: Path | None = None,
+) -> Iterator[tuple[str, Table]]:
+    """Yield the tables of a run with their names; what was fitted is read once for all of them.
+
+    `models` are those of Table 2; what else there is, is of all models.
+
+    Raises:
+        InputError: as `make_table`.
+    """
+    fitted = _Fitted(fits) if fits else None
+    for name in names:
+        of = models if name == TABLE_OF_MODELS else ()
+        yield name, _made(name, of, fitted, comparison)
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """What the analysis of a run left, each file read when a table first needs it."""
+
+    folder: Path
+
+    @cached_property
+    def fits(self) -> Fits:
+        return read_fits(self.folder)
+
+    @cached_property
+    def sweet_spots(self) -> pd.DataFrame:
+        return _read(self.folder / "sweet_spots.csv", SWEET_SPOTS)
+
+    @cached_property
+    def extremes(self) -> pd.DataFrame:
+        return _read(self.folder / "extremes.csv", EXTREMES)
+
+    @cached_property
+    def batch(self) -> BatchFit:
+        return read_batch_fits(self.folder)
+
+
+def _made(
+    name: str, models: Sequence[str], fitted: _Fitted | None, comparison: Path | None
+) -> Table:
     if name == TABLE_OF_FORMS:
         return table1()
     if name == TABLE_OF_MODELS:
@@ -76,16 +128,14 @@ def make_table(
         if comparison is None:
             raise InputError("table comparison needs --comparison comparison.csv")
         return comparison_table(_read(comparison, COLUMNS))
-    if fits is None:
+    if fitted is None:
         raise InputError(
             f"table {name} needs --fits, the folder that `sweetspot analyse` wrote, or your"
             f" measurements: sweetspot table {name} FILE"
         )
     if name in TABLES_OF_BATCH:
-        return table_of_batch(name, read_batch_fits(fits))
-    found = read_fits(fits)
-    spots = _read(fits / "sweet_spots.csv", SWEET_SPOTS)
-    return fit_table(name, found, spots, _read(fits / "extremes.csv", EXTREMES), models=models)
+        return table_of_batch(name, fitted.batch)
+    return fit_table(name, fitted.fits, fitted.sweet_spots, fitted.extremes, models=models)
 
 
 def table_of_batch(name: str, fits: BatchFit) -> Table:

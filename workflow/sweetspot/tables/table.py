@@ -1,8 +1,8 @@
 """One table in four formats: .csv for machines, .md and .html to read, .tex for papers."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import pandas as pd
 from sweetspot.files import write_text_atomic
 from sweetspot.markdown import cell
 from sweetspot.markdown import table as markdown_table
+from sweetspot.tables.latex import table as latex_table
 
 MISSING = "–"
 """What a cell without a value shows; the .csv leaves it empty."""
@@ -28,26 +29,6 @@ tbody tr:nth-child(even) { background: #f3f3f3; }
 .text { text-align: left; }
 """
 
-_WIDE = 6  # columns that fit a page's text width
-
-_LATEX = str.maketrans(
-    {
-        **{character: f"\\{character}" for character in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "|": r"\textbar{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "²": r"\textsuperscript{2}",
-        "⁹": r"\textsuperscript{9}",
-        "·": r"$\cdot$",
-        "±": r"$\pm$",
-        "×": r"$\times$",
-        "–": "--",
-    }
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -63,7 +44,7 @@ class Column:
     number: bool = True
 
 
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
     """One table: its numbers, and how they are shown.
 
@@ -83,8 +64,9 @@ class Table:
     label: str
     long: bool = False
 
+    @cached_property
     def texts(self) -> pd.DataFrame:
-        """Return what is printed, as strings under the columns' titles."""
+        """What is printed, as strings under the columns' titles."""
         rows = list(self.frame.itertuples(index=False))
         return pd.DataFrame({c.title: [c.text(row) for row in rows] for c in self.columns})
 
@@ -118,7 +100,7 @@ def markdown(table: Table) -> str:
     """Return a heading, the caption, the table and its notes."""
     body = markdown_table(
         [_starless(column.title) for column in table.columns],
-        table.texts().map(_starless).to_numpy().tolist(),
+        table.texts.map(_starless).to_numpy().tolist(),
         [column.number for column in table.columns],
     )
     notes = "".join(f"\nNote: {cell(_starless(note))}\n" for note in table.notes)
@@ -139,7 +121,7 @@ def html(table: Table) -> str:
             for kind, text in zip(kinds, row, strict=True)
         )
         + "</tr>"
-        for row in table.texts().itertuples(index=False)
+        for row in table.texts.itertuples(index=False)
     )
     notes = "".join(f"<p>Note: {escape(note)}</p>\n" for note in table.notes)
     return (
@@ -152,35 +134,16 @@ def html(table: Table) -> str:
 
 
 def latex(table: Table) -> str:
-    """Return a booktabs table with caption, label and notes.
-
-    Needs the package booktabs; wide tables, shrunk to the text's width, graphicx; long ones
-    longtable.
-    """
-    texts = table.texts().map(latex_escape)
-    texts.columns = pd.Index([latex_escape(column.title) for column in table.columns])
-    body = texts.to_latex(
-        index=False,
-        escape=False,
-        caption=latex_escape(table.caption),
+    """Return the table with caption, label and notes; it needs what `latex.py` says."""
+    return latex_table(
+        [column.title for column in table.columns],
+        table.texts.to_numpy().tolist(),
+        [column.number for column in table.columns],
+        caption=table.caption,
         label=table.label,
-        column_format="".join("r" if column.number else "l" for column in table.columns),
-        longtable=table.long,
+        notes=table.notes,
+        long=table.long,
     )
-    notes = ""
-    if table.notes:
-        notes = f"\\par\\smallskip{{\\footnotesize {latex_escape(' '.join(table.notes))}}}\n"
-    if table.long:
-        return f"{{\\scriptsize\n{body}}}\n{notes}"
-    if len(table.columns) > _WIDE:
-        body = body.replace("\\begin{tabular}", "\\resizebox{\\textwidth}{!}{%\n\\begin{tabular}")
-        body = body.replace("\\end{tabular}", "\\end{tabular}}")
-    return body.replace("\\end{table}", notes + "\\end{table}")
-
-
-def latex_escape(text: str) -> str:
-    """Return text that LaTeX prints as it stands, but for alpha0 to alpha5, which get Greek."""
-    return re.sub(r"\balpha([0-5])\b", r"$\\alpha_\1$", text.translate(_LATEX))
 
 
 def _starless(text: str) -> str:

@@ -3,13 +3,13 @@
 import tempfile
 from pathlib import Path
 
-from sweetspot.analysis.run_files import analyse, write_comparison
+from sweetspot.analysis.run_files import analyse
 from sweetspot.config import Experiment
 from sweetspot.errors import InputError
-from sweetspot.outputs import TABLE_OF_MODELS, can_fit, can_fit_all, figures_of, tables_of
+from sweetspot.outputs import can_fit, can_fit_all, figures_of, tables_of
 from sweetspot.plan.plan import Plan
 from sweetspot.report.write import write_page
-from sweetspot.tables import make_table, write_table
+from sweetspot.tables import make_tables, write_table
 from sweetspot.verify.check import Check, differing_files
 from sweetspot.verify.records import block_file, blocks_of_jobs
 
@@ -78,15 +78,12 @@ def _derive(experiment: Experiment, planned: Plan, cells_csv: Path, out: Path) -
             out / "fits",
             weights=experiment.analysis.weights,
             max_num_tokens=experiment.limits.max_num_tokens,
+            comparison=out / "comparison.csv" if can_fit_all(cells) else None,
         )
-    if can_fit_all(cells):
-        write_comparison(cells_csv, out / "fits", out / "comparison.csv")
-    models = _models(planned)
-    for name in tables_of(cells):
-        table = make_table(
-            name,
-            models=models if name == TABLE_OF_MODELS else (),
-            fits=out / "fits",
-            comparison=out / "comparison.csv",
-        )
+    for name, table in make_tables(
+        tables_of(cells),
+        models=_models(planned),
+        fits=out / "fits",
+        comparison=out / "comparison.csv",
+    ):
         write_table(table, out / "tables" / name)

@@ -21,10 +21,10 @@ from sweetspot.figures.labels import catalog_labels
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
 from sweetspot.measure.record import CellRecord
-from sweetspot.outputs import TABLE_OF_MODELS, figures_of, tables_of
+from sweetspot.outputs import figures_of, tables_of
 from sweetspot.report.exhibits import Picture
 from sweetspot.report.write import read_spots
-from sweetspot.tables import Table, make_table
+from sweetspot.tables import Table, make_tables
 from sweetspot.tables import write_table as write_paper_table
 
 SURFACE = "figure3_surface"
@@ -79,9 +79,7 @@ def write_load(
         load.spots = read_spots(fits)
     present = {record.model for record in records}
     described = [model for model in models if load_model(model).id in present]
-    for name in tables:
-        of = described if name == TABLE_OF_MODELS else ()
-        table = make_table(name, models=of, fits=fits, comparison=comparison)
+    for name, table in make_tables(tables, models=described, fits=fits, comparison=comparison):
         write_paper_table(table, out / "tables" / name)
         load.tables[name] = table
     figures = [name for name in figures_of(ok) if name != SURFACE or _is_whole(ok)]
