@@ -48,6 +48,23 @@ def test_power_cap_is_taken_from_the_bits_where_there_is_no_time(readings_of):
 
 
 @pytest.mark.parametrize(
+    ("window", "share"),
+    [((5.0, 15.0), 0.3), ((5.3, 9.3), 0.45), ((8.6, 9.2), 1.0), ((0.2, 2.0), 0.0)],
+)
+def test_time_at_the_power_limit_that_is_read_once_a_second_counts(readings_of, window, share):
+    """Here from 7.5 to 10.5 s; what single looks say of why clocks are low tells it less well."""
+    readings = readings_of(
+        300,
+        power_violation_s=lambda t: np.where(
+            np.isclose(t % 1, 0.5), 7 + np.clip(t - 7.5, 0, 3), np.nan
+        ),
+        event_reasons=0x1,
+    )
+    found = conditions(readings, *window).power_cap_share
+    assert found == pytest.approx(share)  # of the last one, with no reading before it, looks say it
+
+
+@pytest.mark.parametrize(
     ("start_s", "end_s", "gap_s"),
     [
         (1.0, 4.0, 0.1),

@@ -239,6 +239,28 @@ def test_looks_that_were_bridged_beside_a_window_count_as_the_record_counted_the
     assert differences(0.2) == [f"largest_gap_s is 0.2, not {now_s} as its trace gives"]
 
 
+def test_time_at_the_power_limit_may_be_counted_in_looks_as_earlier(
+    measured_with_a_trace, tmp_path
+):
+    block, cell = measured_with_a_trace
+    record = read_as(CellRecord, record_path(tmp_path, cell, block.key(cell)), "cell record")
+    trace, samples = read_trace(trace_path(tmp_path, cell, record.key))
+    start_s, end_s = record.window_start_s, record.window_end_s
+    t_s, half_s = trace.t_s, (start_s + end_s) / 2
+    once_a_second = np.where(np.arange(t_s.size) % 10 == 0, t_s, np.nan)
+    capped = replace(
+        samples, event_reasons=np.where(t_s < half_s, 0x4, 0), power_violation_s=once_a_second
+    )
+
+    def differences(share):
+        changed = replace(record, power_cap_share=share)
+        return list(recomputed_differences(changed, trace, capped, block.settings.metering))
+
+    in_window = t_s[(t_s >= start_s) & (t_s <= end_s)]
+    assert differences(1.0) == differences(float((in_window < half_s).mean())) == []
+    assert differences(0.9) == ["power_cap_share is 0.9, not 1.0 as its trace gives"]
+
+
 def test_ok_record_that_names_another_board_is_found(measured_with_a_trace, tmp_path):
     block, cell = measured_with_a_trace
     planned = Plan(blocks=(block,), sweeps={})

@@ -128,11 +128,14 @@ def idle_power_w(readings: Readings, start_s: float, end_s: float) -> float | No
 
 
 def grown(samples: Samples, channel: str, start_s: float, end_s: float) -> float | None:
-    """Return by how much a cumulative channel grew in a window; None if a sample lacks it."""
-    values = samples.complete(channel)
-    if values is None:
+    """Return by how much a cumulative channel grew in a window, as if steadily between readings.
+
+    Some channels are not read at each look. None if no readings span the window.
+    """
+    t_s, values = samples.read(channel)
+    if not values.size or t_s[0] > start_s or t_s[-1] < end_s:
         return None
-    edges = np.interp((start_s, end_s), samples.t_s, values)
+    edges = np.interp((start_s, end_s), t_s, values)
     return float(edges[1] - edges[0])
 
 
@@ -142,8 +145,7 @@ def grown_at_most(samples: Samples, channel: str, start_s: float, end_s: float) 
     By the readings nearest to the window that are not in it, as it is not read at each look. None
     if it is not read at all.
     """
-    values = getattr(samples, channel)
-    t_s, values = samples.t_s[np.isfinite(values)], values[np.isfinite(values)]
+    t_s, values = samples.read(channel)
     if not values.size:
         return None
     first = max(0, int(np.searchsorted(t_s, start_s, side="right")) - 1)

@@ -102,6 +102,12 @@ class Samples(Channels[FloatArray]):
         values: FloatArray = getattr(self, channel)
         return values if np.isfinite(values).all() else None
 
+    def read(self, channel: str) -> tuple[FloatArray, FloatArray]:
+        """Return the times of the looks that have a channel, and what it says there."""
+        values: FloatArray = getattr(self, channel)
+        has = np.isfinite(values)
+        return self.t_s[has], values[has]
+
     def power(self) -> tuple[Power, FloatArray] | None:
         """Return the channel that is power over time, and what it says at all looks.
 
@@ -130,6 +136,5 @@ class Samples(Channels[FloatArray]):
 
     def inside(self, channel: str, start_s: float, end_s: float) -> FloatArray:
         """Return what a channel has of the looks in [start_s, end_s]."""
-        values: FloatArray = getattr(self, channel)
-        kept = values[(self.t_s >= start_s) & (self.t_s <= end_s)]
-        return kept[np.isfinite(kept)]
+        t_s, values = self.read(channel)
+        return values[(t_s >= start_s) & (t_s <= end_s)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sweetspot.metering.conditions import Conditions, grown, grown_at_most, share_with
+from sweetspot.metering.conditions import Conditions, grown_at_most, share_with
 from sweetspot.metering.energy import SENSOR_ACCURACY, WindowEnergy
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
@@ -66,9 +66,7 @@ def _slowdowns(samples: Samples, start_s: float, end_s: float) -> Iterator[str]:
         share = share_with(samples, bit, start_s, end_s)
         if share:
             yield f"{name} in {share:.0%} of the samples"
-    hot_s = grown(samples, "thermal_violation_s", start_s, end_s)
-    if hot_s is None:
-        hot_s = grown_at_most(samples, "thermal_violation_s", start_s, end_s)
+    hot_s = grown_at_most(samples, "thermal_violation_s", start_s, end_s)
     if hot_s is not None and hot_s > MIN_HOT_SHARE * (end_s - start_s):
         yield f"clocks were held down by heat for {hot_s:.2g} s"
 

@@ -18,7 +18,7 @@ from sweetspot.measure.measure import completed
 from sweetspot.measure.provenance import other_board
 from sweetspot.measure.record import CellRecord, record_path, trace_path
 from sweetspot.measure.result import RATIOS, energies, trace_utc_s, with_ratios
-from sweetspot.metering.conditions import Conditions, conditions
+from sweetspot.metering.conditions import POWER_CAP, Conditions, conditions, share_with
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import Samples
 from sweetspot.metering.trace import PowerTrace, cumulative_energy_j, read_trace
@@ -172,17 +172,21 @@ def recomputed_differences(
 def _seen(record: CellRecord, window: Window) -> Conditions:
     """Return the board's state in a window, by looks as its record counted them.
 
-    Earlier versions counted those at which power could not be read, and was bridged, as samples.
+    Earlier versions counted those at which power could not be read, and was bridged, as samples,
+    and those at the power limit where not every look has the time there.
     """
     seen, readings = window.conditions, window.readings
     samples = readings.samples
     found = None if samples is None else samples.power()
-    if samples is None or found is None or _looks(record) == _looks(seen):
+    if samples is None or found is None:
         return seen
-    bridged: dict[str, Any] = dict([found])
-    all_read = replace(readings, samples=replace(samples, **bridged))
-    earlier = conditions(all_read, window.start_s, window.end_s)
-    return earlier if _looks(record) == _looks(earlier) else seen
+    if _looks(record) != _looks(seen):
+        bridged: dict[str, Any] = dict([found])
+        all_read = replace(readings, samples=replace(samples, **bridged))
+        earlier = conditions(all_read, window.start_s, window.end_s)
+        seen = earlier if _looks(record) == _looks(earlier) else seen
+    capped = share_with(samples, POWER_CAP, window.start_s, window.end_s)
+    return replace(seen, power_cap_share=capped) if record.power_cap_share == capped else seen
 
 
 def _looks(of: CellRecord | Conditions) -> tuple[int | None, float | None]:
