@@ -1,6 +1,7 @@
 """The command `advise`: what it prints, as JSON, and how it refuses."""
 
 import json
+import re
 import sys
 
 import pytest
@@ -29,6 +30,36 @@ def test_a_range_that_is_none_is_one_line_and_exit_code_2(capsys):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert "--output-range must be like 64:4096, not '5-9'" in error
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--cap-power", "900"], "must be at most the 700 W of h100-sxm's data sheet, and above 0"),
+        (["--cap-power", "nan"], "above 0, not nan"),
+    ],
+)
+def test_a_limit_that_cannot_be_tried_is_one_line_and_exit_code_2(capsys, words, said):
+    assert main([*ASKED, "--input", "600", "--output", "200", *words]) == 2
+    out, error = capsys.readouterr()
+    assert (out, error.count("\n")) == ("", 1)
+    assert said in error
+
+
+def test_a_limit_that_is_given_twice_is_bad_usage(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main([*ASKED, "--input", "600", "--cap-power", "400", "--cap-power", "500"])
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "argument --cap-power: is given twice; give it once" in error
+
+
+def test_large_numbers_are_printed_without_a_power_of_ten(capsys):
+    assert main([*ASKED, "--input", "600", "--output", "200", "--truncate-input", "300"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"requests_per_day +\d{6,}  requests a day", out)
+    assert "e+" not in out
 
 
 @pytest.mark.parametrize(

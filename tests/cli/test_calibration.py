@@ -279,3 +279,10 @@ def test_place_that_cannot_be_written_is_refused_before_the_fit(capsys, monkeypa
     monkeypatch.setattr(function, lambda: pytest.fail("fitted first"))
     (tmp_path / "file").touch()
     assert "cannot write" in refused(capsys, "--out", tmp_path / "file" / "x")
+
+
+def test_every_column_that_is_named_counts(tmp_path, capsys):
+    words = ["--gpu", "h100-sxm", "--out", str(tmp_path / "x.json")]
+    words += ["--cells", "mine.csv", "--columns", "energy_j=a", "energy_j=b"]
+    assert main(["calibrate", *words]) == 2
+    assert "--columns names energy_j twice: 'a' and 'b'" in capsys.readouterr().err

@@ -31,6 +31,13 @@ def test_every_setting_is_answered_as_predict_does(capsys):
     assert slower[0] < 0.8 < 0.95 < slower[1]
 
 
+def test_one_workload_is_named_as_for_other_questions(capsys):
+    assert main([*LLAMA, "--lengths", "512+32"]) == 0
+    by_lengths = capsys.readouterr().out
+    assert main([*LLAMA, "--input", "512", "--output", "32"]) == 0
+    assert capsys.readouterr().out == by_lengths
+
+
 def test_answer_marks_the_least_energy_and_says_that_nothing_was_measured(capsys, tmp_path):
     stem = tmp_path / "new" / "settings"
     assert main([*LLAMA, "--lengths", "512+32", "--figure", str(stem)]) == 0
@@ -46,6 +53,8 @@ def test_answer_marks_the_least_energy_and_says_that_nothing_was_measured(capsys
     ("options", "message"),
     [
         (["--lengths", "512"], "--lengths must be like 512+256, not '512'"),
+        (["--input", "8"], "--input-tokens and --output-tokens go together; name both"),
+        (["--input", "8", "--output", "8", "--lengths", "8+8"], "leave it out, or the other two"),
         (["--lengths", "0+8"], "input_tokens must be a positive integer, not 0"),
         (["--gpu", "h101"], "unknown GPU 'h101'"),
     ],

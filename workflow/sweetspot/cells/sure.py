@@ -1,6 +1,12 @@
-"""How often an interval of simulated numbers holds, in words; what is only assumed says so."""
+"""Numbers in a text, and how often an interval holds; what is only assumed says so."""
 
 ASSUMED = "until more is measured"
+
+
+def digits(value: float, spec: str = ".4g") -> str:
+    """Return a number in the digits of a format, a large one without a power of ten: 36300."""
+    text = format(value, spec)
+    return f"{float(text):.0f}" if "e+" in text else text
 
 
 def assumption(factor: float) -> str:

@@ -5,7 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sweetspot.cli.commands import Commands
+from sweetspot.cells.sure import digits, often
+from sweetspot.cli.commands import Commands, Once
 from sweetspot.cli.deployment import add_how, add_what, given, print_note, print_origin
 from sweetspot.cli.fitting import columns_of
 from sweetspot.cli.loads import Progress, add_columns, add_rates, rates_of
@@ -86,10 +87,11 @@ def add_commands(commands: Commands) -> None:
     add = parser.add_argument_group(
         "what to do otherwise; default: all that is sensible"
     ).add_argument
-    add("--truncate-input", type=int, metavar="I", help="prompt tokens at most")
-    add("--limit-output", type=int, metavar="O", help="generated tokens at most")
-    add("--limit-batch", type=int, metavar="N", help="another max_batch_size")
-    add("--cap-power", type=float, metavar="W", help="power limit of each board")
+    once: dict[str, Any] = {"action": Once}
+    add("--truncate-input", **once, type=int, metavar="I", help="prompt tokens at most")
+    add("--limit-output", **once, type=int, metavar="O", help="generated tokens at most")
+    add("--limit-batch", **once, type=int, metavar="N", help="another max_batch_size")
+    add("--cap-power", **once, type=float, metavar="W", help="power limit of each board")
     add(
         "--other-gpu",
         action="append",
@@ -172,7 +174,6 @@ def _print(answer: "Advice") -> None:
 
 
 def _print_total(total: dict[str, Any], whose: str) -> None:
-    from sweetspot.cells.sure import often
     from sweetspot.simulator.constants.intervals import ends
 
     factor = total["energy_per_request_high_j"] / total["energy_per_request_j"]
@@ -186,7 +187,9 @@ def _print_total(total: dict[str, Any], whose: str) -> None:
         if name.startswith("energy") or name in _MONEY:
             beside = f" ({ends(value / factor, value * factor)}{how_often})"
             how_often = ""
-        print(f"  {name:<26}{value:>12.4g}  {unit}{beside}{whose * (name == 'requests_per_day')}")
+        print(
+            f"  {name:<26}{digits(value):>12}  {unit}{beside}{whose * (name == 'requests_per_day')}"
+        )
 
 
 def _print_along(each: "Advised") -> None:
@@ -202,19 +205,20 @@ def _print_along(each: "Advised") -> None:
     for row in along.rows:
         beside = ends(row["energy_per_token_low_j"], row["energy_per_token_high_j"])
         mark = "  sweet spot" * (row["output_tokens"] == along.sweet_spot_tokens)
+        of_request = digits(row["energy_per_request_j"])
         print(
-            f"  {row['output_tokens']:>13}{row['energy_per_token_j']:>16.4g} {f'({beside})':<21}"
-            f"{row['energy_per_total_token_j']:>14.3g}{row['energy_per_request_j']:>11.4g}"
-            f"{row['above_least_percent']:>11.1f} %{mark}"
+            f"  {row['output_tokens']:>13}{digits(row['energy_per_token_j']):>16}"
+            f" {f'({beside})':<21}{digits(row['energy_per_total_token_j'], '.3g'):>14}"
+            f"{of_request:>11}{row['above_least_percent']:>11.1f} %{mark}"
         )
     print(
         f"  sweet spot: {along.sweet_spot_tokens} output tokens; {along.range2_low} to"
         f" {along.range2_high} are within 2 %"
     )
-    if along.lost_percent is not None:
+    if along.lost_percent is not None and along.lost_per_request_j is not None:
         print(
             f"  {along.asked_output_tokens} output tokens cost {along.lost_percent:.1f} % more a"
-            f" token than there: {along.lost_per_request_j:.4g} J of a request"
+            f" token than there: {digits(along.lost_per_request_j)} J of a request"
         )
 
 
@@ -223,7 +227,9 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
 
     rows = [lever.values(answer.rates) for lever in each.levers]
     money = [name for name in _MONEY if getattr(answer.rates, _MONEY[name]) is not None]
-    print(f"what would save energy, of the same {each.taken.requests_per_day:.4g} requests a day")
+    print(
+        f"what would save energy, of the same {digits(each.taken.requests_per_day)} requests a day"
+    )
     heads = "".join(f"{f'{_SHORT[name]}/day':>10}" for name in money)
     print(f"  {'':<25}{'J/request':>10}{'saves, %':>10}{'':<14}{'kWh/day':>9}{heads}")
     for row in rows:
@@ -231,10 +237,10 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
             print(f"  {row['lever']:<25} no: {row['why_not']}")
             continue
         ends = f"({round(row['saved_low_percent'])} to {round(row['saved_high_percent'])})"
-        cells = "".join(f"{_saved(row, name):>10.4g}" for name in money)
+        cells = "".join(f"{digits(_saved(row, name)):>10}" for name in money)
         print(
-            f"  {row['lever']:<25}{row['energy_per_request_j']:>10.4g}"
-            f"{row['saved_percent']:>10.1f} {ends:<13}{_saved(row, 'energy_kwh'):>9.4g}{cells}"
+            f"  {row['lever']:<25}{digits(row['energy_per_request_j']):>10}"
+            f"{row['saved_percent']:>10.1f} {ends:<13}{digits(_saved(row, 'energy_kwh')):>9}{cells}"
             f"  {row['verdict']}; {row['evidence']}"
         )
     print("and how fast requests are then answered")
@@ -243,10 +249,10 @@ def _print_levers(answer: "Advice", each: "Advised") -> None:
     print(f"  {'p95 in s':<25}{'boards':>8}{'requests/s':>12}{first}{'per token':>12}{'W':>8}")
     for row in [{"lever": "as it is", "why_not": "", **speed(each.taken)}, *rows]:
         if not row["why_not"]:
-            first = f"{row['ttft_p95_s']:>14.3g}" if waits else ""
-            token = "" if row["tpot_p95_s"] is None else f"{row['tpot_p95_s']:.3g}"
+            first = f"{digits(row['ttft_p95_s'], '.3g'):>14}" if waits else ""
+            token = "" if row["tpot_p95_s"] is None else digits(row["tpot_p95_s"], ".3g")
             print(
-                f"  {row['lever']:<25}{row['boards']:>8}{row['requests_per_s']:>12.4g}{first}"
+                f"  {row['lever']:<25}{row['boards']:>8}{digits(row['requests_per_s']):>12}{first}"
                 f"{token:>12}{row['mean_power_w']:>8.0f}"
             )
 
@@ -261,10 +267,10 @@ def _print_beside(totals: list[dict[str, Any]]) -> None:
     )
     for row in totals:
         beside = ends(row["energy_per_request_low_j"], row["energy_per_request_high_j"])
-        token = "" if row["tpot_p95_s"] is None else f"{row['tpot_p95_s']:.3g}"
+        token = "" if row["tpot_p95_s"] is None else digits(row["tpot_p95_s"], ".3g")
         print(
-            f"  {row['model']:<17}{row['energy_per_request_j']:>10.4g} {f'({beside})':<17}"
-            f"{row['energy_kwh']:>9.4g}{''.join(f'{row[name]:>10.4g}' for name in money)}"
+            f"  {row['model']:<17}{digits(row['energy_per_request_j']):>10} {f'({beside})':<17}"
+            f"{digits(row['energy_kwh']):>9}{''.join(f'{digits(row[name]):>10}' for name in money)}"
             f"{row['boards']:>8}{token:>13}  {row['verdict']}; {row['evidence']}"
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.cli.commands import Commands
-from sweetspot.cli.fitting import columns_of
+from sweetspot.cli.fitting import add_columns, columns_of
 from sweetspot.errors import InputError
 from sweetspot.schema.writing import json_text, plain
 
@@ -65,13 +65,7 @@ def add_commands(commands: Commands) -> None:
         metavar="FILE",
         help="cells.csv of a run, records.jsonl of a campaign, or your own table, read as by `fit`",
     )
-    add(
-        "--columns",
-        nargs="+",
-        default=[],
-        metavar="NAME=COLUMN",
-        help="which column of a table of your own a quantity is in, as of `fit`",
-    )
+    add_columns(calibrate)
     add(
         "--engine",
         metavar="NAME",

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sweetspot.ask.targets import MOST_REPLICAS, TARGETS
+from sweetspot.cells.sure import digits
 from sweetspot.cli.deployment import print_note
 from sweetspot.cli.loads import SAID_IDLE
 
@@ -119,7 +120,7 @@ def _cell(candidate: "Candidate", name: str, spec: str) -> str:
         low_j, high_j = candidate.energy_per_request_low_j, candidate.energy_per_request_high_j
         return "" if low_j is None or high_j is None else f"({ends(low_j, high_j)})"
     value = getattr(candidate, name)
-    return "-" if value is None else f"{value:{spec}}"
+    return "-" if value is None else digits(value, spec)
 
 
 def _verdict(candidate: "Candidate") -> str:

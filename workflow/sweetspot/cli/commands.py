@@ -49,6 +49,21 @@ GROUPS: dict[str, dict[str, str]] = {
 """All commands, as `sweetspot --help` lists them, each with the module that adds it."""
 
 
+class Once(argparse._StoreAction):
+    """An option of which somebody may want several: argparse would take the last without a word."""
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: Any, values: Any, option: Any = None
+    ) -> None:
+        """Take it, once."""
+        if option is not None:
+            there = vars(namespace).setdefault("options_given", set())
+            if self.dest in there:
+                raise argparse.ArgumentError(self, "is given twice; give it once")
+            there.add(self.dest)
+        super().__call__(parser, namespace, values, option)
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that answers bad usage in one line.
 

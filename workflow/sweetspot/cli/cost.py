@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweetspot.cells.sure import digits
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given
 from sweetspot.cli.fitting import columns_of
@@ -155,7 +156,8 @@ def _print(answer: "Cost") -> None:
     print(f"  {'hour':<18}" + "".join(f"{title:>11}" for _, title, _ in columns))
     for row in answer.hours[:_MOST_HOURS]:
         print(
-            f"  {row['hour']:<18}" + "".join(f"{row[name]:>11{spec}}" for name, _, spec in columns)
+            f"  {row['hour']:<18}"
+            + "".join(f"{digits(row[name], spec):>11}" for name, _, spec in columns)
         )
     if len(answer.hours) > _MOST_HOURS:
         print(f"  and {len(answer.hours) - _MOST_HOURS} hours more, which --json has")
@@ -169,5 +171,5 @@ def _print(answer: "Cost") -> None:
                 beside = answer.load.beside("energy_per_token_j", value)
             elif name in ("duration_s", "idle_energy_j", "prefix_hit_rate"):
                 beside = ""
-            print(f"    {name:<24}{value:>12{spec}}  {unit}{beside}")
+            print(f"    {name:<24}{digits(value, spec):>12}  {unit}{beside}")
     print_notes(answer.load, answer.notes)

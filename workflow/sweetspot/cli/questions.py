@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.cells.sure import digits
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given, print_origin
 from sweetspot.cli.fitting import add_columns, columns_of
@@ -176,7 +177,7 @@ def _bound(answer: "Prediction") -> str:
 
 
 def _print_line(answer: "Prediction", name: str, value: float, unit: str, spec: str) -> None:
-    print(f"  {name:<26}{value:>12{spec}}  {unit}{answer.beside(name, value)}")
+    print(f"  {name:<26}{digits(value, spec):>12}  {unit}{answer.beside(name, value)}")
 
 
 def _print_sweet_spot(answer: "Prediction") -> None:

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sweetspot.cells.sure import digits
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_what, print_origin
 from sweetspot.errors import InputError
@@ -25,7 +26,7 @@ board's full limit was anything measured, where clocks fell to about 0.75 of the
 _EXAMPLES = """\
 examples:
   sweetspot settings --model llama-3.1-8b --gpu h200 --engine vllm
-  sweetspot settings --model llama-3.1-8b --gpu h200 --lengths 1024+256 --figure limits"""
+  sweetspot settings --model llama-3.1-8b --gpu h200 --input 1024 --output 256 --figure limits"""
 
 _LENGTHS = ("4096+16", "256+1024")
 
@@ -41,12 +42,13 @@ def add_commands(commands: Commands) -> None:
     )
     add_what(settings)
     add = settings.add_argument
+    add(*("--input-tokens", "--input"), type=int, metavar="I", help="prompt tokens of each request")
+    add(*("--output-tokens", "--output"), type=int, metavar="O", help="generated tokens of each")
     add(
         "--lengths",
         nargs="+",
-        default=_LENGTHS,
         metavar="I+O",
-        help=f"prompt and generated tokens of each request, default: {' '.join(_LENGTHS)}",
+        help=f"both, of several workloads; left out with the two above: {' '.join(_LENGTHS)}",
     )
     add("--requests", type=int, default=400, metavar="N", help="default: %(default)s")
     add("--json", action="store_true", help="print one JSON object")
@@ -63,7 +65,7 @@ def _settings(arguments: argparse.Namespace) -> None:
     found = sweep_settings(
         arguments.model,
         arguments.gpu,
-        [_lengths(text) for text in arguments.lengths],
+        _workloads(arguments),
         requests=arguments.requests,
         engine=arguments.engine,
         calibration=arguments.calibration,
@@ -110,6 +112,18 @@ def _draw(found: "Sequence[Swept]", stem: Path) -> None:
     save(figure, stem, 200)
 
 
+def _workloads(arguments: argparse.Namespace) -> list[tuple[int, int]]:
+    """Return the lengths of each workload."""
+    inputs, outputs = arguments.input_tokens, arguments.output_tokens
+    if inputs is None and outputs is None:
+        return [_lengths(text) for text in arguments.lengths or _LENGTHS]
+    if arguments.lengths:
+        raise InputError("--lengths says inputs and outputs; leave it out, or the other two")
+    if inputs is None or outputs is None:
+        raise InputError("--input-tokens and --output-tokens go together; name both")
+    return [(inputs, outputs)]
+
+
 def _lengths(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d+)\+(\d+)", text)
     if not match:
@@ -122,8 +136,8 @@ def _print(setting: str, answers: "Sequence[Prediction]", at: "Sequence[float]")
     least_j = min(answer.energy_per_token_j for answer in answers)
     for value, answer in zip(at, answers, strict=True):
         print(
-            f"  {value:>14.0f}{answer.energy_per_token_j:>14.4g}"
-            f"{answer.throughput_tokens_per_s:>14.5g}{answer.mean_power_w:>8.0f}"
+            f"  {value:>14.0f}{digits(answer.energy_per_token_j):>14}"
+            f"{digits(answer.throughput_tokens_per_s, '.5g'):>14}{answer.mean_power_w:>8.0f}"
             f"{answer.mean_clock_mhz:>8.0f}"
             + ("  least energy" if answer.energy_per_token_j == least_j else "")
         )

@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sweetspot.cells.sure import digits
 from sweetspot.cli.commands import Commands
 from sweetspot.cli.deployment import add_how, add_what, given
 from sweetspot.cli.fitting import columns_of
@@ -216,15 +217,15 @@ def _print(answer: "Simulated", log: Iterable[str]) -> None:
         beside = answer.beside(name, value)
         if name == "max_batch" and not answer.batch_limit_binds:
             beside = f": max_batch_size {answer.deployment.limits.max_batch_size} never binds"
-        print(f"  {name:<26}{value:>12{spec}}  {unit}{beside}")
+        print(f"  {name:<26}{digits(value, spec):>12}  {unit}{beside}")
     if (steady := served.steady) is not None:
         print(f"  steady state, from {steady.begin_s:.4g} s to {steady.end_s:.4g} s")
         for name, unit, spec in STEADY:
-            print(f"    {name:<24}{getattr(steady, name):>12{spec}}  {unit}")
+            print(f"    {name:<24}{digits(getattr(steady, name), spec):>12}  {unit}")
     print(f"  {'latency, s':<26}{'mean':>12}{'p50':>12}{'p95':>12}{'p99':>12}")
     for name in _LATENCIES:
         latency = getattr(served, name)
         if latency is not None:
             cells = (latency.mean_s, latency.p50_s, latency.p95_s, latency.p99_s)
-            print(f"    {name:<24}" + "".join(f"{value:>12.4g}" for value in cells))
+            print(f"    {name:<24}" + "".join(f"{digits(value):>12}" for value in cells))
     print_notes(answer, log)

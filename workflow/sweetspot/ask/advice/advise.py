@@ -258,6 +258,8 @@ def advise(
         )
     if not deployments:
         raise InputError("name at least one model")
+    if cap_power_w is not None:
+        deployments[0].gpu.set_to(power_limit_w=cap_power_w)  # a limit that the board has not
     _require_one(input_tokens=input_tokens, trace=trace, lengths=lengths)
     if output_tokens is not None and input_tokens is None:
         raise InputError("a trace or a table says how long outputs are; leave out output_tokens")

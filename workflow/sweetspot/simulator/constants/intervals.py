@@ -13,7 +13,7 @@ from math import exp, hypot, log, sqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sweetspot.cells.sure import often
+from sweetspot.cells.sure import digits, often
 from sweetspot.reading import parse_as
 from sweetspot.schema.keys import Range
 
@@ -29,7 +29,7 @@ CHANGES: tuple[Change, ...] = ("input_tokens", "output_tokens", "requests")
 
 def ends(low: float, high: float) -> str:
     """Return both ends of an interval as a text has them: to three digits, without exponents."""
-    return " to ".join(f"{float(f'{end:.3g}'):g}" for end in (low, high))
+    return " to ".join(digits(end, ".3g") for end in (low, high))
 
 
 @dataclass(frozen=True, slots=True)
