@@ -39,6 +39,18 @@ def test_intervals_of_noisy_probes_hold_the_planted_constants():
     assert held / count > 0.85
 
 
+def test_intervals_of_few_steps_that_scatter_more_than_assumed_hold_the_planted_constants():
+    held = dict.fromkeys(FITTED, 0)
+    for seed in range(40):
+        probed = probed_board(noise=0.05, seed=seed)
+        found = board_of_probe(replace(probed, steps=probed.steps[:14]))
+        for name in FITTED:
+            low, high = found.intervals[name]
+            held[name] += low <= getattr(TRUTH, name) <= high
+    assert len(found.steps) == 11
+    assert min(held.values()) / 40 >= 0.9, held
+
+
 def test_zeros_and_steps_that_are_not_ok_have_no_say():
     probed = probed_board(noise=0.0)
     spoilt = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import optimize, stats
+from scipy import optimize, special
 
 from sweetspot.errors import InputError
 from sweetspot.metering.samples import FloatArray
@@ -40,6 +40,7 @@ LEVEL = 0.95
 MIN_STEPS = 8
 AT_BOUND = 1e-3  # of the bounds' width
 _TOLD = ("tick", "copy", "read", "gemm", "attention")  # of others not all bytes are counted
+_NORMAL = float(special.ndtri((1 + LEVEL) / 2))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -126,17 +127,14 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
     )
     values = np.asarray(found.x)
     errors = np.abs(powers_w(values) / measured_w - 1)
-    # where powers are missed by more than the noise that is assumed, intervals are wider alike
-    excess = max(1.0, float(np.sqrt(np.mean((errors / NOISE) ** 2))))
     covariance = np.linalg.inv(found.jac.T @ found.jac)
-    deviations = float(stats.norm.ppf((1 + LEVEL) / 2))
-    half = excess * np.sqrt(np.diag(covariance)) * deviations
+    half = _reach(errors, found.jac[: len(drawn)], covariance) * np.sqrt(np.diag(covariance))
     ends = np.clip([values - half, values + half], low, high)
     intervals = {
         name: (float(least), float(most)) for name, least, most in zip(FITTED, *ends, strict=True)
     }
     if cold:
-        spread_w = deviations * NOISE * cold[-1]
+        spread_w = _NORMAL * NOISE * cold[-1]
         intervals["idle_power_w"] = (cold[-1] - spread_w, cold[-1] + spread_w)
     # not scipy's mask, which takes joules of 1e-12 for their bounds
     at_bound = np.minimum(values - low, high - values) < AT_BOUND * (high - low)
@@ -149,6 +147,19 @@ def board_of_probe(probed: Probed) -> ProbedBoard:
         error_percent=100 * float(errors.mean()),
         steps=tuple(each.id for each in drawn),
     )
+
+
+def _reach(errors: FloatArray, slopes: FloatArray, covariance: FloatArray) -> float:
+    """Return how many standard errors, by NOISE alone, an interval reaches to each side.
+
+    Where the (n,) powers are missed by more than NOISE, intervals are wider alike, and by Student's
+    t: their scatter is known by the n steps less what they determine of the constants, which what
+    is stated determines, too (`slopes` is (n, k), `covariance` with that).
+    """
+    determined = float(np.trace(slopes @ covariance @ slopes.T))
+    df = len(errors) - determined
+    scatter = float(np.sqrt(np.sum((errors / NOISE) ** 2) / df))
+    return max(_NORMAL, float(special.stdtrit(df, (1 + LEVEL) / 2)) * scatter)
 
 
 def power_w(taken: Taken, board: BoardConstants) -> float:
