@@ -3,7 +3,7 @@
 import pytest
 
 from sweetspot.config import parse_experiment
-from sweetspot.plan.busy import busy_s, run_s
+from sweetspot.plan.busy import busy, busy_s, run_s
 from sweetspot.plan.plan import plan
 
 
@@ -43,6 +43,21 @@ def test_engine_is_estimated_with_what_it_does_itself():
     # two prompts of 6000 tokens are more than an iteration may have: one request after the other
     assert hugging_s > 130 * 512 * hugging.settings.deployment.constants.engine.step_overhead_s
     assert vllm.settings.traits == plain.settings.traits  # what it does is not part of its key
+
+
+@pytest.mark.parametrize("gpus", [1, 2])
+def test_all_boards_of_a_server_draw_power_while_they_are_idle(gpus):
+    def of(idle_s):
+        found = block(
+            engine="endpoint",
+            limits={"tensor_parallel": gpus},
+            measure={"idle_s": idle_s, "min_window_s": 0},
+        )
+        return found.settings.deployment, busy(found, found.cells[:1]).energy_j.expected
+
+    deployment, energy_j = of(idle_s=3)
+    waiting_w = gpus * deployment.constants.board.active_power_w
+    assert energy_j - of(idle_s=0)[1] == pytest.approx(2 * 3 * waiting_w)
 
 
 def test_simulation_keeps_no_gpu_busy():

@@ -33,7 +33,7 @@ class Estimate(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """How long a GPU is busy, and what its board draws meanwhile.
+    """How long a GPU, or all that share a model, is busy, and what their boards draw meanwhile.
 
     Attributes:
         duration_s: windows with their repeated passes, and the idle time around them, in s.
@@ -73,7 +73,8 @@ def busy(block: Block, cells: Iterable[Cell]) -> Busy:
         run_energy_j += passes * energy_j
         idle_s += 2 * metering.idle_s
     deployment = block.settings.deployment
-    known, idle_j = deployment.intervals, idle_s * deployment.constants.board.active_power_w
+    known, waiting_w = deployment.intervals, deployment.constants.board.active_power_w
+    idle_j = idle_s * deployment.part.gpus * waiting_w
     return Busy(
         Estimate(*(idle_s + s for s in (run_time_s, *known.throughput.around(run_time_s)))),
         Estimate(*(idle_j + j for j in (run_energy_j, *known.energy.around(run_energy_j)))),
