@@ -70,7 +70,7 @@ def test_process_that_cannot_be_asked_is_a_stranger_only_if_it_was_there_first(
     tmp_path, monkeypatch, environment
 ):
     """In a container, of another user, or with a title in place of its environment."""
-    monkeypatch.setattr("sweetspot.metering.processes._PROC", tmp_path)
+    monkeypatch.setattr("sweetspot.proc.PROC", tmp_path)
     if environment is not None:
         (tmp_path / "77").mkdir()
         (tmp_path / "77" / "environ").write_bytes(environment)
@@ -100,7 +100,7 @@ def test_watch_remembers_when_each_stranger_was_there(orphan, nobodys_environmen
 
 
 def test_stranger_that_ended_is_remembered(tmp_path, monkeypatch):
-    monkeypatch.setattr("sweetspot.metering.processes._PROC", tmp_path)
+    monkeypatch.setattr("sweetspot.proc.PROC", tmp_path)
     watch = Watch(earlier_pids={77})
     watch.see([77], 1.0)
     assert [(each.pid, each.name) for each in watch.strangers()] == [(77, "")]

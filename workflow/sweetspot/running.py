@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
+from sweetspot import proc
 from sweetspot.errors import InputError
 
 LOCK = ".lock"
@@ -27,7 +28,6 @@ LOOK_S = 0.5  # between two looks at whether the command still lives
 GRACE_S = 5.0  # from interrupting a job to killing it
 LEFT_S = 30.0  # longer than a job takes to end with its engine
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
-_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,27 +203,17 @@ def _watch(mark: str) -> None:
 
 def _mark(pid: int) -> str:
     """Return what tells a running process from all others since the machine's start; else ""."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except OSError:
+    fields = proc.stat(pid)
+    if not fields or fields[proc.STATE] in "ZX":  # a zombie has ended
         return ""
-    state, *others = stat.rpartition(")")[2].split()
-    # a zombie has ended; the 22nd field is its start, in ticks. Source: proc(5)
-    return "" if state in "ZX" else f"{pid}.{others[18]}"
+    return f"{pid}.{fields[proc.START]}"
 
 
 def _jobs_of(mark: str) -> list[int]:
     """Return the processes that carry a mark, but for this one."""
     carried = f"{MARK}={mark}".encode()
-    found = []
-    for folder in _PROC.glob("[0-9]*"):
-        try:
-            environment = (folder / "environ").read_bytes().split(b"\0")
-        except OSError:  # it has ended, or is another user's
-            continue
-        if carried in environment and int(folder.name) != os.getpid():
-            found.append(int(folder.name))
-    return sorted(found)
+    others = (pid for pid in proc.pids() if pid != os.getpid())
+    return sorted(pid for pid in others if carried in (proc.environment(pid) or ()))
 
 
 def _read(file: int) -> Holder | None:

@@ -8,11 +8,10 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+
+from sweetspot import proc
 
 TOKEN = "SWEETSPOT_JOB"  # noqa: S105 - the name of a variable
-PARENT, SESSION = 1, 3  # proc_pid_stat(5), counted from the state on
-_PROC = Path("/proc")
 
 
 @contextmanager
@@ -54,7 +53,7 @@ class Watch:
                 self._strange[pid] = is_strange(pid, self._earlier_pids)
             if self._strange[pid]:
                 known = self._seen.get(pid)
-                first_s, name = (known.first_s, known.name) if known else (at_s, _name(pid))
+                first_s, name = (known.first_s, known.name) if known else (at_s, proc.name(pid))
                 self._seen[pid] = Stranger(pid, name, first_s, at_s)
 
     def strangers(self) -> tuple[Stranger, ...]:
@@ -72,7 +71,7 @@ def is_strange(pid: int, earlier_pids: Collection[int]) -> bool:
     """
     if _descends(pid):
         return False
-    environment = _environment(pid)
+    environment = proc.environment(pid)
     if environment is None:
         return pid in earlier_pids
     token = os.environ.get(TOKEN)
@@ -86,33 +85,5 @@ def _descends(pid: int) -> bool:
     while above is not None and above > 1:
         if above == ours:
             return True
-        above = of_process(above, PARENT)
+        above = proc.number(above, proc.PARENT)
     return False
-
-
-def of_process(pid: int, place: int) -> int | None:
-    """Return a number of a process's `stat`, such as its PARENT; None where it is gone."""
-    try:
-        stat = (_PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        return int(stat.rpartition(")")[2].split()[place])
-    except (OSError, ValueError, IndexError):
-        return None
-
-
-def _environment(pid: int) -> list[bytes] | None:
-    """Return a process's environment; None where it may not be read or was overwritten.
-
-    Programs that set their title do so at the place of their environment.
-    """
-    try:
-        content = (_PROC / str(pid) / "environ").read_bytes()
-    except OSError:
-        return None
-    return content.split(b"\0") if b"=" in content else None
-
-
-def _name(pid: int) -> str:
-    try:
-        return (_PROC / str(pid) / "comm").read_text(encoding="utf-8", errors="replace").strip()
-    except OSError:
-        return ""

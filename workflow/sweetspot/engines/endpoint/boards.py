@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sweetspot import proc
 from sweetspot.errors import InputError
 from sweetspot.metering.nvml import Board, allowed_boards
-from sweetspot.metering.processes import PARENT, SESSION, of_process
 
-_PROC = Path("/proc")
 _LISTENS = "0A"  # TCP_LISTEN of Linux, in hexadecimal digits
 _PORTS = {"http": 80, "https": 443}
 
@@ -121,10 +120,10 @@ def _listeners(url: str) -> frozenset[int]:
     inodes = {
         f"socket:[{fields[9]}]"
         for table in ("tcp", "tcp6")
-        for fields in _rows(_PROC / "net" / table)
+        for fields in _rows(proc.PROC / "net" / table)
         if fields[3] == _LISTENS and int(fields[1].rpartition(":")[2], 16) == port
     }
-    return frozenset(pid for pid in _all_pids() if inodes and _sockets(pid) & inodes)
+    return frozenset(pid for pid in proc.pids() if inodes and _sockets(pid) & inodes)
 
 
 def _rows(table: Path) -> list[list[str]]:
@@ -134,14 +133,10 @@ def _rows(table: Path) -> list[list[str]]:
         return []
 
 
-def _all_pids() -> list[int]:
-    return [int(folder.name) for folder in _PROC.iterdir() if folder.name.isdecimal()]
-
-
 def _sockets(pid: int) -> set[str]:
     found = set()
     try:
-        for each in (_PROC / str(pid) / "fd").iterdir():
+        for each in (proc.PROC / str(pid) / "fd").iterdir():
             try:
                 found.add(str(each.readlink()))
             except OSError:
@@ -154,14 +149,15 @@ def _sockets(pid: int) -> set[str]:
 def _family(listeners: Collection[int], on_boards: Collection[int]) -> frozenset[int]:
     """Return those on boards that belong to what listens."""
     parents = {
-        pid: parent for pid in _all_pids() if (parent := of_process(pid, PARENT)) is not None
+        pid: parent for pid in proc.pids() if (parent := proc.number(pid, proc.PARENT)) is not None
     }
     ours = set(_ancestors(os.getpid(), parents))
     for listener in sorted(listeners):
-        session = of_process(listener, SESSION)
+        session = proc.number(listener, proc.SESSION)
         for root in (listener, *_ancestors(listener, parents)):
             # what we descend from, or a terminal's or a login's own, has children of anybody
-            if (root in ours and root not in listeners) or of_process(root, SESSION) != session:
+            anybodys = root in ours and root not in listeners
+            if anybodys or proc.number(root, proc.SESSION) != session:
                 break
             found = _below(root, parents) & frozenset(on_boards)
             if found:
