@@ -10,7 +10,6 @@ from sweetspot.analysis.fit_files import read_written
 from sweetspot.cells.read import read_cells
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Exhibit, Section
-from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
 from sweetspot.tables import comparison_table, make_table, table1
 
@@ -54,7 +53,7 @@ def report(small_run, cells, tmp_path_factory):
     table_3 = ("table3_mape", make_table("table3_mape", fits=small_run / "fits"))
     page = results_html(
         "small",
-        origin=origin_of([]),
+        made={},
         cells=cells,
         csv=csv,
         spots=read_written(small_run / "fits" / "sweet_spots.csv"),

@@ -102,6 +102,56 @@ def test_neighbours_within_the_sensor_s_error_are_not_told_apart(energy_j, said)
     assert apart.endswith(said)
 
 
+def repeated(energies_j, *, scatter=0.01, **columns):
+    """Return each cell three times, the repeats apart by so much."""
+    cells = cells_of(energies_j, **columns)
+    energy_j = cells["energy_per_token_j"]
+    return pd.concat(
+        cells.assign(energy_per_token_j=energy_j * (1 + share * scatter)) for share in (-1, 0, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("energy_j", "said"), [(0.1017, "told apart: a and b."), (0.1019, "are told apart.")]
+)
+def test_neighbours_that_one_board_measured_differ_where_their_repeats_do(energy_j, said):
+    """1 % scatter, 12 degrees of freedom, 3 repeats each: exp(2.179 · 0.01 · √(2/3)) = 1.018."""
+    ratio = {"a": TWO["a"], "b": (0.5, energy_j, 0.6)}
+    *_, apart = findings(repeated(ratio, gpu_uuid="GPU-1"), NO_SPOTS)
+    assert apart.startswith(
+        "On one board, whose sensor's error (±5 %) is in all cells alike, by how repeats"
+        " scatter (1 %), "
+    )
+    assert apart.endswith(said)
+
+
+def test_the_sensor_s_error_counts_between_boards_and_where_none_is_known():
+    pair = {"a": TWO["a"], "b": (0.5, 0.104, 0.6)}
+    cells = repeated(pair)
+    for boards in (cells["model"].map({"a": "GPU-1", "b": "GPU-2"}), ""):
+        *_, apart = findings(cells.assign(gpu_uuid=boards), NO_SPOTS)
+        assert apart.startswith("By ±5 %, which is what boards' sensors are good to, 1 of 1 pair")
+    of_three = repeated(pair | {"c": (0.5, 0.11, 0.6)})
+    boards = of_three["model"].map({"a": "GPU-1", "b": "GPU-1", "c": "GPU-2"})
+    *_, apart = findings(of_three.assign(gpu_uuid=boards), NO_SPOTS)
+    assert "between boards, and on one by how repeats scatter (1 %), 1 of 2 pairs" in apart
+    assert apart.endswith("b and c.")
+
+
+@pytest.mark.parametrize(("energy_j", "said"), [(0.1057, "a and b."), (0.1058, "are told apart.")])
+def test_cells_that_a_board_measured_once_are_allowed_the_scatter_that_planning_assumes(
+    energy_j, said
+):
+    """exp(1.96 · 0.02 · √2) = 1.057."""
+    pair = {"a": TWO["a"], "b": (0.5, energy_j, 0.6)}
+    *_, apart = findings(cells_of(pair, gpu_uuid="GPU-1"), NO_SPOTS)
+    assert "by a scatter of 2 % that is assumed, as each cell was measured once, " in apart
+    assert apart.endswith(said)
+    *_, alone = findings(cells_of({"a": TWO["a"]}, gpu_uuid="GPU-1"), NO_SPOTS)
+    assert "of less than a factor of 1.07 from another board" in alone
+    assert "on this one, of less than 1.06 from another model or setting" in alone
+
+
 def test_intervals_of_simulated_cells_are_their_own():
     known = cells_of(TWO, simulated=True, interval_level=0.9, interval_models=13)
     known = known.assign(

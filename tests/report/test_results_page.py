@@ -12,7 +12,6 @@ from sweetspot.figures.curves import PEAK_NOTE
 from sweetspot.outputs import TABLE_OF_FORMS, TABLE_OF_MODELS, TABLES_OF_BATCH, TABLES_OF_FITS
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Section
-from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
 from sweetspot.report.write import write_page
 from sweetspot.tables import table1
@@ -33,7 +32,7 @@ def page_of(small_run):
     def page(name="small", **columns):
         return results_html(
             name,
-            origin=origin_of([MADE, MADE | {"started_utc": "2026-01-05T00:00:00+00:00"}]),
+            made={"a": MADE, "b": MADE | {"started_utc": "2026-01-05T00:00:00+00:00"}},
             cells=cells.assign(**columns),
             csv=b"cell\n",
             spots=spots.assign(**{k: v for k, v in columns.items() if k == "model"}),
@@ -52,7 +51,7 @@ def page_of(small_run):
 def test_without_a_fit_nothing_else_is_called_a_sweet_spot(small_run, has_explorer):
     page = results_html(
         "few",
-        origin=origin_of([MADE]),
+        made={"a": MADE},
         cells=read_cells(small_run / "cells.csv"),
         csv=b"cell\n",
         spots=read_written(small_run / "fits" / "sweet_spots.csv")[:0],
@@ -122,6 +121,20 @@ def test_measured_cells_are_not_stamped(page_of):
     assert "H100 SXM, measured</h1>" in page
     assert "SIMULATED" not in page
     assert "<dt>Energy by</dt><dd>counter</dd>" in page
+
+
+def test_the_board_that_measured_each_cell_is_known_of_its_record(small_run):
+    cells = read_cells(small_run / "cells.csv").drop(columns="interval_level")
+    page = results_html(
+        "small",
+        made={cell: MADE | {"gpu_uuid": "GPU-1"} for cell in cells["cell"]},
+        cells=cells.assign(simulated=False),
+        csv=b"cell\n",
+        spots=read_written(small_run / "fits" / "sweet_spots.csv"),
+        picture=None,
+        sections=[],
+    )
+    assert "on this one, of less than 1.06 from another model or setting" in page
 
 
 def test_page_of_a_run_is_made_of_its_files(small_run, tmp_path):

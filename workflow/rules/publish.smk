@@ -103,7 +103,7 @@ rule page:
     log:
         f"{RUN}/logs/page.log",
     params:
-        protocol=4,
+        protocol=5,
         models=lambda wildcards: MODELS,  # a name may have braces
         entries=described_models,
         tables=TABLES,

@@ -1,4 +1,6 @@
-"""Numbers in a text, and how often an interval holds; what is only assumed says so."""
+"""Numbers in a text, and how sure they and their ratios are; what is only assumed says so."""
+
+from math import exp, hypot, log
 
 ASSUMED = "until more is measured"
 
@@ -26,3 +28,12 @@ def often(level: float, models: int, rests_on: str = "") -> str:
     if ASSUMED in rests_on:
         return "assumed"
     return f"{100 * level:.0f} %, {models} model{'s' * (models > 1)}"
+
+
+def factor_of_ratio(one: float, other: float) -> float:
+    """Return how far the ratio of two numbers may be off that are off by these factors.
+
+    As of errors that say nothing of one another: their logarithms add up to the root of the sum of
+    squares.
+    """
+    return exp(hypot(log(one), log(other)))

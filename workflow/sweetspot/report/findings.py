@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import exp, hypot, log
 
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups, ok_cells
 from sweetspot.cells.intervals import widest_interval
+from sweetspot.cells.sure import factor_of_ratio
 from sweetspot.figures.words import counted, listed, quantity
+from sweetspot.metering.energy import SENSOR_ACCURACY
+from sweetspot.report.scatter import Scatter, scatter_of
 from sweetspot.report.spots import Group, group_names, spot
 
-SENSOR_PERCENT = 5
-"""What a board's own power sensor is good to; see docs/measuring.md."""
-
+_SENSOR = f"±{100 * SENSOR_ACCURACY:.0f} %"
 _LENGTHS = ["input_tokens", "output_tokens"]
 _PAIRS = 4  # that are named
 
@@ -29,6 +29,8 @@ class Best:
         energy_per_token_j: its mean over repeats.
         low_j, high_j: between which it lies.
         span: least over most energy per token of the group's cells.
+        repeats: how many the mean is of.
+        board: UUID of the one that measured all of them; "" where that is not known.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Best:
     low_j: float
     high_j: float
     span: float
+    repeats: int
+    board: str
 
     @property
     def tokens_per_j(self) -> str:
@@ -67,6 +71,8 @@ def best_cells(cells: pd.DataFrame) -> dict[Group, Best]:
             low_j=float(row["low_j"]),
             high_j=float(row["high_j"]),
             span=float(of_group["energy_per_token_j"].max() / row["energy_per_token_j"]),
+            repeats=int(row["repeats"]),
+            board=str(row["board"]),
         )
     return dict(sorted(found.items(), key=lambda each: each[1].energy_per_token_j))
 
@@ -75,7 +81,7 @@ def findings(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
     """Return the sentences; of the load that most cells are of, the larger of equal ones.
 
     Args:
-        cells: of `read_cells`.
+        cells: of `read_cells`; `gpu_uuid` is the board that measured each, where it is known.
         spots: of `analysis.sweet_spots`; may be empty.
 
     Raises:
@@ -102,16 +108,28 @@ def _of_load(frame: pd.DataFrame, requests: int, limit: int) -> pd.DataFrame:
 
 def _means(cells: pd.DataFrame) -> pd.DataFrame:
     """Return a row a cell, means over its repeats, with the ends `low_j` and `high_j` of each."""
-    ok = ok_cells(cells)
+    ok = _with_boards(ok_cells(cells))
     energy_j = ok["energy_per_token_j"]
     bounds = {}
-    for end, sensor in (("low", 1 - SENSOR_PERCENT / 100), ("high", 1 + SENSOR_PERCENT / 100)):
+    for end, sensor in (("low", 1 - SENSOR_ACCURACY), ("high", 1 + SENSOR_ACCURACY)):
         name = f"energy_per_token_{end}_j"
         known = pd.to_numeric(ok[name], errors="coerce") if name in ok else float("nan") * energy_j
         bounds[f"{end}_j"] = known.fillna(energy_j * sensor)
     keys = [*GROUP, *_LENGTHS]
-    numbers = ["energy_per_token_j", *bounds]
-    return ok.assign(**bounds).groupby(keys, sort=False, as_index=False)[numbers].mean()
+    return (
+        ok.assign(**bounds)
+        .groupby(keys, sort=False, as_index=False)
+        .agg(
+            **{name: (name, "mean") for name in ("energy_per_token_j", *bounds)},
+            repeats=("gpu_uuid", "size"),
+            board=("gpu_uuid", lambda boards: boards.iloc[0] if boards.nunique() == 1 else ""),
+        )
+    )
+
+
+def _with_boards(ok: pd.DataFrame) -> pd.DataFrame:
+    known = ok["gpu_uuid"].fillna("") if "gpu_uuid" in ok else ""
+    return ok.assign(gpu_uuid=known)
 
 
 def _efficiency(best: Sequence[Best]) -> str:
@@ -185,17 +203,15 @@ _SAME = " the best length's energy per token"
 
 def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
     """Say how sure the numbers are, and which models they cannot tell apart."""
-    sure = _how_sure(cells)
+    scatter = scatter_of(_with_boards(ok_cells(cells)))
     if len(best) == 1:
-        factor = quantity(_ratio_factor(best[0], best[0]))
-        return (
-            f"{sure}, a difference of less than a factor of {factor} from another model, board or"
-            " setting that is known as well proves nothing."
-        )
+        return f"{_how_sure(cells, best, scatter)}, {_of_one(best[0], scatter)}"
+    sure = _how_sure(cells, best, scatter)
     pairs = [
         f"{first.name} and {second.name}"
         for first, second in pairwise(best)
-        if second.energy_per_token_j / first.energy_per_token_j <= _ratio_factor(first, second)
+        if second.energy_per_token_j / first.energy_per_token_j
+        <= _ratio_factor(first, second, scatter)
     ]
     if not pairs:
         return f"{sure}, all neighbours in the ranking by efficiency are told apart."
@@ -207,20 +223,37 @@ def _apart(best: Sequence[Best], cells: pd.DataFrame) -> str:
     )
 
 
-def _ratio_factor(lower: Best, higher: Best) -> float:
-    """Return how far the ratio of two energies may be off, errors being independent.
-
-    Source: docs/accuracy.md; `simulator.constants.intervals.of_ratio` is the same of the simulator.
-    """
-    return exp(
-        hypot(
-            log(lower.high_j / lower.energy_per_token_j),
-            log(higher.energy_per_token_j / higher.low_j),
+def _of_one(best: Best, scatter: Scatter) -> str:
+    """Say how small a difference from what else there may be proves nothing."""
+    factor = quantity(_ratio_of_strangers(best, best))
+    if not best.board:
+        return (
+            f"a difference of less than a factor of {factor} from another model, board or setting"
+            " that is known as well proves nothing."
         )
+    here = quantity(_ratio_factor(best, best, scatter))
+    return (
+        f"a difference of less than a factor of {factor} from another board that is known as well"
+        f" proves nothing; on this one, of less than {here} from another model or setting, by"
+        f" {scatter.words}."
     )
 
 
-def _how_sure(cells: pd.DataFrame) -> str:
+def _ratio_factor(lower: Best, higher: Best, scatter: Scatter) -> float:
+    """Return how far the ratio of two energies may be off: on one board, by chance alone."""
+    if lower.board and lower.board == higher.board:
+        return factor_of_ratio(scatter.factor(lower.repeats), scatter.factor(higher.repeats))
+    return _ratio_of_strangers(lower, higher)
+
+
+def _ratio_of_strangers(lower: Best, higher: Best) -> float:
+    """Return the same where errors say nothing of one another."""
+    return factor_of_ratio(
+        lower.high_j / lower.energy_per_token_j, higher.energy_per_token_j / higher.low_j
+    )
+
+
+def _how_sure(cells: pd.DataFrame, best: Sequence[Best], scatter: Scatter) -> str:
     ok = cells[cells["status"] == "ok"]
     known = widest_interval(ok)
     if known is not None and known.assumed:
@@ -232,7 +265,15 @@ def _how_sure(cells: pd.DataFrame) -> str:
             f" of a new model (judged by {judges})"
         )
     if ok["simulated"].any():
-        return f"By ±{SENSOR_PERCENT} %, as the simulator's error is not known here"
+        return f"By {_SENSOR}, as the simulator's error is not known here"
+    on_one = [bool(a.board) and a.board == b.board for a, b in pairwise(best)]
+    if on_one and all(on_one):
+        return (
+            f"On one board, whose sensor's error ({_SENSOR}) is in all cells alike, by"
+            f" {scatter.words}"
+        )
+    sensor = f"By {_SENSOR}, which is what boards' sensors are good to"
+    if any(on_one):
+        return f"{sensor}, between boards, and on one by {scatter.words}"
     once = int(ok.groupby([*GROUP, *_LENGTHS]).size().max()) == 1
-    repeats = " (each cell was measured once)" if once else ""
-    return f"By ±{SENSOR_PERCENT} %, which is what boards' sensors are good to{repeats}"
+    return f"{sensor}{' (each cell was measured once)' * once}"

@@ -1,7 +1,7 @@
 """The page of a run or of a campaign: it opens on what was found, and holds all that was made."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ from sweetspot.report.cells_table import cells_table
 from sweetspot.report.exhibits import Picture, figure_exhibit
 from sweetspot.report.findings import best_cells, findings
 from sweetspot.report.html import Exhibit, Section
-from sweetspot.report.origin import Origin, opening, title_of
+from sweetspot.report.origin import Provenance, opening, origin_of, title_of
 from sweetspot.report.spots import sweet_spots
 
 _EXPLORER = '<p><a href="explorer.html">Explore these models</a>: other lengths, loads, prices</p>'
@@ -22,7 +22,7 @@ OPENING_FIGURE = "figure2_output_length"
 def results_html(
     name: str,
     *,
-    origin: Origin,
+    made: Mapping[str, Provenance],
     cells: pd.DataFrame,
     csv: bytes,
     spots: pd.DataFrame,
@@ -34,7 +34,7 @@ def results_html(
 
     Args:
         name: of the run or campaign.
-        origin: what the records of the cells say.
+        made: what the record of each cell says of how it was made, by the cell's id.
         cells: all of them, as `read_cells` gives them.
         csv: the same, as a file to download.
         spots: of `analysis.sweet_spots`; empty where nothing was fitted.
@@ -46,10 +46,12 @@ def results_html(
         InputError: the cells cannot be compared.
     """
     shown = [figure_exhibit(picture)] if picture else []
+    boards = {cell: each.get("gpu_uuid", "") for cell, each in made.items()}
+    sentences = findings(cells.assign(gpu_uuid=cells["cell"].map(boards)), spots)
     result = Section(
         "Result",
         [
-            *(html.paragraph(sentence, "result") for sentence in findings(cells, spots)),
+            *(html.paragraph(sentence, "result") for sentence in sentences),
             _EXPLORER if has_explorer else "",
             *_spots(cells, spots, has_explorer=has_explorer),
             *shown,
@@ -59,7 +61,7 @@ def results_html(
     table = Section("Cells", [cells_table(cells, csv, f"{name}.csv")])
     return html.page(
         f"{title_of(cells)}: {name}",
-        opening(name, cells, origin),
+        opening(name, cells, origin_of(made.values())),
         [result, *sections, reasons, table],
     )
 

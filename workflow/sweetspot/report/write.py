@@ -11,7 +11,7 @@ from sweetspot.cells.read import read_cells
 from sweetspot.files import write_text_atomic
 from sweetspot.reading import as_mapping, parse_json, read_bytes, read_text
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
-from sweetspot.report.origin import Provenance, origin_of
+from sweetspot.report.origin import Provenance
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
 from sweetspot.tables import make_tables
 
@@ -49,7 +49,7 @@ def write_page(
     )
     page = results_html(
         run,
-        origin=origin_of(_provenances(blocks)),
+        made=dict(_provenances(blocks)),
         cells=cells,
         csv=read_bytes(cells_csv, "cells"),
         spots=read_spots(fits),
@@ -80,10 +80,11 @@ def read_spots(fits: Path) -> pd.DataFrame:
     return read_written(path) if path.is_file() else pd.DataFrame(columns=SWEET_SPOTS)
 
 
-def _provenances(blocks: Iterable[Path]) -> Iterator[Provenance]:
+def _provenances(blocks: Iterable[Path]) -> Iterator[tuple[str, Provenance]]:
+    """Yield the id of each cell, and how it was made."""
     for path in blocks:
         # Not splitlines: a reason may hold other line separators, which JSON does not escape.
         lines = read_text(path, "cell records").removesuffix("\n").split("\n")
         for number, line in enumerate(lines, start=1):
             record = as_mapping(parse_json(line, f"{path} line {number}"), str(path))
-            yield record.get("provenance", {})
+            yield str(record.get("cell")), record.get("provenance", {})

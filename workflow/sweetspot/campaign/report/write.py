@@ -27,7 +27,6 @@ from sweetspot.measure.record import read_block
 from sweetspot.probe.page import probe_parts
 from sweetspot.probe.probed import Probed, read_probed
 from sweetspot.reading import as_mapping, read_bytes, read_json
-from sweetspot.report.origin import origin_of
 from sweetspot.report.results_page import OPENING_FIGURE, results_html
 
 log = logging.getLogger(__name__)
@@ -89,7 +88,7 @@ def write_report(
     spots = [load.spots for load in loads if load.spots is not None]
     page = results_html(
         experiment.run,
-        origin=origin_of(record.provenance for record in records),
+        made={record.cell: record.provenance for record in records},
         cells=cells,
         csv=read_bytes(cells_csv, "cells"),
         spots=pd.concat(spots, ignore_index=True) if spots else pd.DataFrame(columns=SWEET_SPOTS),

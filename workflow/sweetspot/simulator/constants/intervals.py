@@ -9,11 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import product
-from math import exp, hypot, log, sqrt
+from math import sqrt
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sweetspot.cells.sure import digits, often
+from sweetspot.cells.sure import digits, factor_of_ratio, often
 from sweetspot.reading import parse_as
 from sweetspot.schema.keys import Range
 
@@ -69,10 +69,9 @@ class Interval:
 def of_ratio(one: Interval, other: Interval) -> Interval:
     """Return how far the ratio of two simulated numbers is from that of two measured ones.
 
-    As of two models, or of two boards, whose errors say nothing of one another: their logarithms
-    add up as independent errors do, to the root of the sum of squares.
+    As of two models, or of two boards, whose errors say nothing of one another.
     """
-    factor = exp(hypot(log(one.factor), log(other.factor)))
+    factor = factor_of_ratio(one.factor, other.factor)
     both = one.rests_on if one.rests_on == other.rests_on else f"{one.rests_on} | {other.rests_on}"
     level, models = min(one.level, other.level), min(one.models, other.models)
     return Interval(factor, level, models, min(one.cells, other.cells), both)
