@@ -3,10 +3,12 @@
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from fontTools import subset
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -14,6 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_pdf import FigureCanvasPdf
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
 
 from sweetspot.config import MIN_FONT_PT
 from sweetspot.figures.style import PT_PER_IN, boxes_for_unknown_letters, fit_stamps
@@ -25,6 +28,7 @@ _LINE_HEIGHT = 1.3
 _MARGIN_IN = 0.04
 _TITLE_ROOM = 1.15  # of a panel's width
 _SURE = 0.98  # at another resolution letters are a little wider
+_PNG_LEVEL = 4  # of compression
 _LEGEND_HANDLE_EM = 3.4
 _CHARACTER_EM = 0.62
 _LEGEND_LOOK: Mapping[str, Any] = {
@@ -47,12 +51,15 @@ class Drawing(Figure):
     """
 
     alt_text: str = ""
+    canvas: FigureCanvasAgg
 
 
 def empty_figure(width_in: float, height_in: float) -> Drawing:
     """Return a figure that belongs to no window and no global list."""
     layout = ConstrainedLayoutEngine(h_pad=_MARGIN_IN, w_pad=_MARGIN_IN)
-    return Drawing(figsize=(width_in, height_in), layout=layout)
+    figure = Drawing(figsize=(width_in, height_in), layout=layout)
+    FigureCanvasAgg(figure)  # becomes the figure's own: one renderer measures each text once
+    return figure
 
 
 def panels(figure: Figure, count: int, per_row: int, *, sharey: bool = False) -> list[Axes]:
@@ -151,12 +158,19 @@ def save(figure: Drawing, stem: Path, dpi: int) -> list[Path]:
     figure.set_dpi(dpi)
     written = [stem.with_name(f"{stem.name}.{suffix}") for suffix in ("png", "pdf")]
     png, pdf = written
+    canvas = figure.canvas
     # savefig() would draw each file twice, to lay out what `finish` has laid out and frozen.
     with mpl.rc_context({"pdf.fonttype": 42}), boxes_for_unknown_letters():
         with atomic_writer(png) as file:
-            FigureCanvasAgg(figure).print_png(file)  # type: ignore[no-untyped-call]
+            canvas.draw()  # type: ignore[no-untyped-call]
+            # Without its alpha, which is 1 all over, and at this level it is written in half the
+            # time, and smaller.
+            pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]
+            image = Image.fromarray(pixels).convert("RGB")
+            image.save(file, "png", dpi=(dpi, dpi), compress_level=_PNG_LEVEL)
         with atomic_writer(pdf) as file, _outlines_only():
             FigureCanvasPdf(figure).print_pdf(file, metadata=_NO_DATE)  # type: ignore[no-untyped-call]
+    figure.set_canvas(canvas)  # the one for PDFs has taken its place
     alt = stem.with_name(stem.name + ALT_SUFFIX)
     lines = textwrap.fill(figure.alt_text, _ALT_COLUMNS, break_on_hyphens=False)
     write_text_atomic(alt, f"{lines}\n")
@@ -189,9 +203,14 @@ def wrapped(figure: Figure, text: str, width_in: float) -> list[str]:
     room_px = _SURE * width_in * figure.dpi
     probe = figure.text(0.0, 0.0, "", fontsize=MIN_FONT_PT)
 
+    @cache
+    def width_px(word: str) -> float:
+        probe.set_text(word)
+        return probe.get_window_extent().width
+
     def fits(line: str) -> bool:
-        probe.set_text(line)
-        return probe.get_window_extent().width <= room_px
+        words = line.split(" ")
+        return sum(map(width_px, words)) + (len(words) - 1) * width_px(" ") <= room_px
 
     lines: list[str] = []
     flows = False

@@ -85,6 +85,7 @@ def journal_look(style: FigureStyle) -> Iterator[None]:
                 "font.size": size,
                 "text.parse_math": False,  # a dollar in a model's name is a dollar
                 "axes.titlesize": size,
+                "axes.titley": 1.0,  # no ticks at the top that each pass would look out for
                 "axes.labelsize": size,
                 "xtick.labelsize": size,
                 "ytick.labelsize": size,
