@@ -41,6 +41,8 @@ from sweetspot.telemetry.sample import Sample, Source
 ROOT = Path(__file__).absolute().parents[1]
 FAKE = ROOT / "tests" / "fake_nvml" / "nvml.c"
 INTERVALS_S = (0.1, 0.02)  # as cells are metered, and the shortest that there is
+NOWHERE = "nowhere"
+HEADER = ("CPU, % of a core", "ratio", "gap p50, ms", "p99, ms", "most that waited", "close, s")
 
 
 @dataclass(slots=True)
@@ -155,13 +157,13 @@ def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
     from mosquitto import Mosquitto, is_installed
     from ports import held_port
 
-    found: dict[str, TelemetrySink | None] = {"none": None}
+    found: dict[str, TelemetrySink | None] = {NOWHERE: None}
     with ExitStack() as held:
         if is_installed():
             broker = Mosquitto(Path(held.enter_context(tempfile.TemporaryDirectory()))).start()
             held.callback(broker.end)
             url = f"mqtt://127.0.0.1:{broker.port}"
-            found["MQTT, ExaMon"] = TelemetrySink(url=url)
+            found["MQTT, ExaMon's messages"] = TelemetrySink(url=url)
             found["MQTT, IoTDB's JSON"] = TelemetrySink(url=url, format="iotdb-json")
         if shutil.which("influxd"):
             folder = Path(held.enter_context(tempfile.TemporaryDirectory()))
@@ -185,11 +187,13 @@ def sinks() -> Iterator[dict[str, TelemetrySink | None]]:
         found["Prometheus"] = TelemetrySink(
             url=f"prometheus://127.0.0.1:{held.enter_context(held_port())}"
         )
-        found["nobody there"] = TelemetrySink(
+        found["a port where nobody listens"] = TelemetrySink(
             url=f"mqtt://127.0.0.1:{held.enter_context(held_port())}"
         )
         mute = held.enter_context(socket.create_server(("127.0.0.1", 0)))
-        found["never answers"] = TelemetrySink(url=f"mqtt://127.0.0.1:{mute.getsockname()[1]}")
+        found["one that never answers"] = TelemetrySink(
+            url=f"mqtt://127.0.0.1:{mute.getsockname()[1]}"
+        )
         yield found
 
 
@@ -203,20 +207,29 @@ def main() -> None:
             for _ in range(rounds):
                 for name, where in there.items():
                     costs[name].append(run(board, interval_s, seconds, where))
-            print(f"\na sample every {interval_s:g} s, {rounds} rounds of {seconds:g} s\n")
-            header = ("sink", "CPU, % of a core", "gap p50, ms", "p99, ms", "waiting", "close, s")
-            print(table(header, [words(name, each) for name, each in costs.items()]))
+            alone = least(costs[NOWHERE])
+            sink = f"a sample every {interval_s:g} s, to"
+            print(f"\n{rounds} rounds of {seconds:g} s\n")
+            print(
+                table((sink, *HEADER), [words(name, each, alone) for name, each in costs.items()])
+            )
 
 
-def words(name: str, costs: Sequence[Cost]) -> tuple[str, ...]:
-    """Return the row of a sink."""
+def least(costs: Sequence[Cost]) -> float:
+    """Return the least share of a core that a sink took."""
+    return min(cost.cpu_share for cost in costs)
+
+
+def words(name: str, costs: Sequence[Cost], alone: float) -> tuple[str, ...]:
+    """Return the row of a sink; `alone` is the meter's share of a core without any."""
     gaps_ms = [1e3 * np.percentile(cost.gaps_s, [50, 99]) for cost in costs]
     return (
         name,
-        f"{100 * min(cost.cpu_share for cost in costs):.2f}",
+        f"{100 * least(costs):.2f}",
+        f"{least(costs) / alone:.2f}",
         *(f"{min(gaps[i] for gaps in gaps_ms):.1f}" for i in (0, 1)),
-        str(max(cost.most_waiting for cost in costs)) if name != "none" else "",
-        f"{max(cost.close_s for cost in costs):.1f}" if name != "none" else "",
+        str(max(cost.most_waiting for cost in costs)) if name != NOWHERE else "",
+        f"{max(cost.close_s for cost in costs):.1f}" if name != NOWHERE else "",
     )
 
 
