@@ -201,23 +201,20 @@ def needs():
 def broker(folder, needs):
     """The broker of envs/telemetry on a port of its own, with the page's secrets; its port."""
     needs("mosquitto", "mosquitto_passwd", "mosquitto_sub", "openssl")
-    secrets, listening, *_ = shown.blocks("sh", PAGE)
-    script = secrets.replace("envs/telemetry", str(ENVS))
+    secrets, starting, listening, *_ = shown.blocks("sh", PAGE)
+    starting, start = starting.rstrip().rsplit("\n", 1)
+    assert start == "mosquitto -c mosquitto/mosquitto.conf"
+    script = (secrets + starting).replace("envs/telemetry", str(ENVS))
     subprocess.run(["sh", "-euc", script], check=True)
-    (folder / "mosquitto/config").mkdir(parents=True)
-    (folder / "mosquitto/data").mkdir()
-    (folder / "mosquitto/secrets").symlink_to(folder / "secrets")
-    shutil.copy(ENVS / "mosquitto/acl", folder / "mosquitto/config/acl")
     held = hold_port()
     port = held.getsockname()[1]
-    settings = (ENVS / "mosquitto/mosquitto.conf").read_text()
-    settings = settings.replace("/mosquitto/", f"{folder}/mosquitto/")
-    settings = settings.replace("listener 8883", f"user root\nlistener {port} 127.0.0.1")
-    (folder / "mosquitto.conf").write_text(settings)
+    configuration = folder / "mosquitto/mosquitto.conf"
+    settings = configuration.read_text()
+    configuration.write_text(
+        settings.replace("listener 8883", f"user root\nlistener {port} 127.0.0.1")
+    )
     with (folder / "mosquitto.log").open("wb") as log:
-        process = subprocess.Popen(
-            ["mosquitto", "-c", folder / "mosquitto.conf"], stdout=log, stderr=log
-        )
+        process = subprocess.Popen(start.split(), stdout=log, stderr=log)
     try:
 
         def listens():

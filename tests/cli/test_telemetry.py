@@ -85,6 +85,15 @@ def test_what_is_lost_is_a_table_and_exit_code_1(memory, run, capsys):
     assert [len(cell["differences"]) for cell in cells].count(2) == 1
 
 
+def test_where_nothing_is_there_at_all_it_may_be_kept_elsewhere(memory, run, capsys):
+    with pytest.raises(SystemExit, match="1"):
+        main(["telemetry", "query", run, "--from", URL])
+    assert capsys.readouterr().out.endswith(
+        "\nnote: nothing of it is there: it was not sent (`sweetspot telemetry replay` does), or is"
+        " kept under another database, path or format\n"
+    )
+
+
 def test_options_say_more_of_a_url(memory, run):
     options = ["--user", "node", "--password-env", "PASSWORD", "--timeout-s", "2.5"]
     assert main(["telemetry", "replay", run, "--to", URL, *options]) == 0

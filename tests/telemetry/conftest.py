@@ -62,26 +62,29 @@ def named(monkeypatch):
 
 
 @pytest.fixture
-def dripping():
-    """Return a function that begins a listener, and gives its address.
+def saying():
+    """Return a function that begins a listener for one who comes, and gives its address.
 
-    Whoever comes gets the first bytes, by default of a greeting by TLS, and then one after the
-    other, for ever.
+    It says the same whatever it is told, and then ends the connection; or, where it `drips`, goes
+    on a byte at a time, for ever.
     """
     ended, threads, listeners = threading.Event(), [], []
     with ExitStack() as held:
 
-        def listen(first=b"\x16\x03\x03\x40\x00"):
+        def listen(said, *, drips=False):
             listening = held.enter_context(socket.create_server(("127.0.0.1", 0)))
             listeners.append(listening)
 
-            def drip():
+            def answer():
                 with suppress(OSError), listening.accept()[0] as sock:
-                    sock.sendall(first)
-                    while not ended.wait(0.02):
+                    sock.recv(4096)
+                    sock.sendall(said)
+                    while drips and not ended.wait(0.02):
                         sock.sendall(b"\0")
+                    sock.shutdown(socket.SHUT_WR)
+                    sock.recv(4096)
 
-            threads.append(threading.Thread(target=drip))
+            threads.append(threading.Thread(target=answer))
             threads[-1].start()
             return listening.getsockname()
 

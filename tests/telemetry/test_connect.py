@@ -1,12 +1,14 @@
-"""What is looked at before there is any job, and what is said of a name or a port that is none."""
+"""What is looked at before there is any job, and what is said of a wrong address."""
 
 import re
 import socket
+import ssl
 import sys
 from contextlib import closing
 
 import pytest
-from influx_servers import BOARD, samples_of
+from influx_servers import BOARD, answering, samples_of, say
+from mosquitto import SELF_SIGNED
 from ports import held_port
 
 from sweetspot.config import Telemetry, TelemetrySink
@@ -83,21 +85,55 @@ def scheme(request):
     return request.param
 
 
+def refused(where):
+    """Return why a sink cannot send."""
+    with closing(open_sink(where)) as sink, pytest.raises(TelemetryError) as failed:
+        sink.send(BOARD, samples_of(1))
+    return str(failed.value).removeprefix(f"{sink.name}: ")
+
+
 def test_a_name_that_dns_does_not_know_is_said(scheme, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(-2, "Name or service not known")
 
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
     (where,) = telemetry(url=f"{scheme}://there.example:99").sinks
-    with (
-        closing(open_sink(where)) as sink,
-        pytest.raises(TelemetryError, match=rf"^{re.escape(sink.name)}: no such host \(DNS\)"),
-    ):
-        sink.send(BOARD, samples_of(1))
+    assert refused(where) == "no such host (DNS)"
 
 
 def test_a_port_where_nobody_listens_is_said(scheme):
     with held_port() as port:
         (where,) = telemetry(url=f"{scheme}://127.0.0.1:{port}").sinks
-        with closing(open_sink(where)) as sink, pytest.raises(TelemetryError, match="refused"):
-            sink.send(BOARD, samples_of(1))
+        assert refused(where) == "Connection refused"
+
+
+def test_what_ends_a_connection_before_any_answer_may_speak_tls(scheme, saying):
+    (where,) = telemetry(url=f"{scheme}://127.0.0.1:{saying(b'')[1]}").sinks
+    assert refused(where) == (
+        "it ended the connection before any answer; does it speak TLS? The URL is mqtts, iotdbs or"
+        " https then"
+    )
+
+
+# paho leaves the socket of a handshake that failed to the garbage collector, which says so
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_what_does_not_speak_tls_is_said(scheme, saying):
+    by_tls = {"influx+http": "influx+https"}.get(scheme, f"{scheme}s")
+    _, port = saying(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    (where,) = telemetry(url=f"{by_tls}://127.0.0.1:{port}").sinks
+    assert refused(where) == (
+        "what answers there does not speak TLS; see the scheme and the port of the URL"
+    )
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_certificate_of_another_name_is_said_to_be_that(named):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(SELF_SIGNED)
+    with answering(lambda handler, _: say(handler, 204), context) as (port, _):
+        named(("127.0.0.1", port))
+        (where,) = telemetry(url="influx+https://there.example/power", ca=SELF_SIGNED).sinks
+        assert re.fullmatch(
+            r"its certificate is not trusted \(Hostname mismatch, .*\); call it by a name.*",
+            refused(where),
+        )

@@ -23,9 +23,11 @@ def test_addresses_that_do_not_answer_are_given_up_together(deaf, named):
         connected("store", 1, None, time.monotonic() + 0.2)
 
 
-def test_greeting_that_drips_is_left_in_time(dripping):
+def test_greeting_that_drips_is_left_in_time(saying):
     with pytest.raises(TimeoutError):
-        connected(*dripping(), tls_context(None), time.monotonic() + 0.3)
+        connected(
+            *saying(b"\x16\x03\x03\x40\x00", drips=True), tls_context(None), time.monotonic() + 0.3
+        )
 
 
 def test_what_came_as_the_time_was_over_counts_for_nothing():

@@ -62,6 +62,11 @@ def test_simulated_samples_go_to_a_database_of_their_own(server):
     ("status", "body", "said"),
     [
         (401, b'{"error": "authorization failed"}', "answers 401 .*authorization failed; see user"),
+        (
+            403,
+            b'{"message": "no writes"}',
+            "answers 403 Forbidden: no writes; this user has not the",
+        ),
         (400, b'{"error": "partial write: dropped=1"}', "partial write"),
         (503, b"<html>", "answers 503 Service Unavailable"),
         (301, b"", "answers 301"),

@@ -2,9 +2,8 @@
 
 import json
 import re
-import socket
 import threading
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -239,27 +238,14 @@ def test_who_may_make_nothing_may_still_write(server, client, opened):
 @pytest.mark.parametrize(
     "said", [b"\0\0\0\4ABCD", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", b"\x7f" * 64]
 )
-def test_server_that_is_none_is_said(opened, said):
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def answer():
-            with suppress(OSError), listening.accept()[0] as sock:
-                sock.recv(4096)
-                sock.sendall(said)
-                sock.shutdown(socket.SHUT_WR)
-                sock.recv(4096)
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        with pytest.raises(
-            TelemetryError, match=r"does not answer as IoTDB does|ended the conn|reset"
-        ):
-            opened(listening.getsockname()[1])[0].send(BOARD, sent(1))
-        thread.join()
+def test_server_that_is_none_is_said(opened, saying, said):
+    _, port = saying(said)
+    with pytest.raises(TelemetryError, match=r"does not answer as IoTDB does|ended the connection"):
+        opened(port)[0].send(BOARD, sent(1))
 
 
-def test_answer_that_drips_is_left_in_time(opened, dripping):
-    _, port = dripping(b"\0\1\0\0")  # a frame of 64 kB
+def test_answer_that_drips_is_left_in_time(opened, saying):
+    _, port = saying(b"\0\1\0\0", drips=True)  # a frame of 64 kB
     with pytest.raises(TelemetryError, match="no answer in time"):
         opened(port, timeout_s=0.3)[1].read(BOARD, 0, 1)
 

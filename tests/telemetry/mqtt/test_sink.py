@@ -10,6 +10,7 @@ from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.sample import Source
 
+GREETING = b"\x16\x03\x03\x40\x00"  # how one by TLS begins
 SOURCE = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
 
 
@@ -153,7 +154,9 @@ def test_a_broker_that_says_nothing_at_all_is_given_up_in_time(sink_to, samples)
 def test_a_refusal_is_said_without_the_password(broker, sink_to, samples):
     broker.answer = 0x87
     sink = sink_to(broker.port, user="me", password_env="PW", environment={"PW": "s3cr3t"})
-    with pytest.raises(TelemetryError, match=r": Not authorized$") as refused:
+    with pytest.raises(
+        TelemetryError, match=r": Not authorized; see user and password_env$"
+    ) as refused:
         sink.send(SOURCE, samples(1))
     assert broker.logins == [("me", "s3cr3t")]
     assert "s3cr3t" not in f"{refused.value!r} {sink!r} {vars(sink)!r}"
@@ -167,9 +170,9 @@ def test_an_address_that_does_not_answer_leaves_time_for_the_next(
     assert len(broker.messages) == 2
 
 
-def test_a_tls_greeting_that_drips_is_left_in_time(sink_to, samples, dripping):
+def test_a_tls_greeting_that_drips_is_left_in_time(sink_to, samples, saying):
     with pytest.raises(TelemetryError, match="no answer in time"):
-        sink_to(dripping()[1], "mqtts", timeout_s=0.3).send(SOURCE, samples(1))
+        sink_to(saying(GREETING, drips=True)[1], "mqtts", timeout_s=0.3).send(SOURCE, samples(1))
 
 
 def test_a_file_that_is_none_of_certificates_is_refused_before_anything_is_sent(tmp_path, sink_to):

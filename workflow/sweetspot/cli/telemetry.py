@@ -38,6 +38,11 @@ Compute cells from power that a cluster samples anyway, where no meter of ours r
 of readings every 500 ms and the integral beside it, with what sampling may miss. A CSV comes out,
 which `sweetspot fit` takes."""
 
+_NOTHING = (
+    "nothing of it is there: it was not sent (`sweetspot telemetry replay` does), or is kept under"
+    " another database, path or format"
+)
+
 OPTIONS = {
     "user": "who asks",
     "password-env": "environment variable that holds the password",
@@ -220,6 +225,8 @@ def _query(arguments: argparse.Namespace) -> None:
         if lacking := dict.fromkeys(channel for row in rows for channel in row.not_kept):
             _print_notes([f"not kept there, so not compared: {', '.join(lacking)}"])
         _print_notes(found.remarks)
+        if rows and not any(row.samples for row in rows):
+            _print_notes([_NOTHING])
     if any(row.differences for row in rows):
         raise SystemExit(1)
 

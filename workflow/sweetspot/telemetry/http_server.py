@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from sweetspot.errors import TelemetryError, one_line
 from sweetspot.telemetry.contracts import RefusedError
-from sweetspot.telemetry.failures import why
+from sweetspot.telemetry.failures import ended_at_once, why
 from sweetspot.telemetry.sockets import connected, cut_at, left_s
 
 MAX_ANSWER_BYTES = 64 * 2**20
@@ -23,6 +23,10 @@ _REFUSED = (
     http.client.REQUEST_ENTITY_TOO_LARGE,
     http.client.UNPROCESSABLE_ENTITY,
 )
+_HINTS = {
+    http.client.UNAUTHORIZED: "; see user and password_env",
+    http.client.FORBIDDEN: "; this user has not the right to",
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +83,7 @@ class HttpServer:
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
             self.close()
             if fresh:
-                raise TelemetryError(f"{self.name}: {why(error)}") from error
+                raise TelemetryError(f"{self.name}: {ended_at_once(self.tls)}") from error
         except (OSError, http.client.HTTPException) as error:
             self.close()
             raise TelemetryError(f"{self.name}: {why(error)}") from error
@@ -130,7 +134,7 @@ class HttpServer:
             said = json.loads(answer)
             # InfluxDB 1, InfluxDB 2, KairosDB
             reason = f": {said.get('error') or said.get('message') or said['errors'][0]}"
-        hint = "; see user and password_env" if status in (401, 403) else ""
+        hint = _HINTS.get(status, "")
         said = one_line(f"{http.client.responses.get(status, '')}{reason}")[:MAX_REASON]
         error = RefusedError if status in _REFUSED else TelemetryError
         raise error(f"{self.name} answers {status} {said}{hint}")

@@ -126,6 +126,8 @@ def metered_cell(window: CellWindow, store: Store) -> MeteredCell:
     }
     if inside < MIN_SAMPLES:
         reason = f"only {inside} power samples in {window_s:.3f} s, {MIN_SAMPLES} needed"
+        if not found:
+            reason += ", and none around: gpu and host have to be called, and times be, as there"
         return MeteredCell(**known, status="invalid", reason=reason)
     try:
         readings, interval_s = _readings(found, window.start_ns, unit)

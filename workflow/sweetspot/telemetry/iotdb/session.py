@@ -26,7 +26,7 @@ with warnings.catch_warnings():  # the client has all deprecations of anybody sh
 from sweetspot.config.telemetry import Address
 from sweetspot.errors import TelemetryError, one_line
 from sweetspot.telemetry.contracts import RefusedError
-from sweetspot.telemetry.failures import why
+from sweetspot.telemetry.failures import ended_at_once, why
 from sweetspot.telemetry.iotdb.blocks import Rows, rows_of
 from sweetspot.telemetry.iotdb.tablets import Tablet
 from sweetspot.telemetry.iotdb.wire import Wire
@@ -204,7 +204,7 @@ class Session:
             password=login.password,
             configuration={"version": "V_1_0", "sql_dialect": self._dialect},
         )
-        answer = self._asked(lambda client: client.openSession(request))
+        answer = self._asked(lambda client: client.openSession(request), is_new=True)
         self._require_well(answer.status)
         unit = (answer.configuration or {}).get("timestamp_precision", "ms")
         if unit not in UNITS_NS or answer.sessionId is None:
@@ -227,14 +227,16 @@ class Session:
             raise TelemetryError(f"{self.name}: the connection has ended")
         return self._wire
 
-    def _asked(self, ask: Callable[[Any], Any]) -> Any:
+    def _asked(self, ask: Callable[[Any], Any], *, is_new: bool = False) -> Any:
         """Return an answer that is there in time and can be read; else the connection is ended."""
         self._require_wire()
         try:
             return ask(self._client)
         except (OSError, EOFError) as error:
             self.close()
-            raise TelemetryError(f"{self.name}: {self._hidden(why(error))}") from error
+            is_ended = is_new and isinstance(error, EOFError | ConnectionError)
+            said = ended_at_once(self._tls) if is_ended else self._hidden(why(error))
+            raise TelemetryError(f"{self.name}: {said}") from error
         except _NONSENSE as error:
             raise self._nonsense() from error
 

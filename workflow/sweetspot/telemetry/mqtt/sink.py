@@ -14,7 +14,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersi
 from sweetspot.config.telemetry import TelemetrySink
 from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.contracts import RefusedError
-from sweetspot.telemetry.failures import why
+from sweetspot.telemetry.failures import ended_at_once, why
 from sweetspot.telemetry.login import Login
 from sweetspot.telemetry.mqtt.messages import Message, examon, iotdb_json
 from sweetspot.telemetry.sample import MS, Sample, Source
@@ -35,6 +35,7 @@ _QUOTA_EXCEEDED = 0x97
 _UNNAMED = (0x80, 0x83)
 _NOBODY_SUBSCRIBED = 0x10
 _OTHER_VERSION = 0x84
+_WHO = (0x86, 0x87)  # no such user or password; one who may not come
 
 
 class _Client(mqtt.Client):
@@ -131,7 +132,7 @@ class MqttSink:
     def _publish(self, client: mqtt.Client, message: Message) -> None:
         sent = client.publish(message.topic, message.payload, qos=1)
         if sent.rc != mqtt.MQTT_ERR_SUCCESS:
-            raise TelemetryError(f"{self.name}: {mqtt.error_string(sent.rc)}")
+            raise TelemetryError(f"{self.name}: {_said(sent.rc)}")
         self._open[sent.mid] = message
 
     def _wait(self, client: mqtt.Client, until_s: float, most: int) -> None:
@@ -139,7 +140,7 @@ class MqttSink:
         while len(self._open) > most:
             code = self._loop(client, until_s, f"{len(self._open)} messages are not acknowledged")
             if code != mqtt.MQTT_ERR_SUCCESS and len(self._open) > most:
-                raise TelemetryError(f"{self.name}: {mqtt.error_string(code)}")
+                raise TelemetryError(f"{self.name}: {_said(code)}")
 
     def _loop(self, client: mqtt.Client, until_s: float, lacking: str) -> MQTTErrorCode:
         left_s = until_s - monotonic()
@@ -155,7 +156,8 @@ class MqttSink:
         if self._answer.value == _OTHER_VERSION and self._version == mqtt.MQTTv5:
             client = self._greeted(until_s, mqtt.MQTTv311)
         if self._answer.is_failure:
-            raise TelemetryError(f"{self.name}: {self._login.hidden(self._answer)}")
+            hint = "; see user and password_env" if self._answer.value in _WHO else ""
+            raise TelemetryError(f"{self.name}: {self._login.hidden(self._answer)}{hint}")
         return client
 
     def _greeted(self, until_s: float, version: MQTTProtocolVersion) -> mqtt.Client:
@@ -177,7 +179,7 @@ class MqttSink:
         while self._answer is None:
             code = self._loop(client, until_s, "no answer")
             if code != mqtt.MQTT_ERR_SUCCESS and self._answer is None:
-                raise TelemetryError(f"{self.name}: {mqtt.error_string(code)}")
+                raise TelemetryError(f"{self.name}: {ended_at_once(self._tls)}")
         return client
 
     def _on_connect(self, _: object, __: object, ___: object, answer: Any, more: Any) -> None:
@@ -202,3 +204,7 @@ class MqttSink:
         """Forget the connection; what it had not sent is sent anew by another."""
         self._client = None
         self._open.clear()
+
+
+def _said(code: MQTTErrorCode) -> str:
+    return mqtt.error_string(code).rstrip(".")
