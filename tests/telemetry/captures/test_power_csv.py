@@ -1,5 +1,7 @@
 """Exports of power, read by device and time."""
 
+import gzip
+
 import pytest
 
 from sweetspot.errors import InputError
@@ -39,12 +41,24 @@ def test_file_without_devices_is_of_what_is_asked_for(tmp_path):
     assert powers(PowerCsv(path), board("GPU-1", "n1")) == [(0, 312.5)]
 
 
+def test_export_with_semicolons_is_read_packed_too(tmp_path):
+    text = "time;id;power_w\n1790000000;gpu_0;312.5\n\n;;\n"
+    (tmp_path / "power.csv").write_text(text)
+    (tmp_path / "power.csv.gz").write_bytes(gzip.compress(text.encode()))
+    (tmp_path / "power.jsonl").write_text('{"time": 1790000000, "id": "gpu_0", "power_w": 312.5}')
+    for name in ("power.csv", "power.csv.gz", "power.jsonl"):
+        assert powers(PowerCsv(tmp_path / name), board("gpu_0")) == [(0, 312.5)]
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("time,volts\n1,2\n", "lacks the column power_w"),
         ("time,power_w\nsoon,2\n", "line 2: 'soon' and '2' are no time and power"),
         ("time,power_w\n-5,2\n", "line 2"),
+        ("time,power_w\n5,312,5\n", r"power\.csv, line 2: 3 columns.* decimals need a point"),
+        ("time;power_w\n5;312,5\n", "line 2: .* decimals have a point"),
+        ("", r"power data .*power\.csv is empty"),
     ],
 )
 def test_file_that_is_no_power_over_time_is_refused(tmp_path, text, message):

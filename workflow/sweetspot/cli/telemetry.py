@@ -151,7 +151,8 @@ def _store(arguments: argparse.Namespace) -> "Store":
         from sweetspot.telemetry.captures.examon_log import ExamonLog
         from sweetspot.telemetry.captures.power_csv import PowerCsv
 
-        return PowerCsv(path) if path.suffix == ".csv" else ExamonLog(path)
+        is_table = not {".csv", ".tsv", ".jsonl"}.isdisjoint(path.suffixes)
+        return PowerCsv(path) if is_table else ExamonLog(path)
     from sweetspot.telemetry.connect import open_store
 
     return open_store(_sink_of(arguments))

@@ -1,4 +1,4 @@
-"""A log's file, line by line: CSV with a header or JSON lines, packed or not, in flat memory."""
+"""Rows of others' files, line by line: CSV with a header or JSON lines, packed, in flat memory."""
 
 import csv
 import gzip
@@ -22,21 +22,22 @@ _DELIMITERS = ",;\t"
 
 
 class LogFile:
-    """A file of requests, each with the same columns.
+    """A file of requests, or of what else happened, each with the same columns.
 
     Attributes:
+        what: it is to be, as messages name it.
         names: of its columns; in JSON the path of keys to each value, `usage.prompt_tokens`, as the
             first object has them.
         where: file and line that was read last, as messages name it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, what: str = "log") -> None:
         """Read the header, or the first object.
 
         Raises:
             InputError: the file cannot be read, or is empty.
         """
-        self.path = path
+        self.path, self.what = path, what
         self._number = 0
         self._text = ""
         try:
@@ -98,7 +99,9 @@ class LogFile:
             return
         header = next(csv.reader([head], delimiter=self._delimiter), None)
         if not header:
-            raise InputError(f"log {self.path} is empty; it needs a header and a line a request")
+            raise InputError(
+                f"{self.what} {self.path} is empty; it needs a header and lines of values"
+            )
         self.names = [name.strip() for name in header]
 
     def _table(self, columns: Sequence[str | None]) -> Iterator[list[Any]]:
@@ -150,7 +153,7 @@ class LogFile:
             raise self._unreadable(e) from e
 
     def _unreadable(self, why: object) -> InputError:
-        return InputError(f"cannot read log {self.path}: {why}")
+        return InputError(f"cannot read {self.what} {self.path}: {why}")
 
 
 def _paths(found: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

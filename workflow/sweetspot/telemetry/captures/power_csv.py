@@ -1,4 +1,4 @@
-"""Power over time in a CSV, as an export of a store has it: a store to read from."""
+"""Power over time in a table, as an export of a store has it: a store to read from."""
 
 import math
 from bisect import bisect_left, bisect_right
@@ -33,13 +33,14 @@ class PowerCsv:
         """
         self.name = str(path)
         self._by_device: dict[tuple[str, str], list[Sample]] = {}
-        for line, row in read_rows(path, "power data", NAMES, DEVICES):
+        for where, row in read_rows(path, "power data", NAMES, DEVICES):
             try:
                 at, power_w = time_ns(row["time"]), float(row["power_w"].removesuffix(" W"))
             except ValueError as error:
                 raise InputError(
-                    f"{path} line {line}: {shown(row['time'])} and {shown(row['power_w'])} are no"
-                    " time and power; a time is in ISO 8601 or a number since 1970, a power in W"
+                    f"{where}: {shown(row['time'])} and {shown(row['power_w'])} are no"
+                    " time and power; a time is in ISO 8601 or a number since 1970, a power in W,"
+                    " and decimals have a point"
                 ) from error
             values = [math.nan] * len(COLUMNS)
             values[COLUMNS.index("power_w")] = power_w

@@ -1,21 +1,19 @@
-"""Rows of somebody's CSV by our names of its columns, refused in one line where they are none."""
+"""Rows of somebody's table by our names of its columns, refused in one line where they are none."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from sweetspot.errors import InputError, shown
-from sweetspot.reading import read_text
+from sweetspot.logs.rows import LogFile
 
 
 def read_rows(
     path: Path, what: str, names: Mapping[str, Sequence[str]], optional: Mapping[str, Sequence[str]]
-) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the number of each line and its values, "" where a column or a value is missing.
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """Yield where each line is, in words, and its values, "" where a column or a value is missing.
 
     Args:
-        path: the file.
+        path: a file of any kind that logs have, too: commas, semicolons or tabs, JSON lines, gzip.
         what: what it is to be, in words of a message.
         names: by our name, what the column may be called; upper and lower case are alike.
         optional: the same, of columns that need not be there.
@@ -23,28 +21,24 @@ def read_rows(
     Raises:
         InputError: it cannot be read, or lacks a column.
     """
-    table = csv.reader(io.StringIO(read_text(path, what)))
+    file = LogFile(path, what)
     try:
-        header = [name.strip().lower() for name in next(table, [])]
-        places = {
-            ours: next((header.index(name) for name in theirs if name in header), None)
-            for ours, theirs in {**names, **optional}.items()
+        theirs = {name.lower(): name for name in reversed(file.names)}  # of two alike the first
+        columns = {
+            ours: next((theirs[name] for name in known if name in theirs), None)
+            for ours, known in {**names, **optional}.items()
         }
-        lacking = [name for name in names if places[name] is None]
+        lacking = [name for name in names if columns[name] is None]
         if lacking:
             raise InputError(
                 f"{what} {path} lacks the column {lacking[0]} (or"
                 f" {', '.join(names[lacking[0]][1:]) or 'none else'}); it has"
-                f" {shown(', '.join(header))}"
+                f" {shown(', '.join(file.names))}"
             )
-        for row in table:
-            if any(row):
-                yield (
-                    table.line_num,
-                    {
-                        name: row[place].strip() if place is not None and place < len(row) else ""
-                        for name, place in places.items()
-                    },
-                )
-    except csv.Error as error:
-        raise InputError(f"{what} {path} line {table.line_num}: {error}") from error
+        for values in file.rows(list(columns.values())):
+            texts = ("" if value is None else str(value).strip() for value in values)
+            row = dict(zip(columns, texts, strict=True))
+            if any(row.values()):
+                yield file.where, row
+    finally:
+        file.close()

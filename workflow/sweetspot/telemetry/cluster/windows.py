@@ -91,24 +91,24 @@ def _of_run(folder: Path) -> Iterator[CellWindow]:
 
 
 def _of_list(path: Path) -> Iterator[CellWindow]:
-    for line, row in read_rows(path, "list of windows", NAMES, OPTIONAL):
+    for where, row in read_rows(path, "list of windows", NAMES, OPTIONAL):
         if missing := [name for name in NAMES if not row[name]]:
-            raise InputError(f"{path} line {line} has no {missing[0]}")
+            raise InputError(f"{where} has no {missing[0]}")
         try:
             counts = {name: int(row[name]) for name in COUNTS if row.get(name)}
             start_ns, end_ns = time_ns(row["start_utc"]), time_ns(row["end_utc"])
         except ValueError as error:
             raise InputError(
-                f"{path} line {line}: {error}; counts are whole numbers, times are in ISO 8601 or"
+                f"{where}: {error}; counts are whole numbers, times are in ISO 8601 or"
                 " numbers since 1970, UTC"
             ) from error
         if min(counts.values()) < 0 or not start_ns < end_ns:
             raise InputError(
-                f"{path} line {line}: it ends at {shown(row['end_utc'])}, and begins at"
+                f"{where}: it ends at {shown(row['end_utc'])}, and begins at"
                 f" {shown(row['start_utc'])}; counts are not negative, and the end is later"
             )
         if not (row["gpu"] or row["host"]):
-            raise InputError(f"{path} line {line} names no gpu and no host: whose power is it?")
+            raise InputError(f"{where} names no gpu and no host: whose power is it?")
         yield CellWindow(
             model=row["model"],
             engine=row["engine"],
