@@ -29,7 +29,11 @@ def main() -> None:
         source = ROOT / "tests" / "fake_nvml" / "nvml.c"
         subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-lm"], check=True)
         Path(folder, "boards").write_text(BOARD, encoding="utf-8")
-        fake = {"LD_LIBRARY_PATH": folder, "FAKE_NVML": f"{folder}/boards", "TMPDIR": folder}
+        fake = {
+            "LD_LIBRARY_PATH": folder,
+            "FAKE_NVML": f"{folder}/boards",
+            "SWEETSPOT_LOCKS": folder,
+        }
         for (minutes, models), aim in zip(CASES, AIMS, strict=True):
             out = Path(folder, f"campaign-{minutes}")
             command = [sys.executable, str(PROGRAM), str(out), str(minutes), str(scale), *models]

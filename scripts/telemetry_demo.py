@@ -136,7 +136,7 @@ def _pretended_board(folder: Path, pid: int) -> dict[str, str]:
     return {
         "LD_LIBRARY_PATH": ":".join(paths),
         "FAKE_NVML": str(folder / "boards"),
-        "TMPDIR": str(folder),  # where boards are leased
+        "SWEETSPOT_LOCKS": str(folder),  # it is nobody else's board
     }
 
 
