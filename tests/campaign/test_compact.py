@@ -195,5 +195,11 @@ def test_large_campaign_is_thinned_until_it_fits_and_keeps_its_energy():
         assert energy_j == pytest.approx(expected_j, rel=1e-4)
 
 
+def test_files_that_a_kill_left_half_written_are_not_kept(case, compact):
+    (compact / ".manifest.json.0123456789abcdef.tmp").write_text("{")
+    assert not list(write_compact(case.campaign).glob(".*"))
+    assert (compact / "manifest.json").is_file()
+
+
 def test_equal_traces_give_equal_files():
     assert pack_traces([noisy("a", 5)]) == pack_traces([noisy("a", 5)])

@@ -87,6 +87,20 @@ def test_probe_is_not_lost_where_a_part_with_cells_is_refused_later(call_of, tmp
     assert found["second"] == [{}, PROBE_S]
 
 
+def test_account_is_whole_from_the_start_that_a_kill_leaves_it(call_of, tmp_path, monkeypatch):
+    seen = []
+
+    def look(campaign, *_):
+        seen.append(read_as(Logbook, campaign.folder / "campaign.json", "campaign").calls[-1])
+        return "that was all"
+
+    monkeypatch.setattr(run, "measure_blocks", look)
+    call_of("broken")
+    (at_first,) = seen
+    assert at_first.time_s.pop("elapsed") == pytest.approx(sum(PROBE_S.values()))
+    assert at_first.time_s == PROBE_S
+
+
 def test_accounts_of_a_call_add_up_to_its_time(call_of, tmp_path):
     begun_s = call_of.clock()
     call_of("broken", "first", "second")

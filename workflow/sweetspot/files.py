@@ -178,6 +178,12 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
     _sync_folder(path.parent)
 
 
+def remove_unfinished(folder: Path) -> None:
+    """Remove files of a folder that a kill left half-written; nobody else may write into it."""
+    for path in folder.glob(".*.tmp"):
+        path.unlink(missing_ok=True)
+
+
 def _temporary(path: Path) -> IO[bytes]:
     """Open what a file is written to until it is whole, beside it, under a name of its own.
 

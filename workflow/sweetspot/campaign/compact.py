@@ -14,7 +14,7 @@ from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
 from sweetspot.campaign.sensor.square_wave import FACTS, SAMPLES
 from sweetspot.errors import InputError
-from sweetspot.files import write_bytes_atomic, write_text_atomic
+from sweetspot.files import remove_unfinished, write_bytes_atomic, write_text_atomic
 from sweetspot.measure.manifest import Listed, listed_as
 from sweetspot.measure.provenance import package_versions, provenance
 from sweetspot.measure.record import CellRecord, trace_path
@@ -77,6 +77,7 @@ def write_compact(campaign: Campaign) -> Path:
         InputError: it cannot be written.
     """
     out = campaign.folder / "compact"
+    remove_unfinished(out)
     records = [record for block in campaign.blocks for record in campaign.measured(block)]
     lines = "".join(f"{json_text(record)}\n" for record in records)
     write_text_atomic(out / RECORDS, lines)

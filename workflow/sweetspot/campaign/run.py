@@ -90,6 +90,7 @@ def run_campaign(
     call.take_over(before_s)
     sensors = (whole or folder) if sensor else None
     campaign.logbook.calls.append(call)
+    campaign.logbook.alive(box.left_s)  # a kill before the first cell leaves what is known so far
     campaign.save()
     progress, is_handed_on = Progress(), False
     try:
