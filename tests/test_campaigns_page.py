@@ -7,6 +7,7 @@ import html
 import json
 import logging
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,18 +15,23 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import shown
+import tiny
 from planted_probe import probed_board
 
 from sweetspot.campaign import probing, run, whole
-from sweetspot.campaign.compact import PACKAGES, read_manifest
+from sweetspot.campaign.compact import PACKAGES, experiment_of, read_manifest
 from sweetspot.campaign.file import parse_campaign
 from sweetspot.campaign.report import results
+from sweetspot.campaign.report.beside_simulator import simulated_beside
+from sweetspot.catalog import load_model
 from sweetspot.engines.base import Run
 from sweetspot.errors import EngineError, InputError, MeterError
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace
+from sweetspot.simulator.accuracy.measured import read_measured
 from sweetspot.simulator.calibration import fit
+from sweetspot.simulator.constants.calibration_file import load_calibration
 from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
 
 PAGE = shown.read("docs/campaigns.md")
@@ -239,6 +245,50 @@ def test_board_is_probed_though_the_first_part_cannot_be_measured(played, monkey
     assert call.minutes == pytest.approx(5)
     assert call.time_s["probe"] + call.time_s["probe_windows"] == pytest.approx(60)
     assert Path("campaigns/two/probe/probe.json").is_file()
+
+
+OWN_BOARD = """\
+nvml_name: NVIDIA H200
+memory_mib: 143771
+bandwidth_gb_per_s: 3000
+fp16_tflops: 700
+fp8_tflops: null
+power_limit_w: 500
+nvlink_gb_per_s: null
+pcie_gb_per_s: 64
+max_clock_mhz: 1500
+"""
+
+
+def test_campaign_of_a_board_and_a_model_of_ones_own_is_read_without_their_files(
+    played, tmp_path, monkeypatch
+):
+    Path("my-gpu.yaml").write_text(OWN_BOARD)
+    Path("mine").mkdir()
+    Path("mine", "config.json").write_text(json.dumps(tiny.LLAMA))
+    sweeps = {
+        "grid": {"models": ["llama-3.2-1b"], "input_tokens": [64, 128, 256, 512]}
+        | {"output_tokens": [64, 128, 256], "requests": [32]},
+        "unseen": {"models": ["./mine"], "input_tokens": [16], "output_tokens": [16]}
+        | {"requests": [8]},
+    }
+    config = TWO_ENGINES | {"models": ["llama-3.2-1b", "./mine"], "holdout": ["./mine"]}
+    config |= {"engines": ["vllm"], "sweeps": sweeps}
+    config["limits"] = {"max_batch_size": 32}
+    file = parse_campaign(config, "file", gpu="my-gpu.yaml")
+    whole.run_file(file, Path("campaigns/own"), minutes=9, sensor=False)
+    data = tmp_path / "elsewhere" / "data"
+    shutil.copytree("campaigns/own/vllm/compact", data)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    experiment = experiment_of(read_manifest(data), data)
+    assert [load_model(each).id for each in experiment.models] == ["llama-3.2-1b", "mine"]
+    measured = read_measured(data)
+    assert (measured.own.board.id, measured.own.board.max_clock_mhz) == ("my-gpu", 1500)
+    assert measured.own.unseen.sum() == 1
+    cells = simulated_beside(
+        measured, load_calibration(measured.own.board, engine="vllm").constants
+    )
+    assert set(cells["model"]) == {"llama-3.2-1b", "mine"}
 
 
 def test_all_parts_are_measured_again_on_demand_each_cell_once(played):

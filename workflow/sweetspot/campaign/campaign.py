@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sweetspot.campaign.cost import Seen
 from sweetspot.campaign.design import Design, design
 from sweetspot.campaign.logbook import Logbook
+from sweetspot.catalog.own_files import Places, own_files
 from sweetspot.cells.cell import Cell
 from sweetspot.config import Experiment, Metering, Remeasure
 from sweetspot.engines.base import Engine
@@ -64,6 +66,13 @@ class Campaign:
     def blocks(self) -> tuple[Block, ...]:
         """The blocks in order of importance, each with its cells at every N of the ladder."""
         return self.design.blocks
+
+    @cached_property
+    def own_files(self) -> tuple[Places, dict[str, bytes]]:
+        """Files of board and models that the catalog lacks, as `compact` keeps them."""
+        of_sweeps = (each.models or () for each in self.experiment.sweeps.values())
+        models = dict.fromkeys(chain(self.experiment.models, *of_sweeps))
+        return own_files(self.experiment.gpu, models)
 
     def grid(self, block: Block, requests: int, *, times: int = 1) -> list[Cell]:
         """Return what is measured of a block's grid at one N, before anything fills the time.

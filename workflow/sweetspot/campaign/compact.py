@@ -13,6 +13,8 @@ import numpy as np
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.logbook import Call
 from sweetspot.campaign.sensor.square_wave import FACTS, SAMPLES
+from sweetspot.catalog import located
+from sweetspot.config import Experiment, parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.files import remove_unfinished, write_bytes_atomic, write_text_atomic
 from sweetspot.measure.manifest import Listed, listed_as
@@ -43,6 +45,8 @@ class Manifest:
         adaptive: by block, why its adaptive design stopped; nothing of other designs.
         cells: how many cells have which status.
         gpus: the boards that were measured on, with driver and power limit.
+        own: by how the experiment names a board or a model that the catalog lacks, where its file
+            lies in this folder.
         traces: columns of the traces' file, and the width of its buckets.
         time_s: where the time of all calls went, as `Call` has it of each.
     """
@@ -59,6 +63,7 @@ class Manifest:
     packages: dict[str, str]
     traces: dict[str, str | float]
     time_s: dict[str, float] = field(default_factory=dict)
+    own: dict[str, str] = field(default_factory=dict)
     files: dict[str, Listed]
 
 
@@ -86,7 +91,10 @@ def write_compact(campaign: Campaign) -> Path:
     for name in SENSOR:
         if (campaign.folder / name).is_file():
             write_bytes_atomic(out / name, (campaign.folder / name).read_bytes())
-    names = [name for name in (RECORDS, TRACES, *SENSOR) if (out / name).is_file()]
+    places, own = campaign.own_files
+    for name, described in own.items():
+        write_bytes_atomic(out / name, described)
+    names = [name for name in (RECORDS, TRACES, *SENSOR, *own) if (out / name).is_file()]
     statuses = [record.status for record in records]
     manifest = Manifest(
         simulated=any(record.simulated for record in records),
@@ -100,6 +108,7 @@ def write_compact(campaign: Campaign) -> Path:
         packages=package_versions(PACKAGES),
         traces={"columns": ",".join(TRACE_HEADER), "bucket_s": bucket_s},
         time_s=_time_s(campaign.logbook.calls),
+        own=places,
         files={name: listed_as(out / name) for name in names},
     )
     write_text_atomic(out / MANIFEST, json_text(manifest, indent=1) + "\n")
@@ -123,6 +132,16 @@ def read_manifest(folder: Path) -> Manifest:
                 f" {listed.sha256[:12]}...; take the folder as the campaign left it"
             )
     return manifest
+
+
+def experiment_of(manifest: Manifest, folder: Path) -> Experiment:
+    """Return the experiment of a compact folder, wherever that is read.
+
+    Raises:
+        InputError: it is none, or one of its models is of a folder that is not here.
+    """
+    stated = located(manifest.experiment, manifest.own, folder)
+    return parse_experiment(stated, f"the experiment of {folder / MANIFEST}")
 
 
 def _traces(campaign: Campaign) -> list[CellTrace]:

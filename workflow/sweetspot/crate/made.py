@@ -91,7 +91,7 @@ def _of_campaign(folder: Path) -> Made:
     records = read_block(folder / compact.RECORDS)
     if not (records and manifest.calls):
         raise InputError(f"{folder} has no cells yet; `sweetspot campaign` measures them")
-    experiment = parse_experiment(manifest.experiment, f"the experiment of {folder / MANIFEST}")
+    experiment = compact.experiment_of(manifest, folder)
     packages = _versions(records, manifest.packages, manifest.provenance)
     return Made(
         name=experiment.run,

@@ -62,6 +62,7 @@ def simulated_beside(measured: Measured, constants: Constants) -> pd.DataFrame:
     energy, throughput = (t.ratios(measured.own.board, constants) for t in measured.targets[:2])
     cells = measured.own.cells
     return cells.assign(
+        model=[each.model.id for each in measured.own.deployments],  # not its path
         simulated_energy_per_token_j=cells["energy_per_token_j"] * energy,
         simulated_throughput_tokens_per_s=cells["throughput_tokens_per_s"] * throughput,
         simulated_mean_power_w=cells["mean_power_w"] * energy * throughput,

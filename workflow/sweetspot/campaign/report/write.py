@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from sweetspot.analysis.sweet_spots import SWEET_SPOTS
-from sweetspot.campaign.compact import RECORDS, Manifest, read_manifest
+from sweetspot.campaign.compact import RECORDS, Manifest, experiment_of, read_manifest
 from sweetspot.campaign.design import design
 from sweetspot.campaign.report.batch import write_batch
 from sweetspot.campaign.report.beside_campaigns import write_beside_campaigns
@@ -19,7 +19,6 @@ from sweetspot.campaign.report.sections import sections_of
 from sweetspot.campaign.report.tables import chosen_requests, decided, grid_records
 from sweetspot.catalog import load_model
 from sweetspot.cells.read import read_cells
-from sweetspot.config import parse_experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
 from sweetspot.measure.cells_table import write_table
@@ -56,7 +55,7 @@ def write_report(
     records = read_block(data / RECORDS)
     if not records:
         raise InputError(f"{data} has no cells: nothing was measured yet")
-    experiment = parse_experiment(manifest.experiment, str(data))
+    experiment = experiment_of(manifest, data)
     planned = design(experiment)
     write_table(
         ((record, planned.sweeps.get(record.cell, ())) for record in records), out / "cells.csv"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sweetspot.catalog import Gpu, gpu, load_model
+from sweetspot.catalog import Gpu, gpu, load_model, located
 from sweetspot.cells.observations import read_observations
 from sweetspot.cells.read import COUNTS, LacksColumnsError, positive, read_cells
 from sweetspot.config import Experiment, parse_experiment
@@ -193,7 +193,8 @@ def _only_board(cells: pd.DataFrame, path: Path) -> Gpu:
     names = sorted(cells["gpu"].astype(str).unique())
     if len(names) != 1:
         raise InputError(f"{path} has cells of {' and '.join(names) or 'no GPU'}, not of one GPU")
-    return gpu(names[0])
+    own = gpu(_experiment(path).gpu)  # which the catalog may lack
+    return own if own.id == names[0] else gpu(names[0])
 
 
 def _experiment(path: Path) -> Experiment:
@@ -203,7 +204,9 @@ def _experiment(path: Path) -> Experiment:
     if content is None:
         return Experiment()
     what = f"manifest {manifest}"
-    stated = as_mapping(parse_json(content, what), what).get("experiment")
+    said = as_mapping(parse_json(content, what), what)
+    stated = said.get("experiment")
     if stated is None:
         raise InputError(f"{what} names no experiment, so it is not that of a run; move it away")
-    return parse_experiment(stated, str(manifest))
+    own = as_mapping(said.get("own", {}), what)
+    return parse_experiment(located(as_mapping(stated, what), own, path.parent), str(manifest))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sweetspot.catalog import gpu
+from sweetspot.catalog import gpu, load_model
 from sweetspot.errors import InputError
 from sweetspot.simulator.calibration.fit import Fit, Target, fit_constants, fit_from_several
 from sweetspot.simulator.calibration.layout import BoolArray, lay_out
@@ -93,7 +93,8 @@ def calibrate_to_cells(
         of_model = (own.cells["model"].astype(str) == model).to_numpy()
         if of_model.any():
             found = ", ".join(f"{name} {e:.1f} %" for name, e in errors_of(of_model).items())
-            log.info("%s is held out (`holdout`), not fitted to; mean errors: %s", model, found)
+            name = load_model(model).id
+            log.info("%s is held out (`holdout`), not fitted to; mean errors: %s", name, found)
     what = published or f"{path}: {int(fitted.sum())} of {held_out.size} cells"
     level: Level = "published numbers" if published else "own measurements"
     kind = "simulated-cells" if own.simulated else "published" if published else "own"
