@@ -16,15 +16,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, ok_cells, origin_in_words
+from sweetspot.analysis.cells import mean_over_repeats, ok_cells, origin_in_words
 from sweetspot.catalog import catalog_id
+from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
-
-POINT = [*GROUP, "input_tokens", "output_tokens"]
-"""What two cells share that are set side by side."""
 
 _OTHERS = {"throughput_ratio": "throughput_tokens_per_s", "power_ratio": "mean_power_w"}
 _BOUNDS = ["energy_per_token_low_j", "energy_per_token_high_j", "interval_level"]
@@ -177,13 +175,8 @@ def _side(observations: Observations) -> pd.DataFrame:
     for name in numbers:
         values = pd.to_numeric(ok[name], errors="coerce") if name in ok else np.nan
         ok[name] = pd.Series(values, index=ok.index, dtype=float).where(lambda each: each > 0)
-    cells = ok.groupby(POINT, sort=False, as_index=False).agg(
-        energy=("energy_per_token_j", "mean"),
-        std=("energy_per_token_j", "std"),
-        repeats=("energy_per_token_j", "size"),
-        simulated=("simulated", "first"),
-        **{name: (name, "mean") for name in numbers},
-    )
+    cells = mean_over_repeats(ok, **dict.fromkeys(numbers, "mean"))
+    cells = cells.rename(columns={"energy_per_token_j": "energy"})
     low, high, level = (cells[name] for name in _BOUNDS)
     bounded = cells["simulated"] & (high > low) & level.notna()
     repeated = ~bounded & (cells["std"] > 0)  # repeats without noise are all the same

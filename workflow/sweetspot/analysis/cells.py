@@ -1,10 +1,11 @@
 """Which rows of a table of cells a fit may use, and how they belong together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 
+from sweetspot.cells.cleaning import POINT
 from sweetspot.cells.read import COUNTS, booleans, positive, require_columns
 from sweetspot.errors import InputError
 
@@ -73,11 +74,19 @@ def origin_in_words(ok: pd.DataFrame) -> str:
     return ", ".join(filter(None, [" and ".join(sorted(kinds)), where]))
 
 
-def mean_over_repeats(ok: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per (group, I, O): the mean energy_per_token_j of its repeats."""
-    keys = [*GROUP, "input_tokens", "output_tokens"]
-    return ok.groupby(keys, sort=False, as_index=False).agg(
-        energy_per_token_j=("energy_per_token_j", "mean"), simulated=("simulated", "first")
+def mean_over_repeats(ok: pd.DataFrame, by: Sequence[str] = POINT, **others: Any) -> pd.DataFrame:
+    """Return one row per cell: mean `energy_per_token_j` of its `repeats`, and their `std`.
+
+    Args:
+        ok: rows that count.
+        by: what a cell is told apart by: group, I and O.
+        others: what else is kept, and how repeats are made one, as pandas names it.
+    """
+    energy = "energy_per_token_j"
+    return ok.groupby(list(by), sort=False, as_index=False).agg(
+        **{energy: (energy, "mean"), "std": (energy, "std"), "repeats": (energy, "size")},
+        simulated=("simulated", "first"),
+        **{name: (name, how) for name, how in others.items()},
     )
 
 

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from sweetspot.analysis.cells import GROUP, groups, ok_cells
+from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.cells.intervals import widest_interval
 from sweetspot.cells.sure import factor_of_ratio
 from sweetspot.figures.words import counted, listed, quantity
@@ -72,7 +72,7 @@ def best_cells(cells: pd.DataFrame) -> dict[Group, Best]:
             high_j=float(row["high_j"]),
             span=float(of_group["energy_per_token_j"].max() / row["energy_per_token_j"]),
             repeats=int(row["repeats"]),
-            board=str(row["board"]),
+            board=str(row["gpu_uuid"]),
         )
     return dict(sorted(found.items(), key=lambda each: each[1].energy_per_token_j))
 
@@ -115,16 +115,13 @@ def _means(cells: pd.DataFrame) -> pd.DataFrame:
         name = f"energy_per_token_{end}_j"
         known = pd.to_numeric(ok[name], errors="coerce") if name in ok else float("nan") * energy_j
         bounds[f"{end}_j"] = known.fillna(energy_j * sensor)
-    keys = [*GROUP, *_LENGTHS]
-    return (
-        ok.assign(**bounds)
-        .groupby(keys, sort=False, as_index=False)
-        .agg(
-            **{name: (name, "mean") for name in ("energy_per_token_j", *bounds)},
-            repeats=("gpu_uuid", "size"),
-            board=("gpu_uuid", lambda boards: boards.iloc[0] if boards.nunique() == 1 else ""),
-        )
+    return mean_over_repeats(
+        ok.assign(**bounds), **dict.fromkeys(bounds, "mean"), gpu_uuid=_only_board
     )
+
+
+def _only_board(boards: "pd.Series[str]") -> str:
+    return boards.iloc[0] if boards.nunique() == 1 else ""
 
 
 def _with_boards(ok: pd.DataFrame) -> pd.DataFrame:
