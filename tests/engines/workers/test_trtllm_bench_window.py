@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -143,3 +144,20 @@ def test_without_tensorrt_llm_anywhere_both_ways_are_named(tmp_path):
     first, last = done.stderr.splitlines()
     assert first == "no exact window, as ModuleNotFoundError: No module named 'tensorrt_llm'"
     assert "cannot import TensorRT-LLM, and trtllm-bench cannot be started: No such file" in last
+
+
+def test_stamps_of_two_containers_with_the_same_process_id_are_each_whole(
+    program, tmp_path, monkeypatch
+):
+    path, write_text = tmp_path / "stamps.json", Path.write_text
+
+    def slow(self, text):  # the other one begins and ends before this one's file has its name
+        monkeypatch.setattr(Path, "write_text", write_text)
+        written = self.write_text(text)
+        program.write_json(path, "the other's")
+        return written
+
+    monkeypatch.setattr(Path, "write_text", slow)
+    program.write_json(path, "this one's")
+    assert json.loads(path.read_text()) == "this one's"
+    assert list(tmp_path.iterdir()) == [path]
