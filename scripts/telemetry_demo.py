@@ -2,10 +2,11 @@
 
 A broker and a store are started on loopback, in a temporary folder. Four cells are metered, and
 sent to both while they are; another run is simulated, and replayed. What both kept is then compared
-with records and traces. A demonstration of telemetry, not a measurement: the board and the server
-that is metered are those of the tests (tests/fake_nvml, tests/support/openai_server.py). Needs
-Debian's packages mosquitto, mosquitto-clients and influxdb, and a C compiler; ends all that it
-started.
+with records and traces. A demonstration of telemetry, not a measurement: the board is that of the
+tests (tests/fake_nvml), whatever runs. That is Transformers on the CPU, a small model with random
+weights, where `make .venv-torch/ready` made an environment for it, or $SWEETSPOT_TORCH_PYTHON names
+one; else a server of the tests (tests/support/openai_server.py). Needs Debian's packages mosquitto,
+mosquitto-clients and influxdb, and a C compiler; ends all that it started.
 """
 
 import json
@@ -24,7 +25,8 @@ from typing import BinaryIO
 
 ROOT = Path(__file__).absolute().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "support"))
-from influxd import configured  # noqa: E402 - of the tests
+import tiny  # noqa: E402 - of the tests, as these are
+from influxd import configured  # noqa: E402
 from ports import held_port  # noqa: E402
 
 PROGRAMS = {
@@ -45,8 +47,6 @@ SIMULATED = {
 }
 METERED = {
     "run": "metered",
-    "engine": "endpoint",
-    "models": ["llama-3.2-1b"],
     "sweeps": {"s": {"input_tokens": [16], "output_tokens": [8, 16, 24, 32], "requests": [4]}},
     "measure": {"min_window_s": 2, "idle_s": 0.5, "interval_s": 0.1},
 }
@@ -78,9 +78,20 @@ def main() -> None:
 
         print("\n# Four cells are metered; samples go to both meanwhile", flush=True)
         sinks = [{"url": f"mqtt://127.0.0.1:{broker}"}, {"url": influx}]
-        url, pid = held.enter_context(_server(folder))
-        telemetry = {"node": {"telemetry": {"sinks": sinks}}, "endpoint": {"url": url}}
-        _snakemake(folder, METERED | telemetry, _pretended_board(folder, pid))
+        node = {"telemetry": {"sinks": sinks}}
+        if python := _torch_python():
+            print(
+                "Transformers runs on the CPU, the board is pretended: cells are invalid",
+                flush=True,
+            )
+            experiment = _on_cpu(folder) | {"node": node | {"python": python}}
+            changed = _pretended_board(folder)
+        else:
+            print("the server and the board are pretended", flush=True)
+            url, pid = held.enter_context(_server(folder))
+            served = {"engine": "endpoint", "models": ["llama-3.2-1b"], "endpoint": {"url": url}}
+            experiment, changed = served | {"node": node}, _pretended_board(folder, pids=pid)
+        _snakemake(folder, METERED | experiment, changed)
         _mark(broker, log, "demo/end")
 
         print("\n# A run is simulated, and replayed", flush=True)
@@ -125,12 +136,31 @@ def _snakemake(folder: Path, experiment: Mapping[str, object], changed: Mapping[
         raise SystemExit(f"the run {experiment['run']} failed")
 
 
-def _pretended_board(folder: Path, pid: int) -> dict[str, str]:
-    """Return the environment in which a board is there, on which a process computes."""
+def _torch_python() -> str:
+    """Return the Python that has PyTorch and Transformers; "" if there is none."""
+    of_tests = ROOT / ".venv-torch" / "bin" / "python"
+    python = os.environ.get("SWEETSPOT_TORCH_PYTHON", str(of_tests))
+    return python if Path(python).is_file() else ""
+
+
+def _on_cpu(folder: Path) -> dict[str, object]:
+    """Return an experiment with a small model on the CPU, without its node."""
+    model = folder / "tiny-llama"
+    model.mkdir()
+    (model / "config.json").write_text(json.dumps(tiny.LLAMA | {"vocab_size": 1024}))
+    return {
+        "engine": "transformers",
+        "models": [str(model)],
+        "transformers": {"device": "cpu", "weights": "random"},
+    }
+
+
+def _pretended_board(folder: Path, **more: object) -> dict[str, str]:
+    """Return the environment in which a board is there; `more` is what it can do besides."""
     library = folder / "libnvidia-ml.so.1"
     source = ROOT / "tests" / "fake_nvml" / "nvml.c"
     subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", library, source, "-lm"], check=True)
-    board = BOARD | {"uuid": "GPU-pretended", "origin": repr(time.monotonic()), "pids": pid}
+    board = BOARD | {"uuid": "GPU-pretended", "origin": repr(time.monotonic())} | more
     (folder / "boards").write_text(" ".join(f"{k}={v}" for k, v in board.items()) + "\n")
     paths = [str(folder), *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]
     return {

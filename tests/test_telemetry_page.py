@@ -285,15 +285,20 @@ def test_broker_of_the_page_passes_a_run_on_to_a_subscriber_and_to_nobody_else(b
 
 
 @pytest.mark.slow(reason="a broker, a store and two runs of Snakemake")
-def test_demo_finds_all_that_it_sent_and_leaves_nothing_behind(tmp_path, needs):
+@pytest.mark.parametrize("has_torch", [True, False])
+def test_demo_finds_all_that_it_sent_and_leaves_nothing_behind(
+    tmp_path, needs, torch_python, has_torch
+):
     needs("mosquitto", "mosquitto_sub", "influxd", "cc")
     demo = [sys.executable, str(shown.ROOT / "scripts/telemetry_demo.py")]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    python = torch_python if has_torch else ""
+    environment = os.environ | {"TMPDIR": str(tmp_path), "SWEETSPOT_TORCH_PYTHON": python}
     done = subprocess.run(
         demo, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("4 cells: energies of the record, to the bit") == 3
+    assert done.stdout.count("the model ran on the CPU") == (4 if has_torch else 0)
     assert list(tmp_path.iterdir()) == []
 
 
