@@ -32,7 +32,9 @@ def test_answer_has_figure_target_level_and_what_was_seen(capsys):
     assert err == ""  # no terminal, no progress
     first, about, figure, *_, last = out.splitlines()
     assert first.startswith("throughput-from-data-sheet: throughput of Llama 3.1 8B")
-    assert about == "  prediction; constants: data sheet, fitted to: nothing"
+    seen = "  prediction; constants: data sheet, fitted to or chosen in view of: "
+    assert about.startswith(f"{seen}step_overhead_s, ")
+    assert f"{seen}nothing" in out
     assert re.search(r"% +at most \d+ % +met$", figure)
     assert "no target" in out
     assert last == "targets: all met"

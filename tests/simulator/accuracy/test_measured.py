@@ -13,6 +13,7 @@ from sweetspot.catalog import gpu
 from sweetspot.config import Limits
 from sweetspot.errors import InputError
 from sweetspot.simulator.accuracy.measured import (
+    chosen_in_view,
     from_other_cells,
     from_other_models,
     idle_power,
@@ -24,8 +25,14 @@ from sweetspot.simulator.accuracy.measured import (
 from sweetspot.simulator.calibration import fit
 from sweetspot.simulator.calibration.layout import deployments_of, lay_out
 from sweetspot.simulator.calibration.to_cells import own_targets
+from sweetspot.simulator.constants import constants as of_constants
 from sweetspot.simulator.constants.calibration_file import engine_traits, load_calibration
-from sweetspot.simulator.constants.constants import stated_on, transfer
+from sweetspot.simulator.constants.constants import (
+    CHOSEN_IN_VIEW,
+    METADATA,
+    stated_on,
+    transfer,
+)
 from sweetspot.simulator.cost.clocks import LIMIT_SHARE
 
 DATA = Path(__file__).parents[3] / "data" / "h200-vllm"
@@ -160,7 +167,7 @@ def test_folder_without_records_is_refused(tmp_path):
 
 
 def test_data_of_the_project_can_be_used_as_they_are():
-    of_all = [f"measured-h200-vllm{part}" for part in ("", "-power", "-idle")]
+    of_all = [f"measured-h200-vllm{part}" for part in ("", "-in-view", "-power", "-idle")]
     of_fits = [f"measured-h200-vllm-{part}" for part in ("other-cells", "other-models")]
     assert [name for name, _ in measured_tests(read_measured(DATA))] == [*of_all, *of_fits]
     own = read_measured(DATA).own
@@ -168,6 +175,25 @@ def test_data_of_the_project_can_be_used_as_they_are():
     assert (own.engine, own.version) == ("vllm-uncompiled", "0.24.0")
     assert {d.limits.max_seq_len for d in own.deployments} == {8192}
     assert own.deployments[-1].words == "sliding windows, CUDA graphs of vLLM"
+
+
+def test_constants_chosen_with_cells_in_sight_have_no_part_in_tests_on_them(monkeypatch):
+    monkeypatch.setattr(fit, "MAX_STEPS", 1)
+    tests = (nothing_fitted, power_at_measured_time, from_other_models, chosen_in_view)
+    before = [figures(test(read_measured(DATA))) for test in tests]
+    monkeypatch.setattr(of_constants, "OTHER_BYTE_ENERGY_J", 2e-10)
+    *held_out, in_view = [figures(test(read_measured(DATA))) for test in tests]
+    assert held_out == before[:-1]
+    assert in_view["energy per token, mean"] > 1.5 * before[-1]["energy per token, mean"]
+    assert not chosen_in_view(read_measured(DATA)).predicted
+
+
+def test_every_constant_that_names_the_cells_as_its_source_stands_aside_or_is_said():
+    measured = read_measured(DATA)
+    of_cells = {n for n, meta in METADATA.items() if meta["source"].startswith("data/h200-vllm")}
+    said = {text.partition(":")[0] for text in nothing_fitted(measured).seen}
+    assert of_cells <= {*CHOSEN_IN_VIEW["data/h200-vllm"], *said}
+    assert said == {"active_power_w", "idle_power_w"}
 
 
 def test_page_tells_what_windows_do_to_the_one_cell_beyond_them():

@@ -18,9 +18,9 @@ numbers: energy per token on the 13 x 49 cells of the paper's Table 5, efficienc
 states, NVIDIA's throughput of Llama 3.1 8B, and its latencies of a server with up to 250 clients;
 with --measured also against cells that a campaign measured. All of it takes a minute.
 
-Each test says what its constants were fitted to. Figures of these numbers are the error of a fit,
-and evidence for nothing; the others are predictions. The laws of the simulator were chosen with all
-of these numbers in sight: only constants are held out, here as everywhere.
+Each test says what its constants were fitted to, or chosen in view of. Figures of these numbers are
+the error of a fit, and evidence for nothing; the others are predictions. The laws of the simulator
+were chosen with all of these numbers in sight: only constants are held out, here as everywhere.
 
 --intervals makes of what was held out, by class of calibration, the intervals that answers carry;
 the page has what they cover of numbers that they do not rest on."""
@@ -38,7 +38,8 @@ tests:
   throughput-from-half, joint-calibration, fp8-throughput, shared-throughput, served-latency
 
 tests on each folder NAME of --measured:
-  measured-NAME, measured-NAME-other-cells, measured-NAME-other-models"""
+  measured-NAME, measured-NAME-in-view, measured-NAME-power, measured-NAME-idle,
+  measured-NAME-other-cells, measured-NAME-other-models"""
 
 
 def add_commands(commands: Commands) -> None:
@@ -125,9 +126,8 @@ def _values(row: "Row") -> dict[str, Any]:
 def _print(name: str, row: "Row") -> None:
     show_progress("")
     print(f"{name}: {row.test}")
-    print(
-        f"  {row.evidence}; constants: {row.level}, fitted to: {', '.join(row.seen) or 'nothing'}"
-    )
+    seen = ", ".join(row.seen) or "nothing"
+    print(f"  {row.evidence}; constants: {row.level}, fitted to or chosen in view of: {seen}")
     stopped = [search.ended for search in row.searches if not search.converged]
     if stopped:
         print(f"  {len(stopped)} of {len(row.searches)} fits did not converge: {stopped[0]}")

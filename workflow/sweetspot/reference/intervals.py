@@ -46,14 +46,23 @@ def intervals_section(held_out: pd.DataFrame) -> str:
             "## How sure an answer is",
             "",
             "Every answer has an interval: a measured number is expected between simulated / factor"
-            " and simulated · factor. The factor is that of predictions which were held against"
-            " numbers that no constant was fitted to (split conformal on the logarithm of simulated"
-            " over measured), of the same class: what the constants rest on, and whether that was"
+            " and simulated · factor. The factor is a quantile of errors (logarithms of simulated"
+            " over measured) of predictions that were held against numbers which no constant was"
+            " fitted to, of the same class: what the constants rest on, and whether that was"
             " of the same engine and the same GPU. Cells of a model err alike, so models count, not"
             " cells: a new model is as likely as any other to be the worst of K + 1, and so K"
             f" models promise K / (K + 1) at most, and never more than {NOMINAL_LEVEL:.0%}. The"
             " factor is then that of a new cell of a new model, were models drawn at random, which"
             " they were not.".replace("%", " %"),
+            "",
+            "Where constants saw nothing of a domain (another engine, another GPU), that is split"
+            " conformal, and exact for models that are exchangeable. Where each model is predicted"
+            " by a fit to the others (same engine, same GPU), it is the jackknife over models: as"
+            " often as it says only so far as a fit hardly changes where one model is left out;"
+            " whatever the fit does, not even the wider intervals of the jackknife+ promise more"
+            " than 1 − 2α ([arXiv 1905.02928](https://arxiv.org/abs/1905.02928)). Of throughput the"
+            " evidence is weaker: three constants of the host are stated within what fits to"
+            " NVIDIA's throughput gave.",
             "",
             "A class of which nothing is known has the interval of the next one that asks less, and"
             " says so. Models of experts, and other power limits and clocks than a board's own,"

@@ -1,6 +1,17 @@
-"""Split conformal intervals of numbers that come in clusters: cells of some models.
+"""Intervals from the errors of predictions that were held out, in clusters: cells of some models.
 
-Cells of one model err alike, so there are as many independent errors as models, not as cells.
+Cells of one model err alike, so there are as many independent errors as models, not as cells. What
+a quantile of such errors promises hangs on how they were held out:
+
+- where the constants saw none of the numbers, it is split conformal, and holds as often as it says
+  where models are exchangeable;
+- where each model is predicted by a fit to the others, it is the jackknife over models. A new model
+  is predicted by a fit to all of them, and nothing is promised unless leaving a model out hardly
+  changes what a fit says of others. The jackknife+, which widens intervals by how much it does,
+  promises 1 - 2 alpha at all events.
+
+Source: Barber, Candes, Ramdas, Tibshirani: Predictive inference with the jackknife+ (arXiv
+    1905.02928).
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,8 +36,8 @@ def radius(scores: Mapping[str, Sequence[float]], level: float) -> float:
     """Return what the score of a new cell of a new cluster does not exceed, with probability level.
 
     Each of K clusters has the weight 1 / (K + 1), shared by its scores, and what is left is that of
-    the new one, beyond all bounds. Exact where clusters are exchangeable, and so are the cells of
-    one.
+    the new one, beyond all bounds. Exact where clusters are exchangeable, scores of the new one's
+    too, and so are the cells of one: as they are of one predictor that saw none of them.
 
     Args:
         scores: errors without their signs, by cluster.

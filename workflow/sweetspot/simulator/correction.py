@@ -23,7 +23,8 @@ from sweetspot.metering.samples import FloatArray
 IntArray = npt.NDArray[np.integer[Any]]
 
 # Deviations of the parts, how far they reach, and a cell's own noise: rounded from what is most
-# likely of 42 cells of three models (data/h200-vllm) beside constants that were not fitted to them.
+# likely of 42 cells of three models (data/h200-vllm) beside constants that were not fitted to them,
+# three of which were chosen with them in sight.
 COMMON_OFFSET, COMMON_CHANGE = 0.03, 0.07
 OWN_OFFSET, OWN_CHANGE = 0.03, 0.04
 REACH_OCTAVES = 4.0

@@ -59,7 +59,7 @@ class Row:
     Attributes:
         test: in a few words.
         level: what kind of calibration it is.
-        seen: what the constants were fitted to.
+        seen: what the constants were fitted to, or chosen in view of.
         predicted: whether the figures are of numbers that no fit of the row was fitted to.
         by_model: errors in %, for tests that have one per model.
         identifiability: of the fit; None where nothing, or more than one thing, was fitted.

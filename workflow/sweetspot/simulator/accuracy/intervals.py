@@ -223,11 +223,12 @@ def _of_campaign(campaign: Measured) -> list[pd.DataFrame]:
     """Return those of a campaign's cells.
 
     By a fit to its other models, by the paper's board with what is stated of the engine, and by
-    what is stated of both.
+    what is stated of both; nowhere by what was chosen with its cells in sight.
     """
     board, models = campaign.own.board, campaign.own.cells["model"].astype(str)
-    stated = stated_on(board, campaign.own.engine)
-    papers = load_calibration(gpu("h100-sxm")).constants.board
+    stated = stated_on(board, campaign.own.engine).having(**campaign.not_in_view)
+    papers = transfer(load_calibration(gpu("h100-sxm")).constants.board, board)
+    elsewhere = replace(stated, board=papers).having(**campaign.not_in_view)
     domain = campaign.name
     frames = []
     for target in campaign.targets:
@@ -241,7 +242,7 @@ def _of_campaign(campaign: Measured) -> list[pd.DataFrame]:
             _frame(domain, of, _OF_TARGETS[target.name], campaign.own.cells, np.log(found))
             for of, found in (
                 (OWN, left_out),
-                (ELSEWHERE, target.ratios(board, replace(stated, board=transfer(papers, board)))),
+                (ELSEWHERE, target.ratios(board, elsewhere)),
                 (WIDEST, target.ratios(board, stated)),
             )
         ]

@@ -1,6 +1,6 @@
 """Cells of a campaign beside what the simulator says of them, with and without a fit to others."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
@@ -21,6 +21,7 @@ from sweetspot.simulator.calibration.to_cells import (
 )
 from sweetspot.simulator.constants.calibration_file import shipped_boards
 from sweetspot.simulator.constants.constants import (
+    CHOSEN_IN_VIEW,
     LIMIT_SHARE,
     REFERENCE_GPU,
     Constants,
@@ -41,6 +42,22 @@ class Measured:
     own: OwnCells
     targets: list[Target]
 
+    @property
+    def not_in_view(self) -> Mapping[str, float]:
+        """What stands in tests for constants that were chosen with these cells in sight."""
+        return CHOSEN_IN_VIEW.get(f"data/{self.name}", {})
+
+    @property
+    def as_stated(self) -> Constants:
+        """What is stated of board and engine, by whatever was in sight."""
+        return own_constants(self.own, stated_on(self.own.board, self.own.engine))
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """What of the board that waits was taken from this campaign."""
+        of_first = ("idle_power_w: the board before its first cell",) if self.not_in_view else ()
+        return ("active_power_w: the board before each cell", *of_first)
+
     @cached_property
     def other_models(self) -> dict[str, Fit]:
         """The fit to all models but one, by the name of that one."""
@@ -57,7 +74,7 @@ class Measured:
     def fitted_without(self, left_out: BoolArray) -> Fit:
         """Return the fit to the other cells, those aside that no fit may see."""
         kept = [target.only(~left_out & ~self.own.unseen) for target in self.targets]
-        return fit_own(self.own, kept, fit_from_several)
+        return fit_own(self.own, kept, fit_from_several, self.not_in_view)
 
 
 def read_measured(folder: Path) -> Measured:
@@ -77,6 +94,8 @@ def read_measured(folder: Path) -> Measured:
 def measured_tests(measured: Measured) -> Iterator[tuple[str, Callable[[], Row]]]:
     """Yield the tests on a campaign's data, each with its name."""
     yield f"measured-{measured.name}", lambda: nothing_fitted(measured)
+    if measured.not_in_view:
+        yield f"measured-{measured.name}-in-view", lambda: chosen_in_view(measured)
     yield f"measured-{measured.name}-power", lambda: power_at_measured_time(measured)
     if "idle_before_w" in measured.own.cells:
         yield f"measured-{measured.name}-idle", lambda: idle_power(measured)
@@ -85,15 +104,29 @@ def measured_tests(measured: Measured) -> Iterator[tuple[str, Callable[[], Row]]
 
 
 def nothing_fitted(measured: Measured) -> Row:
-    """Constants that data sheets, kernel tables and others' profiles state, and the idle board."""
-    own = measured.own
-    stated = own_constants(own, stated_on(own.board, own.engine))
+    """Constants that data sheets, kernel tables and others' profiles state, and the idle board.
+
+    Those that were chosen with the cells in sight are as they are had without them.
+    """
+    constants = measured.as_stated.having(**measured.not_in_view)
     return Row(
-        f"{_what(measured)}: nothing fitted to them",
+        f"{_what(measured)}: nothing fitted to them, nor chosen with them in sight",
         "data sheet",
-        ("active_power_w: the board before each cell",),
+        measured.waiting,
         True,
-        _figures(measured, measured.errors_percent(stated), (8.0, 10.0)),
+        _figures(measured, measured.errors_percent(constants), (8.0, 10.0)),
+    )
+
+
+def chosen_in_view(measured: Measured) -> Row:
+    """What is stated of a board like this one, which was chosen with the cells in sight."""
+    chosen = f"{', '.join(measured.not_in_view)}: chosen with these cells in sight"
+    return Row(
+        f"{_what(measured)}: by what is stated, some of it with them in sight",
+        "data sheet",
+        (chosen, *measured.waiting),
+        False,
+        _figures(measured, measured.errors_percent(measured.as_stated)),
     )
 
 
@@ -103,8 +136,8 @@ def power_at_measured_time(measured: Measured) -> Row:
     reference = shipped_boards()[REFERENCE_GPU]
     assert reference.board is not None  # noqa: S101 - a board's file
     board = transfer(reference.board.to_constants(), own.board)
-    stated = stated_on(own.board, own.engine)
-    constants = own_constants(own, replace(stated, board=board))
+    constants = own_constants(own, replace(measured.as_stated, board=board))
+    constants = constants.having(**measured.not_in_view)
     taken = energy.runs.taken(own.board, constants)
     duration_s, energy_j = (own.cells[n].to_numpy(np.float64) for n in ("duration_s", "energy_j"))
     waiting_w = constants.board.active_power_w
@@ -114,7 +147,7 @@ def power_at_measured_time(measured: Measured) -> Row:
     return Row(
         f"{_what(measured)}: mean power, with the times that were measured",
         "published numbers",
-        (*reference.seen, "active_power_w: the board before each cell"),
+        (*reference.seen, *measured.waiting),
         True,
         (Figure("mean", float(errors.mean()), at_most=4.0),),
     )

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from sweetspot.simulator.calibration.layout import BoolArray, lay_out
 from sweetspot.simulator.calibration.own_cells import MIN_CELLS, OwnCells, read_own_cells
 from sweetspot.simulator.conformal import interval
 from sweetspot.simulator.constants.calibration_file import CalibrationFile, engine_traits
-from sweetspot.simulator.constants.constants import Constants, stated_on
+from sweetspot.simulator.constants.constants import CHOSEN_IN_VIEW, Constants, stated_on
 from sweetspot.simulator.constants.intervals import Class, Intervals, Level
 
 log = logging.getLogger(__name__)
@@ -83,16 +84,19 @@ def calibrate_to_cells(
             f"hold_out {hold_out} keeps none of {held_out.size} cells out of the fit; choose fewer"
         )
     targets = own_targets(own)
-    fit = fit_own(own, [target.only(fitted) for target in targets], fit_from_several)
+    seen, not_in_view = [t.only(fitted) for t in targets], CHOSEN_IN_VIEW.get(published, {})
+    fit = fit_own(own, seen, fit_from_several)
+    judged = fit_own(own, seen, fit_from_several, not_in_view) if not_in_view else fit
 
-    def errors_of(kept: BoolArray) -> dict[str, float]:
+    def errors_of(kept: BoolArray, fit: Fit) -> dict[str, float]:
         return {t.name: t.only(kept).mean_error_percent(own.board, fit.constants) for t in targets}
 
-    errors = {"fitted to": errors_of(fitted), "held out": errors_of(held_out)}
+    errors = {"fitted to": errors_of(fitted, fit), "held out": errors_of(held_out, judged)}
     for model in own.holdout:
         of_model = (own.cells["model"].astype(str) == model).to_numpy()
         if of_model.any():
-            found = ", ".join(f"{name} {e:.1f} %" for name, e in errors_of(of_model).items())
+            errors_of_it = errors_of(of_model, judged).items()
+            found = ", ".join(f"{name} {e:.1f} %" for name, e in errors_of_it)
             name = load_model(model).id
             log.info("%s is held out (`holdout`), not fitted to; mean errors: %s", name, found)
     what = published or f"{path}: {int(fitted.sum())} of {held_out.size} cells"
@@ -109,7 +113,9 @@ def calibrate_to_cells(
         seen=[f"SIMULATED, no measurement: {what}" if own.simulated else what],
         errors_percent=errors["fitted to"],
         held_out_errors_percent=errors["held out"],
-        held_out_intervals=None if own.simulated else _held_out_intervals(own, targets, level),
+        held_out_intervals=(
+            None if own.simulated else _held_out_intervals(own, targets, level, not_in_view)
+        ),
         fitted=list(fit.fitted),
         at_bound=list(fit.at_bound),
         search=fit.search,
@@ -117,7 +123,9 @@ def calibrate_to_cells(
     )
 
 
-def _held_out_intervals(own: OwnCells, targets: Sequence[Target], level: Level) -> Intervals:
+def _held_out_intervals(
+    own: OwnCells, targets: Sequence[Target], level: Level, not_in_view: Mapping[str, float]
+) -> Intervals:
     """Return how far each model's cells are from what a fit to the other models says of them.
 
     Of one model alone, each fifth of its cells from a fit to the rest; that is one model's word.
@@ -133,7 +141,8 @@ def _held_out_intervals(own: OwnCells, targets: Sequence[Target], level: Level) 
     ratios = {target.quantity: np.full(len(models), np.nan) for target in targets}
     for left_out in turns:
         kept = ~left_out & ~unseen
-        constants = fit_own(own, [target.only(kept) for target in targets]).constants
+        seen = [target.only(kept) for target in targets]
+        constants = fit_own(own, seen, not_in_view=not_in_view).constants
         for target in targets:
             found = target.only(left_out).ratios(own.board, constants)
             ratios[target.quantity][left_out] = np.log(found)
@@ -179,7 +188,10 @@ def own_constants(own: OwnCells, found: Constants) -> Constants:
 
 
 def fit_own(
-    own: OwnCells, targets: Sequence[Target], fit: Callable[..., Fit] = fit_constants
+    own: OwnCells,
+    targets: Sequence[Target],
+    fit: Callable[..., Fit] = fit_constants,
+    not_in_view: Mapping[str, float] = MappingProxyType({}),
 ) -> Fit:
     """Return the fit to these targets, which are some of those that the cells give.
 
@@ -187,9 +199,10 @@ def fit_own(
     beside them where the cells can tell them apart, and what a request costs once where that shows
     (`determine_requests`). What an engine's weights cost beyond the board's bytes is held: cells
     know the sum of both alone. Nothing of the files that ship goes in, which may have been fitted
-    to the same cells.
+    to the same cells; nor need what is stated with them in sight, where `not_in_view` says what
+    stands instead (`CHOSEN_IN_VIEW`).
     """
-    stated = own_constants(own, stated_on(own.board, own.engine))
+    stated = own_constants(own, stated_on(own.board, own.engine)).having(**not_in_view)
     quick = [t.condensed() for t in targets]
     times = [t for t in quick if t.quantity == "throughput_tokens_per_s"]
     engine = fit_constants(own.board, times, names=OF_ENGINE, prior=stated)

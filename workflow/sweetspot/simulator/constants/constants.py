@@ -1,5 +1,6 @@
 """The constants of the simulator's laws: a board's, an engine's, each with unit, bounds, source."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self
 
@@ -267,6 +268,8 @@ ENGINE = tuple(f.name for f in fields(EngineConstants))
 METADATA = {f.name: f.metadata for f in (*fields(BoardConstants), *fields(EngineConstants))}
 FITTED = tuple(name for name, meta in METADATA.items() if meta["fit"])
 """Constants that the paper's surfaces and the published throughput determine."""
+AFTER_THROUGHPUT = tuple(n for n, meta in METADATA.items() if _THROUGHPUT in meta["source"])
+"""Constants that are stated within what fits to NVIDIA's throughput gave."""
 
 
 # What is stated of other engines than the paper's, where it differs; nothing was fitted to cells.
@@ -346,6 +349,17 @@ def scales(gpu: Gpu) -> dict[str, float]:
 
 # Between what was found of an H100 (1.6e-10) and of an H200 (1.0e-10).
 OTHER_BYTE_ENERGY_J = 1.3e-10
+
+# What was chosen with cells in sight, by these cells, each as it is had without them: the H100's
+# joules per byte, none of them spent on the die; a voltage halfway between a fixed one and one that
+# falls as the clock does. Tests on these cells are made with it.
+CHOSEN_IN_VIEW: Mapping[str, Mapping[str, float]] = {
+    _CELLS: {
+        "byte_energy_j": METADATA["byte_energy_j"]["stated"],
+        "on_die_share": 0.0,
+        "voltage_share": 0.5,
+    }
+}
 
 
 def transfer(constants: BoardConstants, gpu: Gpu) -> BoardConstants:
