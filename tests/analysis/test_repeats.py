@@ -45,7 +45,7 @@ def test_command_says_each_cell_in_a_line_and_what_is_left_out(tmp_path, capsys)
         "tiny vllm b8 n4 i16 o128: no repeat is ok",
         "tiny transformers b8 n4 i16 o32: 0.3 J/token, measured once: measure.repeats gives an"
         " interval",
-        f"1 cells are not ok and left out; their reasons are in {path}",
+        f"1 cell is not ok and left out; the reasons are in {path}",
     ]
 
 

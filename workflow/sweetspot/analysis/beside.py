@@ -23,6 +23,7 @@ from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.energy_models import Array
 from sweetspot.errors import InputError
+from sweetspot.words import counted
 
 _OTHERS = {"throughput_ratio": "throughput_tokens_per_s", "power_ratio": "mean_power_w"}
 _BOUNDS = ["energy_per_token_low_j", "energy_per_token_high_j", "interval_level"]
@@ -59,7 +60,7 @@ class Beside:
     notes: tuple[str, ...]
 
     def __repr__(self) -> str:
-        return f"<{_cells(len(self.ratios))} side by side; summary() says what was found>"
+        return f"<{counted(len(self.ratios), 'cell')} side by side; summary() says what was found>"
 
     def __str__(self) -> str:
         return self.summary()
@@ -84,8 +85,8 @@ class Beside:
         """Return what was found, for a screen."""
         width = max(map(len, self.ratios["model"]))
         models = [
-            f"  {row['model']:<{width}}  {with_interval(row)}, {_cells(row['cells'])} from "
-            f"{_digits(row['lowest'])} to {_digits(row['highest'])}{_others(row)}"
+            f"  {row['model']:<{width}}  {with_interval(row)}, {counted(row['cells'], 'cell')}"
+            f" from {_digits(row['lowest'])} to {_digits(row['highest'])}{_others(row)}"
             for row in self.by_model.to_dict("records")
         ]
         cells = [
@@ -97,7 +98,7 @@ class Beside:
         return "\n".join(
             [
                 *self.sides,
-                f"{_cells(len(self.ratios))} in both; ratios are B over A",
+                f"{counted(len(self.ratios), 'cell')} in both; ratios are B over A",
                 "energy per token, geometric mean of a model's cells (95 % interval of that mean)",
                 *models,
                 "cells of the lowest and the highest ratio",
@@ -267,7 +268,7 @@ def _words(source: Source, observations: Observations) -> str:
     cells = observations.cells
     ok = cells[cells["status"] == "ok"]
     name = "DataFrame" if isinstance(source, pd.DataFrame) else os.fspath(source)
-    return f"{name}: {origin_in_words(ok)}, {_cells(len(ok.drop_duplicates(POINT)))}"
+    return f"{name}: {origin_in_words(ok)}, {counted(len(ok.drop_duplicates(POINT)), 'cell')}"
 
 
 def _nothing_in_common(a: pd.DataFrame, b: pd.DataFrame, options: Sequence[str]) -> str:
@@ -300,7 +301,3 @@ def _others(row: Mapping[Any, Any]) -> str:
     names = {"throughput_ratio": "throughput", "power_ratio": "power"}
     known = [f"{names[key]} {_digits(row[key])}" for key in names if not np.isnan(row[key])]
     return f"; {', '.join(known)}" if known else ""
-
-
-def _cells(count: int) -> str:
-    return f"{count} cell{'s' * (count != 1)}"

@@ -20,6 +20,7 @@ from sweetspot.analysis.sweet_spots import extremes, sweet_spot, sweet_spots
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.config import FitWeights
 from sweetspot.errors import InputError, unknown_name
+from sweetspot.words import counted
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -45,7 +46,7 @@ class Fit:
     def __repr__(self) -> str:
         models, cells = self.forms["model"].nunique(), sum(group.count for group in self.groups())
         return (
-            f"<fit of {cells} cell{'s' * (cells != 1)} of {models} model{'s' * (models != 1)}; "
+            f"<fit of {counted(cells, 'cell')} of {counted(models, 'model')}; "
             "summary() says what was found>"
         )
 

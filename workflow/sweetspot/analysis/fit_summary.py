@@ -14,6 +14,7 @@ from sweetspot.analysis.fit_warnings import fit_warnings
 from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
 from sweetspot.energy_models import form
+from sweetspot.words import counted
 
 _WIDTH = 100
 _SHOWN_SPOTS = 12
@@ -72,14 +73,14 @@ def values(notes: Sequence[str], found: Sequence[GroupFit], batch: BatchFit) -> 
 
 def _named(group: GroupFit) -> str:
     """Return a group of few cells among others of its model."""
-    cells = f"{group.count} cell{'s' * (group.count != 1)}"
+    cells = counted(group.count, "cell")
     return f"{cells} at {group.requests}/{group.max_batch_size}" if group.load_is_given else cells
 
 
 def _heading(group: GroupFit) -> str:
     quality = group.forms.iloc[0]
     rows, left = int(quality["observations"]), int(quality["cells_left_out"])
-    left_out = f", {left} row{'s' * (left > 1)} left out"
+    left_out = f", {counted(left, 'row')} left out"
     inputs, outputs = (group.cells[f"{end}_tokens"].nunique() for end in ("input", "output"))
     return (
         f"{group.title}\n"

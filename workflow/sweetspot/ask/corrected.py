@@ -18,6 +18,7 @@ from sweetspot.errors import InputError
 from sweetspot.simulator.correction import Correction, Point
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.run import Sent, simulate_each
+from sweetspot.words import counted
 
 LEVEL = 0.9
 MEAN_OF_ABSOLUTE = sqrt(2 / pi)  # of a normal variable, in deviations
@@ -64,7 +65,7 @@ class CorrectedPrediction:
     @property
     def words(self) -> str:
         """What it rests on, and why on that."""
-        cells = f"{self.own_cells} cell{'s' * (self.own_cells != 1)} of this model"
+        cells = f"{counted(self.own_cells, 'cell')} of this model"
         if self.basis != _SIMULATOR:
             found = f"{_NAMES[self.basis]} fitted to {cells}"
         else:
@@ -73,7 +74,7 @@ class CorrectedPrediction:
             )
             if self.other_cells:
                 models = len(self.other_models)
-                found += f" and {self.other_cells} of {models} other{'s' * (models > 1)}"
+                found += f" and {self.other_cells} of {counted(models, 'other')}"
         if self.left_out_percent is not None:
             others = self.others_left_out_percent.items()
             found += "".join(
@@ -209,7 +210,7 @@ def _forms(
 def _words_of(cells: pd.DataFrame, unit: str, of_model: int) -> str:
     loads = len(cells.drop_duplicates(LOAD))
     if unit == "load":
-        return f"{loads} load{'s' * (loads != 1)} with {len(cells)} cells"
+        return f"{counted(loads, 'load')} with {len(cells)} cells"
     return f"{len(cells)} cells" + " of the asked load" * (loads == 1 and len(cells) < of_model)
 
 

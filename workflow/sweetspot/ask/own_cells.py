@@ -11,6 +11,7 @@ from sweetspot.catalog import gpu as board_of
 from sweetspot.cells.observations import Observations, read_observations
 from sweetspot.errors import InputError
 from sweetspot.simulator.deployment.deployment import Deployment
+from sweetspot.words import counted
 
 _UNCOMPILED = "-uncompiled"  # a setting of an engine, which its cells do not name
 
@@ -48,7 +49,7 @@ def cells_of(
             others = cells[column].isin(names)
             if count := int(others.sum()):
                 met = f" ({', '.join(names)})" if column != "simulated" else ""
-                notes.append(f"left out: {count} cell{'s' * (count > 1)}, {what}{met}")
+                notes.append(f"left out: {counted(count, 'cell')}, {what}{met}")
             cells = cells[~others]
         if cells.empty:
             raise InputError(

@@ -5,8 +5,8 @@ from math import isfinite
 from typing import Any
 
 from sweetspot.errors import InputError
+from sweetspot.units import J_PER_KWH
 
-_J_PER_KWH = 3.6e6
 _DIRTIEST_G, _WORST_PUE = 2000.0, 4.0
 Row = dict[str, Any]
 
@@ -53,7 +53,7 @@ class Rates:
 
     def priced(self, energy_j: float) -> Row:
         """Return what an energy of boards is in kWh of the site, and costs where that is known."""
-        kwh = energy_j / _J_PER_KWH * (self.pue or 1.0)
+        kwh = energy_j / J_PER_KWH * (self.pue or 1.0)
         row: Row = {"energy_kwh": kwh}
         for name, per_kwh in (("cost", self.price_per_kwh), ("gco2e", self.gco2_per_kwh)):
             if per_kwh is not None:

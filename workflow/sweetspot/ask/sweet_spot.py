@@ -19,6 +19,7 @@ import numpy as np
 from sweetspot.ask.workload import Workload
 from sweetspot.cliffs import CLIFF, MARGIN, TOLERANCE, Cliff
 from sweetspot.energy_models import sweet_spot_output_tokens
+from sweetspot.words import counted
 
 # Lengths are looked at so many times per doubling; every so many of them for the best one, and
 # within the range.
@@ -159,7 +160,7 @@ def _recommended(curve: "_Curve", low: int, high: int, cliffs: list[Cliff], leas
 
 
 def _waves(number: int) -> str:
-    return f"{number} wave{'s' * (number > 1)}"
+    return counted(number, "wave")
 
 
 class _Curve:

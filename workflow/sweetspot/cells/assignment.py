@@ -11,6 +11,7 @@ from sweetspot.cells.columns import ACCEPTED, CANONICAL, TEXTS, GivenColumns, Ma
 from sweetspot.cells.separated import AGAIN
 from sweetspot.cells.units import take_apart
 from sweetspot.errors import InputError, nearest
+from sweetspot.units import J_PER_KWH
 
 _SHOWN_COLUMNS = 20
 _NO_NAMES = ("gpu", "engine")  # a column of numbers is no name: of a GPU it is its index
@@ -163,7 +164,7 @@ class Assignment:
             return None  # a time of day, or the prompt itself
         if match.quantity == "energy_j" and match.assumed and "emissions" in self.table:
             # Source: CodeCarbon's documentation of emissions.csv, energies in kWh
-            return Match(match.quantity, match.rank, 3.6e6, "kWh")
+            return Match(match.quantity, match.rank, J_PER_KWH, "kWh")
         return match
 
     def _is_minimum(self, column: str) -> bool:

@@ -15,6 +15,8 @@ from sweetspot.cells.columns import GivenColumns
 from sweetspot.cells.read import COUNTS
 from sweetspot.cells.units import beyond_usual
 from sweetspot.errors import InputError
+from sweetspot.units import J_PER_KWH
+from sweetspot.words import counted
 
 GROUP = ["model", "requests", "max_batch_size"]
 POINT = [*GROUP, "input_tokens", "output_tokens"]
@@ -28,7 +30,7 @@ _TRUE = {"true", "1", "1.0", "yes"}
 _SHOWN = 5
 _FEW_ROWS = 20
 
-_OTHER_UNITS = {"mJ": 1e-3, "J per 1000 tokens": 1e-3, "Wh": 3600.0, "kWh": 3.6e6}
+_OTHER_UNITS = {"mJ": 1e-3, "J per 1000 tokens": 1e-3, "Wh": 3600.0, "kWh": J_PER_KWH}
 _DISAGREE = 10.0
 # beyond these a number is a slip, and its square no number
 _COUNTS_WITHIN, _ENERGIES_WITHIN = (1, 1e9), (1e-12, 1e12)
@@ -246,7 +248,7 @@ def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
         model, _, _, inputs, outputs = cells.loc[ok & (point == apart.index[0]), POINT].iloc[0]
         low, high = apart.iloc[0][["min", "max"]]
         notes.append(
-            f"Warning: the repeats of {len(apart)} cell{'s' * (len(apart) > 1)} differ "
+            f"Warning: the repeats of {counted(len(apart), 'cell')} differ "
             f"{_DISAGREE:.0f} times or more, such as {model} at I {inputs}, O {outputs}: "
             f"{low:.4g} to {high:.4g} J; look for another unit or another load"
         )

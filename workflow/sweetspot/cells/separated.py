@@ -17,6 +17,7 @@ import pandas as pd
 
 from sweetspot.cells.units import take_apart
 from sweetspot.errors import InputError
+from sweetspot.words import counted
 
 _DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _BLANKS = r"\s+"
@@ -122,7 +123,7 @@ def _layout(text: str, path: Path) -> _Layout:
     values = [values for _, values in rows[first + 1 :]]
     said = [] if delimiter in (",", *([given[1]] if given else ())) else _separated(delimiter)
     if first:
-        said.append(f"{first} line{'s' * (first > 1)} above the column names: passed over")
+        said.append(f"{counted(first, 'line')} above the column names: passed over")
     _check(names, values, delimiter, path)
     if values and _are_units(values[0]):
         names = _with_units(names, values[0])

@@ -2,6 +2,8 @@
 
 from math import exp, hypot, log
 
+from sweetspot.words import counted
+
 ASSUMED = "until more is measured"
 
 
@@ -27,7 +29,7 @@ def often(level: float, models: int, rests_on: str = "") -> str:
     """
     if ASSUMED in rests_on:
         return "assumed"
-    return f"{100 * level:.0f} %, {models} model{'s' * (models > 1)}"
+    return f"{100 * level:.0f} %, {counted(models, 'model')}"
 
 
 def factor_of_ratio(one: float, other: float) -> float:

@@ -26,6 +26,7 @@ def add_commands(commands: Commands) -> None:
 def _repeats(arguments: argparse.Namespace) -> None:
     from sweetspot.analysis.repeats import repeats_of
     from sweetspot.cells.read import read_cells
+    from sweetspot.words import counted
 
     cells = read_cells(arguments.cells)
     for row in repeats_of(cells).itertuples():
@@ -35,7 +36,11 @@ def _repeats(arguments: argparse.Namespace) -> None:
         )
         print(f"{name}: {_in_words(row)}")
     if left_out := int((cells["status"] != "ok").sum()):
-        print(f"{left_out} cells are not ok and left out; their reasons are in {arguments.cells}")
+        are = "is" if left_out == 1 else "are"
+        print(
+            f"{counted(left_out, 'cell')} {are} not ok and left out; the reasons are in"
+            f" {arguments.cells}"
+        )
 
 
 def _in_words(row: Any) -> str:

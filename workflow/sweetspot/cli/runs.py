@@ -129,8 +129,10 @@ def _pays(paid: "Affordable") -> str:
 
 
 def _lines(found: "RunEstimate") -> list[str]:
+    from sweetspot.words import counted
+
     total = found.total
-    blocks = f"{total.blocks} block{'s' * (total.blocks > 1)}"
+    blocks = counted(total.blocks, "block")
     lines = [
         f"{found.experiment.run}: {total.cells} cells in {blocks}, {total.cells_left} of them"
         f" without a record; {found.experiment.engine} on {found.experiment.gpu}"
@@ -146,7 +148,7 @@ def _lines(found: "RunEstimate") -> list[str]:
     for share in (*found.models, total):
         hours, kwh = share.gpu_hours.in_words, share.kwh.in_words
         lines.append(f"{_counts(share, wide)}  {hours:<26}{kwh}")
-    gpus = f"{found.gpus} GPU{'s' * (found.gpus > 1)}"
+    gpus = counted(found.gpus, "GPU")
     hours = found.finish_hours.in_words
     lines.append(f"{gpus}: done after {hours} h; a block is one job on one GPU, longest first")
     if found.gpus > 1 and found.longest_hours == found.finish_hours.expected > 0:

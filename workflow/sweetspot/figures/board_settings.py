@@ -10,7 +10,8 @@ from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.evidence import SIMULATED
 from sweetspot.figures.labels import written_out
 from sweetspot.figures.style import LineLook, categorical_looks, journal_look, plain_look, stamp
-from sweetspot.figures.words import listed, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import listed
 
 MEASURED_CLOCK_SHARE = 0.75
 """Boards at their full limit were measured down to about this share of their highest clock."""

@@ -35,7 +35,8 @@ from sweetspot.figures.selection import (
     grids,
 )
 from sweetspot.figures.style import decimal_ticks, journal_look
-from sweetspot.figures.words import listed, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import listed
 
 _AXIS_IN = 0.5
 _PANEL_GAP_IN = 0.1

@@ -35,7 +35,8 @@ from sweetspot.figures.selection import (
     shortest_input,
 )
 from sweetspot.figures.style import journal_look, model_looks, stamp
-from sweetspot.figures.words import at_lengths, counted, listed, quantity
+from sweetspot.figures.words import at_lengths, quantity
+from sweetspot.words import counted, listed
 
 _SCALES_NOTE = "Vertical scales differ."
 

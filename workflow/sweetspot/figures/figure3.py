@@ -22,8 +22,8 @@ from sweetspot.figures.heat import (
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.selection import common_setting, efficiency_grid, grids
 from sweetspot.figures.style import journal_look, spaced
-from sweetspot.figures.words import counted
 from sweetspot.outputs import SURFACE_LENGTHS
+from sweetspot.words import counted
 
 _EFFICIENCY_LABEL = "Normalised efficiency (0 to 1)"
 _CELL_HEIGHT_IN = 0.25

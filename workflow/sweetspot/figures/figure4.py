@@ -22,7 +22,8 @@ from sweetspot.figures.evidence import evidence_of, provenance, valid_cells
 from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.selection import efficiency_curve, shortest_input
 from sweetspot.figures.style import journal_look, ordered_looks, stamp
-from sweetspot.figures.words import listed, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import listed
 
 SAME = 0.01
 """Lines that nowhere differ by more than this share lie on one another."""

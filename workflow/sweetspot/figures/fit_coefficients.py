@@ -12,7 +12,8 @@ from sweetspot.figures.canvas import Drawing, empty_figure, finish, panels
 from sweetspot.figures.fit_shown import Shown, shown
 from sweetspot.figures.labels import ModelLabel
 from sweetspot.figures.style import QUIET, journal_look, plain_look, round_ticks, stamp
-from sweetspot.figures.words import counted, listed, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import counted, listed
 
 _ROW_IN = 0.14
 _AXES_IN = 0.6

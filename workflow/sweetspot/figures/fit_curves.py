@@ -25,7 +25,8 @@ from sweetspot.figures.style import (
     plain_look,
     stamp,
 )
-from sweetspot.figures.words import counted, listed, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import counted, listed
 
 MOST_PANELS = 16
 _SCATTERED = 4  # panels where no three cells share an input length

@@ -22,7 +22,8 @@ from sweetspot.figures.style import (
     plain_look,
     stamp,
 )
-from sweetspot.figures.words import counted, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import counted
 
 _AGAINST = {
     "fitted_j": "Fitted (J per output token)",

@@ -14,7 +14,7 @@ from sweetspot.config import FigureStyle
 from sweetspot.figures.evidence import Evidence, evidence_of, provenance
 from sweetspot.figures.labels import ModelLabel, label_of
 from sweetspot.figures.style import LineLook, model_looks
-from sweetspot.figures.words import listed
+from sweetspot.words import listed
 
 ENERGY_LABEL = "Energy per output token (J)"
 NO_NOISE = "Cells without noise: intervals show lack of fit only."

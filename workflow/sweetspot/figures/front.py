@@ -27,7 +27,8 @@ from sweetspot.figures.style import (
     plain_look,
     stamp,
 )
-from sweetspot.figures.words import counted, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import counted
 
 _HEIGHT_IN = 2.9
 _LATENCIES = {

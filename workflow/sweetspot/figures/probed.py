@@ -20,7 +20,8 @@ from sweetspot.figures.style import (
     plain_look,
     stamp,
 )
-from sweetspot.figures.words import counted, quantity
+from sweetspot.figures.words import quantity
+from sweetspot.words import counted
 
 _HEIGHT_IN = 2.5
 _KINDS = {

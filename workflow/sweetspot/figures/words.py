@@ -1,7 +1,9 @@
 """Numbers and lists as alternative texts write them."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+
+from sweetspot.words import counted, listed
 
 
 def quantity(value: float) -> str:
@@ -9,17 +11,6 @@ def quantity(value: float) -> str:
     if not math.isfinite(value):
         return "∞" if value > 0 else "none"
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-
-
-def counted(count: int, what: str) -> str:
-    """Return `1 model`, `13 models`."""
-    return f"{count} {what}{'s' * (count != 1)}"
-
-
-def listed(parts: Iterable[str]) -> str:
-    """Return `a, b and c`."""
-    *others, last = parts
-    return f"{', '.join(others)} and {last}" if others else last
 
 
 def at_lengths(counts: Mapping[int, int], what: str) -> str:

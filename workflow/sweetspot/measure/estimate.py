@@ -14,9 +14,8 @@ from sweetspot.plan.busy import Busy, Estimate, busy, busy_s
 from sweetspot.plan.dataset import RequestSpec, dataset_bytes
 from sweetspot.plan.plan import plan
 from sweetspot.reading import as_mapping, read_yaml
-
-HOUR_S = 3600.0
-KWH_J = 3.6e6
+from sweetspot.units import HOUR_S, J_PER_KWH
+from sweetspot.words import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +42,7 @@ class Share:
     @property
     def kwh(self) -> Estimate:
         """What its board takes meanwhile."""
-        return self.busy.energy_j.over(KWH_J)
+        return self.busy.energy_j.over(J_PER_KWH)
 
     def values(self) -> dict[str, Any]:
         """Return it by names with units."""
@@ -94,12 +93,12 @@ class RunEstimate:
     def in_words(self) -> str:
         """All of it in one line."""
         total = self.total
-        counted = f"{total.cells_left} of {total.cells} cells to do"
+        left = f"{total.cells_left} of {total.cells} cells to do"
         if self.simulated:
-            return f"{counted}; simulated: no GPU hours, no kWh"
-        gpus = f"{self.gpus} GPU{'s' * (self.gpus > 1)}"
+            return f"{left}; simulated: no GPU hours, no kWh"
+        gpus = counted(self.gpus, "GPU")
         return (
-            f"{counted}: {total.gpu_hours.in_words} GPU hours, {total.kwh.in_words} kWh; {gpus}"
+            f"{left}: {total.gpu_hours.in_words} GPU hours, {total.kwh.in_words} kWh; {gpus}"
             f" done after {self.finish_hours.in_words} h, without building and loading engines"
         )
 

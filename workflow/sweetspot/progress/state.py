@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-KWH_J = 3.6e6
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:

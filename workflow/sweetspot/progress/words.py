@@ -1,7 +1,9 @@
 """How far it is in words: one line for a person, one line for each cell that is done."""
 
 from sweetspot.errors import one_line
-from sweetspot.progress.state import KWH_J, Outcome, State
+from sweetspot.progress.state import Outcome, State
+from sweetspot.units import J_PER_KWH
+from sweetspot.words import counted
 
 
 def in_words(state: State, width: int | None = None) -> str:
@@ -72,10 +74,5 @@ def duration(seconds: float) -> str:
 
 def energy(joules: float) -> str:
     """Return an energy in kWh, of little in Wh."""
-    kwh = joules / KWH_J
+    kwh = joules / J_PER_KWH
     return f"{kwh:.2f} kWh" if kwh >= 1 else f"{1000 * kwh:.3g} Wh"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return `1 job`, `2 jobs`."""
-    return f"{count} {noun}{'s' * (count != 1)}"

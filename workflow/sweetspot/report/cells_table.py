@@ -5,9 +5,9 @@ from base64 import b64encode
 
 import pandas as pd
 
-from sweetspot.figures.words import counted
 from sweetspot.report import html
 from sweetspot.report.numbers import rounded
+from sweetspot.words import counted
 
 _SHOWN = 200
 """Rows at first; the page shows more when asked, and sorts all."""

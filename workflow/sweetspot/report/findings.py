@@ -9,10 +9,11 @@ import pandas as pd
 from sweetspot.analysis.cells import GROUP, groups, mean_over_repeats, ok_cells
 from sweetspot.cells.intervals import widest_interval
 from sweetspot.cells.sure import factor_of_ratio
-from sweetspot.figures.words import counted, listed, quantity
+from sweetspot.figures.words import quantity
 from sweetspot.metering.energy import SENSOR_ACCURACY
 from sweetspot.report.scatter import Scatter, scatter_of
 from sweetspot.report.spots import Group, group_names, spot
+from sweetspot.words import counted, listed
 
 _SENSOR = f"±{100 * SENSOR_ACCURACY:.0f} %"
 _LENGTHS = ["input_tokens", "output_tokens"]

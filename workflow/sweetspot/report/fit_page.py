@@ -12,7 +12,7 @@ from sweetspot.analysis.group_fit import GroupFit
 from sweetspot.analysis.least_squares import FormFit
 from sweetspot.energy_models import form
 from sweetspot.figures.evidence import evidence_of
-from sweetspot.figures.words import counted, quantity
+from sweetspot.figures.words import quantity
 from sweetspot.report import html
 from sweetspot.report.exhibits import Picture, figures_section, tables_section
 from sweetspot.report.html import Section
@@ -20,6 +20,7 @@ from sweetspot.report.numbers import number, percent
 from sweetspot.report.spots import group_names, spot, sweet_spots
 from sweetspot.tables.names import printed_name
 from sweetspot.tables.table import MISSING, Table
+from sweetspot.words import counted
 
 _FEW = 3
 """Of more groups, what is said of each is folded."""

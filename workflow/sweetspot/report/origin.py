@@ -7,9 +7,9 @@ import pandas as pd
 
 from sweetspot.cells.intervals import widest_interval
 from sweetspot.figures.labels import board_name, engine_name, written_out
-from sweetspot.figures.words import counted, listed
 from sweetspot.report import html
 from sweetspot.tables.names import in_order, printed_name
+from sweetspot.words import counted, listed
 
 Provenance = Mapping[str, str]
 

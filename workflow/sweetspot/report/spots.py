@@ -9,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from sweetspot.analysis.cells import GROUP, groups
-from sweetspot.figures.words import counted, quantity
+from sweetspot.figures.words import quantity
 from sweetspot.report import html
 from sweetspot.report.numbers import number, percent
 from sweetspot.tables.names import printed_name
 from sweetspot.tables.table import MISSING
+from sweetspot.words import counted
 
 Group = tuple[str, int, int]
 

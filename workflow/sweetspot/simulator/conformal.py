@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from math import exp
 
 from sweetspot.simulator.constants.intervals import Interval
+from sweetspot.words import counted
 
 NOMINAL_LEVEL = 0.9
 """How often an interval is to hold, if there are models enough."""
@@ -67,7 +68,7 @@ def interval(
     log_ratios: Mapping[str, Sequence[float]],
     rests_on: str,
     at_least: float = 1.0,
-    counted: str = "cell",
+    what: str = "cell",
 ) -> Interval:
     """Return the interval that predictions of numbers held out give, at the highest level.
 
@@ -75,7 +76,7 @@ def interval(
         log_ratios: logarithms of simulated over measured, by model.
         rests_on: which numbers these are.
         at_least: no factor is below this.
-        counted: what there is a logarithm of each.
+        what: there is a logarithm of each.
     """
     scores = {model: [abs(each) for each in ratios] for model, ratios in log_ratios.items()}
     level = supported_level(len(scores))
@@ -85,9 +86,5 @@ def interval(
         level=round(level, 4),
         models=len(scores),
         cells=cells,
-        rests_on=f"{_counted(cells, counted)} of {_counted(len(scores), 'model')}: {rests_on}",
+        rests_on=f"{counted(cells, what)} of {counted(len(scores), 'model')}: {rests_on}",
     )
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}" if count == 1 else f"{count} {what}s"

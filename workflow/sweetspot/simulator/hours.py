@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from sweetspot.simulator.schedule.segments import Finished, Ran, Segment
 from sweetspot.simulator.statistics import PowerGrid
-
-HOUR_S = 3600.0
+from sweetspot.units import HOUR_S
 
 
 @dataclass(slots=True)

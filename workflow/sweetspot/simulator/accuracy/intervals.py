@@ -173,7 +173,7 @@ def _of_changes(what: Change, rows: pd.DataFrame) -> Iterable[OfChange]:
         by_model = {str(m): each.tolist() for m, each in pairs.groupby("model")["log_ratio"]}
         domains = ", ".join(pairs["domain"].unique())
         yield OfChange(
-            what=what, at_most_times=most, interval=interval(by_model, domains, counted="pair")
+            what=what, at_most_times=most, interval=interval(by_model, domains, what="pair")
         )
         nearer = most
 
