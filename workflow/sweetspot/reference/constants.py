@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from sweetspot.catalog import gpu
 from sweetspot.markdown import table
 from sweetspot.reference.words import notice
 from sweetspot.simulator.constants.calibration_file import (
@@ -9,7 +10,14 @@ from sweetspot.simulator.constants.calibration_file import (
     shipped_boards,
     shipped_engines,
 )
-from sweetspot.simulator.constants.constants import METADATA
+from sweetspot.simulator.constants.constants import (
+    METADATA,
+    OTHER_BYTE_ENERGY_J,
+    REFERENCE_GPU,
+    scales,
+    stated_on,
+)
+from sweetspot.simulator.cost.clocks import voltage_squared
 
 
 def constants_page() -> str:
@@ -24,7 +32,19 @@ def constants_page() -> str:
             " Those in bold were fitted, each between its bounds; the others are held at what their"
             " source states. A GPU without a file has the constants of `h100-sxm`: powers in the"
             " ratio of the power limits, joules per FLOP in that of power limit over peak FLOP/s,"
-            " all others as they are.",
+            f" {OTHER_BYTE_ENERGY_J:.2g} J per byte, which lies between what was found of an H100"
+            " and of an H200, and all others as they are. That byte, `voltage_share` and"
+            " `on_die_share` were chosen with the cells of data/h200-vllm in sight; tests on these"
+            " cells are made without them ([accuracy.md](accuracy.md)).",
+            "",
+            "**Known to be off: boards of one die.** What a FLOP takes at a clock is the die's,"
+            " whatever the limit, but the ratio above follows the limit. Against an H100 SXM at the"
+            f" same clock {_of_one_die('h100-pcie')} and {_of_one_die('h100-nvl')}: long prompts"
+            " come out at too high a clock, too fast and with too little energy. (64 requests of"
+            " 4096 + 16 tokens of Llama 3.1 8B on an `h100-pcie`: 1504 MHz and 3.21 J per token,"
+            f" by the die's joules 1359 MHz and 3.50 J.) {_of_one_die('h200-nvl')}. The limit"
+            " of a `gh200` is its module's, CPU included, so its waiting power and its joules"
+            f" come out too high: {_of_one_die('gh200')}.",
             "",
             "## Boards",
             *_parts(shipped_boards(), "board"),
@@ -34,6 +54,15 @@ def constants_page() -> str:
             "",
         ]
     )
+
+
+def _of_one_die(gpu_id: str) -> str:
+    """Return how far a board's joules per FLOP are from the reference's at the same clock."""
+    board, reference = gpu(gpu_id), gpu(REFERENCE_GPU)
+    share = board.max_clock_mhz / reference.max_clock_mhz
+    of_die = voltage_squared(stated_on(reference).board, share)
+    percent = 100 * (scales(board)["flop_energy_j"] / of_die - 1)
+    return f"`{gpu_id}` has {abs(percent):.0f} % {'more' if percent > 0 else 'less'} per FLOP"
 
 
 def _parts(files: Mapping[str, CalibrationFile], which: str) -> Iterable[str]:
