@@ -102,10 +102,10 @@ class Subscriber:
         mark = ("mark", str(uuid4()))
         self._client.publish(*mark, qos=1)
         end_s = time.monotonic() + 60
-        while self.messages[-1:] != [mark]:
+        while mark not in self.messages[-1000:]:
             assert time.monotonic() < end_s, "the subscriber hears nothing"
             time.sleep(0.005)
-        del self.messages[-1]
+        self.messages.remove(mark)
 
     def close(self):
         self._client.disconnect()

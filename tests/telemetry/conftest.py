@@ -13,6 +13,7 @@ from importlib import import_module
 import numpy as np
 import pytest
 from in_memory import InMemory
+from looks import NEVER_S
 from mosquitto import is_installed
 from shown import ROOT
 
@@ -22,6 +23,7 @@ from sweetspot.metering.samples import CHANNELS, Samples
 from sweetspot.metering.trace import PowerTrace, write_trace
 from sweetspot.metering.window import Window
 from sweetspot.telemetry.kept import readings_of
+from sweetspot.telemetry.publisher import Publisher
 
 UTC_S = 1_790_000_000.25
 
@@ -30,6 +32,20 @@ UTC_S = 1_790_000_000.25
 def memory():
     """Return a broker and store that counts milliseconds."""
     return InMemory()
+
+
+@pytest.fixture
+def publish():
+    """Return a function that begins a publisher, which is closed with the test."""
+    begun = []
+
+    def begin(*sinks, interval_s=NEVER_S, **options):
+        begun.append(Publisher(sinks, "n1", interval_s=interval_s, **options))
+        return begun[-1]
+
+    yield begin
+    for publisher in begun:
+        publisher.close(0)
 
 
 @pytest.fixture

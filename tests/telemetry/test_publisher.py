@@ -5,9 +5,8 @@ import threading
 import time
 from itertools import pairwise
 
-import pytest
 from in_memory import InMemory
-from looks import NEVER_S, look, put
+from looks import look, put
 
 from sweetspot.errors import TelemetryError
 from sweetspot.metering import sampler
@@ -15,7 +14,7 @@ from sweetspot.metering.nvml import Board
 from sweetspot.metering.sampler import NvmlMeter
 from sweetspot.metering.samples import CHANNELS
 from sweetspot.telemetry.contracts import RefusedError
-from sweetspot.telemetry.publisher import AT_ONCE, Delivered, Publisher
+from sweetspot.telemetry.publisher import AT_ONCE, Delivered
 from sweetspot.telemetry.sample import Source, stamped
 
 SOURCE = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
@@ -70,20 +69,6 @@ class Choosy(InMemory):
         if any(each.values[0] in self.bad for each in samples):
             raise RefusedError(f"{self.name}: a field has another type")
         super().send(source, samples)
-
-
-@pytest.fixture
-def publish():
-    """Return a function that begins a publisher, which is closed with the test."""
-    begun = []
-
-    def begin(*sinks, interval_s=NEVER_S, **options):
-        begun.append(Publisher(sinks, "n1", interval_s=interval_s, **options))
-        return begun[-1]
-
-    yield begin
-    for publisher in begun:
-        publisher.close(0)
 
 
 def test_what_a_meter_saw_is_what_a_store_gets_to_the_bit(

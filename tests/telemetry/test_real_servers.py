@@ -13,13 +13,12 @@ from dataclasses import replace
 
 import pytest
 from influx_servers import BOARD, samples_of
-from looks import NEVER_S, put
+from looks import put
 from real_servers import FORBIDDEN
 
 from sweetspot.config import Telemetry
 from sweetspot.errors import TelemetryError
 from sweetspot.telemetry.kept import read_folder
-from sweetspot.telemetry.publisher import Publisher
 from sweetspot.telemetry.query import query
 from sweetspot.telemetry.replay import replay
 from sweetspot.telemetry.sample import Source, stamped
@@ -29,20 +28,6 @@ pytestmark = pytest.mark.slow(reason="a broker or a store of its own for each")
 
 FOREVER = 2**62
 WRONG = "s3cr3t-but-wrong"
-
-
-@pytest.fixture
-def publish():
-    """Return a function that begins a publisher to a sink."""
-    begun = []
-
-    def begin(sink, **options):
-        begun.append(Publisher([sink], "n1", interval_s=NEVER_S, **options))
-        return begun[-1]
-
-    yield begin
-    for publisher in begun:
-        publisher.close(0)
 
 
 def board(uuid="GPU-1"):
@@ -160,7 +145,7 @@ def test_replay_counts_what_is_refused(real_server, metered_run):
 
 @pytest.mark.parametrize("user", ["", "me"])
 def test_who_has_not_the_password_is_told_so_and_it_is_shown_nowhere(
-    real_server, tmp_path, metered_run, caplog, capfd, user
+    real_server, tmp_path, metered_run, caplog, capfd, wait_until, user
 ):
     caplog.set_level(logging.DEBUG)
     server = real_server(guarded=True)
@@ -168,6 +153,7 @@ def test_who_has_not_the_password_is_told_so_and_it_is_shown_nowhere(
     where = server.where(user, WRONG)
     with publishing(Telemetry(sinks=[where]), tmp_path / "notes") as publisher:
         put(publisher, range(3))
+        wait_until(lambda: "trying again" in caplog.text)
     (note,) = map(json.loads, (tmp_path / "notes").read_text().splitlines())
     assert (note["samples"], note["acknowledged"], note["refused"]) == (3, 0, 0)
     folder, sink = metered_run(), server.sink(user=user, password=WRONG)

@@ -18,7 +18,6 @@ from sweetspot.errors import InputError, TelemetryError
 from sweetspot.telemetry.connect import open_sink, open_store
 from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.mqtt.messages import iotdb_json
-from sweetspot.telemetry.publisher import Publisher
 from sweetspot.telemetry.sample import COLUMNS, MS, Sample, Source
 
 pytestmark = pytest.mark.slow(reason="Apache's client, from an environment of its own")
@@ -162,7 +161,7 @@ def test_server_that_stores_a_part_is_an_error(server, client, opened, secret):
 
 
 def test_session_that_the_server_has_ended_is_opened_again_and_no_sample_is_lost(
-    server, client, opened, wait_until
+    server, client, opened, publish, wait_until
 ):
     iotdb, port, _ = server
     live = []
@@ -176,7 +175,7 @@ def test_session_that_the_server_has_ended_is_opened_again_and_no_sample_is_lost
 
     iotdb.trick = ends
     sink, store = opened(port)
-    publisher = Publisher([sink], "n1", interval_s=0.01)
+    publisher = publish(sink, interval_s=0.01)
     put(publisher, range(10))
     source = Source(gpu_uuid="GPU-1", gpu_name="NVIDIA H200", host="n1")
     wait_until(lambda: sum(map(len, iotdb.devices.values())) == 10)
