@@ -144,3 +144,12 @@ def test_cells_of_a_runs_records_are_near_those_that_its_meter_gave(metered_run,
         # power that jumps between its samples is in no error of sampling
         assert abs(cell.energy_j - record.energy_j) < 1.1 * cell.sampling_error_j
         assert cell.device == "GPU-1"
+
+
+def test_cell_whose_record_is_invalid_is_so_by_any_power(metered_run, memory):
+    why = "the model ran on the CPU while the GPU was metered"
+    folder = metered_run(status="invalid", reason=why)
+    replay(read_folder(folder), memory)
+    cells = metered_cells(read_windows(folder), memory)
+    assert [(cell.status, cell.reason) for cell in cells] == [("invalid", why)] * 2
+    assert all(cell.energy_j > 0 for cell in cells)

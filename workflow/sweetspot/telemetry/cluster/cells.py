@@ -93,7 +93,10 @@ def metered_cells(windows: Iterable[CellWindow], store: Store) -> list[MeteredCe
 
 
 def metered_cell(window: CellWindow, store: Store) -> MeteredCell:
-    """Return the cell of a window; it is invalid where the samples are too few; raises as above."""
+    """Return the cell of a window; raises as above.
+
+    It is invalid where the samples are too few, or the run's own record is.
+    """
     unit = store.unit_ns
     found = store.read(
         window.source,
@@ -140,7 +143,8 @@ def metered_cell(window: CellWindow, store: Store) -> MeteredCell:
     tokens = passes * window.requests * window.output_tokens
     return MeteredCell(
         **known,
-        status="ok",
+        status="invalid" if window.invalid else "ok",
+        reason=window.invalid,
         energy_j=energy.energy_j / passes,
         energy_source=energy.source,
         energy_integration_j=energy.integration_j / passes,

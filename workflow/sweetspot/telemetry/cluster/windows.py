@@ -36,6 +36,7 @@ class CellWindow:
         gpu: what kind of board; "" where nothing says.
         passes: how often the run was repeated in the window.
         start_ns, end_ns: since 1970, UTC.
+        invalid: why the run's own record is no measurement of it; "" if it is, or there is none.
     """
 
     model: str
@@ -50,6 +51,7 @@ class CellWindow:
     passes: int
     start_ns: int
     end_ns: int
+    invalid: str = ""
 
 
 def read_windows(path: Path) -> list[CellWindow]:
@@ -87,6 +89,7 @@ def _of_run(folder: Path) -> Iterator[CellWindow]:
             passes=record.passes or 1,
             start_ns=start_ns,
             end_ns=end_ns,
+            invalid="" if record.status == "ok" else record.reason or record.status,
         )
 
 
