@@ -56,7 +56,7 @@ def test_page_describes_models_and_boards_of_grids_and_of_cells():
     assert all(data["engines"][each["engine"]] for each in data["cells"] if each["engine"])
     assert [each["id"] for each in data["gpus"]] == ["h100-sxm", "h200-sxm", "my-board"]
     assert data["gpus"][0]["power_limit_w"] == 700
-    assert data["gpus"][2]["idle_power_w"] is None
+    assert data["gpus"][2]["active_power_w"] is None
     assert json.loads(json.dumps(data, allow_nan=False))["output_tokens"] == [32, 64]
     looks = model_looks("colorblind", ["llama-3.2-1b", "opt-1.3b"])
     for model in data["models"]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sweetspot.metering.conditions import Conditions, conditions, idle_power_w, remarks
+from sweetspot.metering.conditions import Conditions, conditions, median_power_w, remarks
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import PowerTrace
 
@@ -98,10 +98,10 @@ def test_look_over_which_power_is_bridged_is_no_sample_and_part_of_a_gap(reading
     assert (between.power_samples, between.largest_gap_s) == (0, pytest.approx(0.802))
 
 
-def test_idle_power_is_the_median_of_the_samples(readings_of):
+def test_median_power_is_that_of_the_samples_within(readings_of):
     readings = readings_of(lambda t: np.where(np.isclose(t % 1, 0.5), 900.0, 90.0))
-    assert idle_power_w(readings, 2, 4) == 90
-    assert idle_power_w(readings, 2.01, 2.09) is None
+    assert median_power_w(readings, 2, 4) == 90
+    assert median_power_w(readings, 2.01, 2.09) is None
 
 
 @pytest.mark.parametrize(

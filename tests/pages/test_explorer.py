@@ -80,10 +80,10 @@ def data():
             {
                 "id": "h100-sxm",
                 "name": "NVIDIA H100 SXM",
-                "idle_power_w": 126.0,
+                "active_power_w": 126.0,
                 "power_limit_w": 700.0,
             },
-            {"id": "l40s", "name": "NVIDIA L40S", "idle_power_w": None, "power_limit_w": 350.0},
+            {"id": "l40s", "name": "NVIDIA L40S", "active_power_w": None, "power_limit_w": 350.0},
         ],
         "input_tokens": INPUTS,
         "output_tokens": OUTPUTS,

@@ -102,7 +102,7 @@ class Engine:
 @pytest.fixture
 def measured_with_a_trace(small_experiment, tmp_path, monkeypatch):
     """A block whose records and traces lie in tmp_path, and one of its cells."""
-    monkeypatch.setattr("sweetspot.measure.measure.idle_power_w", lambda *_: 250.0)
+    monkeypatch.setattr("sweetspot.measure.measure.median_power_w", lambda *_: 250.0)
     measure = {"idle_s": 1e-3, "interval_s": 0.1}
     (block,) = plan(small_experiment(engine="vllm", measure=measure)).blocks
     measure_block(block, Engine(), tmp_path, tmp_path / "block.jsonl")

@@ -28,7 +28,7 @@ CELL = ("model", "engine", "gpu", "simulated", *GROUP[1:], "input_tokens", "outp
 MOST_CELLS = 2500
 """Of a page; more would make it larger than 6 MB."""
 
-_UNKNOWN_BOARD = {"idle_power_w": None, "power_limit_w": None}
+_UNKNOWN_BOARD = {"active_power_w": None, "power_limit_w": None}
 _MEANS = ("energy_per_token_j", "mean_power_w", "throughput_tokens_per_s")
 
 
@@ -143,7 +143,7 @@ def _board(deployment: Deployment) -> dict[str, Any]:
     return {
         "id": deployment.gpu.id,
         "name": deployment.gpu.name,
-        "idle_power_w": rounded(deployment.constants.board.active_power_w),
+        "active_power_w": rounded(deployment.constants.board.active_power_w),
         "power_limit_w": deployment.gpu.power_limit_w,
     }
 

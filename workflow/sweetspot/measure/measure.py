@@ -24,7 +24,7 @@ from sweetspot.measure.record import (
 )
 from sweetspot.measure.result import result_of, with_ratios
 from sweetspot.measure.reuse import reusable_record
-from sweetspot.metering.conditions import idle_power_w
+from sweetspot.metering.conditions import median_power_w
 from sweetspot.metering.meter import Observe, Readings
 from sweetspot.plan.block import Block, Settings
 from sweetspot.schema.reading import converted
@@ -216,7 +216,7 @@ def _metered(
     if not idle_s:
         return run, readings, {}
     idle = {
-        "idle_before_w": idle_power_w(readings, before_s, before_s + idle_s),
-        "idle_after_w": idle_power_w(readings, after_s, after_s + idle_s),
+        "idle_before_w": median_power_w(readings, before_s, before_s + idle_s),
+        "idle_after_w": median_power_w(readings, after_s, after_s + idle_s),
     }
     return run, readings, idle

@@ -120,7 +120,7 @@ def _clocks_held(
         )
 
 
-def idle_power_w(readings: Readings, start_s: float, end_s: float) -> float | None:
+def median_power_w(readings: Readings, start_s: float, end_s: float) -> float | None:
     """Return the median power of the samples in [start_s, end_s], in W; None if there are none."""
     t_s = readings.trace.t_s
     power_w = readings.trace.power_w[(t_s >= start_s) & (t_s <= end_s)]

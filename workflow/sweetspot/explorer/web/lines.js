@@ -325,7 +325,7 @@ function markLimits(state, rows, layout, theme) {
   const [{ gpu, tensor_parallel: sharing = 1 }] = rows;
   const lines = [
     ["power_limit_w", "limit"],
-    ["idle_power_w", "idle"],
+    ["active_power_w", "idle"],
   ];
   for (const [name, word] of lines) {
     const power = (GPUS.get(gpu)?.[name] ?? 0) * sharing;

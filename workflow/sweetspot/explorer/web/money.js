@@ -60,8 +60,8 @@ function dayOf(row, grid, state) {
   };
 }
 
-/** Return the kWh that whole boards idle in a day: 0 where their idle power is not known. */
+/** Return the kWh that whole boards wait in a day, clocks up: 0 where that power is not known. */
 function idleOf(busy, grid) {
-  const idleW = GPUS.get(grid.gpu)?.idle_power_w ?? 0;
-  return ((Math.max(1, Math.ceil(busy)) - busy) * grid.tensor_parallel * idleW * 24) / 1000;
+  const activeW = GPUS.get(grid.gpu)?.active_power_w ?? 0;
+  return ((Math.max(1, Math.ceil(busy)) - busy) * grid.tensor_parallel * activeW * 24) / 1000;
 }
