@@ -5,6 +5,7 @@ import os
 import socket
 import time
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,22 @@ def test_campaign_has_no_number_of_cells_and_ends_with_its_minutes(begun, monkey
     state = campaign.state()
     assert (state.cells, state.done, state.energy_j) == (None, 1, 7.0)
     assert state.left_s == pytest.approx(300, abs=1)
+
+
+def test_campaign_of_parts_is_all_of_them_with_the_time_of_the_one_that_runs(begun, tmp_path):
+    _, block = begun
+    now = datetime.now(UTC).isoformat()
+    for place, (name, ended) in enumerate((("second", ""), ("first", now))):
+        folder = tmp_path / "mine" / name
+        write(folder, block, block.cells[place], energy_j=7.0)
+        call = {"started_utc": now, "ended_utc": ended, "minutes": 5}
+        (folder / "campaign.json").write_text(json.dumps({"calls": [call]}))
+        os.utime(folder / "campaign.json", (100 - place, 100 - place))
+    campaign = watch(tmp_path / "mine")
+    assert len(campaign.look()) == 2
+    state = campaign.state()
+    assert (state.done, state.energy_j) == (2, 14.0)
+    assert state.left_s == pytest.approx(300, abs=30)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "[" * 10**5, '{"gpus": 1e400}'])

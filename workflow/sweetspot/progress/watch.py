@@ -4,7 +4,7 @@ import json
 import os
 import shlex
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import takewhile
@@ -285,21 +285,21 @@ class RunWatch:
 
 @dataclass(slots=True)
 class CampaignWatch:
-    """Watches a campaign: cells that come in an order of its own, until a time."""
+    """Watches a campaign, or a part of one: cells in an order of their own, until a time."""
 
     folder: Path
     _seen: dict[Path, Outcome | None] = field(default_factory=dict)
 
     def look(self) -> list[Outcome]:
         """Look at all records."""
-        new = [path for path in (self.folder / "records").rglob("*.json") if path not in self._seen]
+        new = [path for path in self._records("*.json") if path not in self._seen]
         found = {path: read_outcome(path) for path in new}
         self._seen |= found
         return [outcome for outcome in found.values() if outcome]
 
     def state(self, files: str = "") -> State:
         """Return how far it was at the last look, with what meters say now."""
-        spools = (self.folder / "records").rglob(f"*{SPOOL}")
+        spools = self._records(f"*{SPOOL}")
         powers_w = [power for power in map(power_now_w, spools) if power is not None]
         known = [outcome for outcome in self._seen.values() if outcome]
         return State(
@@ -313,15 +313,33 @@ class CampaignWatch:
             files=files,
         )
 
+    def _records(self, pattern: str) -> Iterator[Path]:
+        """Yield the files of all parts' cells that are called so."""
+        for logbook in _logbooks_in(self.folder):
+            yield from (logbook.parent / "records").rglob(pattern)
+
     def _left_s(self) -> float | None:
         """Return what is left of the minutes of the call that runs; None if none does."""
+        latest = max(_logbooks_in(self.folder), key=_modified, default=None)
+        if latest is None:
+            return None
         try:
-            campaign = self.folder / "campaign.json"
-            *_, call = read_as(_Campaign, campaign, "manifest", other_keys=True).calls
+            *_, call = read_as(_Campaign, latest, "manifest", other_keys=True).calls
             begun_s = datetime.fromisoformat(call.started_utc).timestamp()
         except (InputError, ValueError, OverflowError):  # no call, or no time that there is
             return None
         return None if call.ended_utc else begun_s + 60 * call.minutes - time.time()
+
+
+def _logbooks_in(folder: Path) -> list[Path]:
+    """Return the logbook of a campaign or of a part, or else those of all parts."""
+    own = folder / "campaign.json"
+    return [own] if own.is_file() else sorted(filter(Path.is_file, folder.glob("*/campaign.json")))
+
+
+def _modified(path: Path) -> float:
+    """Return when a file was written; of parts, which come one after the other, the last runs."""
+    return _modified_s(path) or 0.0
 
 
 def watch(folder: Path) -> Watch:
@@ -330,11 +348,8 @@ def watch(folder: Path) -> Watch:
     Raises:
         InputError: it is neither.
     """
-    if (folder / "campaign.json").exists():
+    if _logbooks_in(folder):
         return CampaignWatch(folder)
-    if parts := [path for path in folder.glob("*/campaign.json") if path.is_file()]:
-        latest = max(parts, key=lambda path: path.stat().st_mtime)  # they come one after the other
-        return CampaignWatch(latest.parent)
     if (folder / "records.jsonl").exists():
         raise InputError(
             f"{folder} holds the data that a campaign left, and nothing that goes on: `sweetspot"
