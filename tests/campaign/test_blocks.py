@@ -193,6 +193,18 @@ def test_cells_of_further_sweeps_are_measured_as_stated_before_the_grid(set_up):
     assert grid <= set(engine.ran[3:]) <= grid | {(32, 64, 64), (32, 512, 64)}
 
 
+def test_grid_comes_before_cells_of_further_sweeps_that_leave_it_no_time(set_up):
+    lengths = {"input_tokens": [64, 512], "output_tokens": [64, 256, 1024], "requests": [50]}
+    large = {"input_tokens": [1024], "output_tokens": [1024], "requests": [100, 400, 800, 1000]}
+    case = set_up(sweeps={"grid": lengths, "large": large})
+    assert run(case, 4)[0] == FULL
+    (engine,) = case.engines
+    grid = {(50, i, o) for i in (64, 512) for o in (64, 256, 1024)}
+    assert grid <= set(engine.ran)
+    assert 0 < len(set(engine.ran) - grid) < 4  # those that fit, also afterwards
+    assert run(case, 30)[0] == ALL
+
+
 def test_later_call_fills_its_time_though_what_is_still_asked_for_does_not_fit(set_up):
     lengths = {"input_tokens": [64, 512], "output_tokens": [64, 256], "requests": [50]}
     long = {"input_tokens": [4096], "output_tokens": [4096], "requests": [1000]}

@@ -1,11 +1,13 @@
 """Measuring inside a time box: the blocks in turn, each with its share of the time.
 
-A block takes its stated cells first, then chooses its N, then fills its grid.
+A block takes its stated cells first, as far as they leave its grid the time that it needs, then
+chooses its N, then fills its grid.
 """
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sweetspot.campaign.campaign import Campaign
 from sweetspot.campaign.cost import GRID_MARGIN, Asked, costs, largest_that_fits, load_s, shares_s
@@ -102,6 +104,7 @@ class BlockRun:
     def fill(self, share: TimeBox, *, fills: bool) -> None:
         """Measure stated cells, choose N if need be, measure the grid: what fits into `share`.
 
+        The grid, without which there is no sweet spot, comes first where there is no time for both.
         Where it `fills`, it goes on with the rest of the lengths, and with all of them again.
 
         Raises:
@@ -111,7 +114,7 @@ class BlockRun:
         requests = self.campaign.logbook.requests
         ahead = self._missing([*self._stated(), *self._likely_grid(share)])
         with open_slot(self.campaign, self.block, share, self.box, self.progress, ahead) as slot:
-            self._fill(slot, self._stated)
+            self._fill(slot, self._stated, keep_s=partial(self._grid_s, slot))
             if self.block.id not in requests:
                 chosen = self._climb(slot)
                 if chosen is None and self._missing(self._grid()[:1]):
@@ -121,6 +124,7 @@ class BlockRun:
                     self.campaign.save()
                     self.campaign.say(f"{self.block.id}: N = {chosen}")
             self._fill_grid(slot)
+            self._fill(slot, self._stated)
             if fills:
                 self._fill(slot, self._more)
 
@@ -129,9 +133,13 @@ class BlockRun:
         slot: Slot,
         cells: Callable[[], Sequence[Cell]],
         then: Callable[[], None] | None = None,
+        keep_s: Callable[[], float] = lambda: 0.0,
     ) -> None:
-        """Measure what fits of cells, which may hang on those before; `then` comes after each."""
-        while cell := slot.first_that_fits(self._missing(cells())):
+        """Measure what fits of cells, which may hang on those before; `then` comes after each.
+
+        So much of the slot as `keep_s` says is kept for others.
+        """
+        while cell := slot.first_that_fits(self._missing(cells()), keep_s()):
             slot.measure(cell)
             if then:
                 then()
@@ -158,6 +166,10 @@ class BlockRun:
         if notes[name] != before:
             campaign.save()
             campaign.say(notes[name])
+
+    def _grid_s(self, slot: Slot) -> float:
+        """Return how long the grid that is missing will take, at the smallest N before a choice."""
+        return GRID_MARGIN * sum(slot.expected_s(self._missing(self._grid())).values())
 
     def _stated(self) -> list[Cell]:
         return self.campaign.design.stated(self.block)

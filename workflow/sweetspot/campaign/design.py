@@ -20,7 +20,7 @@ class Design:
     """The cells of an experiment as a campaign takes them.
 
     The first sweep is the grid: its `requests` are the N to choose one from, for each block. The
-    cells of all other sweeps are measured as they stand, before it.
+    cells of all other sweeps are measured as they stand, before it where there is time for both.
 
     Attributes:
         blocks: in order of importance, each with all its cells.

@@ -139,9 +139,12 @@ class Slot:
         """Return how long cells will take, as far as those measured show."""
         return self.costs.expected_s(cells, self.campaign.seen(self.block))
 
-    def first_that_fits(self, cells: Sequence[Cell]) -> Cell | None:
-        """Return the first cell that is expected to be done in time; None if none is."""
-        room_s = min(self.left_s - self.idle_s, self.timeout_s) / CELL_MARGIN
+    def first_that_fits(self, cells: Sequence[Cell], keep_s: float = 0.0) -> Cell | None:
+        """Return the first cell that is expected to be done in time; None if none is.
+
+        So much of the time is kept for others.
+        """
+        room_s = min(self.left_s - self.idle_s - keep_s, self.timeout_s) / CELL_MARGIN
         expected_s = self.costs.expecting(self.campaign.seen(self.block))
         return next((cell for cell in cells if expected_s(cell) <= room_s), None)
 
