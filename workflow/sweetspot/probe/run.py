@@ -249,7 +249,8 @@ class _Program:
             self.facts = self._worker.load(order).facts
         except InputError as error:
             raise InputError(
-                f"{error}, in {node.python}; name one that has it: --python, or node.python in a campaign"
+                f"{error}, in {node.python}; --python names one that has it, node.python in a"
+                " campaign's file"
             ) from error
         computed_on = self.facts.get("device_uuid", "")
         if computed_on and computed_on.removeprefix("GPU-") != uuid.removeprefix("GPU-"):
