@@ -138,3 +138,14 @@ def check_kv_heads(heads: int, kv_heads: int) -> int:
             f"the {heads} attention heads cannot be shared out among {kv_heads} key-value heads"
         )
     return kv_heads
+
+
+def mapping_of(value: Any, key: str) -> Mapping[str, Any]:
+    """Return what a key of a config.json holds, which is to be keys again.
+
+    Raises:
+        InputError: it is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise InputError(f"{key!r} must hold keys, not {reprlib.repr(value)}")
+    return value

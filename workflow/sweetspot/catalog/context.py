@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 from typing import Any
 
-from sweetspot.catalog.config_fields import MAX_SIZE
+from sweetspot.catalog.config_fields import MAX_SIZE, mapping_of
 from sweetspot.errors import InputError
 
 # What max_position_embeddings counts already.
@@ -49,10 +49,9 @@ def _scalings(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         stated = config.get(key)
         if stated is None:
             continue
-        if not isinstance(stated, Mapping):
-            raise InputError(f"{key!r} must hold keys, not {reprlib.repr(stated)}")
-        nested = [each for each in stated.values() if isinstance(each, Mapping)]
-        yield from nested or [stated]
+        scaling = mapping_of(stated, key)
+        nested = [each for each in scaling.values() if isinstance(each, Mapping)]
+        yield from nested or [scaling]
         return
 
 

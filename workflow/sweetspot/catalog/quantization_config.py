@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sweetspot.catalog.architecture import Architecture
+from sweetspot.catalog.config_fields import mapping_of
 from sweetspot.catalog.quantization import Quantization
-from sweetspot.catalog.quantization_methods import PLAIN, Scheme, Stored, as_mapping, scheme_of
+from sweetspot.catalog.quantization_methods import PLAIN, Scheme, Stored, scheme_of
 from sweetspot.catalog.quantized_modules import NAMES, Modules, names_of
 from sweetspot.errors import InputError
 
@@ -39,7 +40,7 @@ def quantized(architecture: Architecture, config: Mapping[str, Any]) -> Quantiza
         if not config.get(key):
             continue
         try:
-            found = _averaged(architecture, scheme_of(as_mapping(config[key], key), usual))
+            found = _averaged(architecture, scheme_of(mapping_of(config[key], key), usual))
         except InputError as error:
             raise InputError(f"{key!r}: {error}") from error
         if found:

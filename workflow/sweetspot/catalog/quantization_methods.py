@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from sweetspot.catalog.config_fields import mapping_of
 from sweetspot.catalog.quantization import SIXTEEN_BITS
 from sweetspot.errors import InputError
 
@@ -89,9 +90,9 @@ def _gptq(stated: Mapping[str, Any]) -> Scheme:
     """Read AutoGPTQ and GPTQModel, whose rules of `dynamic` are regular expressions."""
     stored = _gptq_format(stated)
     own = []
-    for rule, told in as_mapping(stated.get("dynamic") or {}, "dynamic").items():
+    for rule, told in mapping_of(stated.get("dynamic") or {}, "dynamic").items():
         sign, pattern = (rule[:2], rule[2:]) if rule[:2] in ("+:", "-:") else ("+:", rule)
-        here = PLAIN if sign == "-:" else _gptq_format({**stated, **as_mapping(told, rule)})
+        here = PLAIN if sign == "-:" else _gptq_format({**stated, **mapping_of(told, rule)})
         own.append((f"re:{pattern}", here))
     return Scheme(
         method="GPTQ",
@@ -103,8 +104,8 @@ def _gptq(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _auto_round(stated: Mapping[str, Any]) -> Scheme:
-    extra = as_mapping(stated.get("extra_config") or {}, "extra_config")
-    own = ((n, _gptq_format({**stated, **as_mapping(told, n)})) for n, told in extra.items())
+    extra = mapping_of(stated.get("extra_config") or {}, "extra_config")
+    own = ((n, _gptq_format({**stated, **mapping_of(told, n)})) for n, told in extra.items())
     return Scheme(method="AutoRound", stored=_gptq_format(stated), own=tuple(own))
 
 
@@ -142,10 +143,10 @@ def _bitsandbytes(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _hqq(stated: Mapping[str, Any]) -> Scheme:
-    config = as_mapping(stated.get("quant_config"), "quant_config")
+    config = mapping_of(stated.get("quant_config"), "quant_config")
     if "weight_quant_params" not in config:
         raise InputError("hqq with a format of its own for each module cannot be read")
-    told = as_mapping(config["weight_quant_params"], "weight_quant_params")
+    told = mapping_of(config["weight_quant_params"], "weight_quant_params")
     bits = _bits(told, "nbits")
     stored = _grouped(bits, _group(told, "group_size"), SCALE_BITS)
     return Scheme(method="HQQ", stored=stored, kept=_names(stated, "skip_modules"))
@@ -178,13 +179,13 @@ def _mlx(stated: Mapping[str, Any]) -> Scheme:
 
 
 def _compressed_tensors(stated: Mapping[str, Any]) -> Scheme:
-    sparsity = as_mapping(stated.get("sparsity_config") or {}, "sparsity_config").get(
+    sparsity = mapping_of(stated.get("sparsity_config") or {}, "sparsity_config").get(
         "format", "dense"
     )
     if sparsity != "dense":
         raise InputError(f"sparse weights ({sparsity}) cannot be simulated")
-    groups = as_mapping(stated.get("config_groups") or {}, "config_groups")
-    each_group = [as_mapping(group, name) for name, group in groups.items()]
+    groups = mapping_of(stated.get("config_groups") or {}, "config_groups")
+    each_group = [mapping_of(group, name) for name, group in groups.items()]
     formats = [(group, *_group_format(group)) for group in each_group]
     all_linear = [each for each in formats if "Linear" in _names(each[0], "targets")]
     own = tuple(
@@ -206,11 +207,11 @@ def _compressed_tensors(stated: Mapping[str, Any]) -> Scheme:
 
 def _group_format(group: Mapping[str, Any]) -> tuple[Stored, str]:
     """Return the format of one `config_groups` entry, and what people call it."""
-    weights, inputs = as_mapping(group.get("weights"), "weights"), group.get("input_activations")
+    weights, inputs = mapping_of(group.get("weights"), "weights"), group.get("input_activations")
     bits, kind = _bits(weights, "num_bits"), weights.get("type", "int")
     letter = f"W{bits:g}A16"
     if inputs:
-        activation = as_mapping(inputs, "input_activations")
+        activation = mapping_of(inputs, "input_activations")
         name = f"{activation.get('type', 'int')}{activation.get('num_bits')}"
         if name != "float8":
             raise InputError(
@@ -234,8 +235,8 @@ def _modelopt(stated: Mapping[str, Any]) -> Scheme:
     algorithm: Any = stated.get("quant_algo")
     kept, cache = _names(stated, "exclude_modules", "ignore"), _is_fp8_cache(stated)
     if algorithm == "MIXED_PRECISION":
-        layers = as_mapping(stated.get("quantized_layers"), "quantized_layers")
-        own = tuple((name, _algorithm(as_mapping(layer, name))) for name, layer in layers.items())
+        layers = mapping_of(stated.get("quantized_layers"), "quantized_layers")
+        own = tuple((name, _algorithm(mapping_of(layer, name))) for name, layer in layers.items())
         return Scheme(method="mixed", stored=PLAIN, own=own, fp8_kv_cache=cache)
     if algorithm in (None, "NO_QUANT"):
         if algorithm is None and stated.get("config_groups"):
@@ -357,21 +358,10 @@ def _is_fp8_cache(stated: Mapping[str, Any]) -> bool:
     if algorithm is None and isinstance(scheme, str):  # older exports of ModelOpt
         algorithm = scheme
     if algorithm is None and scheme is not None:
-        told = as_mapping(scheme, "kv_cache_scheme")
+        told = mapping_of(scheme, "kv_cache_scheme")
         algorithm = f"{told.get('type', 'int')}{told.get('num_bits')}".upper()
     if algorithm not in (None, "FP8", "FLOAT8"):
         raise InputError(
             f"a KV cache in {reprlib.repr(algorithm)} cannot be simulated; 16 bits and FP8 can"
         )
     return algorithm is not None
-
-
-def as_mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """Return what holds keys; `what` it is.
-
-    Raises:
-        InputError: it is something else.
-    """
-    if not isinstance(value, Mapping):
-        raise InputError(f"{what!r} must hold keys, not {reprlib.repr(value)}")
-    return value
