@@ -81,7 +81,8 @@ def add_commands(commands: Commands) -> None:
         "--cells",
         type=Path,
         metavar="FILE",
-        help="measurements of your own, as `sweetspot fit` takes them: the evidence along lengths",
+        help="measured cells of this board and engine, as `sweetspot fit` takes them: the evidence"
+        " along lengths",
     )
     add_columns(parser)
     add = parser.add_argument_group(
