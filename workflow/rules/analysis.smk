@@ -25,6 +25,7 @@ rule analyse:
         COMPARISON,
     log:
         f"{RUN}/logs/analyse.log",
+    priority: 1
     params:
         protocol=7,  # raised when the analysis code changes what it gives
         weights=EXPERIMENT.analysis.weights,

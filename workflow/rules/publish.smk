@@ -52,6 +52,7 @@ rule tables:
         " --comparison {RUN}/comparison.csv --out {RUN}/tables 2>&1 | tee {log:q}"
 
 
+# What takes longest begins first, and what others wait for: then the last jobs end together.
 rule figures:
     """Draw the paper's figures."""
     input:
@@ -60,6 +61,7 @@ rule figures:
         pictures(OF_CELLS),
     log:
         f"{RUN}/logs/figures.log",
+    priority: 2
     params:
         protocol=10,
         names=OF_CELLS,
@@ -78,6 +80,7 @@ rule fit_figures:
         pictures(OF_FITS),
     log:
         f"{RUN}/logs/fit_figures.log",
+    priority: 2
     params:
         protocol=6,
         names=OF_FITS,
@@ -102,6 +105,7 @@ rule page:
         ensure(f"{RUN}/report.html", non_empty=True),
     log:
         f"{RUN}/logs/page.log",
+    priority: 1
     params:
         protocol=5,
         models=lambda wildcards: MODELS,  # a name may have braces

@@ -92,13 +92,15 @@ def parse_json(text: str | bytes, what: str, *, keys_once: bool = False) -> Any:
         InputError: it is not JSON, has a key twice, or is nested more than `MAX_DEPTH` deep.
     """
     once = _mapping_of_keys_once if keys_once else None
+    text = _decoded(text, what, "valid JSON")
     try:
-        data = json.loads(_decoded(text, what, "valid JSON"), object_pairs_hook=once)
+        data = json.loads(text, object_pairs_hook=once)
     except ValueError as e:
         raise InputError(f"{what} is not valid JSON: {e}") from e
     except RecursionError as e:
         raise _too_deep(what) from e
-    return _not_too_deep(data, what)
+    flat = text.count("{") + text.count("[") <= MAX_DEPTH  # as nearly all are
+    return data if flat else _not_too_deep(data, what)
 
 
 def _mapping_of_keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
