@@ -109,6 +109,8 @@ def fit_model(
         if len(values) > 1:
             return f"cells with {column} {' and '.join(map(str, values))} are mixed"
     limited = ok.assign(batch_limit=np.minimum(ok["requests"], ok["max_batch_size"]))
+    if len(limited.drop_duplicates(LOAD)) < 2:
+        return ONE_LOAD
     for name in {"max_concurrency", "max_num_tokens"} & set(limited):  # anybody's columns
         numbers = pd.to_numeric(limited[name], errors="coerce")
         limited[name] = numbers.where((numbers >= 1) & (numbers < np.inf))
@@ -116,8 +118,6 @@ def fit_model(
         held = limited[["max_concurrency", "batch_limit"]].min(axis="columns", skipna=False)
         limited = limited.assign(max_concurrency=held)
     cells = cell_means(limited)
-    if len(cells.drop_duplicates(LOAD)) < 2:
-        return ONE_LOAD
     memory = kv_cache_of(model, str(ok["gpu"].iloc[0]))
     at, limits = _loads_of(cells, max_num_tokens, memory)
     chosen = choose(at, cells)

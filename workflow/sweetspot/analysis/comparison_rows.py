@@ -100,7 +100,8 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
     coefficients = on_paper_load(fits.coefficients)
     values = coefficients[coefficients["form"] == "memory_flops"].set_index(["model", "term"])
     values_of: dict[Any, float] = values["value"].to_dict()
-    best_of = extremes(on_paper_load(on_paper_lengths(ok))).set_index("model").to_dict("index")
+    ends = extremes(on_paper_load(on_paper_lengths(ok))).set_index("model")
+    best_of = ends.to_dict("index")
     at_load = on_paper_load(ok)[["model", "input_tokens"]]
     measured = set(at_load.itertuples(index=False, name=None))
     fitted_over = grid_condition(ok)
@@ -132,13 +133,11 @@ def table5_pairs(ok: pd.DataFrame, fits: Fits) -> Iterator[Pair]:
                 # A point of a grid is met or not: how far off says little where steps are doublings
                 relation="=" if column.startswith("observed") else "",
             )
-    yield from _spots_as_grid_points(ok, paper)
+    yield from _spots_as_grid_points(ends[ends.index.isin(list(paper))], paper)
 
 
-def _spots_as_grid_points(ok: pd.DataFrame, paper: Mapping[Any, Any]) -> Iterator[Pair]:
+def _spots_as_grid_points(best_of: pd.DataFrame, paper: Mapping[Any, Any]) -> Iterator[Pair]:
     """For how many of the 13 models the most efficient cell is the paper's, or next to it."""
-    cells = on_paper_load(on_paper_lengths(ok))
-    best_of = extremes(cells[cells["model"].isin(list(paper))]).set_index("model")
     if len(best_of) < len(paper):
         return
     steps = [

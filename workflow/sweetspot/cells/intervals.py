@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
+import numpy as np
 import pandas as pd
 
 from sweetspot.cells.sure import ASSUMED, often
@@ -46,15 +47,19 @@ def widest_interval(cells: pd.DataFrame) -> Known | None:
     """
     if any(name not in cells for name in _NEEDED):
         return None
-    known = cells[_NEEDED].apply(pd.to_numeric, errors="coerce")
-    rests_on = cells.get(_RESTS_ON, "")
-    known = known.assign(rests_on=rests_on).dropna(subset=_NEEDED)
-    if known.empty:
+    numbers = np.array(
+        [
+            pd.to_numeric(cells[name], errors="coerce").to_numpy(float, na_value=np.nan)
+            for name in _NEEDED
+        ]
+    )
+    (known,) = np.nonzero(~np.isnan(numbers).any(axis=0))
+    if not known.size:
         return None
-    widths = known["energy_per_token_high_j"] / known["energy_per_token_low_j"]
-    widest = known.loc[widths.idxmax()]
-    low_j, high_j, level, models = widest[_NEEDED]
-    said = widest["rests_on"]
+    low_j, high_j, *_ = numbers[:, known]
+    widest = known[np.argmax(high_j / low_j)]
+    low_j, high_j, level, models = numbers[:, widest].tolist()
+    said = cells[_RESTS_ON].iloc[widest] if _RESTS_ON in cells else ""
     return Known(sqrt(high_j / low_j), level, int(models), said if isinstance(said, str) else "")
 
 
