@@ -198,12 +198,11 @@ def _common_load(frame: pd.DataFrame, quality: pd.DataFrame | None = None) -> pd
     """
     quality = frame if quality is None else quality
     fitted = quality[quality["status"] == "ok"]
-    fitted = fitted.assign(eq5=fitted["form"] == "memory_flops")
-    loads = fitted.groupby(GROUP[1:]).agg(
-        eq5=("eq5", "sum"), fits=("eq5", "size"), cells=("cells", "sum")
-    )
-    best = loads.reset_index().sort_values(["eq5", "fits", "cells", *GROUP[1:]]).iloc[-1]
-    return frame[(frame[GROUP[1:]] == best[GROUP[1:]]).all(axis="columns")]
+    fitted = fitted.assign(eq5=fitted["form"] == "memory_flops", fits=1)
+    counted = ["eq5", "fits", "cells"]
+    loads = fitted.groupby(GROUP[1:], as_index=False)[counted].sum()
+    best = loads.sort_values([*counted, *GROUP[1:]]).iloc[-1]
+    return frame[np.logical_and.reduce([frame[name] == best[name] for name in GROUP[1:]])]
 
 
 def _eq5(quality: pd.DataFrame) -> pd.DataFrame:
