@@ -22,6 +22,7 @@ _CONSTANTS = {
     "byte_energy_j": ("J per byte, in pJ", 1e12),
     "kv_byte_energy_j": ("J per byte of KV cache, in pJ", 1e12),
     "active_power_w": ("power that waits at the highest clock, in W", 1.0),
+    "idle_power_w": ("power with no program, in W", 1.0),
 }
 _STEP = ("Step", "Power, W", "TFLOP/s", "GB/s", "Clock, MHz", "pJ/FLOP", "pJ/B", "Time, ms")
 _TIME = ("Layers", "Batch", "Eager, ms", "Compiled, as a graph, ms")
@@ -80,6 +81,8 @@ def _constants(probed: Probed) -> Iterator[str | Exhibit]:
         return
     rows = []
     for name, (words, scale) in _CONSTANTS.items():
+        if name not in found.fitted:
+            continue
         low, high = (f"{scale * end:.3g}" for end in found.intervals[name])
         value = f"{scale * getattr(found.constants, name):.3g}"
         rows.append((words, value, f"{low} to {high}" + " (at a bound)" * (name in found.at_bound)))
