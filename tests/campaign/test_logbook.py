@@ -1,5 +1,7 @@
 """What a campaign remembers, and which changes of its experiment it refuses."""
 
+from dataclasses import replace
+
 import pytest
 
 from sweetspot.campaign.logbook import open_logbook
@@ -50,6 +52,14 @@ def test_another_experiment_is_refused(reopened, changes, named):
     with pytest.raises(InputError, match="choose another folder") as caught:
         reopened(**changes)
     assert named in str(caught.value)
+
+
+def test_file_of_a_gpu_may_lie_elsewhere(tmp_path):
+    path, experiment = tmp_path / "campaign.json", parse_experiment(CONFIG)
+    open_logbook(path, replace(experiment, gpu="my-gpu.yaml")).write(path)
+    assert open_logbook(path, replace(experiment, gpu="far/my-gpu.yaml")).requests == {}
+    with pytest.raises(InputError, match="another `gpu`"):
+        open_logbook(path, replace(experiment, gpu="far/other.yaml"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema_version": 2, "experiment": {}}'])

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from sweetspot.catalog.gpus import is_gpu_file
 from sweetspot.config import Endpoint, Experiment
 from sweetspot.errors import InputError
 from sweetspot.files import write_text_atomic
@@ -115,8 +116,10 @@ def open_logbook(path: Path, experiment: Experiment) -> Logbook:
 
 
 def _fixed(key: str, experiment: Mapping[str, Any]) -> Any:
-    """Return what of a key may not change: a server may stand elsewhere."""
+    """Return what of a key may not change: a server may stand, or a GPU's file lie, elsewhere."""
     value = experiment[key]
+    if key == "gpu" and is_gpu_file(value):
+        return Path(value).name  # what it says is in the records' keys
     if key != "endpoint" or not isinstance(value, Mapping):
         return value
     return {name: each for name, each in value.items() if name not in Endpoint.PLACES}

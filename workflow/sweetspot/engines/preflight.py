@@ -59,9 +59,10 @@ def require(
     page = "docs/serving-measure.md" if engine == "endpoint" else "docs/measuring.md"
     missing = [reason for reason in reasons if reason]
     if missing:
+        name = wanted.name if wanted.kernels_of else f"an {wanted.name}"  # one's own, or NVIDIA's
         raise EngineError(
             f"cannot measure with {engine} here: {'; '.join(missing)}."
-            f" Either run this on a node with an {wanted.name} and {install}, see {page},"
+            f" Either run this on a node with {name} and {install}, see {page},"
             " or simulate the experiment: `snakemake` with"
             " `--config engine=simulator run=NAME`, under a name of its own"
         )
