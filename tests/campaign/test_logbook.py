@@ -1,7 +1,5 @@
 """What a campaign remembers, and which changes of its experiment it refuses."""
 
-from dataclasses import replace
-
 import pytest
 
 from sweetspot.campaign.logbook import open_logbook
@@ -54,12 +52,31 @@ def test_another_experiment_is_refused(reopened, changes, named):
     assert named in str(caught.value)
 
 
+BOARD = """\
+memory_mib: 81920
+bandwidth_gb_per_s: 2000
+fp16_tflops: 600
+fp8_tflops: null
+power_limit_w: 600
+nvlink_gb_per_s: null
+pcie_gb_per_s: 64
+max_clock_mhz: 2000
+"""
+
+
 def test_file_of_a_gpu_may_lie_elsewhere(tmp_path):
-    path, experiment = tmp_path / "campaign.json", parse_experiment(CONFIG)
-    open_logbook(path, replace(experiment, gpu="my-gpu.yaml")).write(path)
-    assert open_logbook(path, replace(experiment, gpu="far/my-gpu.yaml")).requests == {}
+    path = tmp_path / "campaign.json"
+    (tmp_path / "far").mkdir()
+
+    def on(name):
+        (tmp_path / name).write_text(BOARD)
+        return parse_experiment(CONFIG | {"gpu": str(tmp_path / name)})
+
+    open_logbook(path, on("my-gpu.yaml")).write(path)
+    (tmp_path / "my-gpu.yaml").unlink()
+    assert open_logbook(path, on("far/my-gpu.yaml")).requests == {}
     with pytest.raises(InputError, match="another `gpu`"):
-        open_logbook(path, replace(experiment, gpu="far/other.yaml"))
+        open_logbook(path, on("far/other.yaml"))
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"schema_version": 2, "experiment": {}}'])
