@@ -59,7 +59,10 @@ def best_cells(cells: pd.DataFrame) -> dict[Group, Best]:
     Raises:
         InputError: the cells cannot be compared.
     """
-    means = _means(cells)
+    return _best_of(_means(cells))
+
+
+def _best_of(means: pd.DataFrame) -> dict[Group, Best]:
     found = {}
     names = group_names(list(dict.fromkeys(means[GROUP].itertuples(index=False, name=None))))
     for key, of_group in groups(means, GROUP):
@@ -94,11 +97,12 @@ def findings(cells: pd.DataFrame, spots: pd.DataFrame) -> list[str]:
     loads = groups(ok, ["requests", "max_batch_size"])
     (requests, limit), _ = max(loads, key=lambda each: (len(each[1]), each[0]))
     cells = _of_load(cells, requests, limit)
-    best = list(best_cells(cells).values())
+    means = _means(cells)
+    best = list(_best_of(means).values())
     load = f"With {counted(int(requests), 'request')} at once, "
     return [
         load + _efficiency(best),
-        _lengths(_means(cells), _of_load(spots, requests, limit)),
+        _lengths(means, _of_load(spots, requests, limit)),
         _apart(best, cells),
     ]
 
@@ -116,9 +120,9 @@ def _means(cells: pd.DataFrame) -> pd.DataFrame:
         name = f"energy_per_token_{end}_j"
         known = pd.to_numeric(ok[name], errors="coerce") if name in ok else float("nan") * energy_j
         bounds[f"{end}_j"] = known.fillna(energy_j * sensor)
-    return mean_over_repeats(
-        ok.assign(**bounds), **dict.fromkeys(bounds, "mean"), gpu_uuid=_only_board
-    )
+    one_for_all = ok["gpu_uuid"].nunique() == 1  # no need to look at each cell's
+    board = "first" if one_for_all else _only_board
+    return mean_over_repeats(ok.assign(**bounds), **dict.fromkeys(bounds, "mean"), gpu_uuid=board)
 
 
 def _only_board(boards: "pd.Series[str]") -> str:

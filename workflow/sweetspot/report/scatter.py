@@ -11,7 +11,6 @@ from math import exp, inf, isinf, sqrt
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
 
 from sweetspot.analysis.cells import GROUP
 from sweetspot.plan.adaptive import NOISE
@@ -41,6 +40,8 @@ class Scatter:
 
     def factor(self, repeats: int) -> float:
         """Return how far the mean of so many repeats may be off, with a probability of `LEVEL`."""
+        from scipy.special import stdtrit
+
         quantile = float(stdtrit(self.df, (1 + LEVEL) / 2))
         return exp(quantile * self.deviation / sqrt(repeats))
 
