@@ -9,6 +9,7 @@ values. Everything a run makes lies in results/<run>/.
 """
 
 import atexit
+import gc
 import json
 import logging
 import math
@@ -29,6 +30,9 @@ from snakemake.settings.enums import Quietness
 from snakemake.utils import min_version
 
 min_version("9.22")
+
+# As of our own commands (cli/command_line.py): Snakemake's objects take a quarter of a second.
+atexit.register(gc.freeze)
 
 
 include: "workflow/rules/common.smk"
