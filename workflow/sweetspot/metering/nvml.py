@@ -72,6 +72,17 @@ def allowed_boards(environment: Mapping[str, str] = os.environ) -> dict[str, str
     return {uuid: names[uuid] for uuid in allowed(environment, list(names))}
 
 
+def visible_gpus(environment: Mapping[str, str] = os.environ) -> int:
+    """Return how many GPUs a job with this environment may use; 0 where none can be found.
+
+    It is profiles/gpu-node that asks.
+    """
+    try:
+        return len(allowed_boards(environment))
+    except MeterError:
+        return 0
+
+
 def _names() -> dict[str, str]:
     """Return the names of all boards by UUID, in NVML's order."""
     names = {}
