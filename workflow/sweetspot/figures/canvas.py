@@ -67,6 +67,8 @@ def panels(figure: Figure, count: int, per_row: int, *, sharey: bool = False) ->
     rows = -(-count // per_row)
     grid = figure.subplots(rows, per_row, squeeze=False, sharey=sharey)
     axes: list[Axes] = list(grid.flat)
+    for ax in axes:
+        ax.spines[:].set_in_layout(False)  # the labels beside them are looked at, and reach further
     for unused in axes[count:]:
         unused.remove()
     return axes[:count]

@@ -1,7 +1,8 @@
 """One annotated heat map over the grid of input and output lengths."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -24,6 +25,12 @@ PEAK_NOTE = "Framed cell: highest efficiency."
 CONTEXT_NOTE = "White corner: I + O beyond the model's native context."
 
 _GAP_GREY = "0.85"
+_INSIDE: Mapping[str, Any] = {
+    "ha": "center",
+    "va": "center",
+    "fontsize": MIN_FONT_PT,
+    "in_layout": False,  # it reaches nowhere out of its panel, which the layout need not measure
+}
 _WORD_EVERY = 2  # rows: so that any three have one between them, however many there are
 _LABELS = 12  # that an axis has room for
 _DARK_LETTERS_LUMINANCE = 0.25
@@ -63,23 +70,19 @@ def heat_map(
         ax.add_patch(Rectangle((column, row), 1, 1, facecolor=_GAP_GREY, zorder=0.5))
         if annotations is not None:
             at = (column + 0.5, row + 0.5)
-            ax.text(*at, GAP_MARK, ha="center", va="center", fontsize=MIN_FONT_PT)
+            ax.text(*at, GAP_MARK, **_INSIDE)
     letters = np.full(values.shape, "") if annotations is None else annotations.to_numpy(str)
     for row, column in np.argwhere((letters != "") & np.isfinite(values)).tolist():
         bright = _luminance(paints(norm(values[row, column]))) > _DARK_LETTERS_LUMINANCE
         ax.text(
             *(column + 0.5, row + 0.5, letters[row, column]),
-            ha="center",
-            va="center",
-            fontsize=MIN_FONT_PT,
+            **_INSIDE,
             color="black" if bright else "white",
         )
     for line in range(1, rows, _WORD_EVERY) if word else ():
         ax.text(
             *(columns / 2, line, word),
-            ha="center",
-            va="center",
-            fontsize=MIN_FONT_PT,
+            **_INSIDE,
             weight="bold",
             color="white",
             alpha=0.8,
