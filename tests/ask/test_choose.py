@@ -141,10 +141,10 @@ def test_mean_power_beyond_the_budget_is_said_by_how_much():
         for each in sweetspot.choose("llama-3.1-8b", **asked).candidates
     }
     assert len(free) == 4
-    for each in free.values():  # all requests are answered, so it is energy per time
-        assert each.mean_power_w == pytest.approx(
-            each.replicas * each.load.served.energy_j / each.load.served.duration_s
-        )
+    for each in free.values():  # at their rate, each request takes its energy
+        steady_w = each.load.served.steady.mean_power_w
+        assert each.mean_power_w == pytest.approx(each.replicas * steady_w)
+        assert each.mean_power_w == pytest.approx(4 * each.energy_per_request_j)
     budget_w = free[1, None].mean_power_w / 1.1
     choice = sweetspot.choose("llama-3.1-8b", max_power_w=budget_w, **asked)
     within = {(each.replicas, each.power_limit_w) for each in choice.candidates if each.meets}
@@ -185,14 +185,15 @@ def test_candidate_is_what_simulate_says():
     requests = generated(200, *lengths, max_seq_len=8192, rate_per_s=4)
     answer = sweetspot.simulate_load("llama-3.1-8b", "h100-sxm", requests)
     served = answer.served
-    assert found.energy_per_request_j == pytest.approx(served.energy_j / 200)
+    assert found.energy_per_request_j == pytest.approx(served.steady.mean_power_w / 4)
+    assert found.throughput_per_gpu_tokens_per_s == pytest.approx(4 * 100)
     assert found.ttft_p95_s == served.first_token.p95_s
     assert found.tpot_p95_s == served.per_output_token.p95_s
     assert found.e2e_p95_s == served.end_to_end.p95_s
     assert found.idle_share == served.idle_share > 0
     factor = answer.energy_per_token_high_j / served.energy_per_token_j
     assert found.energy_per_request_high_j == pytest.approx(factor * found.energy_per_request_j)
-    assert found.mean_power_w == pytest.approx(served.mean_power_w)
+    assert found.mean_power_w == pytest.approx(served.steady.mean_power_w)
 
 
 def test_overload_is_said_and_no_latency_of_its_queue():

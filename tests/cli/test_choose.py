@@ -111,7 +111,7 @@ def test_power_budget_is_said_with_what_is_within_it(capsys):
     assert said[2][1] == "700"
     assert "power " in out
     assert said[2][-1] == "over"
-    assert "note: mean W is of all boards over the run; for moments each may draw" in out
+    assert "note: mean W is of all boards together; for moments each may draw" in out
     assert "the 640 W lie within the interval of mean W" in out
     assert main([*ONE, *words, "--power-limit", "700", "--max-power", "200"]) == 0
     out = capsys.readouterr().out

@@ -65,11 +65,12 @@ class Candidate:
         throughput_per_gpu_tokens_per_s: output tokens per s and board, as the load comes; of a
             backlog as fast as it goes.
         overloaded: whether the queue grows as long as requests come.
-        offered_per_s, served_per_s: requests that then come, and how many of them are served.
+        offered_per_s, served_per_s: requests that then come, and how many of them are served, which is
+            an estimate from the run.
         no_number_meets: whether any number of replicas up to `MOST_REPLICAS` misses targets of
             latency, where that was tried.
         over: by how much of it targets are missed, by their names: 0.2 for 20 %.
-        mean_power_w: of all boards, over the run; hosts are left out.
+        mean_power_w: of all boards, in the steady state, or over a log; hosts are left out.
         idle_share: of the time in which a replica has no request.
         mean_batch: requests in an iteration of a replica.
         batch_limit_binds: whether max_batch_size was ever reached.
@@ -273,22 +274,25 @@ def _answered(
         for name, target in targets.given.items()
         if (value := {**latencies, POWER: mean_power_w}[name]) is not None and value > target
     }
-    energy_j = energy_per_request_j(offered, served)
+    energy_j = energy_per_request_j(offered, served, replicas)
     low_j, high_j = known.around(energy_j)
     offered_per_s, served_per_s = overload or (None, None)
-    told = DAY_S * offered.requests_per_s(served, replicas) if offered.waits else BACKLOG_UNIT
+    per_s = offered.requests_per_s(served, replicas)
+    tokens_per_s = per_s * served.output_tokens / served.requests
+    told = DAY_S * per_s if offered.waits else BACKLOG_UNIT
     money = {} if overloaded else rates.priced(told * energy_j)
+    gpus = replicas * plain.tensor_parallel
     return replace(
         plain,
         replicas=replicas,
-        gpus=replicas * plain.tensor_parallel,
+        gpus=gpus,
         energy_per_request_j=energy_j,
         energy_per_request_low_j=low_j,
         energy_per_request_high_j=high_j,
         ttft_p95_s=latencies["ttft_p95_s"],
         tpot_p95_s=latencies["tpot_p95_s"],
         e2e_p95_s=latencies["e2e_p95_s"],
-        throughput_per_gpu_tokens_per_s=counted.throughput_tokens_per_s / plain.tensor_parallel,
+        throughput_per_gpu_tokens_per_s=tokens_per_s / gpus,
         offered_per_s=offered_per_s,
         served_per_s=served_per_s,
         overloaded=overloaded,

@@ -2,6 +2,10 @@
 
 How many requests are simulated follows from what serves them: so many that the time in which the
 batch fills and empties is a small part of the run, and that p95 rests on 100 requests at least.
+
+Energy is mean power, in the steady state, by requests per s. Of arrivals at a rate these are known:
+how many happen to come in a run scatters by several percent, how much power they draw by a tenth
+of that.
 """
 
 import os
@@ -15,15 +19,14 @@ from sweetspot.ask.load import Simulated, simulate_deployed
 from sweetspot.ask.log.read import RequestLog
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.schedule.requests import Request
-from sweetspot.simulator.serve import WAITING, Served
+from sweetspot.simulator.serve import Overload, Served
 from sweetspot.simulator.steady import Steady
 
 LEAST_REQUESTS = 2000
 TURNS = 20
 """How many times the requests in flight a run has, so that its ramps are a small part of it."""
-LATE = 0.02
-"""What share of a run its last request waits, at most, where no queue grows: such runs are long."""
 _WAVES = 8
+"""The same where batches are full, which hardly scatter."""
 _ANY = 2**60  # tokens; what a model holds is asked for later
 Progress = Callable[[int], None]
 DAY_S = 86400.0
@@ -65,25 +68,30 @@ class Offered(Protocol):
             EngineError: one does not fit in the KV cache.
         """
 
-    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
-        """Return requests per s that come and that are served; None where no queue grows."""
+    def overload(self, served: Served, replicas: int) -> Overload | None:
+        """Return what comes to all replicas and what they serve; None where no queue grows."""
 
     def counted(self, served: Served) -> Served | Steady:
-        """Return the part of a run that its energy and throughput are taken from."""
+        """Return the part of a run that its power and batch are taken from."""
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
-        """Return how many come to all replicas, or of a backlog how many they serve."""
+        """Return how many all replicas serve: that come, or of a queue as fast as it goes."""
 
 
-def energy_per_request_j(offered: Offered, served: Served) -> float:
+def energy_per_request_j(offered: Offered, served: Served, replicas: int) -> float:
     """Return the energy of a request, that of boards that wait for some included.
 
     Args:
-        offered: what one of the replicas served.
-        served: what it took.
+        offered: what the replicas served.
+        served: what one of them took.
+        replicas: how many there are.
     """
-    tokens = served.output_tokens / served.requests
-    return offered.counted(served).energy_per_token_j * tokens
+    power_w = replicas * offered.counted(served).mean_power_w
+    return power_w / offered.requests_per_s(served, replicas)
+
+
+def _of_all(overload: Overload | None, replicas: int) -> Overload | None:
+    return Overload(*(replicas * each for each in overload)) if overload else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,9 +127,11 @@ class Arrivals(_Generated):
         seed: of arrivals and lengths.
         requests: to simulate; None for as many as it takes.
         cut: what requests are cut to.
+        least: how many it takes, however few are in flight.
     """
 
     rate_per_s: float
+    least: int = LEAST_REQUESTS
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn."""
@@ -142,29 +152,32 @@ class Arrivals(_Generated):
     ) -> Simulated:
         """Simulate until the run is `TURNS` times as long as its requests are, or overloaded."""
         limits = deployment.limits
-        most = max(LEAST_REQUESTS, TURNS * limits.max_batch_size)
-        count = self.requests or LEAST_REQUESTS
+        most = max(self.least, TURNS * limits.max_batch_size)
+        count = self.requests or self.least
         while True:
             requests = self.cut.of(self._drawn(count, replicas, limits.max_seq_len))
             answer = simulate_deployed(deployment, requests, progress=progress)
-            in_flight = self.rate_per_s / replicas * answer.served.end_to_end.mean_s
-            is_long = count >= min(most, TURNS * in_flight)
-            if self.requests or is_long or self.overload(answer.served, replicas):
+            served = answer.served
+            if self.overload(served, replicas):
+                enough = _WAVES * served.max_batch
+            else:
+                enough = TURNS * self.rate_per_s / replicas * served.end_to_end.mean_s
+            if self.requests or count >= min(most, enough):
                 return answer
-            count = min(most, int(1.5 * TURNS * in_flight))
+            count = min(most, int(1.5 * enough))
 
-    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
-        """Return both rates where requests come faster than they are begun."""
-        times = served.overload or 1.0
-        grows = times > 1 + LATE and served.requests * (times - 1) > WAITING
-        return (self.rate_per_s, self.rate_per_s / times) if grows else None
+    def overload(self, served: Served, replicas: int) -> Overload | None:
+        """Return the rate, and what is served."""
+        return _of_all(served.overload(self.rate_per_s / replicas), replicas)
 
-    def counted(self, served: Served) -> Served:
-        """Return all of it: what is left out at one end is as much as at the other."""
-        return served
+    def counted(self, served: Served) -> Served | Steady:
+        """Return its steady state, where it has one."""
+        return served.steady or served
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
-        """Return the rate."""
+        """Return the rate, or what is served where a run has no steady state or a queue grows."""
+        if served.steady is None or self.overload(served, replicas):
+            return replicas * served.served_per_s
         return self.rate_per_s
 
     def _drawn(self, count: int, replicas: int, max_seq_len: int) -> Iterator[Request]:
@@ -225,8 +238,8 @@ class Backlog(_Generated):
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
         """Return how fast they are served."""
-        tokens_per_s = replicas * self.counted(served).throughput_tokens_per_s
-        return tokens_per_s * served.requests / served.output_tokens
+        whole = self._batches is not None
+        return replicas * (served.requests / served.duration_s if whole else served.served_per_s)
 
     @property
     def _batches(self) -> int | None:
@@ -292,12 +305,9 @@ class Logged:
         self.notes = tuple(log.notes)
         return answer
 
-    def overload(self, served: Served, replicas: int) -> tuple[float, float] | None:
-        """Return both rates, the mean ones of the log, where it ends with a queue."""
-        if not served.overloaded:
-            return None
-        come, begun = (served.requests / s for s in (served.arrivals_s, served.begun_s))
-        return replicas * come, replicas * begun
+    def overload(self, served: Served, replicas: int) -> Overload | None:
+        """Return the mean rate of the log, and what is served, where it ends with a queue."""
+        return _of_all(served.overload(), replicas)
 
     def counted(self, served: Served) -> Served:
         """Return all of it, as `cost` does."""

@@ -21,7 +21,7 @@ class Targets:
         ttft_p95_s: to the first token.
         tpot_p95_s: per output token after the first.
         e2e_p95_s: to the last token.
-        max_power_w: mean power of all boards of a candidate over the run, hosts left out.
+        max_power_w: mean power of all boards of a candidate, hosts left out.
 
     Raises:
         InputError: one is not a number above 0.

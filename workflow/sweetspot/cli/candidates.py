@@ -226,7 +226,7 @@ def _notes(answer: "Choice") -> Iterable[str]:
         yield f"energy is that of all GPUs: {which}"
     if answer.targets.max_power_w is not None:
         yield (
-            "mean W is of all boards over the run; for moments each may draw its power limit, and"
+            "mean W is of all boards together; for moments each may draw its power limit, and"
             " hosts come on top"
         )
     if which := those(lambda each: _power_is_unsure(each, answer)):

@@ -128,7 +128,7 @@ def add_commands(commands: Commands) -> None:
         *("--max-power", "--max-power-w"),
         type=float,
         metavar="W",
-        help="mean power of all boards of a candidate over the run; hosts are not counted",
+        help="mean power of all boards of a candidate; hosts are not counted",
     )
     add_rates(parser)
     add = parser.add_argument

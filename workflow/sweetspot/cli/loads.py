@@ -111,6 +111,7 @@ def load_values(answer: "Simulated") -> dict[str, Any]:
     from sweetspot.simulator.constants.intervals import Bounds
 
     served, deployment = asdict(answer.served), answer.deployment
+    overload = answer.served.overload()
     del served["power"]
     rates = {name: value_of(answer, name) for name, _, _ in LINES if name not in served}
     del served["clock_share"]
@@ -135,8 +136,8 @@ def load_values(answer: "Simulated") -> dict[str, Any]:
         **rates,
         **{each.name: getattr(answer, each.name) for each in fields(Bounds)},
         "cache_without_windows": answer.cache_without_windows,
-        "overload": answer.served.overload,
-        "overloaded": answer.served.overloaded,
+        "overload": overload.times if overload else 1.0 if answer.served.arrivals_s else None,
+        "overloaded": overload is not None,
         "batch_limit_binds": answer.batch_limit_binds,
         "beyond_native_context": answer.beyond_native_context,
         "calibration": deployment.calibration.name,
@@ -180,11 +181,11 @@ def print_notes(answer: "Simulated", log: Iterable[str]) -> None:
         )
     if deployment.limits.tensor_parallel > 1:
         print("note: energy and power are those of all GPUs")
-    if served.overloaded:
+    if overload := served.overload():
         print(
-            f"note: overload: {served.requests / served.arrivals_s:.4g} requests/s come, and"
-            f" {served.requests / served.begun_s:.4g} are served; the queue grows as long as they"
-            " come, and latencies with it"
+            f"note: overload: {overload.come_per_s:.4g} requests/s come, and"
+            f" {overload.served_per_s:.3g} are served; the queue grows as long as they come, and"
+            " latencies with it"
         )
     if served.idle_share > SAID_IDLE:
         print(

@@ -37,7 +37,7 @@ MOST_PAIRS = 10
 
 _NOTES = (
     "Grids are simulated: no GPU ran.",
-    "Requests at a rate are one draw of a Poisson process, 300 to 2000 of them, simulated event by"
+    "Requests at a rate are one draw of a Poisson process, 300 of them or more, simulated event by"
     " event at fewer lengths.",
 )
 

@@ -8,14 +8,13 @@ from collections.abc import Iterable, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-from sweetspot.ask.load import simulate_deployed
+from sweetspot.ask.lengths import Drawn
+from sweetspot.ask.offered import Arrivals, energy_per_request_j
 from sweetspot.ask.sweet_spot import find_sweet_spot
 from sweetspot.ask.workload import Workload
-from sweetspot.errors import EngineError
 from sweetspot.simulator.deployment.deployment import Deployment
 from sweetspot.simulator.run import Sent, in_benchmark, simulate_each
-from sweetspot.simulator.schedule.requests import Lengths, generated
-from sweetspot.simulator.serve import Served
+from sweetspot.simulator.schedule.requests import Lengths
 
 DIGITS = 4
 """Of each number: more than a simulation is worth, and a page holds many of them."""
@@ -24,9 +23,10 @@ AT_ONCE = ("energy_per_token_j", "mean_power_w", "throughput_tokens_per_s")
 AT_A_RATE = (*AT_ONCE, "ttft_p95_s", "tpot_p95_s")
 """What a grid has for each pair of lengths."""
 
-# So many arrivals are simulated: several times what is in flight, within these bounds.
-_TURNOVERS, _FEWEST, _MOST = 12, 300, 2000
-_BEYOND = 1.5  # times what requests at once are served with is more than any server takes
+_FEWEST = 300
+"""Arrivals that are simulated at least: p95 may be that of fifteen, as cells are many."""
+_WAVES, _BEYOND = 8, 1.1
+"""More than so many times what full batches serve of requests at once, in so many, is not tried."""
 
 Row = tuple[float | None, ...]
 
@@ -87,24 +87,23 @@ def at_once(
 def at_a_rate(deployment: Deployment, rate_per_s: float, axes: Axes) -> dict[str, Any]:
     """Return the grid of requests that come at a rate, by a Poisson process, with its own axes.
 
-    Energy, power and throughput are those of the steady state, latencies of all requests. A cell
-    is None where more comes than is served.
+    They are what `choose` says of one server, of fewer requests. A cell is None where more comes
+    than is served.
 
     Args:
         deployment: what serves them.
         rate_per_s: requests per second, on average.
         axes: lengths.
     """
+    pairs = axes.within(deployment.limits.max_seq_len)
+    requests = _WAVES * deployment.limits.max_batch_size
+    runs = simulate_each(deployment, (Sent(requests, *each) for each in pairs))
     known: dict[tuple[int, int], Row] = {}
-    for pair in axes.within(deployment.limits.max_seq_len):
-        served = _served(deployment, rate_per_s, *pair)
-        if served is not None:
-            state = served.steady or served  # static batches have no steady state
-            known[pair] = (
-                *(getattr(state, name) for name in AT_ONCE),
-                served.first_token.p95_s,
-                served.per_output_token.p95_s if served.per_output_token else None,
-            )
+    for pair, full in zip(pairs, runs, strict=True):
+        if full is not None and rate_per_s < _BEYOND * requests / full.duration_s:
+            row = _at_a_rate(deployment, rate_per_s, *pair)
+            if row is not None:
+                known[pair] = row
     return {
         **_about(deployment, {"rate": rate_per_s}),
         **axes._asdict(),
@@ -124,25 +123,20 @@ def source_of(deployment: Deployment) -> str:
     return f"{found.name} ({found.level})"
 
 
-def _served(deployment: Deployment, rate_per_s: float, inputs: int, outputs: int) -> Served | None:
-    """Return what came of a load; None where it is more than is served."""
-    sent = (Sent(requests, inputs, outputs) for requests in (1, 1000))
-    alone, many = simulate_each(deployment, sent)
-    if alone is None or many is None or rate_per_s > _BEYOND * 1000 / many.duration_s:
+def _at_a_rate(deployment: Deployment, rate_per_s: float, inputs: int, outputs: int) -> Row | None:
+    """Return what a load takes; None where it is more than is served."""
+    lengths = Drawn(inputs=Lengths(mean=inputs), outputs=Lengths(mean=outputs))
+    offered = Arrivals(rate_per_s=rate_per_s, lengths=lengths, least=_FEWEST)
+    served = offered.serve(deployment, 1).served
+    if offered.overload(served, 1):
         return None
-    requests = round(min(_MOST, max(_FEWEST, _TURNOVERS * rate_per_s * alone.duration_s)))
-    load = generated(
-        requests,
-        Lengths(mean=inputs),
-        Lengths(mean=outputs),
-        max_seq_len=deployment.limits.max_seq_len,
-        rate_per_s=rate_per_s,
+    return (
+        energy_per_request_j(offered, served, 1) / outputs,
+        offered.counted(served).mean_power_w,
+        offered.requests_per_s(served, 1) * outputs,
+        served.first_token.p95_s,
+        served.per_output_token.p95_s if served.per_output_token else None,
     )
-    try:
-        served = simulate_deployed(deployment, load).served
-    except EngineError:
-        return None
-    return None if served.overloaded else served
 
 
 def _about(deployment: Deployment, load: dict[str, float]) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import sqrt
+from typing import NamedTuple
 
 from sweetspot.metering.trace import PowerTrace
 from sweetspot.simulator.hours import Hours
@@ -9,9 +11,23 @@ from sweetspot.simulator.schedule.segments import Clock, Finished, Ran, Schedule
 from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
 from sweetspot.simulator.steady import Steady, Sums, between
 
-# What share of the requests, and how many, still wait as the last one comes where a load is more
-# than is served.
-OVERLOAD, WAITING = 0.05, 10
+LATE = 0.02
+"""What share of the time in which requests come the last one waits, at most, where no queue grows."""
+
+
+class Overload(NamedTuple):
+    """Requests per s that come and that are served, where the queue grows as long as they come.
+
+    The second is an estimate from the run: its steady state's.
+    """
+
+    come_per_s: float
+    served_per_s: float
+
+    @property
+    def times(self) -> float:
+        """How many times as many come as are served."""
+        return self.come_per_s / self.served_per_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,18 +110,31 @@ class Served:
         return self.idle_s / self.duration_s
 
     @property
-    def overload(self) -> float | None:
-        """How many times as fast requests come as they are begun; None where all come at once."""
-        return max(1.0, self.begun_s / self.arrivals_s) if self.arrivals_s else None
+    def served_per_s(self) -> float:
+        """Requests per s in the steady state, or over the whole run where there is none.
 
-    @property
-    def overloaded(self) -> bool:
-        """Whether requests come faster than they are served, so that the queue grows.
-
-        When the last one comes, 5 % of all and 10 at least still wait.
+        The steady state's tokens are as many requests as they are in the mean of all. What only
+        fills the batch, or empties it, is in neither, so that it is what can be served for long
+        where a queue grows.
         """
-        share = (self.overload or 1.0) - 1
-        return share > OVERLOAD and self.requests * share > WAITING
+        part = self.steady or self
+        return part.throughput_tokens_per_s * self.requests / self.output_tokens
+
+    def overload(self, come_per_s: float | None = None) -> Overload | None:
+        """Return what comes and what is served where that is less and a queue grows; else None.
+
+        The last request then waits for more than 2 % of the time in which they come, and more than
+        by how much their number scatters, by a Poisson process: a short run may end in a cluster.
+
+        Args:
+            come_per_s: the rate, where it is known; None for that of the requests as they came.
+        """
+        if not self.arrivals_s:
+            return None
+        waits = self.begun_s / self.arrivals_s - 1
+        found = Overload(come_per_s or self.requests / self.arrivals_s, self.served_per_s)
+        grows = waits > max(LATE, 1 / sqrt(self.requests))
+        return found if grows and found.come_per_s > found.served_per_s else None
 
 
 class Totals:

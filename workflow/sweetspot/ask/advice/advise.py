@@ -342,7 +342,7 @@ def _notes(advised: Sequence[Advised], source: Offered | None) -> list[str]:
         if taken.one_serves_per_s is not None:
             notes.append(
                 f"overload: {each.model} gets {taken.requests_per_s:.4g} requests/s, and one server"
-                f" answers {taken.one_serves_per_s:.4g}; {taken.servers} share them"
+                f" answers {taken.one_serves_per_s:.3g}; {taken.servers} share them"
             )
         notes += [f"{each.model}: {note}" for note in each.along.notes]
     never = {

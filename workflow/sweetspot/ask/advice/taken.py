@@ -65,7 +65,7 @@ class Taken:
     @property
     def simulated_per_request_j(self) -> float:
         """Energy of all boards, the time included in which they wait."""
-        return energy_per_request_j(self.offered, self.load.served)
+        return energy_per_request_j(self.offered, self.load.served, self.servers)
 
     @property
     def energy_per_request_j(self) -> float:
@@ -110,15 +110,14 @@ def take(deployment: Deployment, offered: Offered, own: "OwnFit | None" = None) 
     """
     servers, one_serves_per_s = 1, None
     load = offered.serve(deployment, servers)
-    while (rates := offered.overload(load.served, servers)) is not None:
-        come_per_s, served_per_s = rates
+    while (overload := offered.overload(load.served, servers)) is not None:
         if one_serves_per_s is None:
-            one_serves_per_s = served_per_s
+            one_serves_per_s = overload.served_per_s
         if servers >= MOST_SERVERS:
             raise EngineError(
                 f"{servers} servers do not keep up with {offered.words}; ask for a lower rate"
             )
-        servers = max(servers + 1, ceil(servers * come_per_s / served_per_s))
+        servers = max(servers + 1, ceil(servers * overload.times))
         load = offered.serve(deployment, servers)
     taken = Taken(
         deployment=deployment,
