@@ -32,6 +32,14 @@ def test_what_is_served_hardly_depends_on_what_comes_or_for_how_long():
     assert found == pytest.approx([np.median(found)] * len(found), rel=0.02)
 
 
+@pytest.mark.parametrize("requests", [700, 1400])
+def test_what_is_served_of_few_batches_is_not_their_decode_alone(requests):
+    """Long runs serve 41.0 a second; between the ramps of 700, 616 of them decode, 84 come."""
+    lengths = Drawn(inputs=Lengths(mean=512), outputs=Lengths(mean=200))
+    offered = Arrivals(rate_per_s=80, lengths=lengths, requests=requests)
+    assert 0.9 * 41.0 < offered.overload(offered.serve(deployed(), 1).served, 1).served_per_s < 41.0
+
+
 def test_overload_is_counted_in_batches_where_these_are_large():
     """As many as fill a large batch twice are too few to say what it serves."""
     found = Arrivals(rate_per_s=200, lengths=MIXED).serve(deployed(max_batch_size=512), 1).served

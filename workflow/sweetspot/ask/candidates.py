@@ -65,8 +65,8 @@ class Candidate:
         throughput_per_gpu_tokens_per_s: output tokens per s and board, as the load comes; of a
             backlog as fast as it goes.
         overloaded: whether the queue grows as long as requests come.
-        offered_per_s, served_per_s: requests that then come, and how many of them are served, which is
-            an estimate from the run.
+        offered_per_s, served_per_s: requests that then come, and an estimate of how many of them
+            are served.
         no_number_meets: whether any number of replicas up to `MOST_REPLICAS` misses targets of
             latency, where that was tried.
         over: by how much of it targets are missed, by their names: 0.2 for 20 %.

@@ -158,10 +158,9 @@ class Arrivals(_Generated):
             requests = self.cut.of(self._drawn(count, replicas, limits.max_seq_len))
             answer = simulate_deployed(deployment, requests, progress=progress)
             served = answer.served
-            if self.overload(served, replicas):
-                enough = _WAVES * served.max_batch
-            else:
-                enough = TURNS * self.rate_per_s / replicas * served.end_to_end.mean_s
+            in_flight = self.rate_per_s / replicas * served.end_to_end.mean_s
+            grows = self.overload(served, replicas)
+            enough = _WAVES * served.max_batch if grows else TURNS * in_flight
             if self.requests or count >= min(most, enough):
                 return answer
             count = min(most, int(1.5 * enough))
@@ -171,12 +170,12 @@ class Arrivals(_Generated):
         return _of_all(served.overload(self.rate_per_s / replicas), replicas)
 
     def counted(self, served: Served) -> Served | Steady:
-        """Return its steady state, where it has one."""
-        return served.steady or served
+        """Return its steady state, or all of a run that is short beside it."""
+        return served.sustained
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
-        """Return the rate, or what is served where a run has no steady state or a queue grows."""
-        if served.steady is None or self.overload(served, replicas):
+        """Return the rate, or what is served where all of a run counts or a queue grows."""
+        if self.counted(served) is served or self.overload(served, replicas):
             return replicas * served.served_per_s
         return self.rate_per_s
 
@@ -233,8 +232,8 @@ class Backlog(_Generated):
         """Return nothing: no more come."""
 
     def counted(self, served: Served) -> Served | Steady:
-        """Return its steady state, where it has one; whole batches whole."""
-        return served if self._batches is not None else served.steady or served
+        """Return its steady state, or all of a run that is short beside it; whole batches whole."""
+        return served if self._batches is not None else served.sustained
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
         """Return how fast they are served."""

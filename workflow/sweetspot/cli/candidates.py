@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 40  # are printed
 _FEW = 200  # requests, of which ten are beyond p95
-_WAVES = 4  # of a backlog: with fewer, requests still begin and end together
 _SETUP = {
     "model": "model",
     "gpu": "gpu",
@@ -208,10 +207,10 @@ def _notes(answer: "Choice") -> Iterable[str]:
             "all requests wait from the start, no board does; TPOT has been compared with one"
             " published load only"
         )
-        if which := those(_is_short):
+        if which := those(lambda each: each.load and each.load.served.is_short):
             yield (
-                f"{which} served less than {_WAVES} times what is in flight at once, so that the"
-                " steady state is that of a part: more --requests show what a long backlog takes"
+                f"{which} served few times what is in flight at once, so that batches that fill and"
+                " empty count, too: more --requests show what a long backlog takes"
             )
         if _money(answer):
             yield "kWh and what they cost are of 1000 requests"
@@ -266,12 +265,6 @@ def _power_is_unsure(candidate: "Candidate", answer: "Choice") -> bool:
     if candidate.overloaded or answer.told_of != "day":
         return False
     return max(most_w, mean_w) / min(most_w, mean_w) < high_j / energy_j
-
-
-def _is_short(candidate: "Candidate") -> bool:
-    """Return whether a backlog is gone before its waves have mixed."""
-    served = candidate.load and candidate.load.served
-    return bool(served and served.requests < _WAVES * served.max_batch)
 
 
 def _listed(numbers: Iterable[int]) -> str:

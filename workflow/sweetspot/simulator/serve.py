@@ -12,7 +12,9 @@ from sweetspot.simulator.statistics import Latency, LatencySketch, PowerGrid
 from sweetspot.simulator.steady import Steady, Sums, between
 
 LATE = 0.02
-"""What share of the time in which requests come the last one waits, at most, where no queue grows."""
+"""What share of the time of arrivals the last request waits, at most, where no queue grows."""
+_BATCHES = 4
+"""With fewer batches of requests, these still begin and end together."""
 
 
 class Overload(NamedTuple):
@@ -110,21 +112,33 @@ class Served:
         return self.idle_s / self.duration_s
 
     @property
-    def served_per_s(self) -> float:
-        """Requests per s in the steady state, or over the whole run where there is none.
+    def is_short(self) -> bool:
+        """Whether it has less than four times as many requests as are in flight at once."""
+        return self.requests < _BATCHES * self.max_batch
 
-        The steady state's tokens are as many requests as they are in the mean of all. What only
-        fills the batch, or empties it, is in neither, so that it is what can be served for long
-        where a queue grows.
+    @property
+    def sustained(self) -> "Served | Steady":
+        """The part that says what a long run takes: the steady state, but of a short run all.
+
+        In the steady state of a short one there may be many decodes and hardly a prompt; of all of
+        it, throughput is some percent too low, as the batch fills and empties.
         """
-        part = self.steady or self
+        return self.steady if self.steady and not self.is_short else self
+
+    @property
+    def served_per_s(self) -> float:
+        """Requests per s: where a queue grows an estimate of what can be served for long.
+
+        Tokens are as many requests as they are in the mean of all.
+        """
+        part = self.sustained
         return part.throughput_tokens_per_s * self.requests / self.output_tokens
 
     def overload(self, come_per_s: float | None = None) -> Overload | None:
         """Return what comes and what is served where that is less and a queue grows; else None.
 
-        The last request then waits for more than 2 % of the time in which they come, and more than
-        by how much their number scatters, by a Poisson process: a short run may end in a cluster.
+        The last request then waits for more than 2 % of the time in which they come, and for more
+        than their number scatters by in a Poisson process: a short run may end in a cluster.
 
         Args:
             come_per_s: the rate, where it is known; None for that of the requests as they came.
