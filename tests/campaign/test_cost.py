@@ -137,10 +137,11 @@ def test_largest_n_whose_grid_fits_with_its_margin_is_taken():
         ([(10, 100), (30, 30)], [30, 30]),  # all come to their least first
         ([(10, 100), (10, 15), (10, 100)], [22.5, 15, 22.5]),
         ([(5, 100)], [60]),
+        ([(5, 10, 90), (5, 10, 20), (5, 10, 10)], [30, 20, 10]),  # what no grid can use fills
     ],
 )
 def test_shares_are_what_each_needs_and_equal_parts_of_the_rest(asked, shares):
-    assert shares_s([Asked(*each) for each in asked], 60) == pytest.approx(shares)
+    assert shares_s([Asked(*each[:2], each[-1]) for each in asked], 60) == pytest.approx(shares)
 
 
 def test_load_is_expected_to_take_as_long_as_before_or_as_others_took(block):

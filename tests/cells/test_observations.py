@@ -218,7 +218,7 @@ def test_broken_lines_are_left_out_and_named(file):
 def test_repeats_are_numbered_and_copies_left_out(file):
     found = file(f"{HEAD}\nm,64,64,0.5\nm,64,64,0.6\nm,64,64,0.5\nm,64,128,0.4\n")
     assert list(found.cells["repeat"]) == [0, 1, 0]
-    assert note(found, "2 rows are repeats of 1 cells")
+    assert note(found, "2 rows are repeats of 1 cell:")
     assert found.cells["cell"][1] == "m/b1/n1/i64_o64/r1"
 
 

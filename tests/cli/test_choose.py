@@ -125,7 +125,7 @@ def test_power_budget_is_said_with_what_is_within_it(capsys):
 def test_as_few_replicas_as_it_takes(capsys):
     assert main([*ONE, "--max-batch-size", "1", "--replicas", "auto", "--e2e-p95", "0.1"]) == 0
     assert "E2E " in (out := capsys.readouterr().out)
-    assert "with any number of replicas" in out
+    assert "no number up to 1024 meets that" in out
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,10 @@ def test_as_few_replicas_as_it_takes(capsys):
     [
         (["--gpus", "a100-80gb", "v100", "--weights", "fp8"], "llama-3.1-8b on a100-80gb cannot"),
         (["--gpus", "h1000"], "unknown GPU 'h1000'"),
-        (["--replicas", "1", "auto"], "replicas must be a positive integer or 'auto', not 'auto'"),
+        (
+            ["--replicas", "1", "auto"],
+            "replicas must be a positive integer, or 'auto' alone, not 'auto'",
+        ),
         (["--trace", "log.csv"], "a trace says what requests come; leave out lengths and rate"),
     ],
 )

@@ -211,7 +211,7 @@ def choose(
             else Arrivals(rate_per_s=rate_per_s, lengths=of, seed=seed, requests=requests)
         )
     as_few = isinstance(replicas, str) and replicas == "auto"
-    counts = [None] if as_few else _counts("replicas", replicas, " or 'auto'")
+    counts = [None] if as_few else _counts("replicas", replicas, ", or 'auto' alone")
     if not offered.waits and (counts != [1] or {*targets.given} - {"tpot_p95_s", POWER}):
         raise InputError(
             "replicas and targets of TTFT and E2E are of requests that come over time; give"

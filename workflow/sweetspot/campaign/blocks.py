@@ -79,7 +79,7 @@ class BlockRun:
         return self._missing([*self._stated(), *self._grid(), *self._more()])
 
     def asked(self) -> Asked:
-        """Return how much time it can use: load, stated cells, and the grid."""
+        """Return how much time it can use: load, stated cells, the grid, what fills the rest."""
         campaign, design = self.campaign, self.campaign.design
         metering, logbook = campaign.metering, campaign.logbook
         expected_s = costs(self.block, metering).expecting(campaign.seen(self.block))
@@ -98,8 +98,10 @@ class BlockRun:
         if len(steps) > 1:  # which N fits shows the centre at the smallest
             centre = self._missing(design.grid(self.block, steps[0])[:1])
             load_close_s += sum(map(expected_s, centre))
-        edges = (steps[0], steps[-1]) if steps else (0, 0)
-        return Asked(*(load_close_s + grid_s(requests) for requests in edges))
+        smallest, largest = (steps[0], steps[-1]) if steps else (0, 0)
+        most_s = load_close_s + grid_s(largest)
+        more = self._missing(campaign.more(self.block, largest))
+        return Asked(load_close_s + grid_s(smallest), most_s, most_s + sum(map(expected_s, more)))
 
     def fill(self, share: TimeBox, *, fills: bool) -> None:
         """Measure stated cells, choose N if need be, measure the grid: what fits into `share`.

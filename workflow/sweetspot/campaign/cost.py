@@ -112,17 +112,28 @@ def load_s(block: Block, known_s: Mapping[str, float]) -> float:
 
 
 class Asked(NamedTuple):
-    """What a block can use of the time, in s: with its grid at the smallest N, and the largest."""
+    """What a block can use of the time, in s: with its grid at the smallest N, and the largest.
+
+    `filled_s` is that with all that fills the time.
+    """
 
     least_s: float
     most_s: float
+    filled_s: float
 
 
 def shares_s(asked: Sequence[Asked], left_s: float) -> list[float]:
-    """Return the time that each block gets: first what all need, of the rest equal parts."""
-    least_s = _filled([each.least_s for each in asked], left_s)
-    rest_s = _filled([each.most_s - each.least_s for each in asked], left_s - sum(least_s))
-    return [least + rest for least, rest in zip(least_s, rest_s, strict=True)]
+    """Return the time that each block gets: first what all need, of the rest equal parts.
+
+    What no grid can use goes to those that have something to fill it with.
+    """
+    shares, had = [0.0] * len(asked), [0.0] * len(asked)
+    for wanted in zip(*asked, strict=True):
+        more_s = [each - before for each, before in zip(wanted, had, strict=True)]
+        found = _filled(more_s, left_s - sum(shares))
+        shares = [share + each for share, each in zip(shares, found, strict=True)]
+        had = list(wanted)
+    return shares
 
 
 def _filled(wanted_s: Sequence[float], left_s: float) -> list[float]:

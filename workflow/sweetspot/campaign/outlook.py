@@ -27,6 +27,7 @@ from sweetspot.engines.base import Engine, Session
 from sweetspot.measure.adaptive import Decision, decision
 from sweetspot.measure.measure import MeasureCell, described
 from sweetspot.measure.record import CellRecord
+from sweetspot.outputs import can_fit_all
 from sweetspot.plan.block import Block, Settings
 from sweetspot.probe.steps import steps
 from sweetspot.schema.reading import converted
@@ -282,6 +283,8 @@ def _parts(campaign: PlayedCampaign) -> Iterator[Part]:
                 yield Part(f"{block.id}: {what}", took_s, int(cells), of)
         if not chosen and design.ladder(block):
             yield Part(f"{block.id}: its grid does not fit", 0.0)
+        elif can_fit_all(grid) and not can_fit_all(c for _, c, _ in campaign.took if c in grid):
+            yield Part(f"{block.id}: too few for a sweet spot", 0.0)
 
 
 def _line(part: Part) -> str:

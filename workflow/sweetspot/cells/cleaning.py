@@ -240,8 +240,8 @@ def _of_repeats(cells: pd.DataFrame, point: "pd.Series") -> list[str]:
         .agg(["count", "min", "max"])
     )
     notes = [
-        f"{repeated['count'].sum()} rows are repeats of {len(repeated)} cells: a fit takes each "
-        "cell's mean"
+        f"{repeated['count'].sum()} rows are repeats of {counted(len(repeated), 'cell')}: a fit"
+        " takes each cell's mean"
     ]
     apart = repeated[repeated["max"] >= _DISAGREE * repeated["min"]]
     if len(apart):

@@ -213,8 +213,8 @@ def _require_trust(found: "CalibrationFile", cells: Path) -> None:
         return
     raise InputError(
         f"the fit to {cells} is not written: {against}; look whether all cells are of this GPU and"
-        " engine, and within the limits of manifest.json beside them, or measure more lengths and"
-        " batch sizes (--accept-error to write it all the same)"
+        " engine, measured under the limits of manifest.json beside them (the paper's without"
+        " one), or measure more lengths and batch sizes (--accept-error to write it all the same)"
     )
 
 

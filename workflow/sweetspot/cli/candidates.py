@@ -133,7 +133,7 @@ def _verdict(candidate: "Candidate") -> str:
         misses = (
             f"{TARGETS[name]} {_percent(share)} over" for name, share in candidate.over.items()
         )
-        ever = f" with any number of replicas up to {MOST_REPLICAS}" * candidate.no_number_meets
+        ever = f"; no number up to {MOST_REPLICAS} meets that" * candidate.no_number_meets
         return ", ".join(misses) + ever
     if candidate.same_as is not None:
         return f"as {candidate.same_as}"
