@@ -229,16 +229,15 @@ def test_command_prints_the_corrected_energy_beside_the_simulated_one(capsys):
     assert "of another GPU than h100-sxm" in capsys.readouterr().err
 
 
-def test_cells_a_thousand_times_the_simulator_are_warned_of(answer, cells):
+def test_cells_a_thousand_times_the_simulator_correct_nothing(answer, cells):
     """A small model's energies in another unit are joules that some other model would take."""
     own = cells[cells["model"] == "llama-3.1-8b"].head(3)
     slipped = own.assign(energy_per_token_j=own["energy_per_token_j"] * 100)
+    corrected(answer, own)
+    with pytest.raises(InputError, match="times the simulator, .* explains: look at the unit"):
+        corrected(answer, slipped)
 
-    def warned(cells):
-        return [each for each in corrected(answer, cells).notes if "times the simulator" in each]
 
-    assert not warned(own)
-    (said,) = warned(slipped)
-    assert said.endswith(
-        "times the simulator, at the median, which no board explains; look at the unit"
-    )
+def test_model_that_nobody_knows_is_the_reason_given(answer, cells):
+    with pytest.raises(InputError, match=r"can be simulated: left out: \d+ cells of x: unknown"):
+        corrected(answer, cells.assign(model="x"))

@@ -108,21 +108,23 @@ def corrected(
         columns: as of `sweetspot.fit`.
 
     Raises:
-        InputError: the cells cannot be read, or none is of this board and engine.
+        InputError: the cells cannot be read, none is of this board and engine, or they are so far
+            from the simulator that their unit must be another.
     """
     observed = cells_of(answer.workload.deployment, cells, columns)
     notes = list(observed.notes)
     used = _beside(observed.cells, answer, notes)
     if used.empty:
+        why = "; ".join(notes[len(observed.notes) :]) or "they do not fit"
         raise InputError(
-            f"none of these cells can be simulated: {'; '.join(notes) or 'they do not fit'}; name"
-            " their model as the catalog does, or by its config.json"
+            f"none of these cells can be simulated: {why}; name their model as the catalog does or"
+            " by its config.json, and where it stands, if not in the column `model` (--columns)"
         )
     times = used["energy_per_token_j"] / used["simulated_per_token_j"]
     if not 1 / _UNIT_TIMES < (median := float(times.median())) < _UNIT_TIMES:
-        notes.append(
-            f"Warning: your cells are {median:.3g} times the simulator, at the median, which no"
-            " board explains; look at the unit"
+        raise InputError(
+            f"these cells are {median:.3g} times the simulator, at the median, which no board"
+            f" explains: look at the unit; they were read so: {'; '.join(observed.notes)}"
         )
     points = [Point(*row) for row in used[list(Point._fields)].itertuples(index=False)]
     correction = Correction(points, np.log(times.to_numpy()))
