@@ -234,7 +234,7 @@ def test_cells_a_thousand_times_the_simulator_correct_nothing(answer, cells):
     own = cells[cells["model"] == "llama-3.1-8b"].head(3)
     slipped = own.assign(energy_per_token_j=own["energy_per_token_j"] * 100)
     corrected(answer, own)
-    with pytest.raises(InputError, match="times the simulator, .* explains: look at the unit"):
+    with pytest.raises(InputError, match=r"times the simulator, .* explains: look at the unit"):
         corrected(answer, slipped)
 
 
