@@ -220,6 +220,26 @@ def test_a_fit_of_ones_own_is_the_evidence_of_lengths_that_were_measured(cells):
     assert not found.models[0].along.simulated
 
 
+def noted(cells, **asked):
+    found = sweetspot.advise(MODEL, BOARD, **WORK | asked, truncate_input=1024, cells=cells)
+    return "; ".join(found.notes)
+
+
+def test_cells_of_another_load_than_what_is_asked_about_are_said(cells):
+    of_64 = cells.assign(requests=1000, max_batch_size=64)
+    assert "requests at once" not in noted(of_64)
+    assert "energy is of 64 requests at once" in noted(of_64, limits={"max_batch_size": 128})
+    assert "energy is of 64 requests at once" in noted(of_64, limits={"max_batch_size": 32})
+    assert "requests at once" not in noted(cells)  # no column says
+
+
+def test_load_at_a_rate_is_said_to_be_simulated_and_doubts_of_the_fit_are_told(cells):
+    found = noted(cells, rate_per_s=1)
+    assert "energy of a request is simulated, without your cells" in found
+    assert "energy of a request is simulated" not in noted(cells)
+    assert "of that fit: no repeats" in found
+
+
 def test_a_ratio_of_one_fit_is_surer_than_of_two(cells):
     own = own_fit(cells, deploy(MODEL, BOARD), alone=True)
     near, far = (2048, 256), (1900, 256)

@@ -334,6 +334,26 @@ def _require_one(**sources: object) -> None:
         )
 
 
+def _of_cells(advised: Advised) -> list[str]:
+    """Return what measured cells say nothing of."""
+    taken, along = advised.taken, advised.along
+    if along.simulated:
+        return []
+    if taken.own is None:
+        return [
+            "Warning: energy of a request is simulated, without your cells, which are of boards"
+            " kept full and of the lengths that were measured"
+        ]
+    measured, most = taken.own.in_flight, taken.load.served.max_batch
+    # Fewer than measured may also be what the cache has room for.
+    if measured and (most > measured or taken.deployment.limits.max_batch_size < measured):
+        return [
+            f"Warning: energy is of {measured} requests at once, as your cells, and requests a day"
+            f" are of {most}; set max_batch_size to {measured} to have both of one load"
+        ]
+    return []
+
+
 def _notes(advised: Sequence[Advised], source: Offered | None) -> list[str]:
     """Return what to know before relying on it."""
     notes = list(source.notes) if isinstance(source, Logged) else []
@@ -344,7 +364,7 @@ def _notes(advised: Sequence[Advised], source: Offered | None) -> list[str]:
                 f"overload: {each.model} gets {taken.requests_per_s:.4g} requests/s, and one server"
                 f" answers {taken.one_serves_per_s:.3g}; {taken.servers} share them"
             )
-        notes += [f"{each.model}: {note}" for note in each.along.notes]
+        notes += [f"{each.model}: {note}" for note in (*each.along.notes, *_of_cells(each))]
     never = {
         kind: None
         for each in advised

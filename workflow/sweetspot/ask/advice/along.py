@@ -123,9 +123,14 @@ def along_fit(
             f" {longest} output tokens, not of {input_tokens} and {ends[0]} to {ends[1]}; ask for"
             " lengths within, or leave the cells out"
         )
+    from sweetspot.analysis.fit_warnings import fit_warnings
+
     exact, low, high = own.sweet_spot(input_tokens)
     spot = round(exact)
-    notes = [f"sweet spot and energies along the output length: Eq. 5 fitted to {own.words}"]
+    notes = [
+        f"sweet spot and energies along the output length: Eq. 5 fitted to {own.words}",
+        *(f"of that fit: {doubt}" for doubt in fit_warnings(own.group)),
+    ]
     if not shortest <= exact <= longest:
         spot = min(max(spot, shortest), longest)
         notes.append(

@@ -45,6 +45,12 @@ class OwnFit:
         return f"{self.group.count} cells of {self.group.title}"
 
     @property
+    def in_flight(self) -> int | None:
+        """Requests at once of its cells, at most; None where no column says so."""
+        group = self.group
+        return min(group.requests, group.max_batch_size) if group.load_is_given else None
+
+    @property
     def outputs(self) -> tuple[int, int]:
         """The shortest and the longest output that was measured."""
         measured = self.form.output_tokens
