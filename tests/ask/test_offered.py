@@ -59,6 +59,19 @@ def test_overload_is_one_verdict_of_who_chooses_and_who_simulates(rate_per_s):
         assert chosen.ttft_p95_s is None
 
 
+@pytest.mark.parametrize("seed", [3, 4])
+def test_no_more_is_served_than_a_board_can_where_a_short_run_cannot_tell(seed):
+    """8.1 requests/s are: of 200 the last waits, which of so few may be chance."""
+    lengths, server = (
+        Drawn(inputs=Lengths(mean=512), outputs=Lengths(mean=128)),
+        deployed(max_batch_size=8),
+    )
+    offered = Arrivals(rate_per_s=8.54, lengths=lengths, requests=200, seed=seed)
+    served = offered.serve(server, 1).served
+    assert offered.overload(served, 1) is None
+    assert offered.requests_per_s(served, 1) == pytest.approx(8.1, rel=0.03)
+
+
 def test_energy_at_a_rate_is_that_of_a_long_run_and_one_for_who_chooses_and_who_explores():
     """How many of 300 come in their time scatters by 6 %; the power that they draw, by 0.5 %."""
     server = deployed(max_batch_size=256)

@@ -5,7 +5,7 @@ batch fills and empties is a small part of the run, and that p95 rests on 100 re
 
 Energy is mean power, in the steady state, by requests per s. Of arrivals at a rate these are known:
 how many happen to come in a run scatters by several percent, how much power they draw by a tenth
-of that.
+of that where boards are busy; where they mostly wait, power goes with what comes.
 """
 
 import os
@@ -174,10 +174,14 @@ class Arrivals(_Generated):
         return served.sustained
 
     def requests_per_s(self, served: Served, replicas: int) -> float:
-        """Return the rate, or what is served where all of a run counts or a queue grows."""
+        """Return the rate, or what is served where all of a run counts or a queue is left.
+
+        Of a short run that queue may also be chance: more than comes is never served.
+        """
+        served_per_s = replicas * served.served_per_s
         if self.counted(served) is served or self.overload(served, replicas):
-            return replicas * served.served_per_s
-        return self.rate_per_s
+            return served_per_s
+        return min(self.rate_per_s, served_per_s) if served.queue_is_left else self.rate_per_s
 
     def _drawn(self, count: int, replicas: int, max_seq_len: int) -> Iterator[Request]:
         rate_per_s = self.rate_per_s / replicas

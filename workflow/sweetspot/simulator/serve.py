@@ -134,6 +134,15 @@ class Served:
         part = self.sustained
         return part.throughput_tokens_per_s * self.requests / self.output_tokens
 
+    @property
+    def queue_is_left(self) -> bool:
+        """Whether the last request waits for more than 2 % of the time in which they come."""
+        return self._last_waits > LATE
+
+    @property
+    def _last_waits(self) -> float:
+        return self.begun_s / self.arrivals_s - 1 if self.arrivals_s else 0.0
+
     def overload(self, come_per_s: float | None = None) -> Overload | None:
         """Return what comes and what is served where that is less and a queue grows; else None.
 
@@ -145,9 +154,8 @@ class Served:
         """
         if not self.arrivals_s:
             return None
-        waits = self.begun_s / self.arrivals_s - 1
         found = Overload(come_per_s or self.requests / self.arrivals_s, self.served_per_s)
-        grows = waits > max(LATE, 1 / sqrt(self.requests))
+        grows = self.queue_is_left and self._last_waits > 1 / sqrt(self.requests)
         return found if grows and found.come_per_s > found.served_per_s else None
 
 

@@ -12,7 +12,7 @@ from sweetspot.errors import TelemetryError, one_line
 from sweetspot.telemetry.contracts import RefusedError
 from sweetspot.telemetry.http_server import MAX_REASON, HttpServer
 
-_DROPPED = re.compile(r"partial write: .* dropped=(\d+)\s*", re.DOTALL)
+_DROPPED = re.compile(r"partial write: .*\bdropped=(\d+)\b.*", re.DOTALL)
 
 
 @dataclass(slots=True, kw_only=True)
