@@ -128,7 +128,8 @@ def page() -> str:
         " others; with no other model's cell known, and with all of the other two models'."
         " *Held*: how many measured energies lie within the interval, which claims 90 %. How far"
         " the process reaches was chosen with these cells in sight.",
-        "Constants that nothing here was fitted to, and none chosen with these cells in sight (how much parts scatter was):",
+        "Constants that nothing here was fitted to, and none chosen with these cells in sight"
+        " (how much parts scatter was):",
         table(header, [row for model in models for row in rows(points, stated, model)]),
         "Constants fitted to the other two models:",
         table(
