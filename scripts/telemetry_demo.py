@@ -167,6 +167,7 @@ def _pretended_board(folder: Path, **more: object) -> dict[str, str]:
         "LD_LIBRARY_PATH": ":".join(paths),
         "FAKE_NVML": str(folder / "boards"),
         "SWEETSPOT_LOCKS": str(folder),  # it is nobody else's board
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "inductor"),  # or PyTorch leaves one behind
     }
 
 

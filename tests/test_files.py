@@ -153,7 +153,7 @@ def test_file_has_the_mode_that_the_umask_gives(tmp_path):
 
 def test_files_that_are_written_together_replace_the_old_ones(tmp_path):
     (tmp_path / "a").write_bytes(b"old and longer")
-    write_together([(tmp_path / "a", b"new"), (tmp_path / "folder" / "b", b"")])
+    write_together([(tmp_path / "a", b"new")], [(tmp_path / "folder" / "b", b"")])
     assert (tmp_path / "a").read_bytes() == b"new"
     assert (tmp_path / "folder" / "b").read_bytes() == b""
     assert sorted(each.name for each in tmp_path.iterdir()) == ["a", "folder"]
@@ -172,4 +172,4 @@ def test_disk_that_fails_one_of_several_leaves_all_as_they_were(tmp_path, monkey
 
 
 def test_nothing_is_written_of_no_files():
-    write_together([])
+    write_together([], [])

@@ -207,7 +207,7 @@ def test_replay_that_a_fault_breaks_off_goes_on_from_there(real_server, metered_
             getattr(server, fault)()
 
     with pytest.raises(TelemetryError, match="1 of 3 cells are there: the same command goes on"):
-        replay(found, server.sink(timeout_s=2), told)
+        replay(found, server.sink(timeout_s=5), told)
     server.start() if fault == "kill" else server.resume()
     done = replay(found, server.sink())
     assert (done.cells, done.earlier_cells, done.samples) == (3, 1, 1200)

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import chain
 from pathlib import Path
 from typing import IO
 
@@ -58,35 +59,41 @@ def write_text_atomic(path: Path, text: str) -> None:
     write_bytes_atomic(path, text.encode())
 
 
-def write_together(files: Sequence[tuple[Path, bytes]]) -> None:
+def write_together(*groups: Sequence[tuple[Path, bytes]]) -> None:
     """Write regular files, each as `write_bytes_atomic` does, in one wait for the disk.
 
-    All have their names at the end; after a kill each is whole or not there.
+    After a kill each is whole or not there, and none of a group is there without all of those
+    before. Where one cannot be written, all are as they were.
 
     Raises:
         InputError: a folder cannot be made or written to.
     """
-    named: dict[Path, Path] = {}
+    named: list[dict[Path, Path]] = []
     try:
         with ThreadPoolExecutor(SYNCS_AT_ONCE) as disk, ExitStack() as stack:
             opened = []
-            for path, data in files:
-                destination = _destination(path)
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                file = stack.enter_context(_temporary(destination))
-                named[destination] = Path(file.name)
-                file.write(data)
-                file.flush()
-                opened.append(file.fileno())
+            for group in groups:
+                named.append({})
+                for path, data in group:
+                    destination = _destination(path)
+                    destination.parent.mkdir(parents=True, exist_ok=True)
+                    file = stack.enter_context(_temporary(destination))
+                    named[-1][destination] = Path(file.name)
+                    file.write(data)
+                    file.flush()
+                    opened.append(file.fileno())
             list(disk.map(os.fsync, opened))
-            for destination, temporary in named.items():
-                temporary.replace(destination)
-            list(disk.map(_sync_folder, {destination.parent for destination in named}))
+            for each in named:
+                for destination, temporary in each.items():
+                    temporary.replace(destination)
+                list(disk.map(_sync_folder, {destination.parent for destination in each}))
     except OSError as error:
-        raise _unwritable(files[0][0].parent, error) from error
+        first, _ = next(chain(*groups))
+        raise _unwritable(first.parent, error) from error
     finally:
-        for temporary in named.values():
-            temporary.unlink(missing_ok=True)
+        for each in named:
+            for temporary in each.values():
+                temporary.unlink(missing_ok=True)
 
 
 def make_folder_of(path: Path) -> None:

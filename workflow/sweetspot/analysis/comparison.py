@@ -81,7 +81,7 @@ def compare(cells: pd.DataFrame, fits: Fits, *, seen: Collection[str] = ()) -> p
         for simulated, sources in zip(table["simulated"], table["sources"], strict=True)
     ]
     for column in ("engine", "gpu", "calibration"):
-        named = ok.get(column, pd.Series(dtype=str)).fillna("").astype(str).unique()
+        named = ok.get(column, pd.Series(dtype=str)).astype(object).fillna("").astype(str).unique()
         table[column] = " and ".join(filter(None, named))
     table["interval"] = interval_in_words(ok)
     return table[list(COLUMNS)]
@@ -105,5 +105,5 @@ def seen_by(cells: pd.DataFrame) -> frozenset[str]:
     """Return what the calibration of simulated cells was fitted to (column calibration_seen)."""
     if "calibration_seen" not in cells:
         return frozenset()
-    names = cells["calibration_seen"].fillna("").astype(str)
+    names = cells["calibration_seen"].astype(object).fillna("").astype(str)
     return frozenset(name for entry in names for name in entry.split(";") if name)

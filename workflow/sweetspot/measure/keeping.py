@@ -1,11 +1,12 @@
 """Finished cells become files: a measured one before the next begins, simulated ones together."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sweetspot.errors import InputError
 from sweetspot.files import write_together
 from sweetspot.measure.record import CellRecord, record_bytes
 from sweetspot.metering.meter import Readings
@@ -47,9 +48,11 @@ def keeping(*, together: bool) -> Iterator[Keep]:
 
     def write() -> None:
         cells, waiting[:] = waiting[:], []
-        # Each trace before its record, which says that all is there.
-        write_together([(c.trace_file, trace_bytes(c.readings)) for c in cells if c.readings])
-        write_together([(c.record_file, record_bytes(c.record)) for c in cells])
+        try:
+            _write(cells)
+        except InputError:
+            for cell in cells:  # what there is room for
+                _write([cell])
 
     def keep(cell: Finished) -> None:
         waiting.append(cell)
@@ -60,3 +63,11 @@ def keeping(*, together: bool) -> Iterator[Keep]:
         yield keep
     finally:
         write()
+
+
+def _write(cells: Sequence[Finished]) -> None:
+    """Make cells durable: each trace before its record, which says that all is there."""
+    write_together(
+        [(c.trace_file, trace_bytes(c.readings)) for c in cells if c.readings],
+        [(c.record_file, record_bytes(c.record)) for c in cells],
+    )

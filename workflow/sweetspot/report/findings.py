@@ -130,7 +130,7 @@ def _only_board(boards: "pd.Series[str]") -> str:
 
 
 def _with_boards(ok: pd.DataFrame) -> pd.DataFrame:
-    known = ok["gpu_uuid"].fillna("") if "gpu_uuid" in ok else ""
+    known = ok["gpu_uuid"].astype(object).fillna("") if "gpu_uuid" in ok else ""
     return ok.assign(gpu_uuid=known)
 
 
