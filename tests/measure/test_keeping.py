@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from sweetspot.errors import InputError
+from sweetspot.measure import keeping as keeping_module
 from sweetspot.measure.keeping import TOGETHER, Finished, keeping
 from sweetspot.metering.meter import Readings
 from sweetspot.metering.trace import PowerTrace, read_trace
@@ -69,3 +70,18 @@ def test_cell_that_failed_has_no_trace(tmp_path):
     with keeping(together=False) as keep:
         keep(replace(finished(tmp_path, 1), readings=None))
     assert names(tmp_path) == ["1.json"]
+
+
+def test_write_that_is_interrupted_is_made_at_the_end(tmp_path, monkeypatch):
+    real, calls = keeping_module.write_together, []
+
+    def interrupted(*groups):
+        calls.append(groups)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(*groups)
+
+    monkeypatch.setattr(keeping_module, "write_together", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        keep_all(tmp_path, TOGETHER)
+    assert len(names(tmp_path)) == 2 * TOGETHER

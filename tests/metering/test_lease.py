@@ -8,6 +8,7 @@ import sys
 from contextlib import ExitStack
 from itertools import permutations
 from pathlib import Path
+from types import SimpleNamespace
 from threading import Thread
 
 import pytest
@@ -169,6 +170,16 @@ def machine(monkeypatch, tmp_path):
         folder.chmod(mode)
     monkeypatch.setattr(lease, "FOLDERS", folders)
     return folders
+
+
+def test_place_that_cannot_be_written_to_is_passed_over(machine, monkeypatch):
+    """As of a container's image, whose root is mounted read-only, whatever its folders' modes."""
+    machine[0].chmod(0o1777)
+    real = os.statvfs
+    is_root = {machine[0]: SimpleNamespace(f_flag=os.ST_RDONLY)}
+    monkeypatch.setattr(os, "statvfs", lambda path: is_root.get(path) or real(path))
+    with lease._held(["GPU-0"]):
+        assert [each.name for each in machine[2].iterdir()] == ["sweetspot-GPU-0.lock"]
 
 
 def test_job_with_a_temporary_folder_of_its_own_waits_like_any(machine, monkeypatch, tmp_path):

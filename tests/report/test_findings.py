@@ -145,7 +145,7 @@ def test_cells_that_a_board_measured_once_are_allowed_the_scatter_that_planning_
     """exp(1.96 · 0.02 · √2) = 1.057."""
     pair = {"a": TWO["a"], "b": (0.5, energy_j, 0.6)}
     *_, apart = findings(cells_of(pair, gpu_uuid="GPU-1"), NO_SPOTS)
-    assert "by a scatter of 2 % that is assumed, as each cell was measured once, " in apart
+    assert "by a scatter of 2 % that is assumed, as too few cells were repeated, " in apart
     assert apart.endswith(said)
     *_, alone = findings(cells_of({"a": TWO["a"]}, gpu_uuid="GPU-1"), NO_SPOTS)
     assert "of less than a factor of 1.07 from another board" in alone

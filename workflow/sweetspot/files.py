@@ -63,14 +63,14 @@ def write_together(*groups: Sequence[tuple[Path, bytes]]) -> None:
     """Write regular files, each as `write_bytes_atomic` does, in one wait for the disk.
 
     After a kill each is whole or not there, and none of a group is there without all of those
-    before. Where one cannot be written, all are as they were.
+    before. Where there is no room for one, all are as they were.
 
     Raises:
         InputError: a folder cannot be made or written to.
     """
     named: list[dict[Path, Path]] = []
     try:
-        with ThreadPoolExecutor(SYNCS_AT_ONCE) as disk, ExitStack() as stack:
+        with ExitStack() as stack, ThreadPoolExecutor(SYNCS_AT_ONCE) as disk:
             opened = []
             for group in groups:
                 named.append({})

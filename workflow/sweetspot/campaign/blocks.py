@@ -100,7 +100,8 @@ class BlockRun:
             load_close_s += sum(map(expected_s, centre))
         smallest, largest = (steps[0], steps[-1]) if steps else (0, 0)
         most_s = load_close_s + grid_s(largest)
-        more = self._missing(campaign.more(self.block, largest))
+        of_grid = set(campaign.grid(self.block, largest, times=MOST) if steps else ())
+        more = [c for c in self._missing(campaign.more(self.block, largest)) if c not in of_grid]
         return Asked(load_close_s + grid_s(smallest), most_s, most_s + sum(map(expected_s, more)))
 
     def fill(self, share: TimeBox, *, fills: bool) -> None:
@@ -120,7 +121,8 @@ class BlockRun:
             if self.block.id not in requests:
                 chosen = self._climb(slot)
                 if chosen is None and self._missing(self._grid()[:1]):
-                    return  # there was no time even for the centre
+                    self._fill(slot, self._stated)  # there was no time even for the centre
+                    return
                 if chosen is not None:
                     requests[self.block.id] = chosen
                     self.campaign.save()

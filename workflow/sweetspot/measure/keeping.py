@@ -47,12 +47,12 @@ def keeping(*, together: bool) -> Iterator[Keep]:
     waiting: list[Finished] = []
 
     def write() -> None:
-        cells, waiting[:] = waiting[:], []
         try:
-            _write(cells)
+            _write(waiting)
         except InputError:
-            for cell in cells:  # what there is room for
+            for cell in waiting:  # what there is room for
                 _write([cell])
+        waiting.clear()  # not before: what Ctrl-C breaks off is begun again at the end
 
     def keep(cell: Finished) -> None:
         waiting.append(cell)

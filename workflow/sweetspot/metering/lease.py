@@ -87,7 +87,8 @@ def _folder() -> Path:
         return Path(named)
     for folder in FOLDERS:
         with suppress(OSError):
-            if not ~folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX):
+            is_open = not ~folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX)
+            if is_open and not os.statvfs(folder).f_flag & os.ST_RDONLY:  # as of an image's root
                 return folder
     names = ", ".join(map(str, FOLDERS))
     raise MeterError(

@@ -16,6 +16,7 @@ from sweetspot.analysis.cells import GROUP
 from sweetspot.plan.adaptive import NOISE
 
 LEVEL = 0.95
+_LEAST_DF = 5  # with fewer a quantile of t says more of how few they are than of the board
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Scatter:
         """What it is, and whether it was found or is assumed."""
         percent = f"{100 * self.deviation:.2g} %"
         if isinf(self.df):
-            return f"a scatter of {percent} that is assumed, as each cell was measured once"
+            return f"a scatter of {percent} that is assumed, as too few cells were repeated"
         return f"how repeats scatter ({percent})"
 
     def factor(self, repeats: int) -> float:
@@ -47,7 +48,7 @@ class Scatter:
 
 
 def scatter_of(ok: pd.DataFrame) -> Scatter:
-    """Return what repeats scatter by, all cells together; what planning assumes where none has any.
+    """Return what repeats scatter by, all cells together; what planning assumes where too few do.
 
     Args:
         ok: cells that are ok; `gpu_uuid` is the board that measured each, "" where none is known.
@@ -57,6 +58,6 @@ def scatter_of(ok: pd.DataFrame) -> Scatter:
     logs = pd.Series(np.log(rows["energy_per_token_j"].to_numpy(float)), index=rows.index)
     cells = logs.groupby([rows[each] for each in keys], sort=False)
     df = len(rows) - cells.ngroups
-    if not df:
+    if df < _LEAST_DF:
         return Scatter(NOISE, inf)
     return Scatter(sqrt(float(((logs - cells.transform("mean")) ** 2).sum()) / df), df)
