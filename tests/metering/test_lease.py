@@ -8,8 +8,8 @@ import sys
 from contextlib import ExitStack
 from itertools import permutations
 from pathlib import Path
-from types import SimpleNamespace
 from threading import Thread
+from types import SimpleNamespace
 
 import pytest
 
