@@ -1,5 +1,6 @@
 """What a campaign remembers, and which changes of its experiment it refuses."""
 
+import own_board
 import pytest
 
 from sweetspot.campaign.logbook import open_logbook
@@ -52,24 +53,12 @@ def test_another_experiment_is_refused(reopened, changes, named):
     assert named in str(caught.value)
 
 
-BOARD = """\
-memory_mib: 81920
-bandwidth_gb_per_s: 2000
-fp16_tflops: 600
-fp8_tflops: null
-power_limit_w: 600
-nvlink_gb_per_s: null
-pcie_gb_per_s: 64
-max_clock_mhz: 2000
-"""
-
-
 def test_file_of_a_gpu_may_lie_elsewhere(tmp_path):
     path = tmp_path / "campaign.json"
     (tmp_path / "far").mkdir()
 
     def on(name):
-        (tmp_path / name).write_text(BOARD)
+        (tmp_path / name).write_text(own_board.TEXT)
         return parse_experiment(CONFIG | {"gpu": str(tmp_path / name)})
 
     open_logbook(path, on("my-gpu.yaml")).write(path)

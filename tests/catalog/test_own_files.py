@@ -2,28 +2,17 @@
 
 import json
 
+import own_board
 import tiny
 
 from sweetspot.catalog import gpu, load_model, located, own_files
-
-BOARD = """\
-nvml_name: NVIDIA Foo 9000
-memory_mib: 81920
-bandwidth_gb_per_s: 2000
-fp16_tflops: 600
-fp8_tflops: null
-power_limit_w: 600
-nvlink_gb_per_s: null
-pcie_gb_per_s: 64
-max_clock_mhz: 2000
-"""
 
 
 def test_board_and_models_are_found_in_the_folder_that_keeps_them(tmp_path, monkeypatch):
     home, away = tmp_path / "home", tmp_path / "away"
     (home / "models" / "mine").mkdir(parents=True)
     monkeypatch.chdir(home)
-    (home / "My GPU.yaml").write_text(BOARD)
+    (home / "My GPU.yaml").write_text(own_board.TEXT)
     (home / "models" / "mine" / "config.json").write_text(json.dumps(tiny.LLAMA))
     quantized = {"quant_method": "gptq", "bits": 4, "group_size": 128, "sym": True}
     (home / "models" / "mine" / "quantize_config.json").write_text(json.dumps(quantized))

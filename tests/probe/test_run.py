@@ -5,6 +5,7 @@ import logging
 import sys
 from dataclasses import replace
 
+import own_board
 import pytest
 from planted_probe import probed_board
 
@@ -72,26 +73,13 @@ def test_page_is_left_to_a_machine_that_has_what_it_needs(tmp_path, monkeypatch,
     )
 
 
-OWN = """\
-nvml_name: NVIDIA Foo 9000
-memory_mib: 81920
-bandwidth_gb_per_s: 2000
-fp16_tflops: 600
-fp8_tflops: null
-power_limit_w: 600
-nvlink_gb_per_s: null
-pcie_gb_per_s: 64
-max_clock_mhz: 2000
-"""
-
-
 def test_board_that_the_catalog_lacks_is_probed_by_its_file_and_known_without_it(
     fake_nvml, tmp_path, one_of_each_kind, capsys, caplog
 ):
     caplog.set_level(logging.INFO)
     fake_nvml({"name": "NVIDIA_Foo_9000", "low": 300, "update_s": 0.02})
     own, folder = tmp_path / "my-gpu.yaml", tmp_path / "p"
-    own.write_text(OWN)
+    own.write_text(own_board.TEXT)
     torchless = ("--python", sys.executable)  # enough for the board without a program
     assert probe(folder, *torchless) == 2
     assert "'NVIDIA Foo 9000'; describe it in a file, and name that: --gpu my-gpu.yaml" in (

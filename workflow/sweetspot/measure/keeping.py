@@ -56,7 +56,7 @@ def keeping(*, together: bool) -> Iterator[Keep]:
 
     def keep(cell: Finished) -> None:
         waiting.append(cell)
-        if len(waiting) == (TOGETHER if together else 1):
+        if len(waiting) >= (TOGETHER if together else 1):
             write()
 
     try:
