@@ -13,17 +13,17 @@ from sweetspot import running
 from sweetspot.errors import InputError
 from sweetspot.running import LOCK, MARK, Hold, has_ended, held
 
-# Takes a folder, starts a job that ends with it, or does not, and says the job's process.
+# Takes a folder and starts a job, which says its process once it runs, and ends with it or not.
 COMMAND = """
 import subprocess, sys
 from pathlib import Path
 from sweetspot.running import Hold
 Hold(Path(sys.argv[1])).take(jobs_end_with_it=True)
-print(subprocess.Popen([sys.executable, "-c", sys.argv[2]]).pid, flush=True)
+subprocess.Popen([sys.executable, "-c", sys.argv[2]])
 sys.stdin.read()
 """
-JOB = "import time; from sweetspot.running import end_with_command as e; e(); time.sleep(60)"
-DEAF = "import time; time.sleep(60)"
+DEAF = "import os, time; print(os.getpid(), flush=True); time.sleep(60)"
+JOB = f"from sweetspot.running import end_with_command as e; e(); {DEAF}"
 
 
 @pytest.fixture
