@@ -172,7 +172,12 @@ def has_ended(folder: Path) -> bool:
 
 def _wait_for_jobs(holder: Holder) -> None:
     due_s = time.monotonic() + LEFT_S
-    while jobs := _jobs_of(holder.mark):
+    seen: dict[int, str] = {}  # one that is ending has no environment any more, but still a mark
+    while True:
+        seen |= {pid: _mark(pid) for pid in _jobs_of(holder.mark)}
+        jobs = [pid for pid, mark in seen.items() if mark and _mark(pid) == mark]
+        if not jobs:
+            return
         if time.monotonic() > due_s:
             pids = " ".join(map(str, jobs))
             raise InputError(
